@@ -1,0 +1,16 @@
+import org.jspecify.annotations.NullMarked;
+
+/**
+ * What the other modules of Tardis share: events and container identity, the {@code ctr events}
+ * parser, the wire formats, settings, the registry of enabled containers, and the client library.
+ * It depends on no other module of Tardis.
+ */
+@NullMarked
+module io.tardis.core {
+    requires static transitive org.jspecify;
+    requires org.slf4j;
+    requires org.zeromq.jeromq;
+    requires tools.jackson.databind;
+
+    exports io.tardis.core.event;
+}
