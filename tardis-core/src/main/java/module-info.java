@@ -12,5 +12,11 @@ module io.tardis.core {
     requires org.zeromq.jeromq;
     requires tools.jackson.databind;
 
+    exports io.tardis.core;
+    exports io.tardis.core.client;
+    exports io.tardis.core.config;
     exports io.tardis.core.event;
+    exports io.tardis.core.registry;
+    exports io.tardis.core.wire;
+    exports io.tardis.core.zmq;
 }

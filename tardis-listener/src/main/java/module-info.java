@@ -1,9 +1,14 @@
 import org.jspecify.annotations.NullMarked;
 
-/** Placeholder. */
+/**
+ * Hears every exit of every container, from {@code ctr events} and from the kernel, and publishes
+ * it. The other parts of Tardis meet it only on its PUB socket.
+ */
 @NullMarked
 module io.tardis.listener {
     requires static transitive org.jspecify;
     requires transitive io.tardis.core;
     requires org.slf4j;
+
+    exports io.tardis.listener;
 }

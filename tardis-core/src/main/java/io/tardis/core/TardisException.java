@@ -1,0 +1,21 @@
+package io.tardis.core;
+
+import java.io.Serial;
+
+/**
+ * The root of Tardis's exceptions. Its subclasses say what the caller can do: {@link
+ * SetupException} asks somebody to mend the setup, {@link UnavailableException} may be tried again.
+ * A plain one means: give up.
+ */
+public class TardisException extends RuntimeException {
+
+    @Serial private static final long serialVersionUID = 1L;
+
+    public TardisException(String message) {
+        super(message);
+    }
+
+    public TardisException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

@@ -1,0 +1,162 @@
+package io.tardis.core.client;
+
+import io.tardis.core.TardisException;
+import io.tardis.core.UnavailableException;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.wire.Answer.Events;
+import io.tardis.core.wire.MalformedMessageException;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import io.tardis.core.wire.Topic;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqSubscriber;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Hears every recorded exit once and in order, whatever the PUB socket dropped. For one thread.
+ *
+ * <h2>How</h2>
+ *
+ * Exits are numbered without holes. The subscriber knows the number of the last one that it gave to
+ * its user. A message or a heartbeat that is ahead of it proves a hole, and the hole is filled by
+ * replay, up to that number. The store records a moment after the listener publishes, so a replay
+ * may end short of it: then the next message, heartbeat or second asks again. Numbers that the
+ * store has passed without recording them are gone for everyone, and are not waited for.
+ *
+ * <p>To go on after a restart, keep {@link #position} with what was done for each exit, and begin
+ * there.
+ */
+public final class ExitSubscriber implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ExitSubscriber.class);
+    private static final int REPLAY_BATCH = 500;
+
+    /** How long the store may lag behind the publisher before the replay is asked for again. */
+    private static final Duration RETRY = Duration.ofMillis(50);
+
+    private final ZmqSubscriber subscriber;
+    private final QueryClient queries;
+    private final Deque<ExitEvent> ready = new ArrayDeque<>();
+
+    /** The last exit in {@link #ready} or given to the user. */
+    private long last;
+
+    /** The last exit that is known to have been published. */
+    private long published;
+
+    /** Whether the log was asked for what came before the subscription took effect. */
+    private boolean caughtUp;
+
+    private long position;
+
+    /**
+     * A subscriber that begins after the exit {@code after}: its user gets every recorded exit with
+     * a greater number.
+     *
+     * @param context makes its sockets; stays the caller's to close
+     * @param eventsEndpoint the daemon's events endpoint
+     * @param queryEndpoint the daemon's query endpoint
+     * @param after where to begin: a {@link #position}, 0 for all that can be replayed, or the
+     *     {@code last_seq} of a ping for what comes from now on
+     */
+    public ExitSubscriber(
+            ZmqContext context, String eventsEndpoint, String queryEndpoint, long after) {
+        this.subscriber =
+                context.subscriber(
+                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.HEARTBEAT));
+        this.queries = new QueryClient(context, queryEndpoint);
+        this.last = after;
+        this.published = after;
+        this.position = after;
+    }
+
+    /**
+     * The next exit; null when the time is over.
+     *
+     * @param timeout the longest wait
+     * @throws TardisException if the daemon answers what cannot be understood
+     */
+    public @Nullable ExitEvent next(Duration timeout) {
+        long deadline = System.nanoTime() + timeout.toNanos();
+        while (ready.isEmpty()) {
+            if (isBehind()) {
+                replay();
+            }
+            long left = deadline - System.nanoTime();
+            if (!ready.isEmpty() || left <= 0) {
+                break;
+            }
+            Duration wait = Duration.ofNanos(left);
+            receive(isBehind() && wait.compareTo(RETRY) > 0 ? RETRY : wait);
+        }
+        ExitEvent event = ready.poll();
+        if (event != null) {
+            position = event.seq();
+        }
+        return event;
+    }
+
+    /** The number of the exit that {@link #next} gave last; everything up to it was given. */
+    public long position() {
+        return position;
+    }
+
+    private void receive(Duration timeout) {
+        ZmqSubscriber.Message message = subscriber.receive(timeout);
+        if (message == null) {
+            return;
+        }
+        try {
+            switch (PublishedCodec.decode(message.topic(), message.payload())) {
+                case Published.Exit(ExitEvent event) -> accept(event);
+                case Published.Heartbeat heartbeat ->
+                        published = Math.max(published, heartbeat.lastSeq());
+                case Published.Gap gap -> published = Math.max(published, gap.lastSeq());
+            }
+        } catch (MalformedMessageException e) {
+            LOG.warn("a message on {} cannot be understood: {}", message.topic(), e.getMessage());
+        }
+    }
+
+    private void accept(ExitEvent event) {
+        if (event.seq() == last + 1) {
+            give(event);
+        }
+        published = Math.max(published, event.seq());
+    }
+
+    private void give(ExitEvent event) {
+        ready.add(event);
+        last = event.seq();
+    }
+
+    private boolean isBehind() {
+        return !caughtUp || last < published;
+    }
+
+    private void replay() {
+        try {
+            Events events = queries.replay(last, REPLAY_BATCH);
+            events.events().forEach(this::give);
+            if (events.events().size() < REPLAY_BATCH) {
+                caughtUp = true;
+                // Numbers up to here that were not among the events were never recorded.
+                last = Math.max(last, events.lastSeq());
+            }
+        } catch (UnavailableException e) {
+            LOG.warn("the exits after {} cannot be replayed yet: {}", last, e.getMessage());
+        }
+    }
+
+    @Override
+    public void close() {
+        subscriber.close();
+        queries.close();
+    }
+}

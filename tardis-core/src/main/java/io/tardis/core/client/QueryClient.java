@@ -1,0 +1,104 @@
+package io.tardis.core.client;
+
+import io.tardis.core.TardisException;
+import io.tardis.core.UnavailableException;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Containers;
+import io.tardis.core.wire.Answer.Events;
+import io.tardis.core.wire.Answer.OfContainer;
+import io.tardis.core.wire.Answer.Pong;
+import io.tardis.core.wire.Answer.Refused;
+import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.wire.Query;
+import io.tardis.core.wire.QueryCodec;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqRequester;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Asks a Tardis daemon. For one thread.
+ *
+ * <p>Every method throws {@link UnavailableException} if there is no answer in time, and {@link
+ * TardisException} if the daemon refuses the question or answers something else.
+ */
+public final class QueryClient implements AutoCloseable {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+    private final ZmqRequester requester;
+
+    /**
+     * A client that waits up to 5 s for an answer.
+     *
+     * @param context makes its socket; stays the caller's to close
+     * @param endpoint the daemon's query endpoint
+     */
+    public QueryClient(ZmqContext context, String endpoint) {
+        this(context, endpoint, PATIENCE);
+    }
+
+    /**
+     * A client.
+     *
+     * @param context makes its socket; stays the caller's to close
+     * @param endpoint the daemon's query endpoint
+     * @param patience how long to wait for an answer, beyond the wait that a question asks for
+     */
+    public QueryClient(ZmqContext context, String endpoint, Duration patience) {
+        this.requester = context.requester(endpoint, patience);
+    }
+
+    /**
+     * How the container's newest life ended.
+     *
+     * @param container the container
+     * @param maxWait how long to wait for the end of a life that is still open
+     */
+    public OfContainer exitCode(ContainerKey container, Duration maxWait) {
+        return ask(new Query.ExitCode(container, maxWait), maxWait, OfContainer.class);
+    }
+
+    /**
+     * The recorded exits after {@code seq}, oldest first.
+     *
+     * @param after only exits with a greater number
+     * @param limit how many at the most, up to {@link QueryCodec#MAX_LIMIT}
+     */
+    public Events replay(long after, int limit) {
+        return ask(new Query.Replay(after, limit), Duration.ZERO, Events.class);
+    }
+
+    /**
+     * The containers that are known.
+     *
+     * @param namespace only those of this namespace; empty for all
+     * @param limit how many at the most, up to {@link QueryCodec#MAX_LIMIT}
+     */
+    public Containers list(Optional<String> namespace, int limit) {
+        return ask(new Query.ListContainers(namespace, limit), Duration.ZERO, Containers.class);
+    }
+
+    /** Whether anybody is there, and who. */
+    public Pong ping() {
+        return ask(new Query.Ping(), Duration.ZERO, Pong.class);
+    }
+
+    private <T extends Answer> T ask(Query query, Duration answerTime, Class<T> expected) {
+        Answer answer = AnswerCodec.decode(requester.ask(QueryCodec.encode(query), answerTime));
+        if (answer instanceof Refused(String error, String message)) {
+            throw new TardisException(
+                    "the daemon refused the question (" + error + "): " + message);
+        }
+        if (!expected.isInstance(answer)) {
+            throw new TardisException("the daemon answered " + answer + " to " + query);
+        }
+        return expected.cast(answer);
+    }
+
+    @Override
+    public void close() {
+        requester.close();
+    }
+}

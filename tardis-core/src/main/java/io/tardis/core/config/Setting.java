@@ -1,0 +1,71 @@
+package io.tardis.core.config;
+
+/**
+ * Every key of {@code tardis.env} and the environment, with its default and what it does. The table
+ * in README.md is checked against this by a test.
+ */
+public enum Setting {
+    /** Where everything that must last is kept. */
+    STATE_DIR(
+            "TARDIS_STATE_DIR",
+            "/var/lib/tardis",
+            "What lasts: event_listener.pid, exits.db and containers/NS/ID/"),
+    /** Where the daemon's socket is. */
+    RUN_DIR("TARDIS_RUN_DIR", "/run/tardis", "The directory of tardis.sock"),
+    /** Where checkpoints of containers are. */
+    CHECKPOINT_DIR(
+            "TARDIS_CHECKPOINT_DIR",
+            "STATE_DIR/checkpoint",
+            "NS/ID/ in it is removed after a clean exit"),
+    /** The log of all parts. */
+    LOG_FILE("TARDIS_LOG_FILE", "/var/log/tardis/tardis.log", "One log for all parts"),
+    /** How much is logged. */
+    LOG_LEVEL("TARDIS_LOG_LEVEL", "INFO", "ERROR, WARN, INFO, DEBUG or TRACE"),
+    /** The real runtime. */
+    REAL_RUNC_CMD(
+            "TARDIS_REAL_RUNC_CMD",
+            "first runc on PATH that is not Tardis",
+            "The real runtime: a path, or a name to look up on PATH"),
+    /** The event source. */
+    CTR_CMD("TARDIS_CTR_CMD", "ctr events", "The event source, split into words as a shell does"),
+    /** Where exits are published. */
+    EVENTS_ENDPOINT("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:5580", "PUB: every exit"),
+    /** Where queries are answered. */
+    QUERY_ENDPOINT("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:5581", "REP: how did it end?"),
+    /** Whose codes are set. */
+    RECORD("TARDIS_RECORD", "enabled", "Whose codes are set: enabled or all"),
+    /** How long lives are kept. */
+    RETENTION("TARDIS_RETENTION", "30d", "How long a life's record stays after its end"),
+    /** How long events are kept. */
+    REPLAY("TARDIS_REPLAY", "1d", "How long an event can be replayed"),
+    /** The longest wait at delete. */
+    DELETE_WAIT_MS(
+            "TARDIS_DELETE_WAIT_MS",
+            "1000",
+            "Longest wait for a code at delete, in milliseconds (0 to 4000)");
+
+    private final String key;
+    private final String defaultValue;
+    private final String description;
+
+    Setting(String key, String defaultValue, String description) {
+        this.key = key;
+        this.defaultValue = defaultValue;
+        this.description = description;
+    }
+
+    /** The name in the environment and in {@code tardis.env}. */
+    public String key() {
+        return key;
+    }
+
+    /** The default, as documentation writes it. */
+    public String defaultValue() {
+        return defaultValue;
+    }
+
+    /** What it does, in a phrase. */
+    public String description() {
+        return description;
+    }
+}

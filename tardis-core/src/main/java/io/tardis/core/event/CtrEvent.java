@@ -1,0 +1,39 @@
+package io.tardis.core.event;
+
+import java.time.Instant;
+
+/** What one line of {@code ctr events} says. */
+public sealed interface CtrEvent {
+
+    /** A container's own process ended. */
+    record ContainerExit(TaskExit exit) implements CtrEvent {}
+
+    /** A process that was exec'd in a container ended; never the container's own end. */
+    record ExecExit(TaskExit exit) implements CtrEvent {}
+
+    /**
+     * A container's own process was started, or a process was exec'd; {@code pid} is 0 where the
+     * line has none.
+     */
+    record TaskStart(ContainerKey container, long pid) implements CtrEvent {}
+
+    /** The kernel killed a process of this container for memory. */
+    record Oom(ContainerKey container) implements CtrEvent {}
+
+    /**
+     * A task was deleted, and the line repeats how it had ended. Lines without an {@code
+     * exit_status} are {@link Ignored} instead: absent means 0 on an exit line, and nowhere else.
+     */
+    record TaskDelete(ContainerKey container, long pid, long exitStatus, Instant exitedAt)
+            implements CtrEvent {}
+
+    /** A line of another topic. */
+    record Ignored() implements CtrEvent {}
+
+    /**
+     * Text that could not be understood; an exit may have been in it.
+     *
+     * @param reason one sentence, without the text itself
+     */
+    record Malformed(String reason) implements CtrEvent {}
+}

@@ -1,0 +1,17 @@
+package io.tardis.core.event;
+
+import java.util.OptionalInt;
+
+/**
+ * One published exit: of a container, or of a process that was exec'd in it.
+ *
+ * @param seq the event's number; grows by one from each exit to the next, and keeps growing across
+ *     restarts
+ * @param exit what ended, and how
+ * @param signal the signal that ended the process, only where the source knows it
+ * @param oomKilled whether the kernel told that it killed a process of this container for memory
+ *     just before
+ * @param source where the status comes from
+ */
+public record ExitEvent(
+        long seq, TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {}

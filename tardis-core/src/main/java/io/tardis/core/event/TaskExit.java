@@ -1,0 +1,39 @@
+package io.tardis.core.event;
+
+import java.time.Instant;
+
+/**
+ * The end of one process of a container, as a source tells it.
+ *
+ * @param container the container
+ * @param id the container's id for its own (init) process, else the exec id
+ * @param pid the process in the host's pid namespace; 0 where the source does not tell
+ * @param exitStatus the status as containerd counts it, an unsigned 32-bit number: the exit code,
+ *     or 128 plus the signal. It is not validated
+ * @param exitedAt when the process ended, by the wall clock of the node
+ */
+public record TaskExit(
+        ContainerKey container, String id, long pid, long exitStatus, Instant exitedAt) {
+
+    /** The largest value of containerd's {@code uint32} fields. */
+    public static final long MAX_UINT32 = 0xFFFF_FFFFL;
+
+    public TaskExit {
+        if (!ContainerKey.isIdentifier(id)) {
+            throw new IllegalArgumentException("not a process id of containerd: '" + id + "'");
+        }
+        if (pid < 0 || pid > MAX_UINT32) {
+            throw new IllegalArgumentException("pid out of range: " + pid);
+        }
+        if (exitStatus < 0 || exitStatus > MAX_UINT32) {
+            throw new IllegalArgumentException("exit status out of range: " + exitStatus);
+        }
+    }
+
+    /**
+     * Whether this is the end of the container itself, and not of a process that was exec'd in it.
+     */
+    public boolean isContainerExit() {
+        return id.equals(container.id());
+    }
+}

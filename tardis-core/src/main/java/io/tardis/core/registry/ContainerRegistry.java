@@ -1,0 +1,177 @@
+package io.tardis.core.registry;
+
+import io.tardis.core.event.ContainerKey;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Which containers are Tardis-enabled, and what is kept for each: the directories {@code
+ * STATE_DIR/containers/NS/ID/}.
+ *
+ * <ul>
+ *   <li>{@code life.json} is there from {@code create} to {@code delete}: the open life. The native
+ *       launcher looks for this name.
+ *   <li>{@code last-life.json} is the life before, if it was not cleaned up.
+ *   <li>Everything else belongs to whoever keeps something for the container, and goes with the
+ *       directory.
+ * </ul>
+ *
+ * <p>The file system is the only truth, so a shim in another process sees the same. Calls for
+ * different containers may come from any thread; containerd makes the calls of one container one
+ * after the other.
+ */
+public final class ContainerRegistry {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ContainerRegistry.class);
+    private static final String OPEN = "life.json";
+    private static final String LAST = "last-life.json";
+
+    private final Path containersDir;
+
+    /**
+     * The registry in {@code containersDir}, which is made when first needed.
+     *
+     * @param containersDir {@code STATE_DIR/containers}
+     */
+    public ContainerRegistry(Path containersDir) {
+        this.containersDir = containersDir;
+    }
+
+    /**
+     * Begins a life. One that is still open, because its delete was missed, becomes the last one.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public Life register(ContainerKey container, Path bundle, Instant now) throws IOException {
+        Path directory = directory(container);
+        Files.createDirectories(
+                directory,
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        close(container);
+        Life life =
+                new Life(
+                        UUID.randomUUID().toString(),
+                        container,
+                        now,
+                        bundle,
+                        java.util.OptionalLong.empty(),
+                        false);
+        LifeFile.write(directory.resolve(OPEN), life);
+        return life;
+    }
+
+    /**
+     * Replaces the open life of the container by a later state of itself.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void update(Life life) throws IOException {
+        LifeFile.write(directory(life.container()).resolve(OPEN), life);
+    }
+
+    /**
+     * The life of the container that is not deleted yet; one that cannot be read is logged, and
+     * counts as none.
+     */
+    public Optional<Life> open(ContainerKey container) {
+        return read(container, OPEN);
+    }
+
+    /** The open life of the container and the one before it, where they are there. */
+    public List<Life> lives(ContainerKey container) {
+        List<Life> lives = new ArrayList<>(2);
+        read(container, OPEN).ifPresent(lives::add);
+        read(container, LAST).ifPresent(lives::add);
+        return lives;
+    }
+
+    /** Every open life, in no particular order. */
+    public List<Life> openLives() {
+        List<Life> lives = new ArrayList<>();
+        for (String namespace : names(containersDir)) {
+            for (String id : names(containersDir.resolve(namespace))) {
+                open(new ContainerKey(namespace, id)).ifPresent(lives::add);
+            }
+        }
+        return lives;
+    }
+
+    /**
+     * Ends the open life, if there is one; what is kept for the container stays.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void close(ContainerKey container) throws IOException {
+        Path directory = directory(container);
+        try {
+            Files.move(
+                    directory.resolve(OPEN),
+                    directory.resolve(LAST),
+                    StandardCopyOption.ATOMIC_MOVE);
+        } catch (NoSuchFileException e) {
+            LOG.trace("{} has no open life", container, e);
+        }
+    }
+
+    /**
+     * Removes all that is kept for the container, and its open life. No symbolic link is followed.
+     *
+     * @throws IOException if something could not be removed; the rest is gone
+     */
+    public void remove(ContainerKey container) throws IOException {
+        close(container);
+        ContainerTree.remove(containersDir, container);
+    }
+
+    private Optional<Life> read(ContainerKey container, String name) {
+        try {
+            return LifeFile.read(directory(container).resolve(name), container);
+        } catch (IOException e) {
+            LOG.warn(
+                    "a life of {} cannot be read and is passed over: {}",
+                    container,
+                    e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    private Path directory(ContainerKey container) {
+        return containersDir.resolve(container.namespace()).resolve(container.id());
+    }
+
+    private static List<String> names(Path directory) {
+        List<String> names = new ArrayList<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+            for (Path entry : entries) {
+                String name = entry.getFileName().toString();
+                if (ContainerKey.isIdentifier(name)
+                        && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
+                    names.add(name);
+                }
+            }
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            LOG.trace("nothing is registered in {}", directory, e);
+        } catch (DirectoryIteratorException e) {
+            throw new UncheckedIOException(e.getCause());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return names;
+    }
+}

@@ -1,0 +1,82 @@
+package io.tardis.core.registry;
+
+import io.tardis.core.event.ContainerKey;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.SecureDirectoryStream;
+import java.nio.file.attribute.BasicFileAttributeView;
+
+/**
+ * Removes {@code ROOT/NS/ID/} with everything in it.
+ *
+ * <p>Whoever can write in that directory must not be able to point the removal elsewhere, also not
+ * by swapping a directory for a link while it runs. So every step goes through the descriptor of
+ * the directory above ({@code openat}, {@code unlinkat}) and opens nothing through a link: a link
+ * is removed, and what it names stays.
+ */
+public final class ContainerTree {
+
+    /** Deeper trees are refused: every level holds a descriptor. */
+    private static final int MAX_DEPTH = 128;
+
+    private ContainerTree() {}
+
+    /**
+     * Removes the container's directory below {@code root}; does nothing where there is none.
+     *
+     * @param root the directory that holds {@code NS/ID/}; it may itself be reached through links
+     * @param container names the directory
+     * @throws IOException if something could not be removed
+     */
+    public static void remove(Path root, ContainerKey container) throws IOException {
+        try (SecureDirectoryStream<Path> rootStream = open(root);
+                SecureDirectoryStream<Path> namespace =
+                        openBelow(rootStream, Path.of(container.namespace()))) {
+            removeEntry(namespace, Path.of(container.id()), 0);
+        } catch (NoSuchFileException e) {
+            return; // nothing was kept
+        }
+    }
+
+    private static void removeEntry(SecureDirectoryStream<Path> parent, Path name, int depth)
+            throws IOException {
+        boolean directory =
+                parent.getFileAttributeView(
+                                name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+                        .readAttributes()
+                        .isDirectory();
+        if (!directory) {
+            parent.deleteFile(name);
+            return;
+        }
+        if (depth == MAX_DEPTH) {
+            throw new IOException("more than " + MAX_DEPTH + " directories deep at " + name);
+        }
+        try (SecureDirectoryStream<Path> children = openBelow(parent, name)) {
+            for (Path child : children) {
+                removeEntry(children, child.getFileName(), depth + 1);
+            }
+        }
+        parent.deleteDirectory(name);
+    }
+
+    @SuppressWarnings("StreamResourceLeak") // the caller closes what this returns
+    private static SecureDirectoryStream<Path> open(Path directory) throws IOException {
+        DirectoryStream<Path> stream = Files.newDirectoryStream(directory);
+        if (stream instanceof SecureDirectoryStream<Path> secure) {
+            return secure;
+        }
+        stream.close();
+        throw new NotDirectoryException(directory + " (its file system has no openat)");
+    }
+
+    private static SecureDirectoryStream<Path> openBelow(
+            SecureDirectoryStream<Path> parent, Path name) throws IOException {
+        return parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
+    }
+}

@@ -1,0 +1,80 @@
+package io.tardis.core.wire;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import java.util.List;
+
+/** What a client is told. */
+public sealed interface Answer {
+
+    /** What is known of one container. */
+    sealed interface OfContainer extends Answer {
+        /** The container that was asked for. */
+        ContainerKey container();
+    }
+
+    /**
+     * It ended, and this is how.
+     *
+     * @param event its end
+     * @param durable whether the end is on disk; if not, it comes from memory, because the disk
+     *     cannot be written
+     */
+    record Exited(ExitEvent event, boolean durable) implements OfContainer {
+        @Override
+        public ContainerKey container() {
+            return event.exit().container();
+        }
+    }
+
+    /** It is registered, and has not ended as far as is known. */
+    record Running(ContainerKey container) implements OfContainer {}
+
+    /** It ended, and nobody could observe its code. */
+    record Lost(ContainerKey container) implements OfContainer {}
+
+    /** No code is kept for such a container. */
+    record Unknown(ContainerKey container) implements OfContainer {}
+
+    /**
+     * Recorded exits, oldest first.
+     *
+     * @param events the exits
+     * @param firstSeq the oldest exit that can be replayed; 0 if there is none
+     * @param lastSeq the newest exit that is recorded; 0 if there is none
+     */
+    record Events(List<ExitEvent> events, long firstSeq, long lastSeq) implements Answer {
+        public Events {
+            events = List.copyOf(events);
+        }
+    }
+
+    /** The containers that are known. */
+    record Containers(List<OfContainer> containers) implements Answer {
+        public Containers {
+            containers = List.copyOf(containers);
+        }
+    }
+
+    /**
+     * Somebody is there.
+     *
+     * @param version the version of Tardis
+     * @param lastSeq the newest exit that is recorded; 0 if there is none
+     */
+    record Pong(String version, long lastSeq) implements Answer {}
+
+    /**
+     * The question was not answered.
+     *
+     * @param error a fixed word, {@code bad_request} for instance
+     * @param message what is wrong, in a sentence
+     */
+    record Refused(String error, String message) implements Answer {
+        /** The bytes were no question. */
+        public static final String BAD_REQUEST = "bad_request";
+
+        /** The store cannot answer now. */
+        public static final String UNAVAILABLE = "unavailable";
+    }
+}

@@ -1,0 +1,166 @@
+package io.tardis.core.wire;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.Rfc3339;
+import io.tardis.core.event.TaskExit;
+import java.io.ByteArrayOutputStream;
+import java.time.DateTimeException;
+import java.util.OptionalInt;
+import java.util.function.Consumer;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonGenerator;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonFactory;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * The fields of an {@link ExitEvent} in JSON, keys as containerd spells them, and what all formats
+ * here share.
+ *
+ * <pre>
+ * "v":1                                       the version of this format; another one is refused
+ * "seq":1732330000123001                      the number of the exit
+ * "topic":"/tasks/exit"                       or "/tasks/exec-exit"
+ * "namespace":"default"
+ * "container_id":"tc"
+ * "id":"tc"                                   the container's id, or the exec id
+ * "pid":6615                                  0 where it is not known
+ * "exit_status":137                           always there, 0 included
+ * "signal":9                                  only where it is known
+ * "oom_killed":false
+ * "exited_at":"2025-04-04T19:10:59.78307293Z" RFC 3339, UTC
+ * "source":"containerd"                       or "kernel", or "assumed"
+ * </pre>
+ *
+ * A reader ignores keys that it does not know.
+ */
+final class EventJson {
+
+    static final int VERSION = 1;
+
+    /** Strict about what would be ambiguous, and bounded in depth and length. */
+    static final JsonMapper JSON =
+            JsonMapper.builder(
+                            JsonFactory.builder()
+                                    .streamReadConstraints(
+                                            StreamReadConstraints.builder()
+                                                    .maxNestingDepth(16)
+                                                    .maxNumberLength(64)
+                                                    .build())
+                                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                                    .build())
+                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .build();
+
+    private EventJson() {}
+
+    /** One JSON object whose fields {@code fields} writes. */
+    static byte[] object(Consumer<JsonGenerator> fields) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(320);
+        try (JsonGenerator json = JSON.createGenerator(bytes)) {
+            json.writeStartObject();
+            fields.accept(json);
+            json.writeEndObject();
+        }
+        return bytes.toByteArray();
+    }
+
+    /** The JSON object that {@code bytes} holds. */
+    static JsonNode readObject(byte[] bytes) {
+        JsonNode node;
+        try {
+            node = JSON.readTree(bytes);
+        } catch (JacksonException e) {
+            throw new MalformedMessageException("this is not JSON: " + e.getOriginalMessage(), e);
+        }
+        if (!node.isObject()) {
+            throw new MalformedMessageException("this is not a JSON object");
+        }
+        return node;
+    }
+
+    static void write(JsonGenerator json, ExitEvent event) {
+        TaskExit exit = event.exit();
+        json.writeNumberProperty("v", VERSION);
+        json.writeNumberProperty("seq", event.seq());
+        json.writeStringProperty(
+                "topic", exit.isContainerExit() ? "/tasks/exit" : "/tasks/exec-exit");
+        writeContainer(json, exit.container());
+        json.writeStringProperty("id", exit.id());
+        json.writeNumberProperty("pid", exit.pid());
+        json.writeNumberProperty("exit_status", exit.exitStatus());
+        event.signal().ifPresent(signal -> json.writeNumberProperty("signal", signal));
+        json.writeBooleanProperty("oom_killed", event.oomKilled());
+        json.writeStringProperty("exited_at", Rfc3339.format(exit.exitedAt()));
+        json.writeStringProperty("source", event.source().word());
+    }
+
+    static void writeContainer(JsonGenerator json, ContainerKey container) {
+        json.writeStringProperty("namespace", container.namespace());
+        json.writeStringProperty("container_id", container.id());
+    }
+
+    static ExitEvent read(JsonNode node) {
+        checkVersion(node);
+        try {
+            TaskExit exit =
+                    new TaskExit(
+                            readContainer(node),
+                            string(node, "id"),
+                            number(node, "pid"),
+                            number(node, "exit_status"),
+                            Rfc3339.parse(string(node, "exited_at")));
+            return new ExitEvent(
+                    number(node, "seq"),
+                    exit,
+                    node.has("signal")
+                            ? OptionalInt.of((int) number(node, "signal"))
+                            : OptionalInt.empty(),
+                    node.path("oom_killed").asBoolean(false),
+                    ExitSource.parse(string(node, "source")));
+        } catch (IllegalArgumentException | DateTimeException e) {
+            throw new MalformedMessageException("this is not an exit: " + e.getMessage(), e);
+        }
+    }
+
+    static void checkVersion(JsonNode node) {
+        if (node.path("v").asInt(0) != VERSION) {
+            throw new MalformedMessageException(
+                    "v is " + node.path("v") + ", but only version " + VERSION + " is understood");
+        }
+    }
+
+    static ContainerKey readContainer(JsonNode node) {
+        try {
+            return new ContainerKey(string(node, "namespace"), string(node, "container_id"));
+        } catch (IllegalArgumentException e) {
+            throw new MalformedMessageException("this names no container: " + e.getMessage(), e);
+        }
+    }
+
+    static String string(JsonNode node, String key) {
+        JsonNode value = node.path(key);
+        if (!value.isString()) {
+            throw new MalformedMessageException(
+                    key + (value.isMissingNode() ? " is missing" : " is not a string"));
+        }
+        return value.stringValue();
+    }
+
+    static long number(JsonNode node, String key) {
+        JsonNode value = node.path(key);
+        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+            throw new MalformedMessageException(
+                    key
+                            + (value.isMissingNode()
+                                    ? " is missing"
+                                    : " is not a whole number of 64 bits"));
+        }
+        return value.longValue();
+    }
+}

@@ -1,0 +1,81 @@
+package io.tardis.core.wire;
+
+import io.tardis.core.event.Rfc3339;
+import io.tardis.core.wire.Published.Exit;
+import io.tardis.core.wire.Published.Gap;
+import io.tardis.core.wire.Published.Heartbeat;
+import java.time.DateTimeException;
+import java.time.Instant;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * The two frames of a published message. An exit has the fields that docs/protocol.md lists; the
+ * others are:
+ *
+ * <pre>
+ * /tardis/heartbeat/  {"v":1,"last_seq":1732330000123001,"at":"2026-11-23T06:51:23.418Z"}
+ * /tardis/gap/        {"v":1,"last_seq":1732330000123001,"from":"...","to":"...","reason":"ctr ended with 1"}
+ * </pre>
+ */
+public final class PublishedCodec {
+
+    private PublishedCodec() {}
+
+    /** The first frame. */
+    public static String topic(Published message) {
+        return switch (message) {
+            case Exit(var event) -> Topic.of(event.exit());
+            case Heartbeat _ -> Topic.HEARTBEAT;
+            case Gap _ -> Topic.GAP;
+        };
+    }
+
+    /** The second frame. */
+    public static byte[] encode(Published message) {
+        return EventJson.object(json -> {
+            switch (message) {
+                case Exit(var event) -> EventJson.write(json, event);
+                case Heartbeat(long lastSeq, Instant at) -> {
+                    json.writeNumberProperty("v", EventJson.VERSION);
+                    json.writeNumberProperty("last_seq", lastSeq);
+                    json.writeStringProperty("at", Rfc3339.format(at));
+                }
+                case Gap(long lastSeq, Instant from, Instant to, String reason) -> {
+                    json.writeNumberProperty("v", EventJson.VERSION);
+                    json.writeNumberProperty("last_seq", lastSeq);
+                    json.writeStringProperty("from", Rfc3339.format(from));
+                    json.writeStringProperty("to", Rfc3339.format(to));
+                    json.writeStringProperty("reason", reason);
+                }
+            }
+        });
+    }
+
+    /**
+     * The message of these two frames.
+     *
+     * @throws MalformedMessageException if they are none
+     */
+    public static Published decode(String topic, byte[] payload) {
+        JsonNode node = EventJson.readObject(payload);
+        EventJson.checkVersion(node);
+        try {
+            return switch (topic) {
+                case Topic.HEARTBEAT ->
+                        new Heartbeat(
+                                EventJson.number(node, "last_seq"),
+                                Rfc3339.parse(EventJson.string(node, "at")));
+                case Topic.GAP ->
+                        new Gap(
+                                EventJson.number(node, "last_seq"),
+                                Rfc3339.parse(EventJson.string(node, "from")),
+                                Rfc3339.parse(EventJson.string(node, "to")),
+                                EventJson.string(node, "reason"));
+                default -> new Exit(EventJson.read(node));
+            };
+        } catch (DateTimeException e) {
+            throw new MalformedMessageException(
+                    "a time in this message cannot be read: " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package io.tardis.core.wire;
+
+import io.tardis.core.event.ContainerKey;
+import java.time.Duration;
+import java.util.Optional;
+
+/** What a client can ask. */
+public sealed interface Query {
+
+    /**
+     * How did the container's newest life end?
+     *
+     * @param container the container
+     * @param maxWait how long to wait for the end of a life that is still open; zero to be told at
+     *     once
+     */
+    record ExitCode(ContainerKey container, Duration maxWait) implements Query {}
+
+    /**
+     * Which exits were there?
+     *
+     * @param after only exits with a greater number
+     * @param limit how many at the most
+     */
+    record Replay(long after, int limit) implements Query {}
+
+    /**
+     * Which containers are known?
+     *
+     * @param namespace only those of this namespace, or of all
+     * @param limit how many at the most
+     */
+    record ListContainers(Optional<String> namespace, int limit) implements Query {}
+
+    /** Is anybody there? */
+    record Ping() implements Query {}
+}

@@ -1,0 +1,75 @@
+package io.tardis.core.zmq;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Pipe;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.zeromq.ZMQ;
+
+/** Waits for a socket, and lets other threads end the wait. */
+final class Wakeup implements AutoCloseable {
+
+    private static final int SOCKET = 0;
+
+    private final ZMQ.Poller poller;
+    private final Pipe pipe;
+    private final AtomicBoolean woken = new AtomicBoolean();
+    private final ByteBuffer drain = ByteBuffer.allocate(16);
+
+    Wakeup(ZMQ.Context context, ZMQ.Socket socket) {
+        try {
+            pipe = Pipe.open();
+            pipe.source().configureBlocking(false);
+        } catch (IOException e) {
+            throw new UncheckedIOException("no pipe can be made", e);
+        }
+        poller = context.poller(2);
+        poller.register(socket, ZMQ.Poller.POLLIN);
+        poller.register(pipe.source(), ZMQ.Poller.POLLIN);
+    }
+
+    /**
+     * Whether the socket can be read; false when the time is over or {@link #wake} was called.
+     * Negative waits for ever.
+     */
+    boolean awaitReadable(long timeoutMillis) {
+        poller.poll(timeoutMillis);
+        if (woken.getAndSet(false)) {
+            try {
+                drain.clear();
+                pipe.source().read(drain);
+            } catch (IOException e) {
+                throw new UncheckedIOException("the wake-up pipe cannot be read", e);
+            }
+        }
+        return poller.pollin(SOCKET);
+    }
+
+    /**
+     * Ends the wait that is going on, or the next one. From any thread, also after {@link #close}.
+     */
+    void wake() {
+        if (woken.getAndSet(true)) {
+            return; // the byte of the wake before has not been read yet
+        }
+        try {
+            pipe.sink().write(ByteBuffer.wrap(new byte[1]));
+        } catch (java.nio.channels.ClosedChannelException e) {
+            return; // closed: nobody waits any more
+        } catch (IOException e) {
+            throw new UncheckedIOException("the wake-up pipe cannot be written", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        poller.close();
+        try (Pipe.SourceChannel source = pipe.source();
+                Pipe.SinkChannel sink = pipe.sink()) {
+            assert source != null && sink != null;
+        } catch (IOException e) {
+            throw new UncheckedIOException("the wake-up pipe cannot be closed", e);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+package io.tardis.core.zmq;
+
+import io.tardis.core.SetupException;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Consumer;
+import org.zeromq.SocketType;
+import org.zeromq.ZMQ;
+import org.zeromq.ZMQException;
+import zmq.Msg;
+
+/**
+ * Makes the sockets of one process, and sets on each what JeroMQ 0.6.0 needs.
+ *
+ * <h2>Traps, and the guards against them</h2>
+ *
+ * <ul>
+ *   <li>One frame that announces 2 GiB ends the only I/O thread with an OutOfMemoryError, before
+ *       any greeting is checked; one of negative size leaks its connection and makes the end of the
+ *       context hang (zeromq/jeromq issue 1005). Every bound socket limits the size, and allocates
+ *       nothing for a negative one.
+ *   <li>A connecting socket hangs 30 s in some of all fresh TCP connections (zeromq/jeromq pull
+ *       request 1022). Every connecting socket gives up a greeting after 250 ms, and tries again
+ *       after 10.
+ *   <li>{@code ZContext} closes other threads' sockets and drops what was not sent yet. This is a
+ *       plain context: each owner closes its own sockets, and {@link #close} waits for them.
+ *   <li>An I/O thread that dies all the same leaves sockets that look alive. The context tells its
+ *       owner, who must end the process.
+ * </ul>
+ *
+ * Made and closed by one thread; sockets may be made by any.
+ */
+public final class ZmqContext implements AutoCloseable {
+
+    private static final int HANDSHAKE_MILLIS = 250;
+    private static final int RECONNECT_MILLIS = 10;
+
+    /** The longest frame that a bound socket takes; what clients send is far smaller. */
+    private static final int MAX_RECEIVED_BYTES = 64 * 1024;
+
+    /**
+     * How many messages wait for a subscriber that does not read; what is over that is dropped, and
+     * got by replay.
+     */
+    private static final int PUBLISHER_HIGH_WATER_MARK = 10_000;
+
+    /** How long the last messages may take to leave. */
+    private static final int LINGER_MILLIS = 500;
+
+    private final ZMQ.Context context = ZMQ.context(1);
+
+    /**
+     * A context with one I/O thread.
+     *
+     * @param onDeadIoThread called once by an I/O thread that dies of {@code Throwable}; the
+     *     process should end then
+     */
+    public ZmqContext(Consumer<Throwable> onDeadIoThread) {
+        context.setUncaughtExceptionHandler((_, cause) -> onDeadIoThread.accept(cause));
+    }
+
+    /**
+     * A PUB socket.
+     *
+     * @param endpoints what it binds to, {@code inproc} and {@code tcp}
+     * @throws SetupException if an endpoint cannot be bound
+     */
+    public ZmqPublisher publisher(List<String> endpoints) {
+        ZMQ.Socket socket = context.socket(SocketType.PUB);
+        socket.setSndHWM(PUBLISHER_HIGH_WATER_MARK);
+        return new ZmqPublisher(bind(socket, endpoints));
+    }
+
+    /**
+     * A SUB socket that never drops on its own side: what it has received waits in memory until it
+     * is read.
+     *
+     * @param endpoint what it connects to
+     * @param prefixes the topics that it wants; the empty one wants all
+     */
+    public ZmqSubscriber subscriber(String endpoint, List<String> prefixes) {
+        ZMQ.Socket socket = connecting(SocketType.SUB);
+        socket.setRcvHWM(0);
+        // Subscribing first, the subscription is on its way with the connection itself.
+        prefixes.forEach(socket::subscribe);
+        socket.connect(endpoint);
+        return new ZmqSubscriber(context, socket);
+    }
+
+    /**
+     * A ROUTER socket that answers REQ clients in any order.
+     *
+     * @param endpoints what it binds to, {@code inproc} and {@code tcp}
+     * @throws SetupException if an endpoint cannot be bound
+     */
+    public ZmqReplier replier(List<String> endpoints) {
+        return new ZmqReplier(context, bind(context.socket(SocketType.ROUTER), endpoints));
+    }
+
+    /**
+     * A REQ client.
+     *
+     * @param endpoint what it connects to
+     * @param patience how long it waits for an answer beyond what a question itself asks for
+     */
+    public ZmqRequester requester(String endpoint, Duration patience) {
+        return new ZmqRequester(
+                () -> {
+                    ZMQ.Socket socket = connecting(SocketType.REQ);
+                    socket.connect(endpoint);
+                    return socket;
+                },
+                endpoint,
+                patience);
+    }
+
+    /**
+     * Ends the I/O thread, after every socket is closed and its last messages have left; waits for
+     * both.
+     */
+    @Override
+    public void close() {
+        context.term();
+    }
+
+    private ZMQ.Socket connecting(SocketType type) {
+        ZMQ.Socket socket = context.socket(type);
+        socket.setHandshakeIvl(HANDSHAKE_MILLIS);
+        socket.setReconnectIVL(RECONNECT_MILLIS);
+        socket.setLinger(0);
+        return socket;
+    }
+
+    private static ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {
+        socket.setMaxMsgSize(MAX_RECEIVED_BYTES);
+        socket.setMsgAllocator(size -> new Msg(Math.max(0, size)));
+        socket.setLinger(LINGER_MILLIS);
+        for (String endpoint : endpoints) {
+            try {
+                socket.bind(endpoint);
+            } catch (ZMQException | IllegalArgumentException e) {
+                socket.close();
+                throw new SetupException("cannot bind " + endpoint + ": " + e.getMessage(), e);
+            }
+        }
+        return socket;
+    }
+}

@@ -1,0 +1,21 @@
+package io.tardis.listener;
+
+import io.tardis.core.TardisException;
+import java.io.Serial;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+
+/** Another listener runs on the same state directory. */
+public final class AlreadyRunningException extends TardisException {
+
+    @Serial private static final long serialVersionUID = 1L;
+
+    AlreadyRunningException(Path stateDir, OptionalLong pid) {
+        super(
+                "Tardis already runs on "
+                        + stateDir
+                        + (pid.isPresent()
+                                ? " as process " + pid.getAsLong()
+                                : ", in a process that cannot be told"));
+    }
+}

@@ -1,0 +1,220 @@
+package io.tardis.listener;
+
+import io.tardis.core.event.CtrEvent;
+import io.tardis.core.event.CtrEventParser;
+import io.tardis.core.event.CtrLineReader;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the event source running: starts {@code ctr events}, reads it to its end, and starts it
+ * again.
+ *
+ * <p>{@code ctr} never reconnects: it ends when containerd stops. The first new start is at once,
+ * the following ones after a delay that doubles up to a second, until a line arrives. Between the
+ * two ends events may be missed, and that is told as a gap.
+ */
+final class CtrSupervisor implements AutoCloseable {
+
+    /**
+     * Hears what the event source says. Called from the supervisor's thread only; may block to slow
+     * the source down.
+     */
+    interface Sink {
+        /** A line said something. */
+        void event(CtrEvent event);
+
+        /**
+         * Events may have been missed.
+         *
+         * @param from when the source was last known to be read
+         * @param reason why, in a sentence
+         */
+        void gap(Instant from, String reason);
+    }
+
+    private static final Logger LOG = LoggerFactory.getLogger(CtrSupervisor.class);
+
+    /**
+     * Lines of the topics that Tardis reads are some hundred bytes; 1 MiB of one is kept before the
+     * rest is skipped.
+     */
+    private static final int MAX_LINE_BYTES = 1 << 20;
+
+    private static final Duration FIRST_DELAY = Duration.ofMillis(50);
+    private static final Duration LONGEST_DELAY = Duration.ofSeconds(1);
+    private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
+
+    private final List<String> command;
+    private final InstantSource clock;
+    private final Sink sink;
+    private final CtrEventParser parser = new CtrEventParser();
+    private final CountDownLatch stopping = new CountDownLatch(1);
+    private final Thread thread;
+    private volatile @Nullable Process child;
+    private final AtomicLong starts = new AtomicLong();
+
+    CtrSupervisor(List<String> command, InstantSource clock, Sink sink) {
+        this.command = command;
+        this.clock = clock;
+        this.sink = sink;
+        this.thread = new Thread(this::run, "tardis-listener-events");
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** How often the source was started. */
+    long starts() {
+        return starts.get();
+    }
+
+    /** Ends the source and waits for the thread. */
+    @Override
+    public void close() {
+        stopping.countDown();
+        Process running = child;
+        if (running != null) {
+            end(running);
+        }
+        try {
+            if (!thread.join(Duration.ofSeconds(2))) {
+                LOG.error("the thread {} did not stop", thread.getName());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        Duration delay = Duration.ZERO;
+        while (!await(delay)) {
+            Instant lost = clock.instant();
+            String end;
+            boolean heard = false;
+            try {
+                Process process = new ProcessBuilder(command).start();
+                child = process;
+                starts.incrementAndGet();
+                if (stopping.getCount() == 0) {
+                    end(process); // close() may have looked before the child was there
+                }
+                process.getOutputStream().close();
+                StandardErrorReader stderr = new StandardErrorReader(process);
+                heard = read(process.getInputStream());
+                lost = clock.instant();
+                end = describe(process, stderr);
+            } catch (IOException e) {
+                end = "the event source cannot be started: " + e.getMessage();
+            }
+            if (stopping.getCount() > 0) {
+                LOG.warn("{}", end);
+                sink.gap(lost, end);
+            }
+            delay = heard ? Duration.ZERO : longer(delay);
+        }
+    }
+
+    /** Reads to the end; tells whether there was anything. */
+    private boolean read(InputStream stdout) {
+        boolean heard = false;
+        try (stdout) {
+            CtrLineReader lines = new CtrLineReader(stdout, MAX_LINE_BYTES);
+            for (CtrLineReader.Line line = lines.next(); line != null; line = lines.next()) {
+                heard = true;
+                CtrEvent event = parser.parse(line);
+                if (!(event instanceof CtrEvent.Ignored)) {
+                    sink.event(event);
+                }
+            }
+        } catch (IOException e) {
+            // Also how the end looks when close() ended the child.
+            LOG.debug("the event source's output broke off", e);
+        }
+        return heard;
+    }
+
+    private String describe(Process process, StandardErrorReader stderr) {
+        end(process);
+        String last = stderr.lastLine();
+        return "the event source '"
+                + String.join(" ", command)
+                + "' ended with "
+                + process.exitValue()
+                + (last.isEmpty() ? "" : ": " + last);
+    }
+
+    private boolean await(Duration delay) {
+        try {
+            return stopping.await(delay.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return true;
+        }
+    }
+
+    private static Duration longer(Duration delay) {
+        if (delay.isZero()) {
+            return FIRST_DELAY;
+        }
+        Duration twice = delay.multipliedBy(2);
+        return twice.compareTo(LONGEST_DELAY) < 0 ? twice : LONGEST_DELAY;
+    }
+
+    private static void end(Process process) {
+        process.destroy();
+        try {
+            if (!process.waitFor(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+                process.destroyForcibly().waitFor(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Drains standard error, so that the source never blocks on it, and keeps its last line. */
+    private static final class StandardErrorReader {
+        private final Thread thread;
+        private volatile String lastLine = "";
+
+        StandardErrorReader(Process process) {
+            thread = new Thread(() -> drain(process), "tardis-listener-events-stderr");
+            thread.setDaemon(true);
+            thread.start();
+        }
+
+        private void drain(Process process) {
+            try (BufferedReader lines = process.errorReader(StandardCharsets.UTF_8)) {
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                    lastLine = line;
+                    LOG.debug("event source: {}", line);
+                }
+            } catch (IOException e) {
+                LOG.debug("the event source's standard error broke off", e);
+            }
+        }
+
+        String lastLine() {
+            try {
+                thread.join(STOP_PATIENCE);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return lastLine;
+        }
+    }
+}

@@ -1,0 +1,169 @@
+package io.tardis.listener;
+
+import io.tardis.core.SetupException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The numbers of the exits: each one more than the one before, also across restarts, SIGKILL and
+ * clock steps, and never one twice.
+ *
+ * <p>The file {@code event_listener.seq} holds four lines of fixed length:
+ *
+ * <pre>
+ * tardis-seq 1                             the format's version
+ * 0f2b6c1e-....-............               the boot that it was written in
+ * 00001795405552123001                     a number that no exit of that boot had reached when this was forced to the disk
+ * 00001795404552123042                     the next number; written for each exit, but not forced
+ * </pre>
+ *
+ * After the end of a process, even by SIGKILL, the page cache still has the last line. After the
+ * end of the machine it may be old: then another boot's id is in the file, and the numbers go on at
+ * the third line. A new file begins at the clock's microseconds, so that a lost state directory
+ * does not begin at 1 again. For one thread.
+ */
+final class ExitSequence implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ExitSequence.class);
+    private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
+    private static final String HEADER = "tardis-seq 1\n";
+    private static final Pattern FORMAT =
+            Pattern.compile(
+                    HEADER
+                            + "(?<boot>[0-9a-f-]{36})\n(?<reserved>0[0-8][0-9]{18})\n(?<next>0[0-8][0-9]{18})\n");
+    private static final int NEXT_OFFSET = HEADER.length() + 37 + 21;
+
+    /** How many numbers are reserved by one forced write. */
+    private static final long RESERVE = 1_000_000;
+
+    private final FileChannel channel;
+    private final String boot;
+    private long next;
+    private long reserved;
+    private boolean failing;
+
+    private ExitSequence(FileChannel channel, String boot, long next) {
+        this.channel = channel;
+        this.boot = boot;
+        this.next = next;
+    }
+
+    /**
+     * Opens the sequence of a state directory. A file that cannot be understood is set aside, and a
+     * new one begun.
+     *
+     * @throws SetupException if the file cannot be written
+     */
+    static ExitSequence open(Path stateDir, InstantSource clock) {
+        Path file = stateDir.resolve("event_listener.seq");
+        try {
+            String boot = Files.readString(BOOT_ID).strip();
+            long next = firstNumber(file, boot, clock.instant());
+            FileChannel channel =
+                    FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            ExitSequence sequence = new ExitSequence(channel, boot, next);
+            sequence.reserve();
+            return sequence;
+        } catch (IOException e) {
+            throw new SetupException(
+                    "the sequence numbers in " + file + " cannot be kept: " + e, e);
+        }
+    }
+
+    /** The number that was given out last; what the first one follows if none was. */
+    long last() {
+        return next - 1;
+    }
+
+    /**
+     * The next number. A disk that cannot be written is logged, and costs the numbering only if the
+     * machine goes down as well.
+     */
+    long next() {
+        long number = next++;
+        try {
+            if (next >= reserved) {
+                reserve();
+            } else {
+                write(digits(next), NEXT_OFFSET);
+            }
+            failing = false;
+        } catch (IOException e) {
+            if (!failing) {
+                LOG.error(
+                        "the sequence number {} cannot be written; counting goes on in memory",
+                        number,
+                        e);
+            }
+            failing = true;
+        }
+        return number;
+    }
+
+    /** Notes that nothing beyond the last number was given out. */
+    @Override
+    public void close() {
+        try (channel) {
+            writeAll(next);
+        } catch (IOException e) {
+            LOG.warn("the sequence number {} cannot be written at the end", next, e);
+        }
+    }
+
+    private void reserve() throws IOException {
+        reserved = next + RESERVE;
+        writeAll(reserved);
+    }
+
+    private void writeAll(long limit) throws IOException {
+        write(HEADER + boot + "\n" + digits(limit) + digits(next), 0);
+        channel.force(false);
+    }
+
+    private void write(String text, long offset) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
+        while (bytes.hasRemaining()) {
+            channel.write(bytes, offset + bytes.position());
+        }
+    }
+
+    private static String digits(long number) {
+        String text = Long.toString(number);
+        return "0".repeat(20 - text.length()) + text + "\n";
+    }
+
+    private static long firstNumber(Path file, String boot, Instant now) throws IOException {
+        long fromClock = Math.max(1, now.toEpochMilli() * 1000 + 1);
+        if (!Files.exists(file)) {
+            return fromClock;
+        }
+        Matcher content =
+                FORMAT.matcher(new String(Files.readAllBytes(file), StandardCharsets.US_ASCII));
+        if (!content.matches()) {
+            Path aside = file.resolveSibling(file.getFileName() + ".foreign-" + now.toEpochMilli());
+            Files.move(file, aside, StandardCopyOption.ATOMIC_MOVE);
+            LOG.error(
+                    "{} is not a sequence of Tardis; it was set aside as {}, and numbers begin at {}",
+                    file,
+                    aside,
+                    fromClock);
+            return fromClock;
+        }
+        long next = Long.parseLong(content.group("next"));
+        return content.group("boot").equals(boot)
+                ? next
+                : Math.max(next, Long.parseLong(content.group("reserved")));
+    }
+}

@@ -1,0 +1,171 @@
+package io.tardis.listener;
+
+import io.tardis.core.SetupException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes sure that one listener runs on a state directory, and says which.
+ *
+ * <p>What counts is a lock on {@code event_listener.lock}, which the kernel releases with the
+ * process, however that ends. {@code event_listener.pid} beside it only tells the pid; whatever it
+ * holds, it never blocks a start, and it is believed only while the kernel lists that pid as the
+ * holder of the lock. The lock file stays when the lock is released: removing it would let two
+ * processes lock two files of one name.
+ */
+public final class InstanceLock implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(InstanceLock.class);
+    private static final Path KERNEL_LOCKS = Path.of("/proc/locks");
+
+    /**
+     * {@code 1: POSIX ADVISORY WRITE 6615 fe:00:1234567 0 EOF}; a waiting process has an arrow in
+     * front of POSIX.
+     */
+    private static final Pattern KERNEL_LOCK =
+            Pattern.compile("^[0-9]+: POSIX +\\S+ +WRITE +(?<pid>-?[0-9]+) \\S+:(?<inode>[0-9]+) ");
+
+    private final Path pidFile;
+    private final FileChannel channel;
+    private final FileLock lock;
+
+    private InstanceLock(Path pidFile, FileChannel channel, FileLock lock) {
+        this.pidFile = pidFile;
+        this.channel = channel;
+        this.lock = lock;
+    }
+
+    /**
+     * Takes the lock and writes the PID file.
+     *
+     * @param stateDir an existing directory
+     * @throws AlreadyRunningException if another process, or another part of this one, has the lock
+     * @throws SetupException if the files cannot be written
+     */
+    public static InstanceLock take(Path stateDir) {
+        Path pidFile = pidFile(stateDir);
+        FileChannel channel = null;
+        try {
+            channel =
+                    FileChannel.open(
+                            lockFile(stateDir),
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.WRITE);
+            FileLock lock = tryLock(channel);
+            if (lock == null) {
+                channel.close();
+                throw new AlreadyRunningException(stateDir, holder(stateDir));
+            }
+            Path beside = pidFile.resolveSibling(".event_listener.pid.new");
+            Files.writeString(beside, ProcessHandle.current().pid() + "\n");
+            Files.move(beside, pidFile, StandardCopyOption.ATOMIC_MOVE);
+            return new InstanceLock(pidFile, channel, lock);
+        } catch (IOException e) {
+            closeQuietly(channel, e);
+            throw new SetupException("the lock on " + stateDir + " cannot be taken: " + e, e);
+        }
+    }
+
+    /**
+     * The pid of the process that holds the lock on {@code stateDir}, as the kernel tells it; empty
+     * if none does, or if it is in another pid namespace.
+     *
+     * @throws SetupException if the kernel's list of locks cannot be read
+     */
+    public static OptionalLong holder(Path stateDir) {
+        try {
+            Path lockFile = lockFile(stateDir);
+            if (!Files.exists(lockFile)) {
+                return OptionalLong.empty();
+            }
+            // Some file systems show another device here than stat does, so the inode must do, and
+            // the PID file decides
+            // between several.
+            String inode = Files.getAttribute(lockFile, "unix:ino").toString();
+            OptionalLong told = readPid(pidFile(stateDir));
+            OptionalLong holder = OptionalLong.empty();
+            for (String line : Files.readAllLines(KERNEL_LOCKS)) {
+                Matcher lock = KERNEL_LOCK.matcher(line);
+                if (lock.find() && lock.group("inode").equals(inode)) {
+                    long pid = Long.parseLong(lock.group("pid"));
+                    if (told.isPresent() && told.getAsLong() == pid) {
+                        return told;
+                    }
+                    holder = OptionalLong.of(pid);
+                }
+            }
+            return holder.isPresent() && holder.getAsLong() > 0 ? holder : OptionalLong.empty();
+        } catch (IOException | NumberFormatException e) {
+            throw new SetupException(
+                    "the holder of the lock on " + stateDir + " cannot be told: " + e, e);
+        }
+    }
+
+    /** Removes the PID file and releases the lock. */
+    @Override
+    public void close() {
+        try {
+            Files.deleteIfExists(pidFile);
+        } catch (IOException e) {
+            LOG.warn("the PID file {} cannot be removed; the next start replaces it", pidFile, e);
+        }
+        try (channel) {
+            lock.release();
+        } catch (IOException e) {
+            LOG.warn(
+                    "the lock beside {} cannot be released; it ends with this process", pidFile, e);
+        }
+    }
+
+    private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock();
+        } catch (OverlappingFileLockException e) {
+            return null; // this very process has it
+        }
+    }
+
+    private static OptionalLong readPid(Path pidFile) {
+        try {
+            String text =
+                    new String(Files.readAllBytes(pidFile), StandardCharsets.US_ASCII).strip();
+            return text.matches("[0-9]{1,10}")
+                    ? OptionalLong.of(Long.parseLong(text))
+                    : OptionalLong.empty();
+        } catch (IOException e) {
+            LOG.trace("{} tells no pid", pidFile, e);
+            return OptionalLong.empty();
+        }
+    }
+
+    private static Path lockFile(Path stateDir) {
+        return stateDir.resolve("event_listener.lock");
+    }
+
+    private static Path pidFile(Path stateDir) {
+        return stateDir.resolve("event_listener.pid");
+    }
+
+    private static void closeQuietly(@Nullable FileChannel channel, IOException cause) {
+        if (channel != null) {
+            try {
+                channel.close();
+            } catch (IOException e) {
+                cause.addSuppressed(e);
+            }
+        }
+    }
+}
