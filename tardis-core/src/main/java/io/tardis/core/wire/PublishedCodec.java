@@ -1,5 +1,6 @@
 package io.tardis.core.wire;
 
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.wire.Published.Exit;
 import io.tardis.core.wire.Published.Gap;
@@ -49,6 +50,15 @@ public final class PublishedCodec {
                 }
             }
         });
+    }
+
+    /**
+     * The exit that is the second frame of a message.
+     *
+     * @throws MalformedMessageException if it is none
+     */
+    public static ExitEvent decodeExit(byte[] payload) {
+        return EventJson.read(EventJson.readObject(payload));
     }
 
     /**

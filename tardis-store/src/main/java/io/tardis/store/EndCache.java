@@ -1,0 +1,60 @@
+package io.tardis.store;
+
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.LoadingCache;
+import io.tardis.core.event.ContainerKey;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The newest end of each container: read through to the log, bounded, and joined with the ends that
+ * the log could not take yet.
+ *
+ * <p>Lookups belong to the thread that owns the log's reader. {@link #recorded} and {@link
+ * #notRecorded} may be called from another: Caffeine lets an invalidation wait for a lookup of the
+ * same container, so an end that is on disk is never hidden by an older one.
+ */
+final class EndCache {
+
+    private static final int MAX_ENTRIES = 20_000;
+
+    private final LoadingCache<ContainerKey, Optional<End>> recorded;
+    private final Map<ContainerKey, End> notRecorded = new ConcurrentHashMap<>();
+
+    EndCache(ExitLog.Reader log) {
+        this.recorded = Caffeine.newBuilder().maximumSize(MAX_ENTRIES).build(log::latestEnd);
+    }
+
+    /**
+     * An end, and whether it is on disk.
+     *
+     * @param end the end
+     * @param durable whether no crash can take it back
+     */
+    record Known(End end, boolean durable) {}
+
+    Optional<Known> latest(ContainerKey container) {
+        End end = notRecorded.get(container);
+        return end != null
+                ? Optional.of(new Known(end, false))
+                : recorded.get(container).map(it -> new Known(it, true));
+    }
+
+    /** The log has this end. */
+    void recorded(End end) {
+        recorded.invalidate(end.container());
+        notRecorded.remove(end.container(), end);
+    }
+
+    /** The log could not take this end; until it can, it is kept here. */
+    void notRecorded(End end) {
+        notRecorded.put(end.container(), end);
+    }
+
+    /** The ends that the log could not take, in no order. */
+    List<End> notRecorded() {
+        return List.copyOf(notRecorded.values());
+    }
+}

@@ -1,0 +1,62 @@
+package io.tardis.store;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The exits on disk. Split into who writes and who reads, since each belongs to one thread; a
+ * reader sees everything that a writer has appended before.
+ *
+ * <p>All methods throw {@link ExitLogException} if the disk does not do its part.
+ */
+interface ExitLog {
+
+    /** Appends and removes. For one thread. */
+    interface Writer extends AutoCloseable {
+
+        /**
+         * Writes all of {@code batch}, or nothing. When it returns, the batch survives SIGKILL and
+         * the loss of power. An exit whose number is there already is passed over. The first end of
+         * a life stays, unless it was made up and the new one is not.
+         */
+        void append(List<Recorded> batch);
+
+        /**
+         * Removes some of what is too old.
+         *
+         * @param eventsBefore exits recorded before this go
+         * @param endsBefore ends recorded before this go
+         * @param limit how many of each at the most
+         * @return whether there may be more
+         */
+        boolean prune(Instant eventsBefore, Instant endsBefore, int limit);
+
+        @Override
+        void close();
+    }
+
+    /** Looks up. For one thread. */
+    interface Reader extends AutoCloseable {
+
+        /** The end of the newest life of {@code container} that has one. */
+        Optional<End> latestEnd(ContainerKey container);
+
+        /** The exits after {@code seq}, oldest first. */
+        List<ExitEvent> eventsAfter(long seq, int limit);
+
+        /** The newest ends, one for each container, newest first. */
+        List<End> latestEnds(Optional<String> namespace, int limit);
+
+        /** The number of the oldest exit; 0 if there is none. */
+        long firstSeq();
+
+        /** The greatest number that was ever appended; 0 if none was. */
+        long lastSeq();
+
+        @Override
+        void close();
+    }
+}

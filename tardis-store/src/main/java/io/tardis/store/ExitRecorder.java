@@ -1,0 +1,185 @@
+package io.tardis.store;
+
+import io.tardis.core.config.Settings;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.wire.MalformedMessageException;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import io.tardis.core.zmq.ZmqSubscriber;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes what is published into the log, in its own thread: all that has arrived goes into one
+ * commit, and what arrives meanwhile into the next. An end is told to those who wait for it only
+ * after its commit.
+ *
+ * <p>What the disk does not take stays in memory, in order, and is tried again every second; until
+ * then its ends are answered from memory.
+ */
+final class ExitRecorder implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ExitRecorder.class);
+    private static final int BATCH = 1_000;
+    private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration PRUNE_INTERVAL = Duration.ofMinutes(1);
+    private static final int PRUNE_BATCH = 1_000;
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
+
+    private final ZmqSubscriber subscriber;
+    private final ExitLog.Writer log;
+    private final LifeStates lives;
+    private final EndCache ends;
+    private final Consumer<Set<ContainerKey>> onEnds;
+    private final Duration retention;
+    private final Duration replay;
+    private final InstantSource clock;
+    private final Thread thread;
+    private final List<Recorded> pending = new ArrayList<>();
+    private volatile boolean stopping;
+    private boolean failing;
+    private long nextPrune;
+
+    /**
+     * From now on the subscriber and the log belong to the recorder's thread.
+     *
+     * @param onEnds told the containers whose ends can now be answered; called from the recorder's
+     *     thread
+     */
+    ExitRecorder(
+            ZmqSubscriber subscriber,
+            ExitLog.Writer log,
+            LifeStates lives,
+            EndCache ends,
+            Consumer<Set<ContainerKey>> onEnds,
+            Settings settings,
+            InstantSource clock) {
+        this.subscriber = subscriber;
+        this.log = log;
+        this.lives = lives;
+        this.ends = ends;
+        this.onEnds = onEnds;
+        this.retention = settings.retention();
+        this.replay = settings.replay();
+        this.clock = clock;
+        this.thread = new Thread(this::run, "tardis-store-recorder");
+    }
+
+    void start() {
+        nextPrune = System.nanoTime();
+        thread.start();
+    }
+
+    /** Writes what has arrived, and ends. */
+    @Override
+    public void close() {
+        if (thread.getState() == Thread.State.NEW) {
+            subscriber.close();
+            log.close();
+            return;
+        }
+        stopping = true;
+        subscriber.wake();
+        try {
+            if (!thread.join(STOP_PATIENCE)) {
+                LOG.error("the thread {} did not stop", thread.getName());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        try (log;
+                subscriber) {
+            while (true) {
+                boolean last = stopping;
+                collect(last ? Duration.ZERO : RETRY);
+                if (!pending.isEmpty()) {
+                    record();
+                }
+                if (last) {
+                    break;
+                }
+                if (System.nanoTime() - nextPrune >= 0) {
+                    prune();
+                }
+            }
+            if (!pending.isEmpty()) {
+                LOG.error(
+                        "{} exits could not be written before the end, and are lost",
+                        pending.size());
+            }
+        }
+    }
+
+    /** Waits for a message, and takes all that have arrived with it. */
+    private void collect(Duration timeout) {
+        ZmqSubscriber.Message message = subscriber.receive(timeout);
+        while (message != null) {
+            ExitEvent event = exitIn(message);
+            if (event != null) {
+                pending.add(new Recorded(event, lives.endOf(event)));
+            }
+            message = pending.size() < BATCH ? subscriber.receive(Duration.ZERO) : null;
+        }
+    }
+
+    private void record() {
+        List<End> batchEnds = pending.stream().flatMap(it -> it.end().stream()).toList();
+        try {
+            log.append(pending);
+            pending.clear();
+            batchEnds.forEach(ends::recorded);
+            if (failing) {
+                LOG.info("the exit log can be written again");
+            }
+            failing = false;
+        } catch (ExitLogException e) {
+            if (!failing) {
+                LOG.error("exits are kept in memory only, until the log can be written again", e);
+            }
+            failing = true;
+            batchEnds.forEach(ends::notRecorded);
+        }
+        if (!batchEnds.isEmpty()) {
+            onEnds.accept(
+                    batchEnds.stream().map(End::container).collect(Collectors.toUnmodifiableSet()));
+        }
+    }
+
+    /** One small step, so that exits never wait for it. */
+    private void prune() {
+        Instant now = clock.instant();
+        try {
+            boolean more = log.prune(now.minus(replay), now.minus(retention), PRUNE_BATCH);
+            nextPrune = System.nanoTime() + (more ? RETRY : PRUNE_INTERVAL).toNanos();
+        } catch (ExitLogException e) {
+            LOG.warn("old records cannot be removed now", e);
+            nextPrune = System.nanoTime() + PRUNE_INTERVAL.toNanos();
+        }
+    }
+
+    private static @Nullable ExitEvent exitIn(ZmqSubscriber.Message message) {
+        try {
+            return PublishedCodec.decode(message.topic(), message.payload())
+                            instanceof Published.Exit(ExitEvent event)
+                    ? event
+                    : null;
+        } catch (MalformedMessageException e) {
+            LOG.error(
+                    "a message on {} cannot be understood and is not recorded", message.topic(), e);
+            return null;
+        }
+    }
+}

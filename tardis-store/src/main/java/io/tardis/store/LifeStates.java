@@ -1,0 +1,71 @@
+package io.tardis.store;
+
+import io.tardis.core.config.RecordScope;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Exited;
+import io.tardis.core.wire.Answer.Lost;
+import io.tardis.core.wire.Answer.Running;
+import io.tardis.core.wire.Answer.Unknown;
+import java.util.Optional;
+
+/**
+ * Brings the registry of lives and the recorded ends together: whose end an exit is, and what is
+ * known of a container now.
+ *
+ * <p>A container's newest life counts. One that was never started and never ended (its {@code
+ * create} failed) never lived: what is known of the container is what was known before.
+ */
+final class LifeStates {
+
+    private final ContainerRegistry registry;
+    private final RecordScope scope;
+
+    LifeStates(ContainerRegistry registry, RecordScope scope) {
+        this.registry = registry;
+        this.scope = scope;
+    }
+
+    /** The end of a life that {@code event} is, if its code is to be kept. */
+    Optional<End> endOf(ExitEvent event) {
+        if (!event.exit().isContainerExit()) {
+            return Optional.empty();
+        }
+        Optional<Life> life =
+                registry.lives(event.exit().container()).stream()
+                        .filter(it -> it.endsWith(event.exit()))
+                        .findFirst();
+        if (life.isPresent()) {
+            return Optional.of(new End(life.get().id(), life.get().createdAt(), event));
+        }
+        return scope == RecordScope.ALL
+                ? Optional.of(new End("exit-" + event.seq(), event.exit().exitedAt(), event))
+                : Optional.empty();
+    }
+
+    /**
+     * What is known of {@code container}.
+     *
+     * @param latest its newest recorded end
+     */
+    Answer.OfContainer stateOf(ContainerKey container, Optional<EndCache.Known> latest) {
+        for (Life life : registry.lives(container)) {
+            if (latest.isPresent() && latest.get().end().lifeId().equals(life.id())) {
+                break;
+            }
+            boolean isOpen = registry.open(container).filter(life::equals).isPresent();
+            if (isOpen) {
+                return new Running(container);
+            }
+            if (life.pid().isPresent()) {
+                return new Lost(container);
+            }
+        }
+        return latest.<Answer.OfContainer>map(
+                        known -> new Exited(known.end().event(), known.durable()))
+                .orElseGet(() -> new Unknown(container));
+    }
+}

@@ -1,0 +1,228 @@
+package io.tardis.store;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Containers;
+import io.tardis.core.wire.Answer.Events;
+import io.tardis.core.wire.Answer.Lost;
+import io.tardis.core.wire.Answer.OfContainer;
+import io.tardis.core.wire.Answer.Pong;
+import io.tardis.core.wire.Answer.Refused;
+import io.tardis.core.wire.Answer.Running;
+import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.wire.MalformedMessageException;
+import io.tardis.core.wire.Query;
+import io.tardis.core.wire.QueryCodec;
+import io.tardis.core.zmq.ZmqReplier;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.PriorityQueue;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Answers every question, whatever its bytes, in its own thread. A question that waits is put aside
+ * until its container's end is recorded or its time is over, so that it never delays another one.
+ */
+final class QueryServer implements AutoCloseable {
+
+    /** A question that waits for the end of a container. */
+    private record Waiting(ZmqReplier.Request request, ContainerKey container, long deadline)
+            implements Comparable<Waiting> {
+        @Override
+        public int compareTo(Waiting other) {
+            return Long.signum(
+                    deadline - other.deadline); // nanoTime may wrap: compare by difference
+        }
+    }
+
+    private static final Logger LOG = LoggerFactory.getLogger(QueryServer.class);
+    private static final Duration IDLE = Duration.ofMinutes(1);
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
+
+    private final ZmqReplier replier;
+    private final ExitLog.Reader log;
+    private final ContainerRegistry registry;
+    private final LifeStates lives;
+    private final EndCache ends;
+    private final String version;
+    private final Thread thread;
+    private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
+    private final PriorityQueue<Waiting> waiting = new PriorityQueue<>();
+    private volatile boolean stopping;
+
+    /** From now on the replier and the log belong to the server's thread. */
+    QueryServer(
+            ZmqReplier replier,
+            ExitLog.Reader log,
+            ContainerRegistry registry,
+            LifeStates lives,
+            EndCache ends,
+            String version) {
+        this.replier = replier;
+        this.log = log;
+        this.registry = registry;
+        this.lives = lives;
+        this.ends = ends;
+        this.version = version;
+        this.thread = new Thread(this::run, "tardis-store-replies");
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** The ends of these containers can be answered now. From any thread. */
+    void ended(Set<ContainerKey> containers) {
+        ended.addAll(containers);
+        replier.wake();
+    }
+
+    /** Answers what waits with what is known, and ends. */
+    @Override
+    public void close() {
+        if (thread.getState() == Thread.State.NEW) {
+            replier.close();
+            log.close();
+            return;
+        }
+        stopping = true;
+        replier.wake();
+        try {
+            if (!thread.join(STOP_PATIENCE)) {
+                LOG.error("the thread {} did not stop", thread.getName());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        try (log;
+                replier) {
+            while (!stopping) {
+                ZmqReplier.Request request = replier.receive(untilNextDeadline());
+                if (request != null) {
+                    handle(request);
+                }
+                answerEnded();
+                answerExpired();
+            }
+            waiting.forEach(it -> reply(it.request(), stateOf(it.container())));
+        }
+    }
+
+    private void handle(ZmqReplier.Request request) {
+        try {
+            Query query = QueryCodec.decode(request.payload());
+            if (query instanceof Query.ExitCode(ContainerKey container, Duration maxWait)) {
+                OfContainer state = stateOf(container);
+                if (mayStillEnd(state) && maxWait.isPositive()) {
+                    waiting.add(
+                            new Waiting(request, container, System.nanoTime() + maxWait.toNanos()));
+                } else {
+                    reply(request, state);
+                }
+            } else {
+                reply(request, answer(query));
+            }
+        } catch (MalformedMessageException e) {
+            reply(request, new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));
+        } catch (ExitLogException | UncheckedIOException e) {
+            LOG.error("a question cannot be answered", e);
+            reply(request, new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage())));
+        }
+    }
+
+    private Answer answer(Query query) {
+        return switch (query) {
+            case Query.ExitCode(ContainerKey container, Duration _) -> stateOf(container);
+            case Query.Replay(long after, int limit) -> {
+                // The number is read first: whatever is recorded up to it is among the events then.
+                long lastSeq = log.lastSeq();
+                yield new Events(log.eventsAfter(after, limit), log.firstSeq(), lastSeq);
+            }
+            case Query.ListContainers(Optional<String> namespace, int limit) ->
+                    list(namespace, limit);
+            case Query.Ping() -> new Pong(version, log.lastSeq());
+        };
+    }
+
+    /** The open lives first, then the ended ones, newest first. */
+    private Containers list(Optional<String> namespace, int limit) {
+        Map<ContainerKey, OfContainer> containers = new LinkedHashMap<>();
+        for (Life life : registry.openLives()) {
+            if (namespace.isEmpty() || namespace.get().equals(life.container().namespace())) {
+                containers.put(life.container(), stateOf(life.container()));
+            }
+        }
+        List<End> known = new ArrayList<>(ends.notRecorded());
+        known.addAll(log.latestEnds(namespace, limit));
+        for (End end : known) {
+            if (namespace.isEmpty() || namespace.get().equals(end.container().namespace())) {
+                containers.computeIfAbsent(end.container(), this::stateOf);
+            }
+        }
+        return new Containers(containers.values().stream().limit(limit).toList());
+    }
+
+    private OfContainer stateOf(ContainerKey container) {
+        return lives.stateOf(container, ends.latest(container));
+    }
+
+    /**
+     * A life that is over without an end may have its exit on the way: {@code delete} is not
+     * ordered after the exit event.
+     */
+    private static boolean mayStillEnd(OfContainer state) {
+        return state instanceof Running || state instanceof Lost;
+    }
+
+    private void answerEnded() {
+        for (ContainerKey container = ended.poll(); container != null; container = ended.poll()) {
+            ContainerKey key = container;
+            if (waiting.stream().anyMatch(it -> it.container().equals(key))) {
+                OfContainer state = stateOf(key);
+                if (!mayStillEnd(state)) {
+                    waiting.stream()
+                            .filter(it -> it.container().equals(key))
+                            .forEach(it -> reply(it.request(), state));
+                    waiting.removeIf(it -> it.container().equals(key));
+                }
+            }
+        }
+    }
+
+    private void answerExpired() {
+        Waiting first = waiting.peek();
+        while (first != null && first.deadline() - System.nanoTime() <= 0) {
+            waiting.remove();
+            reply(first.request(), stateOf(first.container()));
+            first = waiting.peek();
+        }
+    }
+
+    private Duration untilNextDeadline() {
+        Waiting first = waiting.peek();
+        if (first == null) {
+            return IDLE;
+        }
+        // Rounded up: a wait that ends a fraction too early would spin.
+        return Duration.ofMillis(
+                Math.max(0, (first.deadline() - System.nanoTime()) / 1_000_000 + 1));
+    }
+
+    private void reply(ZmqReplier.Request request, Answer answer) {
+        replier.reply(request, AnswerCodec.encode(answer));
+    }
+}

@@ -1,0 +1,427 @@
+package io.tardis.store;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.wire.MalformedMessageException;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.zip.CRC32;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.sqlite.SQLiteErrorCode;
+import org.sqlite.SQLiteException;
+
+/**
+ * The exit log in a SQLite file, {@code exits.db}.
+ *
+ * <pre>
+ * events  seq          INTEGER  the exit's number
+ *         recorded_at  INTEGER  when it was written, milliseconds since 1970
+ *         event        BLOB     the exit as it was published, JSON
+ *         crc          INTEGER  CRC-32 of event
+ * lives   life         TEXT     the life's id
+ *         namespace, container_id, created_at (microseconds since 1970), recorded_at
+ *         assumed      INTEGER  1 if containerd made the code up
+ *         event, crc            as above
+ * meta    key, value            last_seq: the greatest number ever written
+ * </pre>
+ *
+ * {@code application_id} is {@code 'TARD'} and {@code user_version} the version of this format.
+ * Write-ahead log, {@code synchronous=FULL}: a commit that returned survives the loss of power.
+ * SQLite has no checksums for its pages, so every record has its own; one that does not match is
+ * passed over and told.
+ */
+final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
+
+    private static final Logger LOG = LoggerFactory.getLogger(SqliteExitLog.class);
+    private static final int APPLICATION_ID = 0x54415244;
+    private static final int VERSION = 1;
+
+    private final Path file;
+    private final Connection connection;
+
+    private SqliteExitLog(Path file, Connection connection) {
+        this.file = file;
+        this.connection = connection;
+    }
+
+    /**
+     * Opens the log for writing, and makes it if there is none. A file that is torn, foreign or of
+     * a newer version is set aside under another name, and told.
+     *
+     * @throws SetupException if there can be no log at this place
+     */
+    static SqliteExitLog openWriter(Path file, InstantSource clock) {
+        try {
+            String problem = Files.exists(file) ? problemOf(file) : null;
+            if (problem != null) {
+                setAside(file, problem, clock.instant());
+            }
+            SqliteExitLog log = connect(file);
+            log.createTables();
+            return log;
+        } catch (IOException | SQLException e) {
+            throw new SetupException(
+                    "the exit log " + file + " cannot be opened: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Opens a log that a writer has opened, for looking up.
+     *
+     * @throws SetupException if it cannot be opened
+     */
+    static SqliteExitLog openReader(Path file) {
+        try {
+            return connect(file);
+        } catch (SQLException e) {
+            throw new SetupException(
+                    "the exit log " + file + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void append(List<Recorded> batch) {
+        long now = System.currentTimeMillis();
+        inTransaction(
+                "write " + batch.size() + " exits to",
+                () -> {
+                    try (PreparedStatement events =
+                                    connection.prepareStatement(
+                                            "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)");
+                            PreparedStatement lives =
+                                    connection.prepareStatement(
+                                            """
+                                            INSERT INTO lives VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                                            ON CONFLICT (life) DO UPDATE SET recorded_at = excluded.recorded_at,
+                                              assumed = excluded.assumed, event = excluded.event, crc = excluded.crc
+                                            WHERE lives.assumed > excluded.assumed\
+                                            """);
+                            PreparedStatement meta =
+                                    connection.prepareStatement(
+                                            "UPDATE meta SET value = max(value, ?) WHERE key = 'last_seq'")) {
+                        for (Recorded recorded : batch) {
+                            byte[] json =
+                                    PublishedCodec.encode(new Published.Exit(recorded.event()));
+                            events.setLong(1, recorded.event().seq());
+                            events.setLong(2, now);
+                            events.setBytes(3, json);
+                            events.setLong(4, crc(json));
+                            events.addBatch();
+                            if (recorded.end().isPresent()) {
+                                End end = recorded.end().get();
+                                lives.setString(1, end.lifeId());
+                                lives.setString(2, end.container().namespace());
+                                lives.setString(3, end.container().id());
+                                lives.setLong(4, micros(end.createdAt()));
+                                lives.setLong(5, now);
+                                lives.setInt(6, end.event().source() == ExitSource.ASSUMED ? 1 : 0);
+                                lives.setBytes(7, json);
+                                lives.setLong(8, crc(json));
+                                lives.addBatch();
+                            }
+                        }
+                        events.executeBatch();
+                        lives.executeBatch();
+                        meta.setLong(1, batch.getLast().event().seq());
+                        meta.executeUpdate();
+                    }
+                });
+    }
+
+    @Override
+    public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
+        int[] removed = new int[2];
+        inTransaction(
+                "remove old records from",
+                () -> {
+                    removed[0] = delete("events", "seq", eventsBefore, limit);
+                    removed[1] = delete("lives", "life", endsBefore, limit);
+                });
+        return removed[0] == limit || removed[1] == limit;
+    }
+
+    @Override
+    public Optional<End> latestEnd(ContainerKey container) {
+        List<End> ends =
+                query(
+                        """
+                        SELECT life, created_at, event, crc FROM lives WHERE namespace = ? AND container_id = ?
+                        ORDER BY created_at DESC LIMIT 1\
+                        """,
+                        statement -> {
+                            statement.setString(1, container.namespace());
+                            statement.setString(2, container.id());
+                        },
+                        this::end);
+        return ends.stream().findFirst();
+    }
+
+    @Override
+    public List<End> latestEnds(Optional<String> namespace, int limit) {
+        return query(
+                """
+                SELECT life, created_at, event, crc FROM lives AS l WHERE (?1 IS NULL OR namespace = ?1)
+                AND created_at = (SELECT max(created_at) FROM lives
+                                  WHERE namespace = l.namespace AND container_id = l.container_id)
+                ORDER BY created_at DESC LIMIT ?2\
+                """,
+                statement -> {
+                    statement.setString(1, namespace.orElse(null));
+                    statement.setInt(2, limit);
+                },
+                this::end);
+    }
+
+    @Override
+    public List<ExitEvent> eventsAfter(long seq, int limit) {
+        return query(
+                "SELECT event, crc FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+                statement -> {
+                    statement.setLong(1, seq);
+                    statement.setInt(2, limit);
+                },
+                row -> event(row, 1));
+    }
+
+    @Override
+    public long firstSeq() {
+        return number("SELECT coalesce(min(seq), 0) FROM events");
+    }
+
+    @Override
+    public long lastSeq() {
+        return number("SELECT value FROM meta WHERE key = 'last_seq'");
+    }
+
+    @Override
+    public void close() {
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            LOG.warn("the exit log {} cannot be closed", file, e);
+        }
+    }
+
+    private int delete(String table, String key, Instant before, int limit) throws SQLException {
+        try (PreparedStatement statement =
+                connection.prepareStatement(
+                        "DELETE FROM "
+                                + table
+                                + " WHERE "
+                                + key
+                                + " IN (SELECT "
+                                + key
+                                + " FROM "
+                                + table
+                                + " WHERE recorded_at < ? LIMIT ?)")) {
+            statement.setLong(1, before.toEpochMilli());
+            statement.setInt(2, limit);
+            return statement.executeUpdate();
+        }
+    }
+
+    private @Nullable End end(ResultSet row) throws SQLException {
+        ExitEvent event = event(row, 3);
+        return event == null ? null : new End(row.getString(1), instant(row.getLong(2)), event);
+    }
+
+    private @Nullable ExitEvent event(ResultSet row, int column) throws SQLException {
+        byte[] json = row.getBytes(column);
+        if (json == null || crc(json) != row.getLong(column + 1)) {
+            LOG.error("a record in {} is damaged and is passed over", file);
+            return null;
+        }
+        try {
+            return PublishedCodec.decodeExit(json);
+        } catch (MalformedMessageException e) {
+            LOG.error("a record in {} cannot be understood and is passed over", file, e);
+            return null;
+        }
+    }
+
+    private void createTables() throws SQLException {
+        execute("PRAGMA application_id = " + APPLICATION_ID);
+        execute("PRAGMA user_version = " + VERSION);
+        execute(
+                """
+                CREATE TABLE IF NOT EXISTS events (
+                  seq INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)\
+                """);
+        execute("CREATE INDEX IF NOT EXISTS events_by_age ON events (recorded_at)");
+        execute(
+                """
+                CREATE TABLE IF NOT EXISTS lives (
+                  life TEXT PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL, created_at INTEGER NOT NULL,
+                  recorded_at INTEGER NOT NULL, assumed INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)
+                WITHOUT ROWID\
+                """);
+        execute(
+                "CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at)");
+        execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
+        execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)");
+        execute("INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)");
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private interface Work {
+        void run() throws SQLException;
+    }
+
+    private void inTransaction(String what, Work work) {
+        try {
+            connection.setAutoCommit(false);
+            try {
+                work.run();
+                connection.commit();
+            } catch (SQLException | RuntimeException e) {
+                connection.rollback();
+                throw e;
+            } finally {
+                connection.setAutoCommit(true);
+            }
+        } catch (SQLException e) {
+            throw new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private interface Binder {
+        void bind(PreparedStatement statement) throws SQLException;
+    }
+
+    private interface RowReader<T> {
+        @Nullable T read(ResultSet row) throws SQLException;
+    }
+
+    private <T> List<T> query(String sql, Binder binder, RowReader<T> reader) {
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            binder.bind(statement);
+            List<T> rows = new ArrayList<>();
+            try (ResultSet results = statement.executeQuery()) {
+                while (results.next()) {
+                    T row = reader.read(results);
+                    if (row != null) {
+                        rows.add(row);
+                    }
+                }
+            }
+            return rows;
+        } catch (SQLException e) {
+            throw new ExitLogException("cannot read " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private long number(String sql) {
+        return query(sql, _ -> {}, row -> row.getLong(1)).getFirst();
+    }
+
+    private static SqliteExitLog connect(Path file) throws SQLException {
+        Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
+        SqliteExitLog log = new SqliteExitLog(file, connection);
+        try {
+            log.execute("PRAGMA busy_timeout = 5000");
+            log.execute("PRAGMA journal_mode = WAL");
+            log.execute("PRAGMA synchronous = FULL");
+            return log;
+        } catch (SQLException e) {
+            connection.close();
+            throw e;
+        }
+    }
+
+    /** Why {@code file} cannot be used, or null if it can. */
+    private static @Nullable String problemOf(Path file) throws IOException, SQLException {
+        if (Files.size(file) == 0) {
+            return null;
+        }
+        try (SqliteExitLog log = connect(file)) {
+            long applicationId = log.number("PRAGMA application_id");
+            long version = log.number("PRAGMA user_version");
+            if (applicationId != APPLICATION_ID) {
+                // SQLite makes the file before the tables and marks come: a start that was killed
+                // in between.
+                return log.number("SELECT count(*) FROM sqlite_master") == 0
+                        ? null
+                        : "it is not an exit log of Tardis";
+            }
+            if (version > VERSION) {
+                return "its version is "
+                        + version
+                        + ", and this Tardis knows none after "
+                        + VERSION;
+            }
+            String check =
+                    log.query("PRAGMA quick_check(1)", _ -> {}, row -> row.getString(1)).getFirst();
+            return check.equals("ok") ? null : "it is damaged: " + check;
+        } catch (ExitLogException e) {
+            if (e.getCause() instanceof SQLiteException cause && isDamage(cause)) {
+                return "it is damaged: " + cause.getMessage();
+            }
+            throw e;
+        } catch (SQLiteException e) {
+            if (isDamage(e)) {
+                return "it is damaged: " + e.getMessage();
+            }
+            throw e;
+        }
+    }
+
+    private static boolean isDamage(SQLiteException e) {
+        return switch (e.getResultCode()) {
+            case SQLiteErrorCode.SQLITE_NOTADB, SQLiteErrorCode.SQLITE_CORRUPT -> true;
+            default -> false;
+        };
+    }
+
+    private static void setAside(Path file, String problem, Instant now) throws IOException {
+        Path aside = file.resolveSibling(file.getFileName() + ".set-aside-" + now.toEpochMilli());
+        for (String suffix : List.of("", "-wal", "-shm")) {
+            Path part = file.resolveSibling(file.getFileName() + suffix);
+            if (Files.exists(part)) {
+                Files.move(
+                        part,
+                        aside.resolveSibling(aside.getFileName() + suffix),
+                        StandardCopyOption.ATOMIC_MOVE);
+            }
+        }
+        LOG.error("{} was set aside as {}, and a new exit log begun: {}", file, aside, problem);
+    }
+
+    private static long crc(byte[] bytes) {
+        CRC32 crc = new CRC32();
+        crc.update(bytes);
+        return crc.getValue();
+    }
+
+    private static long micros(Instant instant) {
+        return instant.getEpochSecond() * 1_000_000 + instant.getNano() / 1000;
+    }
+
+    private static Instant instant(long micros) {
+        return Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
+    }
+}

@@ -1,0 +1,78 @@
+package io.tardis.store;
+
+import io.tardis.core.config.Settings;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Topic;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqReplier;
+import io.tardis.core.zmq.ZmqSubscriber;
+import java.time.InstantSource;
+import java.util.List;
+
+/**
+ * Keeps every exit and answers how a container ended. Two threads: one writes what is published
+ * into the exit log, the other one answers questions; each has its own connection to the log.
+ *
+ * <p>{@link #open} after the listener is bound and before it starts: so the store misses nothing.
+ */
+public final class Store implements AutoCloseable {
+
+    /** Where the other parts of the same process ask. */
+    public static final String ENDPOINT = "inproc://tardis-queries";
+
+    private final ExitRecorder recorder;
+    private final QueryServer server;
+
+    private Store(ExitRecorder recorder, QueryServer server) {
+        this.recorder = recorder;
+        this.server = server;
+    }
+
+    /**
+     * Opens the exit log, subscribes, binds the query endpoint, and begins.
+     *
+     * @param settings the exit log's place, the endpoint, and how long to keep what
+     * @param eventsEndpoint what to subscribe to
+     * @param context makes the sockets; closed by the caller, after this
+     * @param registry where the shim notes the lives of enabled containers
+     * @param version what to answer to a ping
+     * @param clock the wall clock
+     * @throws io.tardis.core.SetupException if the log cannot be opened or the endpoint not be
+     *     bound
+     */
+    public static Store open(
+            Settings settings,
+            String eventsEndpoint,
+            ZmqContext context,
+            ContainerRegistry registry,
+            String version,
+            InstantSource clock) {
+        SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock);
+        SqliteExitLog reader = SqliteExitLog.openReader(settings.exitLog());
+        ZmqReplier replier;
+        try {
+            replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
+        } catch (RuntimeException e) {
+            reader.close();
+            writer.close();
+            throw e;
+        }
+        LifeStates lives = new LifeStates(registry, settings.record());
+        EndCache ends = new EndCache(reader);
+        QueryServer server = new QueryServer(replier, reader, registry, lives, ends, version);
+        ZmqSubscriber subscriber =
+                context.subscriber(eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT));
+        ExitRecorder recorder =
+                new ExitRecorder(subscriber, writer, lives, ends, server::ended, settings, clock);
+        server.start();
+        recorder.start();
+        return new Store(recorder, server);
+    }
+
+    /** Writes what has arrived, answers who waits with what is known, and closes the log. */
+    @Override
+    public void close() {
+        recorder.close();
+        server.close();
+    }
+}
