@@ -10,7 +10,13 @@ public final class AlreadyRunningException extends TardisException {
 
     @Serial private static final long serialVersionUID = 1L;
 
-    AlreadyRunningException(Path stateDir, OptionalLong pid) {
+    /**
+     * Another listener runs.
+     *
+     * @param stateDir the state directory
+     * @param pid its process, if it can be told
+     */
+    public AlreadyRunningException(Path stateDir, OptionalLong pid) {
         super(
                 "Tardis already runs on "
                         + stateDir

@@ -52,20 +52,27 @@ final class LifeStates {
      * @param latest its newest recorded end
      */
     Answer.OfContainer stateOf(ContainerKey container, Optional<EndCache.Known> latest) {
-        for (Life life : registry.lives(container)) {
-            if (latest.isPresent() && latest.get().end().lifeId().equals(life.id())) {
-                break;
-            }
-            boolean isOpen = registry.open(container).filter(life::equals).isPresent();
-            if (isOpen) {
-                return new Running(container);
-            }
-            if (life.pid().isPresent()) {
-                return new Lost(container);
-            }
+        Optional<Life> open = registry.open(container);
+        if (open.isPresent() && !isEndOf(open.get(), latest)) {
+            return new Running(container);
+        }
+        Optional<Life> last = open.isPresent() ? Optional.empty() : registry.last(container);
+        if (last.isPresent()
+                && last.get().pid().isPresent()
+                && !isEndOf(last.get(), latest)
+                && !isOlder(last.get(), latest)) {
+            return new Lost(container);
         }
         return latest.<Answer.OfContainer>map(
                         known -> new Exited(known.end().event(), known.durable()))
                 .orElseGet(() -> new Unknown(container));
+    }
+
+    private static boolean isEndOf(Life life, Optional<EndCache.Known> latest) {
+        return latest.isPresent() && latest.get().end().lifeId().equals(life.id());
+    }
+
+    private static boolean isOlder(Life life, Optional<EndCache.Known> latest) {
+        return latest.isPresent() && life.createdAt().isBefore(latest.get().end().createdAt());
     }
 }

@@ -16,7 +16,9 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,7 +72,7 @@ public final class ContainerRegistry {
                         container,
                         now,
                         bundle,
-                        java.util.OptionalLong.empty(),
+                        OptionalLong.empty(),
                         false);
         LifeFile.write(directory.resolve(OPEN), life);
         return life;
@@ -93,12 +95,14 @@ public final class ContainerRegistry {
         return read(container, OPEN);
     }
 
+    /** The container's newest life that is deleted, if something is still kept for it. */
+    public Optional<Life> last(ContainerKey container) {
+        return read(container, LAST);
+    }
+
     /** The open life of the container and the one before it, where they are there. */
     public List<Life> lives(ContainerKey container) {
-        List<Life> lives = new ArrayList<>(2);
-        read(container, OPEN).ifPresent(lives::add);
-        read(container, LAST).ifPresent(lives::add);
-        return lives;
+        return Stream.of(open(container), last(container)).flatMap(Optional::stream).toList();
     }
 
     /** Every open life, in no particular order. */

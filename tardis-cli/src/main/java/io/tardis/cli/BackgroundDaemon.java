@@ -1,0 +1,110 @@
+package io.tardis.cli;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.config.Settings;
+import io.tardis.listener.InstanceLock;
+import io.tardis.runc.ColdShim;
+import io.tardis.runc.ShimClient;
+import java.io.File;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Starts a daemon in the background: in a session of its own, without a descriptor of its parent's
+ * (the JDK closes all but the standard streams, which are {@code /dev/null}), in the directory
+ * {@code /}. Of several processes that want one at the same time only one starts it, and all wait
+ * for its answer.
+ */
+final class BackgroundDaemon implements ColdShim.DaemonStarter {
+
+    private static final Duration POLL = Duration.ofMillis(10);
+
+    private final Settings settings;
+    private final Path program;
+
+    /**
+     * A starter.
+     *
+     * @param settings the settings that the daemon will have, from the same environment
+     * @param program the {@code tardis} script
+     */
+    BackgroundDaemon(Settings settings, Path program) {
+        this.settings = settings;
+        this.program = program;
+    }
+
+    /** The {@code tardis} script that started this process. */
+    static Path ownProgram() {
+        String home = System.getProperty("tardis.home");
+        if (home == null) {
+            throw new SetupException(
+                    "the daemon can only be started by bin/tardis of an installation");
+        }
+        return Path.of(home, "bin", "tardis");
+    }
+
+    /** Whether the daemon answers now. */
+    static boolean answers(Settings settings) {
+        return ShimClient.call(settings.socket(), Path.of("/"), List.of());
+    }
+
+    @Override
+    public boolean ensureRunning(Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        if (answers(settings)) {
+            return true;
+        }
+        Directories.makePrivate(settings.runDir());
+        Directories.makePrivate(settings.stateDir());
+        Path lockFile = settings.runDir().resolve("start.lock");
+        try (FileChannel channel =
+                FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            FileLock lock = null;
+            Process daemon = null;
+            while (System.nanoTime() < deadline) {
+                if (Files.exists(settings.socket()) && answers(settings)) {
+                    return true;
+                }
+                if (lock == null) {
+                    lock = channel.tryLock();
+                }
+                if (lock != null
+                        && daemon == null
+                        && InstanceLock.holder(settings.stateDir()).isEmpty()) {
+                    daemon = start();
+                }
+                if (hasFailed(daemon)) {
+                    return answers(settings);
+                }
+                Thread.sleep(POLL);
+            }
+            return answers(settings);
+        } catch (IOException e) {
+            throw new SetupException("the daemon cannot be started: " + e, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    private Process start() throws IOException {
+        File devNull = new File("/dev/null");
+        return new ProcessBuilder("setsid", program.toString(), "daemon")
+                .directory(new File("/"))
+                .redirectInput(devNull)
+                .redirectOutput(devNull)
+                .redirectError(devNull)
+                .start();
+    }
+
+    private static boolean hasFailed(@Nullable Process daemon) {
+        return daemon != null && !daemon.isAlive();
+    }
+}

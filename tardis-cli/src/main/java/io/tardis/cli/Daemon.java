@@ -1,0 +1,134 @@
+package io.tardis.cli;
+
+import io.tardis.core.client.QueryClient;
+import io.tardis.core.config.Settings;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.listener.Listener;
+import io.tardis.runc.ExitCodes;
+import io.tardis.runc.RuncShim;
+import io.tardis.runc.ShimServer;
+import io.tardis.store.Store;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The daemon: listener, store and shim server in one JVM, which meet on {@code inproc} sockets.
+ *
+ * <p>They start in the order in which an exit travels, and the socket that the launcher looks for
+ * comes last: who reaches it reaches a daemon that hears, keeps and answers.
+ */
+final class Daemon {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
+    private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(1);
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
+
+    /** Completed with null to stop, or with what went wrong. */
+    private final CompletableFuture<Void> end = new CompletableFuture<>();
+
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Settings settings;
+
+    Daemon(Settings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * Runs until SIGTERM or SIGINT, or until a part fails.
+     *
+     * @return the exit status
+     */
+    int run() {
+        Thread.setDefaultUncaughtExceptionHandler(
+                (thread, cause) -> fail("the thread " + thread.getName(), cause));
+        Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "tardis-stop"));
+        try {
+            serve();
+            LOG.info("stopped");
+            return ExitStatus.OK;
+        } finally {
+            ended.countDown();
+        }
+    }
+
+    private void serve() {
+        Directories.makePrivate(settings.stateDir());
+        Directories.makePrivate(settings.runDir());
+        InstantSource clock = InstantSource.system();
+        ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
+        try (ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
+                Listener listener = Listener.bind(settings, context, registry, clock);
+                Store store =
+                        Store.open(
+                                settings,
+                                Listener.ENDPOINT,
+                                context,
+                                registry,
+                                Version.text(),
+                                clock);
+                ShimServer shims = openShims(context, registry, clock)) {
+            listener.start();
+            LOG.info(
+                    "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
+                    Version.text(),
+                    ProcessHandle.current().pid(),
+                    settings.eventsEndpoint(),
+                    settings.queryEndpoint(),
+                    settings.stateDir(),
+                    String.join(" ", settings.ctrCommand()));
+            assert store != null && shims != null;
+            end.get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a part of the daemon failed", e.getCause());
+        }
+    }
+
+    private ShimServer openShims(
+            ZmqContext context, ContainerRegistry registry, InstantSource clock) {
+        ExitCodes exitCodes =
+                (container, maxWait) -> {
+                    try (QueryClient queries =
+                            new QueryClient(context, Store.ENDPOINT, ANSWER_PATIENCE)) {
+                        Answer.OfContainer answer = queries.exitCode(container, maxWait);
+                        return answer;
+                    }
+                };
+        RuncShim shim =
+                new RuncShim(
+                        registry,
+                        settings.checkpointDir(),
+                        exitCodes,
+                        settings.deleteWait(),
+                        clock);
+        return ShimServer.open(
+                settings.socket(), shim, settings.deleteWait().plus(ANSWER_PATIENCE));
+    }
+
+    private void fail(String part, Throwable cause) {
+        LOG.error("{} died; the daemon ends", part, cause);
+        end.completeExceptionally(cause);
+    }
+
+    /** The JVM ends when this returns; without the halt its exit status would be the signal's. */
+    private void stop() {
+        boolean asked = end.complete(null);
+        try {
+            boolean inTime = ended.await(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            if (asked) {
+                Runtime.getRuntime().halt(inTime ? ExitStatus.OK : ExitStatus.FAILED);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

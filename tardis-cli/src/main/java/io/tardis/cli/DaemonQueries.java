@@ -1,0 +1,34 @@
+package io.tardis.cli;
+
+import io.tardis.core.client.QueryClient;
+import io.tardis.core.config.Settings;
+import io.tardis.core.zmq.ZmqContext;
+import org.slf4j.LoggerFactory;
+
+/** A client of the running daemon, with a ZeroMQ context of its own. */
+final class DaemonQueries implements AutoCloseable {
+
+    private final ZmqContext context =
+            new ZmqContext(cause ->
+                    LoggerFactory.getLogger(DaemonQueries.class)
+                            .error("ZeroMQ's I/O thread died", cause));
+    private final QueryClient client;
+
+    DaemonQueries(Settings settings) {
+        this.client = new QueryClient(context, settings.queryEndpoint());
+    }
+
+    ZmqContext context() {
+        return context;
+    }
+
+    QueryClient client() {
+        return client;
+    }
+
+    @Override
+    public void close() {
+        client.close();
+        context.close();
+    }
+}

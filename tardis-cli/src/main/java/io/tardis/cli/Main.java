@@ -1,0 +1,44 @@
+package io.tardis.cli;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.TardisException;
+import io.tardis.listener.AlreadyRunningException;
+import java.util.List;
+import picocli.CommandLine;
+
+/** The {@code tardis} command. */
+public final class Main {
+
+    private Main() {}
+
+    /**
+     * Runs one command and ends the process with its exit status.
+     *
+     * @param args the command line
+     */
+    public static void main(String[] args) {
+        if (args.length > 0 && args[0].equals("shim")) {
+            // Between containerd and runc every millisecond counts: no command line library, no
+            // console.
+            ShimCommand.run(List.of(args).subList(1, args.length), System.getenv());
+            System.exit(ExitStatus.OK);
+        }
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new TardisCommand())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionExceptionHandler((e, command, _) -> {
+                    if (!(e instanceof TardisException)) {
+                        throw e;
+                    }
+                    command.getErr().println("tardis: " + e.getMessage());
+                    return switch (e) {
+                        case AlreadyRunningException _ -> ExitStatus.ALREADY_RUNNING;
+                        case SetupException _ -> ExitStatus.USAGE;
+                        default -> ExitStatus.FAILED;
+                    };
+                });
+    }
+}

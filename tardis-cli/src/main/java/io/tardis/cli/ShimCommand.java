@@ -1,0 +1,44 @@
+package io.tardis.cli;
+
+import io.tardis.core.config.Settings;
+import io.tardis.core.config.SettingsReader;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Answer;
+import io.tardis.runc.ColdShim;
+import io.tardis.runc.RuncShim;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.LoggerFactory;
+
+/** {@code tardis shim -- ARGUMENTS}: the cold shim. Not for people: only the launcher calls it. */
+final class ShimCommand {
+
+    private ShimCommand() {}
+
+    /** Whatever fails is logged; the launcher goes on to the runtime in any case. */
+    static void run(List<String> words, Map<String, String> environment) {
+        Settings settings = SettingsReader.lenient(environment);
+        Logging.forShim(settings);
+        List<String> arguments = words.subList(words.indexOf("--") + 1, words.size());
+        try {
+            RuncShim local =
+                    new RuncShim(
+                            new ContainerRegistry(settings.containersDir()),
+                            settings.checkpointDir(),
+                            (container, _) -> new Answer.Unknown(container),
+                            Duration.ZERO,
+                            InstantSource.system());
+            new ColdShim(
+                            settings.socket(),
+                            new BackgroundDaemon(settings, BackgroundDaemon.ownProgram()),
+                            local)
+                    .before(arguments, Path.of("").toAbsolutePath());
+        } catch (RuntimeException e) {
+            LoggerFactory.getLogger(ShimCommand.class)
+                    .error("the shim goes on without a record: {}", arguments, e);
+        }
+    }
+}

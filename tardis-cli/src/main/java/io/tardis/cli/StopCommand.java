@@ -1,0 +1,55 @@
+package io.tardis.cli;
+
+import io.tardis.core.TardisException;
+import io.tardis.core.config.Settings;
+import io.tardis.listener.InstanceLock;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code tardis stop}. */
+@Command(
+        name = "stop",
+        description = "Stops the daemon, and returns when it has ended.",
+        mixinStandardHelpOptions = true)
+final class StopCommand implements Callable<Integer> {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final Duration POLL = Duration.ofMillis(20);
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        Logging.forCommand();
+        Settings settings = Environment.settings();
+        PrintWriter out = spec.commandLine().getOut();
+        OptionalLong running = InstanceLock.holder(settings.stateDir());
+        if (running.isEmpty()) {
+            out.println("no daemon runs on " + settings.stateDir());
+            return ExitStatus.OK;
+        }
+        long pid = running.getAsLong();
+        ProcessHandle.of(pid).ifPresent(ProcessHandle::destroy);
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (InstanceLock.holder(settings.stateDir()).equals(running)) {
+            if (System.nanoTime() > deadline) {
+                throw new TardisException(
+                        "process "
+                                + pid
+                                + " did not end within "
+                                + PATIENCE.toSeconds()
+                                + " s of SIGTERM");
+            }
+            Thread.sleep(POLL);
+        }
+        out.println("stopped process " + pid);
+        return ExitStatus.OK;
+    }
+}

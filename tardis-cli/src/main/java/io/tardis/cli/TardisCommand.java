@@ -1,0 +1,21 @@
+package io.tardis.cli;
+
+import picocli.CommandLine.Command;
+
+/** The root of the command line. */
+@Command(
+        name = "tardis",
+        description = "Records how containers end, and tells it long after they are gone.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            DaemonCommand.class,
+            StopCommand.class,
+            StatusCommand.class,
+            GetCommand.class,
+            WaitCommand.class,
+            ListCommand.class,
+            WatchCommand.class
+        })
+final class TardisCommand {}

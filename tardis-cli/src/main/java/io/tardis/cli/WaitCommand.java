@@ -1,0 +1,93 @@
+package io.tardis.cli;
+
+import io.tardis.core.config.SettingsReader;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.wire.Answer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** {@code tardis wait}. */
+@Command(
+        name = "wait",
+        description =
+                "Waits until a container has ended and prints its exit code, like 'docker wait'. Exit status 3 if the code"
+                        + " cannot be known, 124 if the time is over.",
+        mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // the fields are set by picocli
+final class WaitCommand implements Callable<Integer> {
+
+    /**
+     * One question waits this long at most; then it is asked again, so that a daemon that was
+     * restarted is found.
+     */
+    private static final Duration ONE_QUESTION = Duration.ofSeconds(10);
+
+    @Spec private CommandSpec spec;
+
+    @Parameters(
+            paramLabel = "[NS/]ID",
+            converter = ContainerName.class,
+            description = "The container; namespace 'default' if left out.")
+    private ContainerKey container;
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "TIME",
+            converter = TimeLength.class,
+            description = "The longest wait, for instance 500ms, 30s or 5m. Without it, for ever.")
+    private Optional<Duration> timeout;
+
+    /** Reads a length of time as settings write it. */
+    static final class TimeLength implements ITypeConverter<Duration> {
+        @Override
+        public Duration convert(String text) {
+            try {
+                return SettingsReader.duration(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException("'" + text + "' is " + e.getMessage());
+            }
+        }
+    }
+
+    @Override
+    public Integer call() {
+        Logging.forCommand();
+        long start = System.nanoTime();
+        try (DaemonQueries queries = new DaemonQueries(Environment.settings())) {
+            while (true) {
+                Duration waited = Duration.ofNanos(System.nanoTime() - start);
+                Duration left = timeout.map(it -> it.minus(waited)).orElse(ONE_QUESTION);
+                Duration question = left.isNegative() ? Duration.ZERO : left;
+                Answer.OfContainer answer =
+                        queries.client()
+                                .exitCode(
+                                        container,
+                                        question.compareTo(ONE_QUESTION) < 0
+                                                ? question
+                                                : ONE_QUESTION);
+                if (!(answer instanceof Answer.Running)) {
+                    return GetCommand.print(spec, answer);
+                }
+                if (timeout.isPresent() && left.compareTo(ONE_QUESTION) <= 0) {
+                    spec.commandLine()
+                            .getErr()
+                            .println(
+                                    "tardis: "
+                                            + container
+                                            + " has not ended within "
+                                            + timeout.get().toMillis()
+                                            + " ms");
+                    return ExitStatus.TIMEOUT;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package io.tardis.cli;
+
+import io.tardis.core.client.ExitSubscriber;
+import io.tardis.core.config.Settings;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.Rfc3339;
+import io.tardis.core.event.TaskExit;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code tardis watch}. */
+@Command(
+        name = "watch",
+        description = "Prints a line for each exit from now on, until Ctrl-C.",
+        mixinStandardHelpOptions = true)
+final class WatchCommand implements Callable<Integer> {
+
+    private static final Duration POLL = Duration.ofSeconds(10);
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        Logging.forCommand();
+        Settings settings = Environment.settings();
+        PrintWriter out = spec.commandLine().getOut();
+        try (DaemonQueries queries = new DaemonQueries(settings);
+                ExitSubscriber exits =
+                        new ExitSubscriber(
+                                queries.context(),
+                                settings.eventsEndpoint(),
+                                settings.queryEndpoint(),
+                                queries.client().ping().lastSeq())) {
+            while (!out.checkError()) {
+                ExitEvent event = exits.next(POLL);
+                if (event != null) {
+                    out.println(line(event));
+                }
+            }
+        }
+        return ExitStatus.OK;
+    }
+
+    static String line(ExitEvent event) {
+        TaskExit exit = event.exit();
+        return Rfc3339.format(exit.exitedAt())
+                + " "
+                + exit.container()
+                + (exit.isContainerExit() ? "" : " exec " + exit.id())
+                + " exited with "
+                + exit.exitStatus()
+                + (event.signal().isPresent() ? " by signal " + event.signal().getAsInt() : "")
+                + (event.oomKilled() ? ", out of memory" : "")
+                + " ("
+                + event.source().word()
+                + ")";
+    }
+}

@@ -1,0 +1,145 @@
+package io.tardis.runc;
+
+import io.tardis.core.TardisException;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.ContainerTree;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Exited;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What Tardis does before the real runtime runs: registers a life at {@code create}, notes its pid
+ * at {@code start}, decides at {@code delete}.
+ *
+ * <p>It is a guest. Whatever fails here is logged and costs a record; the runtime runs in any case.
+ * Calls for different containers may come from any thread.
+ */
+public final class RuncShim {
+
+    private static final Logger LOG = LoggerFactory.getLogger(RuncShim.class);
+
+    private final ContainerRegistry registry;
+    private final Path checkpointDir;
+    private final ExitCodes exitCodes;
+    private final Duration deleteWait;
+    private final InstantSource clock;
+
+    /**
+     * A shim.
+     *
+     * @param registry where lives are registered
+     * @param checkpointDir holds the checkpoints of containers, {@code NS/ID/}
+     * @param exitCodes asked at {@code delete}
+     * @param deleteWait the longest wait for a code at {@code delete}
+     * @param clock the wall clock
+     */
+    public RuncShim(
+            ContainerRegistry registry,
+            Path checkpointDir,
+            ExitCodes exitCodes,
+            Duration deleteWait,
+            InstantSource clock) {
+        this.registry = registry;
+        this.checkpointDir = checkpointDir;
+        this.exitCodes = exitCodes;
+        this.deleteWait = deleteWait;
+        this.clock = clock;
+    }
+
+    /**
+     * Does what is to be done before the runtime gets {@code command}; returns when the runtime may
+     * run.
+     */
+    public void before(RuncCommandLine command) {
+        try {
+            switch (command) {
+                case RuncCommandLine.Create(ContainerKey container, Path bundle) ->
+                        create(container, bundle);
+                case RuncCommandLine.Start(ContainerKey container, Path state) ->
+                        start(container, state);
+                case RuncCommandLine.Delete(ContainerKey container, boolean force) ->
+                        delete(container, force);
+                case RuncCommandLine.PassThrough _ -> {}
+            }
+        } catch (IOException | TardisException e) {
+            LOG.error("{} goes on without a record", command, e);
+        }
+    }
+
+    private void create(ContainerKey container, Path bundle) throws IOException {
+        if (!Bundle.isTardisEnabled(bundle)) {
+            registry.close(
+                    container); // a life of another container that had this id, and whose delete
+            // was missed
+            return;
+        }
+        Life life = registry.register(container, bundle, clock.instant());
+        LOG.info("{} is created (life {})", container, life.id());
+    }
+
+    private void start(ContainerKey container, Path state) throws IOException {
+        Optional<Life> open = registry.open(container);
+        if (open.isEmpty()) {
+            return;
+        }
+        OptionalLong pid = Bundle.initPid(open.get().bundle(), state);
+        if (pid.isEmpty()) {
+            LOG.warn("{} starts, but its pid cannot be told", container);
+            return;
+        }
+        registry.update(open.get().withPid(pid.getAsLong()));
+        LOG.debug("{} starts as pid {}", container, pid.getAsLong());
+    }
+
+    /**
+     * {@code --force} comes first only where containerd's shim is gone or {@code create} failed:
+     * then the exit event, if there will be one, comes after this, and waiting for it would be in
+     * vain.
+     */
+    private void delete(ContainerKey container, boolean force) throws IOException {
+        Optional<Life> open = registry.open(container);
+        if (open.isEmpty()) {
+            return; // the second delete, or nothing of ours
+        }
+        boolean started = open.get().pid().isPresent();
+        Answer.OfContainer answer = ask(container, force || !started ? Duration.ZERO : deleteWait);
+        if (answer instanceof Exited exited && exited.event().exit().exitStatus() == 0) {
+            ContainerTree.remove(checkpointDir, container);
+            registry.remove(container);
+            LOG.info("{} ended with 0 and is cleaned up", container);
+            return;
+        }
+        if (force && started && !(answer instanceof Exited)) {
+            registry.update(open.get().withForceDeleted());
+        }
+        registry.close(container);
+        LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
+    }
+
+    private Answer.OfContainer ask(ContainerKey container, Duration maxWait) {
+        try {
+            return exitCodes.exitCode(container, maxWait);
+        } catch (TardisException e) {
+            LOG.error("nobody can tell how {} ended", container, e);
+            return new Answer.Unknown(container);
+        }
+    }
+
+    private static String describe(Answer.OfContainer answer) {
+        return switch (answer) {
+            case Exited exited -> "it ended with " + exited.event().exit().exitStatus();
+            case Answer.Running _ -> "its end is not known yet";
+            case Answer.Lost _ -> "how it ended could not be observed";
+            case Answer.Unknown _ -> "how it ended is not known";
+        };
+    }
+}

@@ -1,0 +1,78 @@
+package io.tardis.runc;
+
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.SocketException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** Speaks to the daemon on {@code tardis.sock}, as the native launcher does. */
+public final class ShimClient {
+
+    private static final Duration FIRST_REPLY = Duration.ofMillis(500);
+
+    private ShimClient() {}
+
+    /** Whether a daemon accepts connections on {@code socket}. */
+    public static boolean isServed(Path socket) {
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            return channel.isConnected();
+        } catch (IOException | IllegalArgumentException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Hands a command line to the daemon and waits until it says go.
+     *
+     * @param socket the daemon's socket
+     * @param directory the current directory, which relative paths in the command line start from
+     * @param arguments runc's arguments; none to ask only whether the daemon is there
+     * @return whether the daemon said go
+     */
+    public static boolean call(Path socket, Path directory, List<String> arguments) {
+        // A blocking channel has no timeout: the call runs in a thread of its own, and closing the
+        // channel ends it.
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            DataInputStream in = new DataInputStream(Channels.newInputStream(channel));
+            DataOutputStream out =
+                    new DataOutputStream(
+                            new BufferedOutputStream(Channels.newOutputStream(channel)));
+            Duration wait = FIRST_REPLY;
+            LauncherProtocol.writeRequest(out, new LauncherProtocol.Request(directory, arguments));
+            while (!wait.isZero()) {
+                wait = within(wait, in);
+            }
+            return true;
+        } catch (IOException | IllegalArgumentException e) {
+            return false;
+        }
+    }
+
+    private static Duration within(Duration wait, DataInputStream in) throws IOException {
+        FutureTask<Duration> reply = new FutureTask<>(() -> LauncherProtocol.readReply(in));
+        Thread reader = Thread.ofPlatform().daemon().name("tardis-runc-reply").start(reply);
+        try {
+            return reply.get(wait.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            throw new SocketException("no reply within " + wait.toMillis() + " ms");
+        } catch (ExecutionException e) {
+            throw new ConnectException("the daemon broke off: " + e.getCause());
+        } catch (InterruptedException e) {
+            reader.interrupt();
+            Thread.currentThread().interrupt();
+            throw new ConnectException("interrupted");
+        }
+    }
+}
