@@ -121,12 +121,13 @@ final class Daemon {
 
     /** The JVM ends when this returns; without the halt its exit status would be the signal's. */
     private void stop() {
-        boolean asked = end.complete(null);
+        if (ended.getCount() == 0) {
+            return; // it ended by itself, and has an exit status
+        }
+        end.complete(null);
         try {
             boolean inTime = ended.await(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-            if (asked) {
-                Runtime.getRuntime().halt(inTime ? ExitStatus.OK : ExitStatus.FAILED);
-            }
+            Runtime.getRuntime().halt(inTime ? ExitStatus.OK : ExitStatus.FAILED);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
