@@ -29,6 +29,7 @@ final class Daemon {
 
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(1);
+    private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
     /** Completed with null to stop, or with what went wrong. */
@@ -110,8 +111,10 @@ final class Daemon {
                         exitCodes,
                         settings.deleteWait(),
                         clock);
-        return ShimServer.open(
-                settings.socket(), shim, settings.deleteWait().plus(ANSWER_PATIENCE));
+        // Longer than the longest wait for an answer: a store that is silent must not look like a
+        // daemon that is silent, or the launcher would have the work done once more.
+        Duration longestWork = settings.deleteWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
+        return ShimServer.open(settings.socket(), shim, longestWork);
     }
 
     private void fail(String part, Throwable cause) {
