@@ -40,9 +40,9 @@ final class TardisProcess implements AutoCloseable {
         return process.isAlive();
     }
 
-    /** Sends SIGTERM. */
-    void terminate() {
-        process.destroy();
+    /** Sends SIGKILL. */
+    void kill() {
+        process.destroyForcibly();
     }
 
     /** Waits for the end. */
@@ -55,6 +55,6 @@ final class TardisProcess implements AutoCloseable {
 
     @Override
     public void close() {
-        process.destroyForcibly();
+        kill();
     }
 }
