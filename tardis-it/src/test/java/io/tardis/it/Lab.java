@@ -1,12 +1,15 @@
 package io.tardis.it;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -29,6 +32,7 @@ final class Lab
     private static final List<String> EVIDENCE = List.of("containerd", "tardis");
 
     private final boolean withTardis;
+    private final Map<String, String> settings = new TreeMap<>();
     private final AtomicInteger ids = new AtomicInteger();
     private @Nullable Scratch scratch;
     private @Nullable Containerd containerd;
@@ -40,6 +44,12 @@ final class Lab
 
     private Lab(boolean withTardis) {
         this.withTardis = withTardis;
+    }
+
+    /** Changes a setting of Tardis, before the lab is opened. */
+    Lab setting(String key, String value) {
+        settings.put(key, value);
+        return this;
     }
 
     /** With the installation of the build. */
@@ -143,6 +153,9 @@ final class Lab
                             TardisInstallation.fromBuild(),
                             folder.root().resolve("tardis"),
                             socket);
+            for (Map.Entry<String, String> setting : settings.entrySet()) {
+                node = node.with(setting.getKey(), setting.getValue());
+            }
             tardis = node;
             environment = node.environment();
         }
@@ -197,8 +210,8 @@ final class Lab
     }
 
     private static String trace(Throwable failure) {
-        java.io.StringWriter text = new java.io.StringWriter();
-        failure.printStackTrace(new java.io.PrintWriter(text));
+        StringWriter text = new StringWriter();
+        failure.printStackTrace(new PrintWriter(text));
         return text.toString();
     }
 }

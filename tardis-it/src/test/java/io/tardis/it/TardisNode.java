@@ -246,6 +246,27 @@ final class TardisNode implements AutoCloseable {
                         .formatted(container.namespace(), container.id()));
     }
 
+    /**
+     * Everything published of a container, oldest first, its execs included, as a replay tells it.
+     */
+    List<JsonNode> published(Container container) {
+        List<JsonNode> found = new ArrayList<>();
+        long after = 0;
+        while (true) {
+            JsonNode page = ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":500}");
+            if (page.path("events").isEmpty()) {
+                return found;
+            }
+            for (JsonNode event : page.path("events")) {
+                after = event.path("seq").asLong();
+                if (event.path("namespace").asString().equals(container.namespace())
+                        && event.path("container_id").asString().equals(container.id())) {
+                    found.add(event);
+                }
+            }
+        }
+    }
+
     /** Asks several times over one connection. */
     List<JsonNode> askAll(String... requests) {
         List<String> argv =
