@@ -647,7 +647,7 @@ static void tell(const struct settings *settings, const struct command *command,
 }
 
 int main(int argc, char **argv) {
-    (void)argc;
+    (void)argc; /* as good as argv's NULL, and may be 0 */
     struct settings settings = read_settings();
     struct command command = parse(argv);
     if (is_possibly_ours(&settings, &command) && !ask_daemon(&settings, argv)
@@ -665,6 +665,7 @@ int main(int argc, char **argv) {
                             settings.runtime));
         return NO_RUNTIME;
     }
+    argv[0] = runtime; /* it may say its own name, in its usage for instance */
     execve(runtime, argv, environ);
     tell(&settings, &command, "ERROR",
          join("%s cannot be run: %s", runtime, strerror(errno)));

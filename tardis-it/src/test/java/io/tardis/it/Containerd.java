@@ -165,12 +165,17 @@ final class Containerd implements AutoCloseable {
 
     /** Living shims whose command line names our socket. */
     List<Proc> shims() {
+        return shimProcesses().stream().filter(shim -> shim.arguments().size() == 7).toList();
+    }
+
+    /** The shims, and what containerd starts for a moment to clean up after one. */
+    private List<Proc> shimProcesses() {
         return Proc.all().stream()
                 .filter(process -> {
                     List<String> argv = process.arguments();
-                    return argv.size() == 7
+                    return argv.size() >= 7
                             && argv.get(0).contains("containerd-shim")
-                            && argv.subList(5, 7).equals(List.of("-address", socket().toString()));
+                            && argv.contains(socket().toString());
                 })
                 .filter(Proc::isAlive)
                 .toList();
@@ -245,7 +250,7 @@ final class Containerd implements AutoCloseable {
                 "end of our shims and containers",
                 PATIENCE,
                 () ->
-                        shims().isEmpty()
+                        shimProcesses().isEmpty()
                                 && cgroups().stream()
                                         .flatMap(group -> members(group).stream())
                                         .noneMatch(Proc::isAlive));
