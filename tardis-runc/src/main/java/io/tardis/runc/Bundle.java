@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -18,6 +19,9 @@ final class Bundle {
 
     private static final JsonMapper JSON = new JsonMapper();
     private static final String ENABLE = "TARDIS_ENABLE=";
+
+    /** Real ones have some ten thousand bytes; one file must not take the daemon's memory. */
+    private static final int MAX_FILE_SIZE = 8 * 1024 * 1024;
 
     private Bundle() {}
 
@@ -65,15 +69,21 @@ final class Bundle {
     private static OptionalLong pidInState(Path state) throws IOException {
         try {
             JsonNode pid = readJson(state.resolve("state.json")).path("init_process_pid");
-            return pid.isIntegralNumber() ? OptionalLong.of(pid.asLong()) : OptionalLong.empty();
+            return pid.canConvertToLong() && pid.asLong() > 0
+                    ? OptionalLong.of(pid.asLong())
+                    : OptionalLong.empty();
         } catch (NoSuchFileException e) {
             return OptionalLong.empty();
         }
     }
 
     private static JsonNode readJson(Path file) throws IOException {
-        try {
-            return JSON.readTree(Files.readAllBytes(file));
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] bytes = in.readNBytes(MAX_FILE_SIZE + 1);
+            if (bytes.length > MAX_FILE_SIZE) {
+                throw new IOException(file + " is larger than " + MAX_FILE_SIZE + " bytes");
+            }
+            return JSON.readTree(bytes);
         } catch (JacksonException e) {
             throw new IOException(file + " is not JSON: " + e.getMessage(), e);
         }

@@ -1,8 +1,11 @@
 package io.tardis.runc;
 
+import io.tardis.core.TardisException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The shim in a process of its own, which the launcher starts when it cannot reach the daemon. It
@@ -12,6 +15,8 @@ import java.util.List;
  */
 public final class ColdShim {
 
+    private static final Logger LOG = LoggerFactory.getLogger(ColdShim.class);
+
     /** Makes sure that a daemon runs. */
     @FunctionalInterface
     public interface DaemonStarter {
@@ -20,6 +25,7 @@ public final class ColdShim {
          *
          * @param patience the longest wait
          * @return whether it answers
+         * @throws TardisException if it cannot be started
          */
         boolean ensureRunning(Duration patience);
     }
@@ -58,7 +64,7 @@ public final class ColdShim {
                 // First the registration: if the launcher runs out of patience, it is not the
                 // record that is missing.
                 local.before(command);
-                daemon.ensureRunning(PATIENCE);
+                isRunning(PATIENCE);
             }
             case RuncCommandLine.Start _ -> handOn(command, arguments, directory, PATIENCE);
             case RuncCommandLine.Delete _ -> handOn(command, arguments, directory, DELETE_PATIENCE);
@@ -67,10 +73,18 @@ public final class ColdShim {
 
     private void handOn(
             RuncCommandLine command, List<String> arguments, Path directory, Duration patience) {
-        boolean answered =
-                daemon.ensureRunning(patience) && ShimClient.call(socket, directory, arguments);
+        boolean answered = isRunning(patience) && ShimClient.call(socket, directory, arguments);
         if (!answered) {
             local.before(command);
+        }
+    }
+
+    private boolean isRunning(Duration patience) {
+        try {
+            return daemon.ensureRunning(patience);
+        } catch (TardisException e) {
+            LOG.error("the daemon cannot be started: {}", e.getMessage());
+            return false;
         }
     }
 }

@@ -1,6 +1,5 @@
 package io.tardis.runc;
 
-import io.tardis.core.TardisException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.ContainerTree;
@@ -70,16 +69,15 @@ public final class RuncShim {
                         delete(container, force);
                 case RuncCommandLine.PassThrough _ -> {}
             }
-        } catch (IOException | TardisException e) {
+        } catch (IOException | RuntimeException e) {
             LOG.error("{} goes on without a record", command, e);
         }
     }
 
     private void create(ContainerKey container, Path bundle) throws IOException {
         if (!Bundle.isTardisEnabled(bundle)) {
-            registry.close(
-                    container); // a life of another container that had this id, and whose delete
-            // was missed
+            // A life of another container that had this id, and whose delete was missed.
+            registry.close(container);
             return;
         }
         Life life = registry.register(container, bundle, clock.instant());
@@ -113,8 +111,11 @@ public final class RuncShim {
         boolean started = open.get().pid().isPresent();
         Answer.OfContainer answer = ask(container, force || !started ? Duration.ZERO : deleteWait);
         if (answer instanceof Exited exited && exited.event().exit().exitStatus() == 0) {
-            ContainerTree.remove(checkpointDir, container);
-            registry.remove(container);
+            try {
+                ContainerTree.remove(checkpointDir, container);
+            } finally {
+                registry.remove(container);
+            }
             LOG.info("{} ended with 0 and is cleaned up", container);
             return;
         }
@@ -128,7 +129,7 @@ public final class RuncShim {
     private Answer.OfContainer ask(ContainerKey container, Duration maxWait) {
         try {
             return exitCodes.exitCode(container, maxWait);
-        } catch (TardisException e) {
+        } catch (RuntimeException e) {
             LOG.error("nobody can tell how {} ended", container, e);
             return new Answer.Unknown(container);
         }

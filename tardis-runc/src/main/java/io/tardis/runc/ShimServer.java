@@ -18,6 +18,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -36,36 +38,67 @@ public final class ShimServer implements AutoCloseable {
     /** More connections at once wait in the backlog. */
     private static final int MAX_CONNECTIONS = 256;
 
+    /** A launcher sends its request at once. Who sends none must not hold a place for ever. */
+    private static final Duration REQUEST_PATIENCE = Duration.ofSeconds(5);
+
+    /** Long enough not to spin while descriptors are used up, short enough for a launcher. */
+    private static final Duration ACCEPT_PAUSE = Duration.ofMillis(100);
+
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
     private final Path socket;
     private final ServerSocketChannel server;
     private final RuncShim shim;
     private final Duration longestWork;
+    private final Duration requestPatience;
     private final Thread acceptor;
     private final Semaphore connections = new Semaphore(MAX_CONNECTIONS);
     private final ExecutorService workers =
             Executors.newCachedThreadPool(
                     Thread.ofPlatform().name("tardis-runc-shim-", 0).factory());
 
+    private final ScheduledExecutorService deadlines =
+            Executors.newSingleThreadScheduledExecutor(
+                    Thread.ofPlatform().daemon().name("tardis-runc-deadlines").factory());
+
     private ShimServer(
-            Path socket, ServerSocketChannel server, RuncShim shim, Duration longestWork) {
+            Path socket,
+            ServerSocketChannel server,
+            RuncShim shim,
+            Duration longestWork,
+            Duration requestPatience) {
         this.socket = socket;
         this.server = server;
         this.shim = shim;
         this.longestWork = longestWork;
+        this.requestPatience = requestPatience;
         this.acceptor = new Thread(this::accept, "tardis-runc-accept");
     }
 
     /**
      * Binds {@code socket} and begins. A socket that nobody listens on any more is replaced.
      *
-     * @param socket where to listen; its directory is made, readable for nobody else
+     * @param socket where to listen, in a directory that nobody else can use
      * @param shim does the work
      * @param longestWork how long the launcher is asked to wait for one piece of work
      * @throws SetupException if somebody listens there already, or it cannot be bound
      */
     public static ShimServer open(Path socket, RuncShim shim, Duration longestWork) {
+        return start(socket, bind(socket), shim, longestWork, REQUEST_PATIENCE);
+    }
+
+    static ShimServer start(
+            Path socket,
+            ServerSocketChannel server,
+            RuncShim shim,
+            Duration longestWork,
+            Duration requestPatience) {
+        ShimServer shimServer = new ShimServer(socket, server, shim, longestWork, requestPatience);
+        shimServer.acceptor.start();
+        return shimServer;
+    }
+
+    static ServerSocketChannel bind(Path socket) {
         try {
             if (Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
                 if (ShimClient.isServed(socket)) {
@@ -81,9 +114,7 @@ public final class ShimServer implements AutoCloseable {
                 server.close();
                 throw e;
             }
-            ShimServer shimServer = new ShimServer(socket, server, shim, longestWork);
-            shimServer.acceptor.start();
-            return shimServer;
+            return server;
         } catch (IOException e) {
             throw new SetupException("cannot listen on " + socket + ": " + e.getMessage(), e);
         }
@@ -98,30 +129,44 @@ public final class ShimServer implements AutoCloseable {
         } catch (IOException e) {
             LOG.warn("{} cannot be closed", socket, e);
         }
-        workers.shutdown();
         try {
+            // First the acceptor: what it has just accepted needs a worker.
             acceptor.join(STOP_PATIENCE);
+            workers.shutdown();
             if (!workers.awaitTermination(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
                 LOG.warn("some command lines were still being worked on at the end");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } finally {
+            workers.shutdown();
+            deadlines.shutdown(); // those that run are kept: they end what still holds a worker
         }
     }
 
     private void accept() {
         try {
-            while (true) {
+            while (server.isOpen()) {
                 connections.acquire();
-                SocketChannel connection = server.accept();
-                workers.execute(() -> serve(connection));
+                acceptOne();
             }
-        } catch (ClosedChannelException e) {
             LOG.debug("stopped listening on {}", socket);
-        } catch (IOException e) {
-            LOG.error("no more command lines are accepted on {}", socket, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void acceptOne() throws InterruptedException {
+        try {
+            SocketChannel connection = server.accept();
+            workers.execute(() -> serve(connection));
+        } catch (ClosedChannelException e) {
+            connections.release();
+        } catch (IOException e) {
+            // Out of descriptors, for instance: they will return, and launchers try again.
+            connections.release();
+            LOG.error("no command line can be accepted on {} now", socket, e);
+            Thread.sleep(ACCEPT_PAUSE);
         }
     }
 
@@ -131,7 +176,7 @@ public final class ShimServer implements AutoCloseable {
             DataOutputStream out =
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(connection)));
-            LauncherProtocol.Request request = LauncherProtocol.readRequest(in);
+            LauncherProtocol.Request request = readRequest(connection, in);
             RuncCommandLine command =
                     RuncCommandLine.parse(request.arguments(), request.directory());
             // First a word to the launcher: one that has given up is not there to take it, and the
@@ -143,6 +188,27 @@ public final class ShimServer implements AutoCloseable {
             LOG.warn("a launcher could not be served: {}", e.toString());
         } finally {
             connections.release();
+        }
+    }
+
+    private LauncherProtocol.Request readRequest(SocketChannel connection, DataInputStream in)
+            throws IOException {
+        // A blocking channel has no timeout; closing it ends the read.
+        Future<?> deadline =
+                deadlines.schedule(
+                        () -> close(connection), requestPatience.toMillis(), TimeUnit.MILLISECONDS);
+        try {
+            return LauncherProtocol.readRequest(in);
+        } finally {
+            deadline.cancel(false);
+        }
+    }
+
+    private static void close(SocketChannel connection) {
+        try {
+            connection.close();
+        } catch (IOException e) {
+            LOG.warn("a launcher that sends nothing cannot be sent away", e);
         }
     }
 }

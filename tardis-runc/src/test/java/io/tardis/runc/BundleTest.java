@@ -1,0 +1,193 @@
+package io.tardis.runc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class BundleTest {
+
+    @TempDir private Path directory;
+    private Path bundle;
+    private Path state;
+
+    @BeforeEach
+    void makeDirectories() throws IOException {
+        bundle = Files.createDirectory(directory.resolve("bundle"));
+        state = Files.createDirectory(directory.resolve("state"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "[\"TARDIS_ENABLE=1\"]",
+                "[\"PATH=/bin\",\"TARDIS_ENABLE=1\",\"HOME=/\"]",
+                "[\"TARDIS_ENABLE=0\",\"TARDIS_ENABLE=1\"]",
+                "[\"TARDIS_ENABLE\\u003d1\"]"
+            })
+    void isEnabledByTheEnvironmentOfTheProcess(String env) throws IOException {
+        Bundles.write(bundle, "{\"process\":{\"env\":" + env + "}}");
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "[]",
+                "[\"TARDIS_ENABLE=0\"]",
+                "[\"TARDIS_ENABLE=\"]",
+                "[\"TARDIS_ENABLE\"]",
+                "[\"TARDIS_ENABLE=true\"]",
+                "[\"TARDIS_ENABLE=11\"]",
+                "[\"TARDIS_ENABLE= 1\"]",
+                "[\"tardis_enable=1\"]",
+                "[\"X_TARDIS_ENABLE=1\"]",
+                "[\"X=TARDIS_ENABLE=1\"]",
+                "[\"TARDIS_ENABLE=1\",\"TARDIS_ENABLE=0\"]",
+                "[\"TARDIS_ENABLE=1\",\"TARDIS_ENABLE=\"]",
+                "[[\"TARDIS_ENABLE=1\"]]",
+                "null",
+                "\"TARDIS_ENABLE=1\""
+            })
+    void isNotEnabledByAnythingElseInTheEnvironment(String env) throws IOException {
+        Bundles.write(bundle, "{\"process\":{\"env\":" + env + "}}");
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "[]",
+                "1",
+                "{\"process\":null}",
+                "{\"process\":{\"args\":[\"sh\",\"-c\",\"TARDIS_ENABLE=1\"]}}",
+                "{\"process\":{\"env\":[]},\"annotations\":{\"x\":\"TARDIS_ENABLE=1\"}}",
+                "{\"env\":[\"TARDIS_ENABLE=1\"]}",
+                "{\"hooks\":{\"prestart\":[{\"path\":\"/h\",\"env\":[\"TARDIS_ENABLE=1\"]}]}}"
+            })
+    void isNotEnabledByTheTextInAnotherPlace(String config) throws IOException {
+        Bundles.write(bundle, config);
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{",
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}",
+                "TARDIS_ENABLE=1",
+                "\0\0\0"
+            })
+    void refusesWhatIsNotJson(String config) throws IOException {
+        Bundles.write(bundle, config);
+
+        assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(bundle.resolve("config.json") + " is not JSON");
+    }
+
+    @Test
+    void refusesJsonThatIsNestedTooDeeply() throws IOException {
+        Bundles.write(bundle, "[".repeat(100_000));
+
+        assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle)).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void readsALargeConfiguration() throws IOException {
+        Bundles.write(
+                bundle,
+                "{\"process\":{\"env\":[\"BIG="
+                        + "x".repeat(4 << 20)
+                        + "\",\"TARDIS_ENABLE=1\"]}}");
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isTrue();
+    }
+
+    @Test
+    void refusesAConfigurationThatCouldFillTheMemory() throws IOException {
+        Bundles.write(bundle, " ".repeat(8 << 20) + Bundles.ENABLED);
+
+        assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("is larger than");
+    }
+
+    @Test
+    void tellsThatThereIsNoConfiguration() {
+        assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle))
+                .isInstanceOf(NoSuchFileException.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"6615", "6615\n", " 6615 "})
+    void findsThePidInTheBundle(String text) throws IOException {
+        Files.writeString(bundle.resolve("init.pid"), text);
+        writeState("{\"init_process_pid\":7}");
+
+        assertThat(Bundle.initPid(bundle, state)).hasValue(6615);
+    }
+
+    @Test
+    void findsThePidInTheRuntimesStateIfTheBundleHasNone() throws IOException {
+        writeState("{\"id\":\"tc\",\"init_process_pid\":6615,\"init_process_start\":5}");
+
+        assertThat(Bundle.initPid(bundle, state)).hasValue(6615);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "0", "-1", "x", "66 15", "99999999999"})
+    void findsThePidInTheRuntimesStateIfTheBundleHasNonsense(String text) throws IOException {
+        Files.writeString(bundle.resolve("init.pid"), text);
+        writeState("{\"init_process_pid\":7}");
+
+        assertThat(Bundle.initPid(bundle, state)).hasValue(7);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "{\"init_process_pid\":0}",
+                "{\"init_process_pid\":-1}",
+                "{\"init_process_pid\":\"6615\"}",
+                "{\"init_process_pid\":6.5}",
+                "{\"init_process_pid\":1e99}"
+            })
+    void findsNoPidWhereTheRuntimeTellsNone(String json) throws IOException {
+        writeState(json);
+
+        assertThat(Bundle.initPid(bundle, state)).isEmpty();
+    }
+
+    @Test
+    void findsNoPidWhereThereIsNoFile() throws IOException {
+        assertThat(Bundle.initPid(bundle, state.resolve("gone"))).isEmpty();
+    }
+
+    @Test
+    void tellsThatTheRuntimesStateIsNotJson() throws IOException {
+        writeState("init_process_pid");
+
+        assertThatThrownBy(() -> Bundle.initPid(bundle, state))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("state.json is not JSON");
+    }
+
+    private void writeState(String json) throws IOException {
+        Files.writeString(state.resolve("state.json"), json, StandardCharsets.UTF_8);
+    }
+}

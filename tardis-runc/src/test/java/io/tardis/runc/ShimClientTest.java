@@ -1,0 +1,133 @@
+package io.tardis.runc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The client against a daemon that misbehaves; {@link ShimServerTest} has the one that works. */
+@Timeout(30)
+class ShimClientTest {
+
+    private static final List<String> DELETE = List.of("--root", "/r/default", "delete", "tc");
+
+    @TempDir private Path directory;
+    private Path socket;
+    private ServerSocketChannel server;
+
+    @BeforeEach
+    void listen() throws IOException {
+        socket = directory.resolve("tardis.sock");
+        server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        server.bind(UnixDomainSocketAddress.of(socket));
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        server.close();
+    }
+
+    @Test
+    void sendsWhatTheLauncherSends() {
+        CompletableFuture<LauncherProtocol.Request> heard =
+                CompletableFuture.supplyAsync(() -> {
+                    try (SocketChannel client = server.accept()) {
+                        LauncherProtocol.Request request =
+                                LauncherProtocol.readRequest(
+                                        new DataInputStream(Channels.newInputStream(client)));
+                        client.write(ByteBuffer.wrap(new byte[] {'G'}));
+                        return request;
+                    } catch (IOException e) {
+                        throw new AssertionError(e);
+                    }
+                });
+
+        assertThat(ShimClient.call(socket, directory, DELETE)).isTrue();
+
+        assertThat(heard.join()).isEqualTo(new LauncherProtocol.Request(directory, DELETE));
+    }
+
+    @Test
+    void goesOnAfterAnyNumberOfWaits() {
+        answer('W', 0, 0, 1, 0, 'W', 0, 0, 1, 0, 'G');
+
+        assertThat(ShimClient.call(socket, directory, DELETE)).isTrue();
+    }
+
+    @Test
+    void doesNotTakeBrokenRepliesForGo() {
+        answer('W', 0, 0);
+        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
+
+        answer();
+        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
+
+        answer('X', 'G');
+        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
+    }
+
+    @Test
+    void givesUpOnADaemonThatSaysNothing() {
+        long start = System.nanoTime();
+
+        // It is connected by the backlog, and nobody accepts.
+        boolean answered = ShimClient.call(socket, directory, DELETE);
+
+        assertThat(answered).isFalse();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+    }
+
+    @Test
+    void findsNobodyWhereThereIsNoDaemon() throws IOException {
+        server.close();
+
+        assertThat(ShimClient.isServed(socket)).isFalse();
+        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
+        assertThat(ShimClient.call(directory.resolve("gone"), directory, DELETE)).isFalse();
+        assertThat(ShimClient.call(directory.resolve("x".repeat(120)), directory, DELETE))
+                .isFalse();
+    }
+
+    @Test
+    void doesNotSendACommandLineThatIsTooLong() {
+        answer('G');
+
+        assertThat(
+                        ShimClient.call(
+                                socket,
+                                directory,
+                                List.of("x".repeat(LauncherProtocol.MAX_LENGTH))))
+                .isFalse();
+    }
+
+    /** Answers the next connection with these bytes, and closes it. */
+    private void answer(int... bytes) {
+        ByteBuffer reply = ByteBuffer.allocate(bytes.length);
+        for (int b : bytes) {
+            reply.put((byte) b);
+        }
+        Thread.ofVirtual()
+                .start(() -> {
+                    try (SocketChannel client = server.accept()) {
+                        client.write(reply.flip());
+                    } catch (IOException e) {
+                        throw new AssertionError(e);
+                    }
+                });
+    }
+}

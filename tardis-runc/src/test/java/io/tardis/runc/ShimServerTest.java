@@ -1,0 +1,365 @@
+package io.tardis.runc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Answer;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The shim server and its client, over a real socket. */
+@Timeout(30)
+class ShimServerTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final Duration LONGEST_WORK = Duration.ofSeconds(20);
+    private static final Duration FOR_EVER = Duration.ofMinutes(5);
+    private static final int MORE_THAN_THE_PLACES = 300;
+    private static final int FAILED_ACCEPTS = 3;
+
+    @TempDir private Path directory;
+    private final FakeExitCodes exitCodes = new FakeExitCodes();
+    private ContainerRegistry registry;
+    private RuncShim shim;
+    private Path socket;
+
+    @BeforeEach
+    void makeShim() throws IOException {
+        socket = directory.resolve("tardis.sock");
+        registry = new ContainerRegistry(directory.resolve("containers"));
+        shim =
+                new RuncShim(
+                        registry,
+                        directory.resolve("checkpoint"),
+                        exitCodes,
+                        Duration.ofMillis(700),
+                        () -> Instant.EPOCH);
+        Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
+    }
+
+    @Test
+    void letsTheShimWorkBeforeItSaysGo() {
+        try (ShimServer _ = open()) {
+            assertThat(call("create", "--bundle", "bundle", "tc")).isTrue();
+
+            // The relative bundle starts from the client's directory.
+            assertThat(registry.open(TC).orElseThrow().bundle())
+                    .isEqualTo(directory.resolve("bundle"));
+        }
+    }
+
+    @Test
+    void saysGoToWhoOnlyAsksWhetherSomebodyIsThere() {
+        try (ShimServer _ = open()) {
+            assertThat(ShimClient.isServed(socket)).isTrue();
+            assertThat(ShimClient.call(socket, Path.of("/"), List.of())).isTrue();
+        }
+    }
+
+    @Test
+    void asksForPatienceBeforeADelete() throws Exception {
+        CountDownLatch ended = new CountDownLatch(1);
+        exitCodes.answer(container -> {
+            awaitUninterrupted(ended);
+            return new Answer.Unknown(container);
+        });
+        try (ShimServer _ = open();
+                SocketChannel client = connect()) {
+            call("create", "--bundle", "bundle", "tc");
+            send(client, "delete", "tc");
+            DataInputStream in = new DataInputStream(Channels.newInputStream(client));
+
+            assertThat(LauncherProtocol.readReply(in)).isEqualTo(LONGEST_WORK);
+            ended.countDown();
+            assertThat(LauncherProtocol.readReply(in)).isEqualTo(Duration.ZERO);
+            assertThat(in.read()).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void givesAClientTheTimeThatADeleteTakes() {
+        exitCodes.answer(container -> {
+            // Longer than a client waits for its first reply.
+            awaitUninterrupted(new CountDownLatch(1), Duration.ofMillis(800));
+            return new Answer.Unknown(container);
+        });
+        try (ShimServer _ = open()) {
+            call("create", "--bundle", "bundle", "tc");
+
+            assertThat(call("delete", "tc")).isTrue();
+        }
+    }
+
+    @Test
+    void servesOthersWhileOneWaits() {
+        CountDownLatch ended = new CountDownLatch(1);
+        exitCodes.answer(container -> {
+            awaitUninterrupted(ended);
+            return new Answer.Unknown(container);
+        });
+        try (ShimServer _ = open()) {
+            call("create", "--bundle", "bundle", "tc");
+            CompletableFuture<Boolean> delete =
+                    CompletableFuture.supplyAsync(() -> call("delete", "tc"));
+            await().until(() -> !exitCodes.questions().isEmpty());
+
+            assertThat(call("create", "--bundle", "bundle", "other")).isTrue();
+
+            assertThat(delete).isNotDone();
+            ended.countDown();
+            assertThat(delete.join()).isTrue();
+        }
+    }
+
+    @Test
+    void isForItsOwnerAlone() throws IOException {
+        try (ShimServer _ = open()) {
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)))
+                    .isEqualTo("rw-------");
+        }
+    }
+
+    @Test
+    void replacesASocketThatNobodyServes() throws IOException {
+        try (ServerSocketChannel dead = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            dead.bind(UnixDomainSocketAddress.of(socket));
+        }
+        assertThat(socket).exists();
+
+        try (ShimServer _ = open()) {
+            assertThat(call()).isTrue();
+        }
+    }
+
+    @Test
+    void replacesALinkAndNotWhatItNames() throws IOException {
+        Path precious = Files.writeString(directory.resolve("precious"), "somebody else's");
+        Files.createSymbolicLink(socket, precious);
+
+        try (ShimServer _ = open()) {
+            assertThat(Files.isSymbolicLink(socket)).isFalse();
+            assertThat(call()).isTrue();
+        }
+        assertThat(precious).hasContent("somebody else's");
+    }
+
+    @Test
+    void refusesASocketThatAnotherOneServes() {
+        try (ShimServer _ = open()) {
+            assertThatThrownBy(this::open)
+                    .isInstanceOf(SetupException.class)
+                    .hasMessage("another process listens on " + socket);
+
+            assertThat(call()).isTrue();
+        }
+    }
+
+    @Test
+    void refusesASocketThatCannotBeBound() {
+        socket = directory.resolve("gone").resolve("tardis.sock");
+        assertThatThrownBy(this::open)
+                .isInstanceOf(SetupException.class)
+                .hasMessageContaining("cannot listen on " + socket);
+
+        socket = directory.resolve("x".repeat(120));
+        assertThatThrownBy(this::open)
+                .isInstanceOf(SetupException.class)
+                .hasMessageContaining("cannot listen on " + socket);
+    }
+
+    @Test
+    void isNotHarmedByGarbage() throws IOException {
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        try (ShimServer _ = open()) {
+            for (int i = 0; i < 200; i++) {
+                byte[] garbage = new byte[random.nextInt(200)];
+                random.nextBytes(garbage);
+                try (SocketChannel client = connect()) {
+                    if (i % 2 == 0) {
+                        client.write(
+                                ByteBuffer.wrap("TARDIS1\n".getBytes(StandardCharsets.US_ASCII)));
+                    }
+                    client.write(ByteBuffer.wrap(garbage));
+                }
+            }
+
+            assertThat(call("create", "--bundle", "bundle", "tc")).as("seed %d", seed).isTrue();
+            assertThat(registry.open(TC)).isPresent();
+        }
+    }
+
+    @Test
+    void isNotHarmedByAClientThatGoesBeforeItsAnswer() throws IOException {
+        try (ShimServer _ = open()) {
+            try (SocketChannel client = connect()) {
+                send(client, "create", "--bundle", "bundle", "tc");
+            }
+
+            await().until(() -> registry.open(TC).isPresent());
+            assertThat(call()).isTrue();
+        }
+    }
+
+    @Test
+    void servesOthersWhileOneIsSilent() throws IOException {
+        try (ShimServer _ = start(FOR_EVER);
+                SocketChannel silent = connect()) {
+            assertThat(call()).isTrue();
+            assertThat(silent.isConnected()).isTrue();
+        }
+    }
+
+    @Test
+    void sendsSilentClientsAwayBeforeTheyTakeEveryPlace() throws IOException {
+        List<SocketChannel> silent = new ArrayList<>();
+        try (ShimServer _ = start(Duration.ofMillis(200))) {
+            for (int i = 0; i < MORE_THAN_THE_PLACES; i++) {
+                silent.add(connect());
+            }
+
+            await().until(this::call);
+
+            // Each was sent away; none was only overtaken.
+            for (SocketChannel client : silent) {
+                assertThat(client.read(ByteBuffer.allocate(1))).isEqualTo(-1);
+            }
+        } finally {
+            for (SocketChannel client : silent) {
+                client.close();
+            }
+        }
+    }
+
+    @Test
+    void doesNotSendAwayWhoWaitsForItsAnswer() {
+        exitCodes.answer(container -> {
+            awaitUninterrupted(new CountDownLatch(1), Duration.ofMillis(400));
+            return new Answer.Unknown(container);
+        });
+        try (ShimServer _ = start(Duration.ofMillis(100))) {
+            call("create", "--bundle", "bundle", "tc");
+
+            assertThat(call("delete", "tc")).isTrue();
+        }
+    }
+
+    @Test
+    void goesOnWhenAConnectionCannotBeAccepted() throws IOException {
+        FailingServerSocketChannel server =
+                new FailingServerSocketChannel(ShimServer.bind(socket), FAILED_ACCEPTS);
+        try (ShimServer _ = ShimServer.start(socket, server, shim, LONGEST_WORK, FOR_EVER)) {
+            await().until(this::call);
+
+            assertThat(server.failures()).isEqualTo(FAILED_ACCEPTS);
+        }
+    }
+
+    @Test
+    void isGoneWhenItIsClosed() {
+        ShimServer server = open();
+        assertThat(call()).isTrue();
+
+        server.close();
+
+        assertThat(Files.exists(socket, LinkOption.NOFOLLOW_LINKS)).isFalse();
+        assertThat(call()).isFalse();
+        assertThat(ShimClient.isServed(socket)).isFalse();
+        server.close();
+    }
+
+    @Test
+    void isClosedInABoundedTimeWhateverItsClientsDo() throws IOException {
+        CountDownLatch ended = new CountDownLatch(1);
+        exitCodes.answer(container -> {
+            awaitUninterrupted(ended);
+            return new Answer.Unknown(container);
+        });
+        ShimServer server = start(Duration.ofSeconds(5));
+        call("create", "--bundle", "bundle", "tc");
+        try (SocketChannel silent = connect();
+                SocketChannel waiting = connect()) {
+            send(waiting, "delete", "tc");
+            await().until(() -> !exitCodes.questions().isEmpty());
+            long start = System.nanoTime();
+
+            server.close();
+
+            assertThat(Duration.ofNanos(System.nanoTime() - start))
+                    .isLessThan(Duration.ofSeconds(4));
+            assertThat(socket).doesNotExist();
+            assertThat(silent.isConnected()).isTrue();
+        } finally {
+            ended.countDown();
+        }
+    }
+
+    private ShimServer open() {
+        return ShimServer.open(socket, shim, LONGEST_WORK);
+    }
+
+    private ShimServer start(Duration requestPatience) {
+        return ShimServer.start(
+                socket, ShimServer.bind(socket), shim, LONGEST_WORK, requestPatience);
+    }
+
+    private boolean call(String... words) {
+        return ShimClient.call(socket, directory, words.length == 0 ? List.of() : runc(words));
+    }
+
+    private SocketChannel connect() throws IOException {
+        return SocketChannel.open(UnixDomainSocketAddress.of(socket));
+    }
+
+    private void send(SocketChannel client, String... words) throws IOException {
+        LauncherProtocol.writeRequest(
+                new DataOutputStream(Channels.newOutputStream(client)),
+                new LauncherProtocol.Request(directory, runc(words)));
+    }
+
+    private static List<String> runc(String... words) {
+        List<String> arguments = new ArrayList<>(List.of("--root", "/r/default"));
+        arguments.addAll(List.of(words));
+        return arguments;
+    }
+
+    private static void awaitUninterrupted(CountDownLatch latch) {
+        awaitUninterrupted(latch, Duration.ofSeconds(20));
+    }
+
+    private static void awaitUninterrupted(CountDownLatch latch, Duration time) {
+        try {
+            latch.await(time.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            throw new AssertionError("the shim's work must not be interrupted", e);
+        }
+    }
+}
