@@ -21,14 +21,20 @@ final class DaemonCommand implements Callable<Integer> {
 
     private static final Duration START_PATIENCE = Duration.ofSeconds(15);
 
+    private final Environment environment;
+
     @Option(
             names = "--background",
             description = "Start it in the background, and return when it answers.")
     private boolean background;
 
+    DaemonCommand(Environment environment) {
+        this.environment = environment;
+    }
+
     @Override
     public Integer call() {
-        Settings settings = Environment.settings();
+        Settings settings = environment.settings();
         return background ? startInBackground(settings) : runHere(settings);
     }
 

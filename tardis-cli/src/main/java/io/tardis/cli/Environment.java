@@ -2,13 +2,30 @@ package io.tardis.cli;
 
 import io.tardis.core.config.Settings;
 import io.tardis.core.config.SettingsReader;
+import java.util.Map;
 
-/** The settings of this process's environment; every command refuses bad ones. */
-final class Environment {
+/**
+ * The environment of this process.
+ *
+ * @param variables its variables
+ */
+record Environment(Map<String, String> variables) {
 
-    private Environment() {}
+    Environment {
+        variables = Map.copyOf(variables);
+    }
 
-    static Settings settings() {
-        return SettingsReader.strict(System.getenv());
+    /**
+     * The settings; every command refuses bad ones.
+     *
+     * @throws io.tardis.core.SetupException if one is bad
+     */
+    Settings settings() {
+        return SettingsReader.strict(variables);
+    }
+
+    /** The settings for the shim, which takes the default in the place of a bad one. */
+    Settings lenientSettings() {
+        return SettingsReader.lenient(variables);
     }
 }

@@ -18,6 +18,8 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // the fields are set by picocli
 final class GetCommand implements Callable<Integer> {
 
+    private final Environment environment;
+
     @Spec private CommandSpec spec;
 
     @Parameters(
@@ -26,10 +28,14 @@ final class GetCommand implements Callable<Integer> {
             description = "The container; namespace 'default' if left out.")
     private ContainerKey container;
 
+    GetCommand(Environment environment) {
+        this.environment = environment;
+    }
+
     @Override
     public Integer call() {
         Logging.forCommand();
-        try (DaemonQueries queries = new DaemonQueries(Environment.settings())) {
+        try (DaemonQueries queries = new DaemonQueries(environment.settings())) {
             return print(spec, queries.client().exitCode(container, Duration.ZERO));
         }
     }

@@ -38,6 +38,8 @@ final class ListCommand implements Callable<Integer> {
     private static final List<String> HEADER =
             List.of("NAMESPACE", "CONTAINER", "STATUS", "CODE", "SIGNAL", "SOURCE", "ENDED");
 
+    private final Environment environment;
+
     @Spec private CommandSpec spec;
 
     @Option(names = "-n", paramLabel = "NS", description = "Only the containers of this namespace.")
@@ -57,6 +59,10 @@ final class ListCommand implements Callable<Integer> {
             description = "At most so many (default: 1000).")
     private int limit;
 
+    ListCommand(Environment environment) {
+        this.environment = environment;
+    }
+
     @Override
     public Integer call() {
         Logging.forCommand();
@@ -68,7 +74,7 @@ final class ListCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--limit is not within 1 to " + QueryCodec.MAX_LIMIT);
         }
-        try (DaemonQueries queries = new DaemonQueries(Environment.settings())) {
+        try (DaemonQueries queries = new DaemonQueries(environment.settings())) {
             Answer.Containers containers = queries.client().list(namespace, limit);
             PrintWriter out = spec.commandLine().getOut();
             switch (output) {

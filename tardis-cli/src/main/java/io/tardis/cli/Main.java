@@ -18,17 +18,25 @@ public final class Main {
      * @param args the command line
      */
     public static void main(String[] args) {
+        Environment environment = new Environment(System.getenv());
         if (args.length > 0 && args[0].equals("shim")) {
             // Between containerd and runc every millisecond counts: no command line library, no
             // console.
-            ShimCommand.run(List.of(args).subList(1, args.length), System.getenv());
+            ShimCommand.run(List.of(args).subList(1, args.length), environment);
             System.exit(ExitStatus.OK);
         }
-        System.exit(commandLine().execute(args));
+        System.exit(commandLine(environment).execute(args));
     }
 
-    static CommandLine commandLine() {
+    static CommandLine commandLine(Environment environment) {
         return new CommandLine(new TardisCommand())
+                .addSubcommand(new DaemonCommand(environment))
+                .addSubcommand(new StopCommand(environment))
+                .addSubcommand(new StatusCommand(environment))
+                .addSubcommand(new GetCommand(environment))
+                .addSubcommand(new WaitCommand(environment))
+                .addSubcommand(new ListCommand(environment))
+                .addSubcommand(new WatchCommand(environment))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((e, command, _) -> {
                     if (!(e instanceof TardisException)) {

@@ -1,7 +1,6 @@
 package io.tardis.cli;
 
 import io.tardis.core.config.Settings;
-import io.tardis.core.config.SettingsReader;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Answer;
 import io.tardis.runc.ColdShim;
@@ -10,7 +9,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Map;
 import org.slf4j.LoggerFactory;
 
 /** {@code tardis shim -- ARGUMENTS}: the cold shim. Not for people: only the launcher calls it. */
@@ -19,8 +17,8 @@ final class ShimCommand {
     private ShimCommand() {}
 
     /** Whatever fails is logged; the launcher goes on to the runtime in any case. */
-    static void run(List<String> words, Map<String, String> environment) {
-        Settings settings = SettingsReader.lenient(environment);
+    static void run(List<String> words, Environment environment) {
+        Settings settings = environment.lenientSettings();
         Logging.forShim(settings);
         List<String> arguments = words.subList(words.indexOf("--") + 1, words.size());
         try {

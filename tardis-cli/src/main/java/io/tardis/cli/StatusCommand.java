@@ -18,14 +18,20 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class StatusCommand implements Callable<Integer> {
 
+    private final Environment environment;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
+    StatusCommand(Environment environment) {
+        this.environment = environment;
+    }
+
     @Override
     public Integer call() {
         Logging.forCommand();
-        Settings settings = Environment.settings();
+        Settings settings = environment.settings();
         PrintWriter out = spec.commandLine().getOut();
         OptionalLong pid = InstanceLock.holder(settings.stateDir());
         if (pid.isEmpty()) {

@@ -21,14 +21,20 @@ final class StopCommand implements Callable<Integer> {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration POLL = Duration.ofMillis(20);
 
+    private final Environment environment;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
+    StopCommand(Environment environment) {
+        this.environment = environment;
+    }
+
     @Override
     public Integer call() throws InterruptedException {
         Logging.forCommand();
-        Settings settings = Environment.settings();
+        Settings settings = environment.settings();
         PrintWriter out = spec.commandLine().getOut();
         OptionalLong running = InstanceLock.holder(settings.stateDir());
         if (running.isEmpty()) {

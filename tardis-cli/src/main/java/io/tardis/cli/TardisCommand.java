@@ -8,14 +8,5 @@ import picocli.CommandLine.Command;
         description = "Records how containers end, and tells it long after they are gone.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
-        synopsisSubcommandLabel = "COMMAND",
-        subcommands = {
-            DaemonCommand.class,
-            StopCommand.class,
-            StatusCommand.class,
-            GetCommand.class,
-            WaitCommand.class,
-            ListCommand.class,
-            WatchCommand.class
-        })
+        synopsisSubcommandLabel = "COMMAND")
 final class TardisCommand {}

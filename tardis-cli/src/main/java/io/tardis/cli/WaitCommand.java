@@ -30,6 +30,8 @@ final class WaitCommand implements Callable<Integer> {
      */
     private static final Duration ONE_QUESTION = Duration.ofSeconds(10);
 
+    private final Environment environment;
+
     @Spec private CommandSpec spec;
 
     @Parameters(
@@ -44,6 +46,10 @@ final class WaitCommand implements Callable<Integer> {
             converter = TimeLength.class,
             description = "The longest wait, for instance 500ms, 30s or 5m. Without it, for ever.")
     private Optional<Duration> timeout;
+
+    WaitCommand(Environment environment) {
+        this.environment = environment;
+    }
 
     /** Reads a length of time as settings write it. */
     static final class TimeLength implements ITypeConverter<Duration> {
@@ -61,7 +67,7 @@ final class WaitCommand implements Callable<Integer> {
     public Integer call() {
         Logging.forCommand();
         long start = System.nanoTime();
-        try (DaemonQueries queries = new DaemonQueries(Environment.settings())) {
+        try (DaemonQueries queries = new DaemonQueries(environment.settings())) {
             while (true) {
                 Duration waited = Duration.ofNanos(System.nanoTime() - start);
                 Duration left = timeout.map(it -> it.minus(waited)).orElse(ONE_QUESTION);

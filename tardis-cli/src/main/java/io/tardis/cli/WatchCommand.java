@@ -21,14 +21,20 @@ final class WatchCommand implements Callable<Integer> {
 
     private static final Duration POLL = Duration.ofSeconds(10);
 
+    private final Environment environment;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
+    WatchCommand(Environment environment) {
+        this.environment = environment;
+    }
+
     @Override
     public Integer call() {
         Logging.forCommand();
-        Settings settings = Environment.settings();
+        Settings settings = environment.settings();
         PrintWriter out = spec.commandLine().getOut();
         try (DaemonQueries queries = new DaemonQueries(settings);
                 ExitSubscriber exits =
