@@ -200,6 +200,16 @@ class TardisCommandIT {
         }
     }
 
+    @ContainerTest
+    void watchBeginsWithThePastIfAskedTo() {
+        Outcome _ = lab.container("past").enabled().sh("exit 9");
+        Path output = lab.scratch().folder("out").resolve("watch");
+
+        try (LiveProcess watch = lab.tardis().command("watch", "--all").start(output)) {
+            watch.awaitLine("past", SOON, line -> line.contains("past exited with 9"));
+        }
+    }
+
     private void assertGone() {
         Wait.until("end of the daemon's children", SOON, () -> lab.tardis().processes().isEmpty());
         assertThat(lab.tardis().daemon()).isEmpty();
