@@ -14,7 +14,7 @@ for program in mvn cc containerd ctr runc busybox; do
 done
 
 say "== Building (the first time, Maven downloads what it needs)"
-mvn -B -q -ntp -DskipTests -pl tardis-dist -am package
+mvn -B -q -ntp -Dstyle.color=never -DskipTests -pl tardis-dist -am package
 
 # What a person would type is printed, without the options that only keep this demo apart.
 run() {
