@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
+import io.tardis.core.UnavailableException;
 import io.tardis.listener.AlreadyRunningException;
 import java.util.List;
 import picocli.CommandLine;
@@ -45,6 +46,7 @@ public final class Main {
                     return switch (e) {
                         case AlreadyRunningException _ -> ExitStatus.ALREADY_RUNNING;
                         case SetupException _ -> ExitStatus.USAGE;
+                        case UnavailableException _ -> ExitStatus.NOT_KNOWN;
                         default -> ExitStatus.FAILED;
                     };
                 });

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code tardis watch}. */
@@ -27,6 +28,11 @@ final class WatchCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
+    @Option(
+            names = "--all",
+            description = "First prints the past exits that are still kept (TARDIS_REPLAY).")
+    private boolean all;
+
     WatchCommand(Environment environment) {
         this.environment = environment;
     }
@@ -42,7 +48,7 @@ final class WatchCommand implements Callable<Integer> {
                                 queries.context(),
                                 settings.eventsEndpoint(),
                                 settings.queryEndpoint(),
-                                queries.client().ping().lastSeq())) {
+                                all ? 0 : queries.client().ping().lastSeq())) {
             while (!out.checkError()) {
                 ExitEvent event = exits.next(POLL);
                 if (event != null) {

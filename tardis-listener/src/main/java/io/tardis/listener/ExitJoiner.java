@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
  * <p>containerd may publish the same exit twice, and repeats it on {@code /tasks/delete}; after its
  * shim was killed it makes one up. The first that is told of a process wins. A process is known by
  * its container, its id and its pid; a start of the same container with the same pid makes it a new
- * one. For one thread; its memory is bounded.
+ * one. Where containerd could not even clean up after its shim, it tells no pid: then the end of
+ * the container's own process since its last start is meant. For one thread; its memory is bounded.
  */
 final class ExitJoiner {
 
@@ -37,6 +38,7 @@ final class ExitJoiner {
     private record ProcessKey(ContainerKey container, String id, long pid) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(ExitJoiner.class);
+    private static final long NO_PID = 0;
     private static final int REMEMBERED = 20_000;
 
     /**
@@ -49,6 +51,10 @@ final class ExitJoiner {
 
     private final Predicate<TaskExit> shimWasGone;
     private final Map<ProcessKey, TaskExit> told = bounded();
+
+    /** The container's own end since its last start. */
+    private final Map<ContainerKey, TaskExit> ended = bounded();
+
     private final Map<ContainerKey, Boolean> oomKilled = bounded();
 
     /**
@@ -65,6 +71,7 @@ final class ExitJoiner {
     void started(TaskStart start) {
         ContainerKey container = start.container();
         told.remove(new ProcessKey(container, container.id(), start.pid()));
+        ended.remove(container);
         oomKilled.remove(container);
     }
 
@@ -75,12 +82,17 @@ final class ExitJoiner {
 
     /** containerd told an exit. Empty if it was told before. */
     Optional<Joined> exited(TaskExit exit) {
-        TaskExit before = told.putIfAbsent(keyOf(exit), exit);
+        boolean own = exit.isContainerExit();
+        TaskExit before =
+                own && exit.pid() == NO_PID ? ended.get(exit.container()) : told.get(keyOf(exit));
         if (before != null) {
             logRepetition(before, exit);
             return Optional.empty();
         }
-        boolean own = exit.isContainerExit();
+        told.put(keyOf(exit), exit);
+        if (own) {
+            ended.put(exit.container(), exit);
+        }
         boolean madeUp =
                 own
                         && (exit.exitStatus() == MADE_UP_KILLED

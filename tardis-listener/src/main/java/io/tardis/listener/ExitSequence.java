@@ -115,6 +115,9 @@ final class ExitSequence implements AutoCloseable {
     /** Notes that nothing beyond the last number was given out. */
     @Override
     public void close() {
+        if (!channel.isOpen()) {
+            return;
+        }
         try (channel) {
             writeAll(next);
         } catch (IOException e) {

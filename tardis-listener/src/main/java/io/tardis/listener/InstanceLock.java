@@ -4,16 +4,17 @@ import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,12 +39,20 @@ public final class InstanceLock implements AutoCloseable {
     private static final Pattern KERNEL_LOCK =
             Pattern.compile("^[0-9]+: POSIX +\\S+ +WRITE +(?<pid>-?[0-9]+) \\S+:(?<inode>[0-9]+) ");
 
+    /**
+     * The lock files that this process holds or is trying. Linux drops a process's locks on a file
+     * when it closes any descriptor of that file, so a second attempt must not even open it.
+     */
+    private static final Set<Path> TAKEN = ConcurrentHashMap.newKeySet();
+
     private final Path pidFile;
+    private final Path lockFile;
     private final FileChannel channel;
     private final FileLock lock;
 
-    private InstanceLock(Path pidFile, FileChannel channel, FileLock lock) {
+    private InstanceLock(Path pidFile, Path lockFile, FileChannel channel, FileLock lock) {
         this.pidFile = pidFile;
+        this.lockFile = lockFile;
         this.channel = channel;
         this.lock = lock;
     }
@@ -56,26 +65,50 @@ public final class InstanceLock implements AutoCloseable {
      * @throws SetupException if the files cannot be written
      */
     public static InstanceLock take(Path stateDir) {
-        Path pidFile = pidFile(stateDir);
-        FileChannel channel = null;
         try {
-            channel =
-                    FileChannel.open(
-                            lockFile(stateDir),
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.WRITE);
-            FileLock lock = tryLock(channel);
-            if (lock == null) {
-                channel.close();
+            Path lockFile = lockFile(stateDir.toRealPath());
+            if (!TAKEN.add(lockFile)) {
                 throw new AlreadyRunningException(stateDir, holder(stateDir));
             }
-            Path beside = pidFile.resolveSibling(".event_listener.pid.new");
-            Files.writeString(beside, ProcessHandle.current().pid() + "\n");
-            Files.move(beside, pidFile, StandardCopyOption.ATOMIC_MOVE);
-            return new InstanceLock(pidFile, channel, lock);
+            InstanceLock taken = null;
+            try {
+                taken = take(stateDir, lockFile);
+                return taken;
+            } finally {
+                if (taken == null) {
+                    TAKEN.remove(lockFile);
+                }
+            }
         } catch (IOException e) {
-            closeQuietly(channel, e);
             throw new SetupException("the lock on " + stateDir + " cannot be taken: " + e, e);
+        }
+    }
+
+    private static InstanceLock take(Path stateDir, Path lockFile) throws IOException {
+        FileChannel channel =
+                FileChannel.open(
+                        lockFile,
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.WRITE,
+                        LinkOption.NOFOLLOW_LINKS);
+        InstanceLock taken = null;
+        try {
+            FileLock lock = channel.tryLock();
+            if (lock == null) {
+                throw new AlreadyRunningException(stateDir, holder(stateDir));
+            }
+            Path pidFile = pidFile(stateDir);
+            Path beside = pidFile.resolveSibling(".event_listener.pid.new");
+            Files.deleteIfExists(beside); // left by a kill, or planted as a link to elsewhere
+            Files.writeString(
+                    beside, ProcessHandle.current().pid() + "\n", StandardOpenOption.CREATE_NEW);
+            Files.move(beside, pidFile, StandardCopyOption.ATOMIC_MOVE);
+            taken = new InstanceLock(pidFile, lockFile, channel, lock);
+            return taken;
+        } finally {
+            if (taken == null) {
+                channel.close();
+            }
         }
     }
 
@@ -117,6 +150,9 @@ public final class InstanceLock implements AutoCloseable {
     /** Removes the PID file and releases the lock. */
     @Override
     public void close() {
+        if (!lock.isValid()) {
+            return; // closed before: the PID file may be another holder's by now
+        }
         try {
             Files.deleteIfExists(pidFile);
         } catch (IOException e) {
@@ -128,14 +164,7 @@ public final class InstanceLock implements AutoCloseable {
             LOG.warn(
                     "the lock beside {} cannot be released; it ends with this process", pidFile, e);
         }
-    }
-
-    private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
-        try {
-            return channel.tryLock();
-        } catch (OverlappingFileLockException e) {
-            return null; // this very process has it
-        }
+        TAKEN.remove(lockFile);
     }
 
     private static OptionalLong readPid(Path pidFile) {
@@ -157,15 +186,5 @@ public final class InstanceLock implements AutoCloseable {
 
     private static Path pidFile(Path stateDir) {
         return stateDir.resolve("event_listener.pid");
-    }
-
-    private static void closeQuietly(@Nullable FileChannel channel, IOException cause) {
-        if (channel != null) {
-            try {
-                channel.close();
-            } catch (IOException e) {
-                cause.addSuppressed(e);
-            }
-        }
     }
 }

@@ -21,7 +21,7 @@ import java.util.List;
  *            length        u32, big-endian: how many bytes follow, at most 65536
  *            directory     the current directory, ended by NUL
  *            argument      each argument of runc, ended by NUL; none at all asks only whether somebody is there
- * daemon:    'W' time      any number of times: still at work, wait up to this many milliseconds (u32, big-endian) from now
+ * daemon:    'W' time      at work, or still at it: wait up to this many milliseconds (u32, big-endian) from now
  *            'G'           go on to the runtime
  * </pre>
  */

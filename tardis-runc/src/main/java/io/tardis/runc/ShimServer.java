@@ -179,9 +179,9 @@ public final class ShimServer implements AutoCloseable {
             LauncherProtocol.Request request = readRequest(connection, in);
             RuncCommandLine command =
                     RuncCommandLine.parse(request.arguments(), request.directory());
-            if (command instanceof RuncCommandLine.Delete) {
-                LauncherProtocol.writeWait(out, longestWork);
-            }
+            // First a word to the launcher: one that has given up is not there to take it, and the
+            // work of a call that is over would fall upon the container's next life.
+            LauncherProtocol.writeWait(out, longestWork);
             shim.before(command);
             LauncherProtocol.writeGo(out);
         } catch (IOException e) {

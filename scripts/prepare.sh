@@ -1,0 +1,73 @@
+# Sourced by ../test.sh and ../demo.sh: what both need before Maven can run.
+
+say() {
+    printf '%s\n' "$*"
+}
+
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# A JDK says its version in the file "release".
+is_jdk_25() {
+    [ -x "$1/bin/javac" ] && [ -r "$1/release" ] || return 1
+    version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release")
+    [ "${version:-0}" -ge 25 ]
+}
+
+# Sets JAVA_HOME to a JDK 25 or later: the one it names, the one on PATH, or one in the usual folders.
+find_jdk() {
+    on_path=$(command -v javac || true)
+    [ -z "$on_path" ] || on_path=$(readlink -f "$on_path")
+    for jdk in "${JAVA_HOME:-}" "${on_path%/bin/javac}" /usr/lib/jvm/* /opt/java/* /opt/jdk* /usr/local/jdk*; do
+        if is_jdk_25 "$jdk"; then
+            export JAVA_HOME="$jdk"
+            # Maven 3's own libraries use sun.misc.Unsafe, and this JDK warns of that.
+            export MAVEN_OPTS="${MAVEN_OPTS:-} --sun-misc-unsafe-memory-access=allow"
+            return
+        fi
+    done
+    fail "no JDK 25 or later found (JAVA_HOME, PATH, /usr/lib/jvm, /opt, /usr/local). Install one, or set JAVA_HOME."
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+has_static_cc() {
+    has cc && echo 'int main(void) { return 0; }' | cc -static -x c -o /dev/null - 2>/dev/null
+}
+
+# Debian's plain busybox needs libraries that an empty root file system does not have.
+has_static_busybox() {
+    has busybox && ldd "$(command -v busybox)" 2>&1 | grep -Eq 'not a dynamic executable|statically linked'
+}
+
+has_python_zmq() {
+    [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import zmq' 2>/dev/null
+}
+
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc busybox python3-zmq maven.
+install_missing() {
+    packages=
+    for need in "$@"; do
+        case $need in
+        containerd) { has containerd && has ctr; } || packages="$packages containerd" ;;
+        runc) has runc || packages="$packages runc" ;;
+        cc) has_static_cc || packages="$packages gcc libc6-dev" ;;
+        busybox) has_static_busybox || packages="$packages busybox-static" ;;
+        python3-zmq) has_python_zmq || packages="$packages python3-zmq" ;;
+        maven) has mvn || packages="$packages maven" ;;
+        esac
+    done
+    [ -n "$packages" ] || return 0
+    if ! has apt-get || [ "$(id -u)" -ne 0 ]; then
+        say "Missing here, and only root on Debian or Ubuntu could install it now:$packages"
+        return 0
+    fi
+    say "Installing$packages"
+    # shellcheck disable=SC2086 # several packages
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $packages; } \
+        >/dev/null || fail "apt-get could not install$packages"
+}

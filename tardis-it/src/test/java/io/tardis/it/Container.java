@@ -1,0 +1,188 @@
+package io.tardis.it;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A container to be run, by {@code ctr}: its name, its runtime and its environment. Immutable; the
+ * same one can be run again and again.
+ */
+record Container(
+        Containerd containerd,
+        String runtime,
+        String namespace,
+        String id,
+        Map<String, String> environment,
+        String input) {
+
+    private static final Pattern NON_ZERO = Pattern.compile("non-zero exit code (\\d+)");
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    Container {
+        environment = Map.copyOf(environment);
+    }
+
+    Container(Containerd containerd, String runtime, String namespace, String id) {
+        this(containerd, runtime, namespace, id, Map.of(), "");
+    }
+
+    /** The same, for Tardis to care about. */
+    Container enabled() {
+        return with("TARDIS_ENABLE", "1");
+    }
+
+    Container with(String key, String value) {
+        Map<String, String> more = new TreeMap<>(environment);
+        more.put(key, value);
+        return new Container(containerd, runtime, namespace, id, more, input);
+    }
+
+    /**
+     * What its process reads on standard input. It must not wait for the end of it: {@code ctr run}
+     * does not always hand that on.
+     */
+    Container input(String text) {
+        return new Container(containerd, runtime, namespace, id, environment, text);
+    }
+
+    /** How Tardis's commands name it. */
+    String name() {
+        return namespace + "/" + id;
+    }
+
+    /**
+     * Runs it to its end and removes it: {@code create}, {@code start}, {@code delete}, {@code
+     * delete --force}. The outcome's code is the container's, as {@code ctr} tells it.
+     */
+    Outcome run(String... command) {
+        return runCommand("--rm", command).run();
+    }
+
+    /** Runs {@code /bin/sh -c SCRIPT} to its end and removes the container. */
+    Outcome sh(String script) {
+        return run("/bin/sh", "-c", script);
+    }
+
+    /** Creates and starts it, and leaves it running. */
+    void start(String... command) {
+        Outcome _ = runCommand("--detach", command).run().orFail();
+    }
+
+    /** Starts it with a process that ends with a code when it is told to {@link #end}. */
+    void startEndingWith(int code) {
+        start(
+                "/bin/sh",
+                "-c",
+                "trap 'exit " + code + "' TERM; while :; do sleep 3600 & wait; done");
+    }
+
+    /** Ends a container started by {@link #startEndingWith}. */
+    void end() {
+        // Until the shell has set its trap, the kernel drops the signal: the shell is the init of
+        // its pid namespace.
+        Wait.until(
+                "end of " + this,
+                PATIENCE,
+                () -> {
+                    if (hasStopped()) {
+                        return true;
+                    }
+                    Outcome _ = task("kill", "--signal", "SIGTERM", id);
+                    return hasStopped();
+                });
+    }
+
+    /** Sends a signal and waits for the end. */
+    void end(String signal) {
+        Outcome _ = task("kill", "--signal", signal, id).orFail();
+        awaitStop();
+    }
+
+    void awaitStop() {
+        Wait.until("end of " + this, PATIENCE, this::hasStopped);
+    }
+
+    boolean hasStopped() {
+        return containerd
+                .ctr("-n", namespace, "tasks", "ls")
+                .out()
+                .lines()
+                .map(line -> List.of(line.strip().split(" +", -1)))
+                .anyMatch(fields ->
+                        fields.getFirst().equals(id) && fields.getLast().equals("STOPPED"));
+    }
+
+    /** Runs a process more in it. The outcome's code is that process's. */
+    Outcome exec(String execId, String... command) {
+        List<String> arguments =
+                new ArrayList<>(
+                        List.of(
+                                "-n",
+                                namespace,
+                                "tasks",
+                                "exec",
+                                "--fifo-dir",
+                                fifos(),
+                                "--exec-id",
+                                execId,
+                                id));
+        arguments.addAll(List.of(command));
+        return containerd.ctrCommand(arguments).run();
+    }
+
+    /**
+     * Deletes its ended task, which makes containerd call the runtime's {@code delete}, and removes
+     * the container. Returns the code that containerd knew.
+     */
+    int remove() {
+        // ctr ends with 0 whatever the container's code is, and tells that in a warning.
+        Outcome deleted = task("delete", id).orFail();
+        removeWithoutTask();
+        Matcher warning = NON_ZERO.matcher(deleted.err());
+        return warning.find() ? Integer.parseInt(warning.group(1)) : 0;
+    }
+
+    /** Removes a container whose task has gone already. */
+    void removeWithoutTask() {
+        Outcome _ = containerd.ctr("-n", namespace, "containers", "delete", id).orFail();
+    }
+
+    @Override
+    public String toString() {
+        return name();
+    }
+
+    private Outcome task(String verb, String... arguments) {
+        List<String> all = new ArrayList<>(List.of("-n", namespace, "tasks", verb));
+        all.addAll(List.of(arguments));
+        return containerd.ctrCommand(all).run();
+    }
+
+    private String fifos() {
+        return containerd.folder("fifo").toString();
+    }
+
+    private Command runCommand(String mode, String... command) {
+        List<String> arguments =
+                new ArrayList<>(
+                        List.of(
+                                "-n",
+                                namespace,
+                                "run",
+                                mode,
+                                "--runc-binary",
+                                runtime,
+                                "--runc-root"));
+        arguments.add(containerd.folder("runc").toString());
+        arguments.addAll(List.of("--fifo-dir", fifos(), "--cgroup", containerd.cgroupOf(this)));
+        environment.forEach((key, value) -> arguments.addAll(List.of("--env", key + "=" + value)));
+        arguments.addAll(List.of("--rootfs", containerd.rootfs().toString(), id));
+        arguments.addAll(List.of(command));
+        return containerd.ctrCommand(arguments).input(input);
+    }
+}

@@ -1,0 +1,213 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Somebody is killed, stopped or deaf. Containers never suffer, and no end is ever wrongly told as
+ * 0.
+ */
+@RequiresContainers
+class DisturbancesIT {
+
+    private static final Duration SOON = Duration.ofSeconds(20);
+
+    /**
+     * containerd gives up on a runtime call of its clean-up after 5 s; a container has four calls.
+     */
+    private static final Duration BOUND = Duration.ofSeconds(20);
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    @ContainerTest
+    void marksTheCodeThatContainerdMadeUpForAKilledShim() {
+        Container container = lab.container("tc").enabled();
+        container.startEndingWith(0);
+
+        lab.containerd().killShimOf(container);
+
+        Wait.until("answer", SOON, () -> status(container).equals("exited"));
+        JsonNode answer = lab.tardis().exitCode(container);
+        assertThat(answer.path("exit_code").asInt()).isEqualTo(137);
+        assertThat(answer.path("source").asString()).isEqualTo("assumed");
+        assertThat(lab.tardis().code(container)).isEqualTo("137");
+        assertThat(lab.tardis().isKept(container)).isTrue();
+        assertThat(lab.tardis().isRegistered(container)).isFalse();
+
+        container.removeWithoutTask();
+        assertThat(container.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().isCleaned(container)).isTrue();
+    }
+
+    @ContainerTest
+    void hearsContainerdAgainAfterARestart() {
+        Container before = lab.container("before").enabled();
+        Container good = lab.container("good").enabled();
+        Container bad = lab.container("bad").enabled();
+        Outcome _ = before.sh("exit 3");
+        Proc daemon = lab.tardis().runningDaemon();
+
+        lab.containerd().kill();
+        lab.containerd().start();
+        lab.tardis().awaitHearing(lab.container("probe"));
+        assertThat(good.run("/bin/true").code()).isEqualTo(0);
+        assertThat(bad.sh("exit 4").code()).isEqualTo(4);
+
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+        assertThat(lab.tardis().code(before)).isEqualTo("3");
+        assertThat(lab.tardis().code(good)).isEqualTo("0");
+        assertThat(lab.tardis().isCleaned(good)).isTrue();
+        assertThat(lab.tardis().code(bad)).isEqualTo("4");
+        assertThat(lab.tardis().isKept(bad)).isTrue();
+    }
+
+    @ContainerTest
+    void recordsContainerThatRunsAcrossARestartOfContainerd() {
+        Container container = lab.container("tc").enabled();
+        container.startEndingWith(5);
+
+        lab.containerd().stop();
+        lab.containerd().start();
+        lab.tardis().awaitHearing(lab.container("probe"));
+        container.end();
+
+        assertThat(container.remove()).isEqualTo(5);
+        assertThat(lab.tardis().code(container)).isEqualTo("5");
+        assertThat(lab.tardis().isKept(container)).isTrue();
+    }
+
+    @ContainerTest
+    void containersSurviveTheDaemonAndAreNeverToldToHaveEndedWell() {
+        Container earlier = lab.container("earlier").enabled();
+        Container good = lab.container("good").enabled();
+        Container bad = lab.container("bad").enabled();
+        Outcome _ = earlier.sh("exit 7");
+        good.startEndingWith(0);
+        bad.startEndingWith(5);
+
+        lab.tardis().killDaemon();
+        good.end();
+        bad.end();
+
+        assertThat(good.remove()).isEqualTo(0);
+        assertThat(bad.remove()).isEqualTo(5);
+        Container next = lab.container("next").enabled();
+        assertThat(next.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().code(next)).isEqualTo("0");
+        assertThat(lab.tardis().isCleaned(next)).isTrue();
+        // What was on disk is still answered.
+        assertThat(lab.tardis().code(earlier)).isEqualTo("7");
+        // These two ended unheard, or were seen by the kernel's witness: both are right, 0 for 5
+        // never is.
+        assertThat(lab.tardis().tardis("get", bad.name()).text()).isIn("", "5");
+        assertThat(lab.tardis().isKept(bad)).isTrue();
+        assertThat(lab.tardis().tardis("get", good.name()).text()).isIn("", "0");
+        if (lab.tardis().exitCode(good).path("exit_code").isMissingNode()) {
+            assertThat(lab.tardis().isKept(good)).isTrue();
+        }
+    }
+
+    @ContainerTest
+    void daemonThatWasKilledIsReplacedByTheNextContainer() {
+        Outcome _ = lab.container("one").enabled().run("/bin/true").orFail();
+        Proc killed = lab.tardis().runningDaemon();
+        lab.tardis().killDaemon();
+        // Its socket is still there, and dead.
+        assertThat(lab.tardis().socket()).exists();
+
+        Container next = lab.container("two").enabled();
+        assertThat(next.sh("exit 3").code()).isEqualTo(3);
+
+        assertThat(lab.tardis().runningDaemon()).isNotEqualTo(killed);
+        assertThat(lab.tardis().code(next)).isEqualTo("3");
+    }
+
+    @ContainerTest
+    void deadSocketDoesNotHoldContainersThatAreNotEnabled() {
+        Outcome _ = lab.container("one").enabled().run("/bin/true").orFail();
+        lab.tardis().killDaemon();
+
+        Outcome run = bounded(lab.container("two"), "exit 3");
+
+        assertThat(run.code()).isEqualTo(3);
+        assertThat(lab.tardis().daemon()).isEmpty();
+    }
+
+    @ContainerTest
+    void containersStartAndStopWhileTheDaemonHangs() {
+        Container before = lab.container("before").enabled();
+        before.startEndingWith(6);
+        Proc daemon = lab.tardis().runningDaemon();
+
+        daemon.signal("STOP");
+        Outcome enabled = bounded(lab.container("enabled").enabled(), "exit 3");
+        Outcome plain = bounded(lab.container("plain"), "exit 4");
+        before.end();
+        Instant begin = Instant.now();
+        int code = before.remove();
+        Duration taken = Duration.between(begin, Instant.now());
+        daemon.signal("CONT");
+
+        assertThat(enabled.code()).isEqualTo(3);
+        assertThat(plain.code()).isEqualTo(4);
+        assertThat(code).isEqualTo(6);
+        assertThat(taken).isLessThan(BOUND);
+        assertThat(lab.tardis().isCleaned(before)).isFalse();
+        // It has heard everything when it goes on: containerd waited for a reader that stayed
+        // connected.
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+        Wait.until("answer", SOON, () -> status(before).equals("exited"));
+        assertThat(lab.tardis().code(before)).isEqualTo("6");
+        Container next = lab.container("next").enabled();
+        assertThat(next.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().isCleaned(next)).isTrue();
+    }
+
+    @ContainerTest
+    void socketThatNeverAnswersDoesNotHoldContainers() throws IOException {
+        Files.createDirectories(lab.tardis().socket().getParent());
+        try (ServerSocketChannel deaf = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            // Connections succeed, since the kernel queues them, but nobody takes them.
+            deaf.bind(UnixDomainSocketAddress.of(lab.tardis().socket()));
+
+            Outcome plain = bounded(lab.container("plain"), "exit 3");
+            Outcome enabled = bounded(lab.container("enabled").enabled(), "exit 4");
+
+            assertThat(plain.code()).isEqualTo(3);
+            assertThat(enabled.code()).isEqualTo(4);
+        }
+        lab.expectErrors();
+    }
+
+    @ContainerTest
+    void stateDirThatCannotBeWrittenDoesNotHoldContainers() throws IOException {
+        // Root writes everywhere, but not into a file.
+        Files.writeString(lab.tardis().stateDir(), "in the way");
+
+        Outcome run = bounded(lab.container("tc").enabled(), "exit 3");
+
+        assertThat(run.code()).isEqualTo(3);
+        assertThat(run.out() + run.err()).isEmpty();
+        lab.expectErrors();
+    }
+
+    private static Outcome bounded(Container container, String script) {
+        Instant begin = Instant.now();
+        Outcome run = container.sh(script);
+        assertThat(Duration.between(begin, Instant.now())).as("time of %s", run).isLessThan(BOUND);
+        return run;
+    }
+
+    private String status(Container container) {
+        return lab.tardis().exitCode(container).path("status").asString();
+    }
+}

@@ -1,0 +1,91 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** The installation runs where it was built, and where it was copied to, from anywhere. */
+@RequiresContainers
+class InstallationIT {
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    @ContainerTest
+    void runsFromEveryWorkingDirectory() {
+        for (Path directory :
+                List.of(
+                        Path.of("/"),
+                        TardisInstallation.fromBuild().home(),
+                        lab.scratch().folder("a b"))) {
+            assertThat(lab.tardis().command("--version").in(directory).run().orFail().out())
+                    .isNotEmpty();
+            assertThat(lab.tardis().runcCommand("--version").in(directory).run().orFail().out())
+                    .startsWith("runc version");
+        }
+    }
+
+    @ContainerTest
+    void worksWhereItWasCopiedTo() {
+        TardisNode copy =
+                lab.tardis().from(copyTo(lab.scratch().folder("copied here").resolve("tardis")));
+        Container container =
+                new Container(lab.containerd(), copy.runtime(), "default", "tc").enabled();
+
+        assertThat(container.sh("exit 3").code()).isEqualTo(3);
+
+        assertThat(copy.code(container)).isEqualTo("3");
+        assertThat(copy.isKept(container)).isTrue();
+        // The copied runtime has started the copied daemon.
+        assertThat(String.join(" ", copy.runningDaemon().arguments())).contains("copied here");
+    }
+
+    @ContainerTest
+    void worksThroughLinks() throws IOException {
+        TardisInstallation built = TardisInstallation.fromBuild();
+        Path home = lab.scratch().folder("links");
+        Path links = lab.scratch().folder("links/bin");
+        Files.createSymbolicLink(links.resolve("tardis"), built.tardis());
+        Files.createSymbolicLink(links.resolve("tardis-runc"), built.runc());
+        TardisNode linked = lab.tardis().from(new TardisInstallation(home));
+        Container container =
+                new Container(lab.containerd(), linked.runtime(), "default", "tc").enabled();
+
+        assertThat(container.sh("exit 3").code()).isEqualTo(3);
+
+        assertThat(linked.code(container)).isEqualTo("3");
+    }
+
+    @ContainerTest
+    void worksOnAFileSystemThatIsMountedReadOnly() {
+        Path target = lab.scratch().folder("read-only");
+        TardisInstallation built = TardisInstallation.fromBuild();
+        Outcome _ =
+                Command.of("mount", "--bind", built.home().toString(), target.toString())
+                        .run()
+                        .orFail();
+        Outcome _ = Command.of("mount", "-o", "remount,ro,bind", target.toString()).run().orFail();
+        TardisNode node = lab.tardis().from(new TardisInstallation(target));
+        Container container =
+                new Container(lab.containerd(), node.runtime(), "default", "tc").enabled();
+
+        assertThat(container.sh("exit 3").code()).isEqualTo(3);
+
+        assertThat(node.code(container)).isEqualTo("3");
+    }
+
+    private static TardisInstallation copyTo(Path target) {
+        Outcome _ =
+                Command.of(
+                                "cp",
+                                "-a",
+                                TardisInstallation.fromBuild().home().toString(),
+                                target.toString())
+                        .run()
+                        .orFail();
+        return new TardisInstallation(target);
+    }
+}

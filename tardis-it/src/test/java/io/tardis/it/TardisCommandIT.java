@@ -1,0 +1,218 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The {@code tardis} command: what its subcommands print, and the codes that they end with. */
+@RequiresContainers
+class TardisCommandIT {
+
+    private static final int KNOWN = 0;
+    private static final int BAD_USAGE = 2;
+    private static final int NOT_KNOWN = 3;
+    private static final int TIME_IS_OVER = 124;
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    @ContainerTest
+    void daemonInTheForegroundRunsUntilItIsStopped() {
+        try (LiveProcess daemon = lab.tardis().startDaemon()) {
+            assertThat(lab.tardis().tardis("status").code()).isEqualTo(0);
+
+            Outcome _ = lab.tardis().tardis("stop").orFail();
+
+            assertThat(daemon.awaitExit(SOON)).isEqualTo(0);
+            assertGone();
+        }
+    }
+
+    @ContainerTest
+    void daemonInTheBackgroundAnswersWhenTheCommandReturns() {
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+
+        Outcome status = lab.tardis().tardis("status").orFail();
+
+        Proc daemon = lab.tardis().runningDaemon();
+        assertThat(status.out()).contains(Long.toString(daemon.pid()));
+        assertThat(daemon.workingDirectory()).isEqualTo(Path.of("/"));
+        assertThat(daemon.session())
+                .isNotEqualTo(new Proc(ProcessHandle.current().pid()).session());
+        Outcome _ = lab.tardis().tardis("stop").orFail();
+        assertThat(daemon.isAlive()).isFalse();
+        assertGone();
+    }
+
+    @ContainerTest
+    void daemonStopsOnSigterm() {
+        try (LiveProcess daemon = lab.tardis().startDaemon()) {
+            lab.tardis().runningDaemon().signal("TERM");
+
+            // A JVM that is terminated ends with 143; one that makes that a normal end, with 0.
+            assertThat(daemon.awaitExit(SOON)).isIn(0, 143);
+            assertGone();
+        }
+    }
+
+    @ContainerTest
+    void commandsSayWhenNoDaemonRuns() {
+        assertThat(lab.tardis().tardis("status").code()).isNotEqualTo(0);
+        assertThat(lab.tardis().tardis("get", "default/tc").code()).isEqualTo(NOT_KNOWN);
+        assertThat(lab.tardis().tardis("wait", "default/tc", "--timeout", "1s").code())
+                .isEqualTo(NOT_KNOWN);
+        assertThat(lab.tardis().tardis("ls").code()).isNotEqualTo(0);
+        // Asking starts nothing.
+        assertThat(lab.tardis().processes()).isEmpty();
+    }
+
+    @ContainerTest
+    void getPrintsTheCodeAndNothingElse() {
+        Container three = lab.container("three").enabled();
+        Container zero = lab.container("other", "zero").enabled();
+        Outcome _ = three.sh("exit 3");
+        Outcome _ = zero.run("/bin/true");
+
+        Outcome get = lab.tardis().tardis("get", "default/three");
+
+        assertThat(get.code()).isEqualTo(KNOWN);
+        assertThat(get.out()).isEqualTo("3\n");
+        assertThat(get.err()).isEmpty();
+        assertThat(lab.tardis().tardis("get", "three").out()).isEqualTo("3\n");
+        assertThat(lab.tardis().tardis("get", "other/zero").out()).isEqualTo("0\n");
+        for (String unknown : List.of("zero", "other/three", "never")) {
+            Outcome nothing = lab.tardis().tardis("get", unknown);
+            assertThat(nothing.code()).as("%s", nothing).isEqualTo(NOT_KNOWN);
+            assertThat(nothing.out()).isEmpty();
+        }
+    }
+
+    @ContainerTest
+    void badUsageIsToldFromNotKnown() {
+        for (List<String> arguments :
+                List.of(
+                        List.of("get"),
+                        List.of("get", "a/b/c"),
+                        List.of("get", "../etc"),
+                        List.of("get", ""),
+                        List.of("get", "one", "two"),
+                        List.of("get", "--no-such-option", "tc"),
+                        List.of("wait"),
+                        List.of("wait", "tc", "--timeout", "soon"),
+                        List.of("ls", "-o", "no-such-format"),
+                        List.of("no-such-command"))) {
+            Outcome outcome = lab.tardis().tardis(arguments.toArray(String[]::new));
+
+            assertThat(outcome.code()).as("%s", outcome).isEqualTo(BAD_USAGE);
+            assertThat(outcome.out()).as("%s", outcome).isEmpty();
+            assertThat(outcome.err()).as("%s", outcome).isNotEmpty();
+        }
+    }
+
+    @ContainerTest
+    void helpAndVersionAreThere() {
+        assertThat(lab.tardis().tardis("--help").orFail().out())
+                .contains("daemon", "stop", "status", "get", "wait", "ls", "watch");
+        assertThat(lab.tardis().tardis("--version").orFail().text()).isNotEmpty();
+    }
+
+    @ContainerTest
+    void settingsThatAreWrongAreRefusedByName() throws IOException {
+        Path config = Path.of(lab.tardis().setting("TARDIS_CONFIG"));
+        Files.writeString(config, "# a comment\nTARDIS_NO_SUCH_SETTING=1\n");
+
+        Outcome outcome = lab.tardis().tardis("get", "tc");
+
+        assertThat(outcome.code()).isNotIn(KNOWN, NOT_KNOWN);
+        assertThat(outcome.err()).contains(config.toString(), "2", "TARDIS_NO_SUCH_SETTING");
+    }
+
+    @ContainerTest
+    void waitPrintsTheCodeWhenTheContainerEnds() {
+        Container container = lab.container("tc").enabled();
+        container.startEndingWith(3);
+
+        Outcome early = lab.tardis().tardis("wait", "default/tc", "--timeout", "1s");
+        assertThat(early.code()).isEqualTo(TIME_IS_OVER);
+        assertThat(early.out()).isEmpty();
+
+        Path output = lab.scratch().folder("out").resolve("wait");
+        try (LiveProcess waiting =
+                lab.tardis().command("wait", "tc", "--timeout", "60s").start(output)) {
+            container.end();
+
+            assertThat(waiting.awaitExit(SOON)).isEqualTo(KNOWN);
+            assertThat(waiting.output()).isEqualTo("3\n");
+        }
+        container.remove();
+        assertThat(lab.tardis().tardis("wait", "tc").orFail().out()).isEqualTo("3\n");
+        assertThat(lab.tardis().tardis("wait", "never", "--timeout", "20s").code())
+                .isEqualTo(NOT_KNOWN);
+    }
+
+    @ContainerTest
+    void lsListsContainersOfANamespace() {
+        Outcome _ = lab.container("one", "good").enabled().run("/bin/true");
+        Outcome _ = lab.container("two", "bad").enabled().sh("exit 3");
+        lab.container("two", "busy").enabled().startEndingWith(0);
+
+        Outcome table = lab.tardis().tardis("ls", "-n", "two").orFail();
+
+        assertThat(table.out()).contains("bad").contains("busy").doesNotContain("good");
+        assertThat(table.out().lines())
+                .anySatisfy(line -> assertThat(line).contains("bad").contains("3"));
+        JsonNode json =
+                JsonMapper.shared()
+                        .readTree(
+                                lab.tardis()
+                                        .tardis("ls", "-n", "two", "-o", "json")
+                                        .orFail()
+                                        .out());
+        assertThat(json.findValuesAsString("container_id")).contains("bad").doesNotContain("good");
+        assertThat(lab.tardis().tardis("ls").code()).isEqualTo(0);
+    }
+
+    @ContainerTest
+    void watchPrintsALineForEachExit() {
+        Outcome _ = lab.container("first").enabled().run("/bin/true").orFail();
+        Path output = lab.scratch().folder("out").resolve("watch");
+        try (LiveProcess watch = lab.tardis().command("watch").start(output)) {
+            // It does not tell when it has subscribed: containers run until one is seen.
+            Wait.until(
+                    () -> "line:\n" + watch.output(),
+                    SOON,
+                    () -> {
+                        Outcome _ = lab.container("probe").run("/bin/true");
+                        return watch.lines().stream().anyMatch(line -> line.contains("probe"));
+                    });
+
+            Outcome _ = lab.container("tc").enabled().sh("exit 42");
+
+            watch.awaitLine("exit", SOON, line -> line.contains("tc") && line.contains("42"));
+            assertThat(watch.lines().stream().filter(line -> line.contains("tc"))).hasSize(1);
+        }
+    }
+
+    @ContainerTest
+    void watchBeginsWithThePastIfAskedTo() {
+        Outcome _ = lab.container("past").enabled().sh("exit 9");
+        Path output = lab.scratch().folder("out").resolve("watch");
+
+        try (LiveProcess watch = lab.tardis().command("watch", "--all").start(output)) {
+            watch.awaitLine("past", SOON, line -> line.contains("past exited with 9"));
+        }
+    }
+
+    private void assertGone() {
+        Wait.until("end of the daemon's children", SOON, () -> lab.tardis().processes().isEmpty());
+        assertThat(lab.tardis().daemon()).isEmpty();
+        assertThat(lab.tardis().tardis("status").code()).isNotEqualTo(0);
+    }
+}

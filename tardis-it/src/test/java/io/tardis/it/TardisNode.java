@@ -1,0 +1,412 @@
+package io.tardis.it;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * A Tardis of our own: its settings, all by environment variables, its folders and ports, and its
+ * daemon if there is one. Folders and ports are unique, so several can live on a machine.
+ */
+final class TardisNode implements AutoCloseable {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final JsonMapper JSON = JsonMapper.shared();
+    private static final Random RANDOM = new Random();
+
+    private final TardisInstallation installation;
+    private final Path folder;
+    private final Map<String, String> settings;
+    private int started;
+
+    TardisNode(TardisInstallation installation, Path folder, Path containerdSocket) {
+        this(installation, folder, settings(folder, containerdSocket));
+    }
+
+    private TardisNode(TardisInstallation installation, Path folder, Map<String, String> settings) {
+        this.installation = installation;
+        this.folder = folder;
+        this.settings = settings;
+    }
+
+    private static Map<String, String> settings(Path folder, Path containerdSocket) {
+        try {
+            Files.createDirectories(
+                    folder,
+                    PosixFilePermissions.asFileAttribute(
+                            PosixFilePermissions.fromString("rwx------")));
+            Path config = Files.writeString(folder.resolve("tardis.env"), "");
+            Map<String, String> settings = new TreeMap<>();
+            settings.put("TARDIS_CONFIG", config.toString());
+            settings.put("TARDIS_STATE_DIR", folder.resolve("state").toString());
+            settings.put("TARDIS_RUN_DIR", folder.resolve("run").toString());
+            settings.put("TARDIS_CHECKPOINT_DIR", folder.resolve("checkpoint").toString());
+            settings.put("TARDIS_LOG_FILE", folder.resolve("log/tardis.log").toString());
+            settings.put("TARDIS_REAL_RUNC_CMD", Programs.find("runc").toString());
+            settings.put(
+                    "TARDIS_CTR_CMD", Programs.find("ctr") + " -a " + containerdSocket + " events");
+            settings.put("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:" + freePort());
+            settings.put("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:" + freePort());
+            return settings;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The same node seen by other settings, for a second daemon or a stand-in runtime. */
+    TardisNode with(String key, String value) {
+        Map<String, String> changed = new TreeMap<>(settings);
+        changed.put(key, value);
+        return new TardisNode(installation, folder, changed);
+    }
+
+    /** The same node run from another installation. */
+    TardisNode from(TardisInstallation other) {
+        return new TardisNode(other, folder, settings);
+    }
+
+    /** What to have in the environment for Tardis to be this node. */
+    Map<String, String> environment() {
+        Map<String, String> environment = new TreeMap<>(settings);
+        environment.put("JAVA_HOME", System.getProperty("java.home"));
+        return environment;
+    }
+
+    String runtime() {
+        return installation.runc().toString();
+    }
+
+    Path stateDir() {
+        return Path.of(setting("TARDIS_STATE_DIR"));
+    }
+
+    Path pidFile() {
+        return stateDir().resolve("event_listener.pid");
+    }
+
+    Path socket() {
+        return Path.of(setting("TARDIS_RUN_DIR")).resolve("tardis.sock");
+    }
+
+    Path logFile() {
+        return Path.of(setting("TARDIS_LOG_FILE"));
+    }
+
+    String setting(String key) {
+        return Objects.requireNonNull(settings.get(key), key);
+    }
+
+    // Commands
+
+    /** Runs {@code tardis ARGUMENTS}. */
+    Outcome tardis(String... arguments) {
+        return command(arguments).run();
+    }
+
+    Command command(String... arguments) {
+        List<String> argv = new ArrayList<>(List.of(installation.tardis().toString()));
+        argv.addAll(List.of(arguments));
+        return Command.of(argv).with(environment());
+    }
+
+    /** The command line of {@code tardis-runc ARGUMENTS}. */
+    Command runcCommand(String... arguments) {
+        List<String> argv = new ArrayList<>(List.of(runtime()));
+        argv.addAll(List.of(arguments));
+        return Command.of(argv).with(environment());
+    }
+
+    /** What {@code tardis get} prints for a container whose code is known. */
+    String code(Container container) {
+        return tardis("get", container.name()).orFail().text();
+    }
+
+    // The daemon
+
+    /** Starts {@code tardis daemon}, and waits until it answers. */
+    LiveProcess startDaemon() {
+        LiveProcess daemon = launchDaemon();
+        awaitDaemon();
+        return daemon;
+    }
+
+    /** Starts {@code tardis daemon}, and does not wait. */
+    LiveProcess launchDaemon() {
+        started++;
+        return command("daemon").start(folder.resolve("daemon-" + started + ".out"));
+    }
+
+    /** Waits until the daemon takes the shim's calls and answers queries. */
+    void awaitDaemon() {
+        Wait.until(
+                () -> "daemon; processes: " + processes() + "; log:\n" + log(),
+                PATIENCE,
+                () -> Files.exists(socket()) && accepts("TARDIS_QUERY_ENDPOINT"));
+        JsonNode answer = ask("{\"op\":\"ping\"}");
+        if (!"ok".equals(answer.path("status").asString())) {
+            throw new AssertionError("ping was answered " + answer);
+        }
+    }
+
+    /**
+     * Waits until the daemon hears containerd, by running plain containers till one's end is
+     * recorded. {@code ctr events} does not tell when it has subscribed.
+     */
+    void awaitHearing(Container plain) {
+        Wait.until(
+                () -> "event heard from containerd; log:\n" + log(),
+                PATIENCE,
+                () -> {
+                    long before = lastSeq();
+                    Outcome _ = plain.run("/bin/true").orFail();
+                    return lastSeq() > before;
+                });
+    }
+
+    long lastSeq() {
+        return ask("{\"op\":\"ping\"}").path("last_seq").asLong();
+    }
+
+    /** The daemon, as the pid file names it, if it is alive and of this node. */
+    Optional<Proc> daemon() {
+        try {
+            Proc process = new Proc(Long.parseLong(Files.readString(pidFile()).strip()));
+            return Optional.of(process).filter(this::isOurs).filter(Proc::isAlive);
+        } catch (IOException | NumberFormatException e) {
+            return Optional.empty();
+        }
+    }
+
+    Proc runningDaemon() {
+        return daemon().orElseThrow(() -> new AssertionError("no daemon runs; log:\n" + log()));
+    }
+
+    /** SIGKILL to the daemon. */
+    void killDaemon() {
+        Proc daemon = runningDaemon();
+        daemon.signal("KILL");
+        Wait.until("end of " + daemon, PATIENCE, () -> !daemon.isAlive());
+    }
+
+    /**
+     * Every living process that was started by this node, the daemon and its children among them.
+     */
+    List<Proc> processes() {
+        // containerd and its shims have the settings in their environment, too, but they are not
+        // ours.
+        return Proc.naming(folder).stream()
+                .filter(this::isOurs)
+                .filter(process -> !isContainerd(process))
+                .toList();
+    }
+
+    private boolean isOurs(Proc process) {
+        return stateDir().toString().equals(process.environment().get("TARDIS_STATE_DIR"));
+    }
+
+    private static boolean isContainerd(Proc process) {
+        List<String> arguments = process.arguments();
+        if (arguments.isEmpty()) {
+            return false;
+        }
+        String program = String.valueOf(Path.of(arguments.getFirst()).getFileName());
+        return program.equals("containerd") || program.startsWith("containerd-shim");
+    }
+
+    // Queries
+
+    /** Asks over ZeroMQ, from a Python process of its own. */
+    JsonNode ask(String request) {
+        return askAll(request).getFirst();
+    }
+
+    JsonNode exitCode(Container container) {
+        return ask(
+                "{\"op\":\"exit_code\",\"namespace\":\"%s\",\"container_id\":\"%s\"}"
+                        .formatted(container.namespace(), container.id()));
+    }
+
+    /**
+     * Everything published of a container, oldest first, its execs included, as a replay tells it.
+     */
+    List<JsonNode> published(Container container) {
+        List<JsonNode> found = new ArrayList<>();
+        long after = 0;
+        while (true) {
+            JsonNode page = ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":500}");
+            if (page.path("events").isEmpty()) {
+                return found;
+            }
+            for (JsonNode event : page.path("events")) {
+                after = event.path("seq").asLong();
+                if (event.path("namespace").asString().equals(container.namespace())
+                        && event.path("container_id").asString().equals(container.id())) {
+                    found.add(event);
+                }
+            }
+        }
+    }
+
+    /** Asks several times over one connection. */
+    List<JsonNode> askAll(String... requests) {
+        List<String> argv =
+                new ArrayList<>(
+                        List.of(
+                                Machine.PYTHON,
+                                script("query.py").toString(),
+                                setting("TARDIS_QUERY_ENDPOINT")));
+        argv.addAll(List.of(requests));
+        return Command.of(argv).run().orFail().out().lines().map(JSON::readTree).toList();
+    }
+
+    /** A Python process that prints what is published. */
+    LiveProcess subscribe(String... topics) {
+        started++;
+        List<String> argv =
+                new ArrayList<>(
+                        List.of(
+                                Machine.PYTHON,
+                                script("subscriber.py").toString(),
+                                setting("TARDIS_EVENTS_ENDPOINT")));
+        argv.addAll(List.of(topics));
+        return Command.of(argv).start(folder.resolve("subscriber-" + started + ".out"));
+    }
+
+    private static Path script(String name) {
+        try {
+            URL url = Objects.requireNonNull(TardisNode.class.getResource("/" + name), name);
+            return Path.of(url.toURI());
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    // What is kept
+
+    /** The folder of the registry, and of what is kept, for a container. */
+    Path containerDir(Container container) {
+        return stateDir()
+                .resolve("containers")
+                .resolve(container.namespace())
+                .resolve(container.id());
+    }
+
+    Path checkpointDir(Container container) {
+        return Path.of(setting("TARDIS_CHECKPOINT_DIR"))
+                .resolve(container.namespace())
+                .resolve(container.id());
+    }
+
+    /** Whether the container is registered and not deleted yet. */
+    boolean isRegistered(Container container) {
+        return exists(containerDir(container).resolve("life.json"));
+    }
+
+    /** Whether a life of the container was kept after its end. */
+    boolean isKept(Container container) {
+        return exists(containerDir(container).resolve("last-life.json"));
+    }
+
+    /** Whether nothing is left of the container in the registry. */
+    boolean isCleaned(Container container) {
+        return !exists(containerDir(container)) && !exists(checkpointDir(container));
+    }
+
+    private static boolean exists(Path path) {
+        return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+    }
+
+    // The log
+
+    String log() {
+        try {
+            return Files.exists(logFile())
+                    ? Files.readString(logFile(), StandardCharsets.ISO_8859_1)
+                    : "";
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    List<String> errors() {
+        return log().lines()
+                .filter(line -> line.matches(".*(?:^|[\\s\\[])ERROR(?:[\\s\\]].*|$)"))
+                .toList();
+    }
+
+    /** Ends the daemon in order, and whatever else is left of this node the hard way. */
+    @Override
+    public void close() {
+        daemon().ifPresent(daemon -> {
+            // A test may have stopped it.
+            daemon.signal("CONT");
+            daemon.signal("TERM");
+            awaitEnd(List.of(daemon), Duration.ofSeconds(10));
+        });
+        for (Proc process : processes()) {
+            process.signal("KILL");
+        }
+        if (!awaitEnd(processes(), PATIENCE)) {
+            throw new AssertionError("still alive: " + processes());
+        }
+    }
+
+    private static boolean awaitEnd(List<Proc> processes, Duration limit) {
+        try {
+            Wait.until(
+                    "end of " + processes,
+                    limit,
+                    () -> processes.stream().noneMatch(Proc::isAlive));
+            return true;
+        } catch (AssertionError e) {
+            return false;
+        }
+    }
+
+    private boolean accepts(String key) {
+        String endpoint = setting(key);
+        int port = Integer.parseInt(endpoint.substring(endpoint.lastIndexOf(':') + 1));
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 1000);
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /**
+     * A port below those that the kernel gives to outgoing connections, which could take it before
+     * the daemon.
+     */
+    private static int freePort() {
+        while (true) {
+            int port = RANDOM.nextInt(12_000, 32_000);
+            try (ServerSocket socket = new ServerSocket()) {
+                socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+                return port;
+            } catch (IOException _) {
+                // Taken: try another.
+            }
+        }
+    }
+}

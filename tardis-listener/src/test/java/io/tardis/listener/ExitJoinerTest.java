@@ -1,0 +1,235 @@
+package io.tardis.listener;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Level;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.CtrEvent.TaskDelete;
+import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.TaskExit;
+import java.time.Instant;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ExitJoinerTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final ContainerKey OTHER = new ContainerKey("default", "other");
+    private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+
+    private final Set<ContainerKey> shimWasGone = new HashSet<>();
+    private final ExitJoiner joiner =
+            new ExitJoiner(exit -> shimWasGone.contains(exit.container()));
+
+    @Test
+    void passesAnExitOnWithWhereItComesFrom() {
+        TaskExit exit = own(TC, 100, 42);
+
+        ExitJoiner.Joined joined = joiner.exited(exit).orElseThrow();
+
+        assertThat(joined.exit()).isEqualTo(exit);
+        assertThat(joined.source()).isEqualTo(ExitSource.CONTAINERD);
+        assertThat(joined.signal()).isEmpty();
+        assertThat(joined.oomKilled()).isFalse();
+    }
+
+    @Test
+    void passesTheSameExitOnOnce() {
+        assertThat(joiner.exited(own(TC, 100, 0))).isPresent();
+
+        assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
+        assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
+    }
+
+    @Test
+    void keepsTheFirstCodeAndTellsOfAnotherOne() {
+        joiner.exited(own(TC, 100, 3));
+        try (CapturedLog log = new CapturedLog(ExitJoiner.class)) {
+            assertThat(joiner.exited(own(TC, 100, 4))).isEmpty();
+
+            assertThat(log.at(Level.WARN))
+                    .singleElement()
+                    .asString()
+                    .contains("default/tc", "ended with 3", "ended with 4");
+        }
+    }
+
+    @Test
+    void tellsAnExecFromTheContainerItRanIn() {
+        TaskExit exec = new TaskExit(TC, "shell", 101, 1, NOW);
+
+        assertThat(joiner.exited(exec).map(ExitJoiner.Joined::exit)).contains(exec);
+        assertThat(code(joiner.exited(own(TC, 100, 0)))).isZero();
+        assertThat(joiner.exited(exec)).isEmpty();
+    }
+
+    @Test
+    void tellsContainersOfTheSameIdInTwoNamespacesApart() {
+        ContainerKey elsewhere = new ContainerKey("k8s.io", "tc");
+
+        assertThat(code(joiner.exited(own(TC, 100, 1)))).isEqualTo(1);
+        assertThat(code(joiner.exited(own(elsewhere, 100, 2)))).isEqualTo(2);
+    }
+
+    @Test
+    void passesOnTheEndOfEachLifeOfAnId() {
+        joiner.started(new TaskStart(TC, 100));
+        assertThat(code(joiner.exited(own(TC, 100, 1)))).isEqualTo(1);
+
+        joiner.started(new TaskStart(TC, 200));
+        assertThat(code(joiner.exited(own(TC, 200, 2)))).isEqualTo(2);
+    }
+
+    @Test
+    void passesOnTheEndOfALaterLifeWithTheSamePid() {
+        joiner.exited(own(TC, 100, 1));
+
+        joiner.started(new TaskStart(TC, 100));
+
+        assertThat(code(joiner.exited(own(TC, 100, 1)))).isEqualTo(1);
+    }
+
+    @Test
+    void passesOnALateEndOfAnEarlierLife() {
+        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 200));
+
+        assertThat(code(joiner.exited(own(TC, 200, 2)))).isEqualTo(2);
+        assertThat(code(joiner.exited(own(TC, 100, 1)))).isEqualTo(1);
+        assertThat(joiner.exited(own(TC, 200, 2))).isEmpty();
+    }
+
+    @Test
+    void takesTheCodeOfAMissedExitFromTheDelete() {
+        Optional<ExitJoiner.Joined> joined = joiner.deleted(new TaskDelete(TC, 100, 42, NOW));
+
+        assertThat(joined.map(ExitJoiner.Joined::exit)).contains(own(TC, 100, 42));
+        assertThat(joiner.exited(own(TC, 100, 42))).isEmpty();
+    }
+
+    @Test
+    void passesOnNothingForADeleteAfterItsExit() {
+        joiner.exited(own(TC, 100, 42));
+
+        assertThat(joiner.deleted(new TaskDelete(TC, 100, 42, NOW))).isEmpty();
+    }
+
+    @Test
+    void marksTheExitThatFollowsAnOutOfMemoryKill() {
+        joiner.outOfMemory(TC);
+
+        assertThat(joiner.exited(own(OTHER, 100, 137)).orElseThrow().oomKilled()).isFalse();
+        assertThat(joiner.exited(own(TC, 200, 137)).orElseThrow().oomKilled()).isTrue();
+    }
+
+    /** The kernel names a container, not a process: the mark is for the container's own end. */
+    @Test
+    void keepsTheOutOfMemoryMarkThroughTheExitOfAnExec() {
+        joiner.outOfMemory(TC);
+
+        assertThat(
+                        joiner.exited(new TaskExit(TC, "shell", 101, 137, NOW))
+                                .orElseThrow()
+                                .oomKilled())
+                .isFalse();
+        assertThat(joiner.exited(own(TC, 100, 137)).orElseThrow().oomKilled()).isTrue();
+    }
+
+    @Test
+    void forgetsTheOutOfMemoryMarkWithTheLife() {
+        joiner.outOfMemory(TC);
+        joiner.exited(own(TC, 100, 137));
+        joiner.started(new TaskStart(TC, 200));
+        assertThat(joiner.exited(own(TC, 200, 137)).orElseThrow().oomKilled()).isFalse();
+
+        joiner.outOfMemory(OTHER);
+        joiner.started(new TaskStart(OTHER, 300));
+        assertThat(joiner.exited(own(OTHER, 300, 1)).orElseThrow().oomKilled()).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {137, 255})
+    void marksWhatContainerdMadeUp(long status) {
+        shimWasGone.add(TC);
+
+        assertThat(source(joiner.exited(own(TC, 100, status)))).contains(ExitSource.ASSUMED);
+        assertThat(source(joiner.exited(own(OTHER, 200, status)))).contains(ExitSource.CONTAINERD);
+    }
+
+    @Test
+    void neverDoubtsACodeThatContainerdDoesNotMakeUp() {
+        shimWasGone.add(TC);
+
+        assertThat(source(joiner.exited(own(TC, 100, 0)))).contains(ExitSource.CONTAINERD);
+        assertThat(source(joiner.exited(new TaskExit(TC, "shell", 101, 137, NOW))))
+                .contains(ExitSource.CONTAINERD);
+    }
+
+    @Test
+    void neverLetsAMadeUpCodeFollowARealOne() {
+        joiner.exited(own(TC, 100, 3));
+        shimWasGone.add(TC);
+
+        assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
+        assertThat(joiner.deleted(new TaskDelete(TC, 100, 137, NOW))).isEmpty();
+    }
+
+    /** If even its clean-up failed, containerd knows no pid, and tells 0. */
+    @Test
+    void neverLetsAMadeUpCodeWithoutPidFollowARealOne() {
+        joiner.started(new TaskStart(TC, 100));
+        joiner.exited(own(TC, 100, 3));
+
+        assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
+    }
+
+    @Test
+    void passesOnTheMadeUpCodeWithoutPidOfEachLife() {
+        shimWasGone.add(TC);
+        joiner.started(new TaskStart(TC, 100));
+        assertThat(source(joiner.exited(own(TC, 0, 255)))).contains(ExitSource.ASSUMED);
+
+        joiner.started(new TaskStart(TC, 200));
+
+        assertThat(source(joiner.exited(own(TC, 0, 255)))).contains(ExitSource.ASSUMED);
+        assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
+    }
+
+    @Test
+    void passesOnARealCodeAfterAMadeUpOneWithoutPid() {
+        shimWasGone.add(TC);
+        joiner.exited(own(TC, 0, 255));
+
+        assertThat(source(joiner.exited(own(TC, 100, 3)))).contains(ExitSource.CONTAINERD);
+    }
+
+    @Test
+    void remembersTheLastTwentyThousandAndNoMore() {
+        for (int i = 0; i < 60_000; i++) {
+            ContainerKey container = new ContainerKey("default", "c" + i);
+            joiner.outOfMemory(container);
+            assertThat(joiner.exited(own(container, 100, 0))).isPresent();
+        }
+
+        assertThat(joiner.exited(own(new ContainerKey("default", "c59999"), 100, 0))).isEmpty();
+        assertThat(joiner.exited(own(new ContainerKey("default", "c40001"), 100, 0))).isEmpty();
+        assertThat(joiner.exited(own(new ContainerKey("default", "c0"), 100, 0))).isPresent();
+    }
+
+    private static TaskExit own(ContainerKey container, long pid, long status) {
+        return new TaskExit(container, container.id(), pid, status, NOW);
+    }
+
+    private static long code(Optional<ExitJoiner.Joined> joined) {
+        return joined.orElseThrow().exit().exitStatus();
+    }
+
+    private static Optional<ExitSource> source(Optional<ExitJoiner.Joined> joined) {
+        return joined.map(ExitJoiner.Joined::source);
+    }
+}

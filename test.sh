@@ -1,0 +1,12 @@
+#!/bin/sh
+# Builds Tardis and runs every test, the integration tests on a real containerd too. As root, on
+# Debian or Ubuntu, it installs what is missing. Where no container can run, the integration tests
+# are skipped and say why; with CI=true that is a failure.
+set -eu
+cd "$(dirname "$0")"
+. scripts/prepare.sh
+
+install_missing maven cc containerd runc busybox python3-zmq
+find_jdk
+has mvn || fail "no Maven (mvn) on PATH"
+exec mvn -B -ntp clean verify "$@"
