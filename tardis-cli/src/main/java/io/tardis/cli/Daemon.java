@@ -1,9 +1,7 @@
 package io.tardis.cli;
 
-import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.wire.Answer;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.listener.Listener;
 import io.tardis.runc.ExitCodes;
@@ -75,7 +73,8 @@ final class Daemon {
                                 registry,
                                 Version.text(),
                                 clock);
-                ShimServer shims = openShims(context, registry, clock)) {
+                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE);
+                ShimServer shims = openShims(exitCodes, registry, clock)) {
             listener.start();
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
@@ -95,15 +94,7 @@ final class Daemon {
     }
 
     private ShimServer openShims(
-            ZmqContext context, ContainerRegistry registry, InstantSource clock) {
-        ExitCodes exitCodes =
-                (container, maxWait) -> {
-                    try (QueryClient queries =
-                            new QueryClient(context, Store.ENDPOINT, ANSWER_PATIENCE)) {
-                        Answer.OfContainer answer = queries.exitCode(container, maxWait);
-                        return answer;
-                    }
-                };
+            ExitCodes exitCodes, ContainerRegistry registry, InstantSource clock) {
         RuncShim shim =
                 new RuncShim(
                         registry,

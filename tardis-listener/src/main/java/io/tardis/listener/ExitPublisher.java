@@ -72,8 +72,10 @@ final class ExitPublisher implements AutoCloseable {
             return;
         }
         try {
-            queue.put(new Signal.Stop());
-            if (!thread.join(STOP_PATIENCE)) {
+            // Bounded: if the thread has died, nobody makes room in a full queue.
+            boolean told =
+                    queue.offer(new Signal.Stop(), STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            if (!told || !thread.join(STOP_PATIENCE)) {
                 LOG.error("the thread {} did not stop", thread.getName());
             }
         } catch (InterruptedException e) {
