@@ -261,7 +261,7 @@ public final class CtrEventParser {
             return parser.getLongValue();
         }
 
-        private static Instant exitedAt(JsonToken token, JsonParser parser) {
+        private Instant exitedAt(JsonToken token, JsonParser parser) {
             try {
                 if (token == JsonToken.VALUE_STRING) {
                     return Rfc3339.parse(parser.getString());
@@ -274,8 +274,14 @@ public final class CtrEventParser {
                 for (String name = parser.nextName(); name != null; name = parser.nextName()) {
                     JsonToken value = parser.nextToken();
                     switch (name) {
-                        case "seconds" -> seconds = integer("exited_at.seconds", value, parser);
-                        case "nanos" -> nanos = integer("exited_at.nanos", value, parser);
+                        case "seconds" -> {
+                            once(32, "exited_at.seconds");
+                            seconds = integer("exited_at.seconds", value, parser);
+                        }
+                        case "nanos" -> {
+                            once(64, "exited_at.nanos");
+                            nanos = integer("exited_at.nanos", value, parser);
+                        }
                         default -> parser.skipChildren();
                     }
                 }
