@@ -1,25 +1,34 @@
 package io.tardis.core.event;
 
+import static java.nio.charset.StandardCharsets.UTF_16;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 
 import io.tardis.core.event.CtrEvent.ContainerExit;
 import io.tardis.core.event.CtrEvent.ExecExit;
 import io.tardis.core.event.CtrEvent.Ignored;
+import io.tardis.core.event.CtrEvent.Malformed;
 import io.tardis.core.event.CtrEvent.Oom;
 import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.CtrLineReader.Ending;
+import io.tardis.core.event.CtrLineReader.Line;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CtrEventParserTest {
@@ -208,6 +217,242 @@ class CtrEventParserTest {
                                 "'container_id':'tc','exit_status':0,'exited_at':{'seconds':1}"));
 
         assertThat(event).isEqualTo(new TaskDelete(TC, 0, 0, Instant.ofEpochSecond(1)));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            quoteCharacter = '~',
+            delimiter = '|',
+            value = {
+                "exit  | {'id':'tc'}                                                | container_id",
+                "exit  | {'container_id':'tc'}                                      | id is missing",
+                "exit  | {'container_id':'tc','id':'../tc'}                         | id is missing",
+                "exit  | {'container_id':'../../etc','id':'tc'}                     | container_id",
+                "start | {'container_id':'a/b'}                                     | container_id",
+                "oom   | {'container_id':''}                                        | container_id",
+                "oom   | {'container_id':7}                                         | not a string",
+                "oom   | {'container_id':null}                                      | not a string",
+                "oom   | {'container_id':['tc']}                                    | not a string",
+                "exit  | {'container_id':'tc','id':'tc','id':'tc'}                  | id is there twice",
+                "exit  | {'container_id':'tc','id':'tc','exit_status':0,'exit_status':9} | twice",
+                "oom   | {'container_id':'tc','container\\u005fid':'tc'}          | twice",
+                "start | {'container_id':'tc','pid':1,'pid':1}                      | twice",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{},'exited_at':{}} | twice",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{'seconds':1,'seconds':2}} | twice",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{'nanos':1,'nanos':2}} | twice",
+                "start | {'container_id':'tc','pid':-1}                             | out of range",
+                "start | {'container_id':'tc','pid':4294967296}                     | out of range",
+                "start | {'container_id':'tc','pid':1.0}                            | not a whole number",
+                "start | {'container_id':'tc','pid':1e2}                            | not a whole number",
+                "start | {'container_id':'tc','pid':'1'}                            | not a whole number",
+                "start | {'container_id':'tc','pid':null}                           | not a whole number",
+                "start | {'container_id':'tc','pid':{}}                             | not a whole number",
+                "start | {'container_id':'tc','pid':9223372036854775808}            | JSON cannot be read",
+                "start | {'container_id':'tc','pid':01}                             | JSON cannot be read",
+                "start | {'container_id':'tc','pid':NaN}                            | JSON cannot be read",
+                "exit  | {'container_id':'tc','id':'tc','exit_status':-1}           | out of range",
+                "exit  | {'container_id':'tc','id':'tc','exit_status':4294967296}   | out of range",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{'nanos':-1}}   | out of range",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{'nanos':1000000000}} | out of range",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{'seconds':'1'}} | not a whole number",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{'seconds':9223372036854775807}} | not a time",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':{'seconds':253402300800}} | not a time",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':'yesterday'}    | not a time",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':''}             | not a time",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':17}             | neither",
+                "exit  | {'container_id':'tc','id':'tc','exited_at':null}           | neither",
+                "exit  | ['container_id','tc']                                      | not an object",
+                "exit  | 'tc'                                                       | not an object",
+                "exit  | {'container_id':'tc','id':'tc'} {}                         | not one whole object",
+                "exit  | {'container_id':'tc','id':'tc'}}                           | JSON cannot be read",
+                "exit  | {'container_id':'tc','id':'tc'                             | JSON cannot be read",
+                "exit  | {container_id:tc,id:tc}                                    | JSON cannot be read",
+            })
+    void saysWhyTaskEventIsMalformed(String topic, String json, String reason) {
+        CtrEvent event = parse(PREFIX + "/tasks/" + topic + " " + json.replace('\'', '"'));
+
+        assertThat(event)
+                .isInstanceOfSatisfying(
+                        Malformed.class, it -> assertThat(it.reason()).contains(reason));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''                                                   | ends before its JSON",
+                "2026-11-23                                           | ends before its JSON",
+                "2026-11-23 02:54:57 +0000 UTC default /tasks/exit    | ends before its JSON",
+                "ctr: cannot connect to containerd: no such file      | no topic",
+                "2026-11-23 02:54:57 +0000 UTC  default /tasks/exit {} | no topic",
+                "2026-11-23 02:54:57 +0000 UTC default tasks/exit {}  | no topic",
+                "2026-11-23 02:54:57 +0000 UTC a/b /tasks/oom {}      | namespace",
+                "2026-11-23 02:54:57 +0000 UTC .. /tasks/oom {}       | namespace",
+            })
+    void saysWhyLineIsMalformed(String line, String reason) {
+        assertThat(parse(line))
+                .isInstanceOfSatisfying(
+                        Malformed.class, it -> assertThat(it.reason()).contains(reason));
+    }
+
+    /** Only an exit without exited_at needs the time of its line. */
+    @Test
+    void readsLineTimeOnlyWhereItIsNeeded() {
+        String line =
+                "today at noon sharp default /tasks/exit {\"container_id\":\"tc\",\"id\":\"tc\"";
+
+        assertThat(parse(line + "}")).isEqualTo(new Malformed("the line's time cannot be read"));
+        assertThat(parse(line + ",\"exited_at\":{}}")).isInstanceOf(ContainerExit.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "/tasks/exec-started {\"container_id\":\"tc\",\"exec_id\":\"tc\",\"pid\":1}",
+                "/tasks/exit2 {\"container_id\":\"tc\",\"id\":\"tc\"}",
+                "/tasks/exi {\"container_id\":\"tc\",\"id\":\"tc\"}",
+                "/tasks/EXIT {\"container_id\":\"tc\",\"id\":\"tc\"}",
+                "/containers/update {\"labels\":{\"a\":\" default /tasks/exit {\"}}",
+                "/containers/delete not JSON at all"
+            })
+    void ignoresOtherTopics(String topicAndJson) {
+        assertThat(parse(PREFIX + topicAndJson)).isInstanceOf(Ignored.class);
+    }
+
+    @Test
+    void takesTopicInsideJsonForText() {
+        CtrEvent event =
+                parse(task("start", "'note':' UTC default /tasks/exit {','container_id':'tc'"));
+
+        assertThat(event).isEqualTo(new TaskStart(TC, 0));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"[", "{\"a\":"})
+    void refusesDeeplyNestedJson(String opening) {
+        String nested = opening.repeat(1_000_000);
+
+        assertThat(parse(PREFIX + "/tasks/exit {\"x\":" + nested)).isInstanceOf(Malformed.class);
+    }
+
+    /** A reason goes to the log; what a line holds does not. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "/tasks/exit {\"id\":hunter2}",
+                "/tasks/exit {\"id\":\"hunter2\u0007\"}",
+                "/tasks/exit {hunter2:1}",
+                "/tasks/exit {\"pid\":\"hunter2\"}",
+                "/tasks/exit {\"container_id\":\"hunter2/\"}",
+                "/tasks/exit {\"pid\":777777777777777777777777}",
+                "/tasks/exit {\"exited_at\":\"hunter2\"}",
+                "hunter2 {}"
+            })
+    void keepsTextOfLineOutOfReason(String topicAndJson) {
+        assertThat(parse(PREFIX + topicAndJson))
+                .isInstanceOfSatisfying(
+                        Malformed.class,
+                        it ->
+                                assertThat(it.reason())
+                                        .doesNotContain("hunter2", "777", "\n")
+                                        .hasSizeLessThan(120));
+    }
+
+    @Test
+    void refusesIdentifierThatIsNotUtf8() {
+        byte[] line = task("oom", "'container_id':'t#'").getBytes(UTF_8);
+        line[line.length - 3] = (byte) 0xC3;
+
+        assertThat(parse(line)).isInstanceOf(Malformed.class);
+    }
+
+    /** JSON may begin with a byte order mark or be UTF-16; what ctr prints never is. */
+    @Test
+    void refusesJsonInOtherEncodingWithoutException() {
+        byte[] json = "{\"container_id\":\"tc\"".getBytes(UTF_16);
+        byte[] prefix = (PREFIX + "/tasks/oom ").getBytes(UTF_8);
+        byte[] line = Arrays.copyOf(prefix, prefix.length + json.length);
+        System.arraycopy(json, 0, line, prefix.length, json.length);
+
+        assertThat(parse(line)).isInstanceOf(Malformed.class);
+    }
+
+    @Test
+    void readsLineInMiddleOfBuffer() {
+        byte[] line = task("oom", "'container_id':'tc'").getBytes(UTF_8);
+        byte[] buffer = new byte[line.length + 20];
+        Arrays.fill(buffer, (byte) '}');
+        System.arraycopy(line, 0, buffer, 7, line.length);
+
+        assertThat(parser.parse(buffer, 7, line.length)).isEqualTo(new Oom(TC));
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Ending.class,
+            names = {"TOO_LONG", "END_OF_STREAM"})
+    void refusesLineThatIsNotWhole(Ending ending) {
+        byte[] exit = task("exit", "'container_id':'tc','id':'tc'").getBytes(UTF_8);
+        byte[] create = (PREFIX + "/tasks/create {").getBytes(UTF_8);
+
+        assertThat(parser.parse(new Line(exit, 0, exit.length, ending)))
+                .isInstanceOf(Malformed.class);
+        assertThat(parser.parse(new Line(create, 0, create.length, ending)))
+                .isInstanceOf(Ignored.class);
+    }
+
+    @Test
+    void parsesGoodLineAfterEachKindOfBadOne() {
+        String good = task("exit", "'container_id':'tc','id':'tc','pid':6615,'exit_status':137");
+        CtrEvent expected = new ContainerExit(new TaskExit(TC, "tc", 6615, 137, LINE_TIME));
+        List<String> bad =
+                List.of(
+                        "",
+                        "\0\0\0",
+                        task("exit", "'id':'x','pid':1,'exit_status':1,'exited_at':{'seconds':5}"),
+                        PREFIX + "/tasks/exit {" + "\"a\":{".repeat(500),
+                        PREFIX + "/tasks/exit {\"container_id\":\"half");
+
+        for (String line : bad) {
+            assertThat(parse(line)).isInstanceOf(Malformed.class);
+            assertThat(parse(good)).as("after '%s'", line).isEqualTo(expected);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {V1_6, V1_7})
+    void takesNoTruncatedLineForEvent(String recording) throws IOException {
+        for (String text : lines(recording)) {
+            byte[] line = text.getBytes(UTF_8);
+            boolean ignored = parse(line) instanceof Ignored;
+            for (int length = 0; length < line.length; length++) {
+                CtrEvent event = parser.parse(line, 0, length);
+
+                // A delete that tells nothing is only known as such once its JSON is whole.
+                assertThat(event instanceof Malformed || (ignored && event instanceof Ignored))
+                        .as("%s of the first %d bytes of %s", event, length, text)
+                        .isTrue();
+            }
+        }
+    }
+
+    @Test
+    void neverThrowsOnFlippedBytes() throws IOException {
+        List<String> lines = new ArrayList<>(lines(V1_6));
+        lines.addAll(lines(V1_7));
+        lines.removeIf(line -> parse(line) instanceof Ignored);
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+
+        for (int round = 0; round < 50_000; round++) {
+            byte[] line = lines.get(random.nextInt(lines.size())).getBytes(UTF_8);
+            for (int flips = 1 + random.nextInt(4); flips > 0; flips--) {
+                line[random.nextInt(line.length)] ^= (byte) (1 << random.nextInt(8));
+            }
+            assertThatCode(() -> parse(line))
+                    .as("seed %d, round %d: %s", seed, round, HexFormat.of().formatHex(line))
+                    .doesNotThrowAnyException();
+        }
     }
 
     private CtrEvent parse(String line) {
