@@ -2,6 +2,7 @@ package io.tardis.core.event;
 
 import static java.nio.charset.StandardCharsets.UTF_16;
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
@@ -14,6 +15,7 @@ import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
 import io.tardis.core.event.CtrLineReader.Ending;
 import io.tardis.core.event.CtrLineReader.Line;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;
@@ -22,7 +24,6 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -419,6 +420,20 @@ class CtrEventParserTest {
         }
     }
 
+    @Test
+    void parsesLineBehindOneOf16MiB() throws IOException {
+        String huge = task("exit", "'container_id':'tc','id':'" + "x".repeat(16 << 20) + "'");
+        String good = task("oom", "'container_id':'tc'");
+        byte[] stream = (huge + "\n" + good + "\n").getBytes(UTF_8);
+        CtrLineReader reader = new CtrLineReader(new ByteArrayInputStream(stream), 1 << 20);
+
+        assertThat(parser.parse(requireNonNull(reader.next()))).isInstanceOf(Malformed.class);
+        assertThat(parser.parse(requireNonNull(reader.next()))).isEqualTo(new Oom(TC));
+
+        // Without a reader in front, the parser itself has to bear it.
+        assertThat(parse(huge)).isInstanceOf(Malformed.class);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {V1_6, V1_7})
     void takesNoTruncatedLineForEvent(String recording) throws IOException {
@@ -487,6 +502,6 @@ class CtrEventParserTest {
     }
 
     private static InputStream recording(String name) {
-        return Objects.requireNonNull(CtrEventParserTest.class.getResourceAsStream(name), name);
+        return requireNonNull(CtrEventParserTest.class.getResourceAsStream(name), name);
     }
 }
