@@ -4,6 +4,7 @@ import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -85,7 +86,11 @@ public final class SettingsReader {
 
     private Settings read(Map<String, String> environment) {
         String configured = environment.getOrDefault(CONFIG_KEY, "");
-        readFile(configured.isEmpty() ? DEFAULT_FILE : Path.of(configured), !configured.isEmpty());
+        if (configured.isEmpty()) {
+            readFile(DEFAULT_FILE, false);
+        } else {
+            readConfiguredFile(configured);
+        }
         environment.forEach((key, value) -> {
             if (key.startsWith("TARDIS_")) {
                 accept(key, value, "the environment");
@@ -125,6 +130,17 @@ public final class SettingsReader {
                 value(Setting.RETENTION, Duration.ofDays(30), SettingsReader::duration),
                 value(Setting.REPLAY, Duration.ofDays(1), SettingsReader::duration),
                 value(Setting.DELETE_WAIT_MS, Duration.ofSeconds(1), SettingsReader::deleteWait));
+    }
+
+    private void readConfiguredFile(String name) {
+        Path file;
+        try {
+            file = Path.of(name);
+        } catch (InvalidPathException e) {
+            problems.add("the environment: " + CONFIG_KEY + "=" + name + ": " + e.getMessage());
+            return;
+        }
+        readFile(file, true);
     }
 
     private void readFile(Path file, boolean required) {
