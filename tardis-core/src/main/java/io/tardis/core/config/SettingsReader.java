@@ -50,6 +50,8 @@ public final class SettingsReader {
             Stream.of(Setting.values()).map(Setting::key).collect(Collectors.toUnmodifiableSet());
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
+    private static final Pattern ENDPOINT = Pattern.compile("tcp://[^/\\s]+:([0-9]{1,5})");
+    private static final int MAX_PORT = 65_535;
     private static final Set<String> LEVELS = Set.of("ERROR", "WARN", "INFO", "DEBUG", "TRACE");
     private static final int MAX_DELETE_WAIT_MS = 4_000;
 
@@ -244,7 +246,8 @@ public final class SettingsReader {
     }
 
     private static String endpoint(String text) {
-        if (!text.matches("tcp://[^/\\s]+:[0-9]{1,5}")) {
+        Matcher matcher = ENDPOINT.matcher(text);
+        if (!matcher.matches() || Integer.parseInt(matcher.group(1)) > MAX_PORT) {
             throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
         }
         return text;
