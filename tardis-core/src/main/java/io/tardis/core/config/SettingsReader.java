@@ -27,9 +27,9 @@ import java.util.stream.Stream;
  * Blank lines and lines that begin with {@code #} are skipped, spaces around key and value are
  * dropped, and so is one pair of quotes around the value; an empty value counts as none.
  *
- * <p>{@link #strict} refuses every unknown {@code TARDIS_} key and every bad value, naming the
- * file, the line and the key; {@link #lenient} takes the default in their place, for the shim,
- * which must never stop a container.
+ * <p>{@link #strict} refuses every unknown key of the file, every unknown {@code TARDIS_} key of
+ * the environment and every bad value, naming the file, the line and the key; {@link #lenient}
+ * takes the default in their place, for the shim, which must never stop a container.
  */
 public final class SettingsReader {
 
