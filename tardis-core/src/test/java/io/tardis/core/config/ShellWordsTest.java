@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 class ShellWordsTest {
 
-    /** Compared with what {@code sh -c "printf '<%s>' TEXT"} prints. */
+    /** All but the first two and the last are what {@code sh -c "printf '<%s>' TEXT"} prints. */
     static final List<Arguments> SPLITS =
             List.of(
                     of(""),
