@@ -10,6 +10,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.zmq.ZmqContext;
 import java.io.IOException;
@@ -131,7 +132,10 @@ class ListenerTest {
     @Test
     void marksWhatContainerdMadeUpAfterAForcedDelete() throws IOException {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
-        Life forced = registry.register(TC, stateDir, before).withPid(100).withForceDeleted();
+        Life forced =
+                registry.register(TC, stateDir, before)
+                        .withInit(InitProcess.of(100))
+                        .withForceDeleted();
         registry.update(forced);
         registry.register(new ContainerKey("default", "sound"), stateDir, before);
         Files.write(

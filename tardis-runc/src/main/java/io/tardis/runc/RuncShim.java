@@ -3,6 +3,7 @@ package io.tardis.runc;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.ContainerTree;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
@@ -94,7 +95,7 @@ public final class RuncShim {
             LOG.warn("{} starts, but its pid cannot be told", container);
             return;
         }
-        registry.update(open.get().withPid(pid.getAsLong()));
+        registry.update(open.get().withInit(InitProcess.of(pid.getAsLong())));
         LOG.debug("{} starts as pid {}", container, pid.getAsLong());
     }
 
@@ -108,7 +109,7 @@ public final class RuncShim {
         if (open.isEmpty()) {
             return; // the second delete, or nothing of ours
         }
-        boolean started = open.get().pid().isPresent();
+        boolean started = open.get().init().isPresent();
         Answer.OfContainer answer = ask(container, force || !started ? Duration.ZERO : deleteWait);
         if (answer instanceof Exited exited && exited.event().exit().exitStatus() == 0) {
             try {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
@@ -52,7 +53,7 @@ class RuncShimTest {
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(NOW);
         assertThat(life.bundle()).isEqualTo(bundle());
-        assertThat(life.pid()).isEmpty();
+        assertThat(life.init()).isEmpty();
         assertThat(life.forceDeleted()).isFalse();
         assertThat(exitCodes.questions()).isEmpty();
     }
@@ -119,7 +120,7 @@ class RuncShimTest {
 
         start();
 
-        assertThat(registry.open(TC)).hasValue(created.withPid(6615));
+        assertThat(registry.open(TC)).hasValue(created.withInit(InitProcess.of(6615)));
     }
 
     @Test
@@ -131,7 +132,7 @@ class RuncShimTest {
 
         start();
 
-        assertThat(registry.open(TC).orElseThrow().pid()).hasValue(6616);
+        assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(6616));
     }
 
     @Test

@@ -58,7 +58,7 @@ final class LifeStates {
         }
         Optional<Life> last = open.isPresent() ? Optional.empty() : registry.last(container);
         if (last.isPresent()
-                && last.get().pid().isPresent()
+                && last.get().init().isPresent()
                 && !isEndOf(last.get(), latest)
                 && !isOlder(last.get(), latest)) {
             return new Lost(container);

@@ -16,7 +16,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -72,7 +71,8 @@ public final class ContainerRegistry {
                         container,
                         now,
                         bundle,
-                        OptionalLong.empty(),
+                        Optional.empty(),
+                        false,
                         false);
         LifeFile.write(directory.resolve(OPEN), life);
         return life;
