@@ -69,10 +69,10 @@ class GetCommandTest {
     }
 
     @Test
-    void failsWithAMessageWhereNoDaemonAnswers() {
+    void saysThatNoDaemonAnswers() {
         Tardis.Result result = tardis.run("get", "tc");
 
-        assertThat(result.status()).isEqualTo(1);
+        assertThat(result.status()).isEqualTo(3);
         assertThat(result.out()).isEmpty();
         assertThat(result.err())
                 .startsWith("tardis: no answer from tcp://127.0.0.1:")

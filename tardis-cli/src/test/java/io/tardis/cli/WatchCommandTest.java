@@ -11,10 +11,11 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,11 +63,7 @@ class WatchCommandTest {
         Pipe out = new Pipe();
         try (FakeDaemon daemon =
                 new FakeDaemon(tardis.environment().settings(), WatchCommandTest::answer)) {
-            CompletableFuture<Integer> watch =
-                    CompletableFuture.supplyAsync(() ->
-                            Main.commandLine(tardis.environment())
-                                    .setOut(new PrintWriter(out, true))
-                                    .execute("watch"));
+            CompletableFuture<Integer> watch = watch(tardis, out);
             // Heard or replayed: the subscription may take effect after the first message.
             await().until(() -> {
                 daemon.publish(new Published.Heartbeat(BEFORE + 1, Instant.EPOCH));
@@ -76,10 +73,23 @@ class WatchCommandTest {
                     .isEqualTo(
                             "2025-04-04T19:10:59.78307293Z default/tc exited with 7 (containerd)\n");
 
-            out.broken = true;
-            daemon.publish(new Published.Exit(Events.exit(BEFORE + 2, Events.TC, 8)));
+            breakPipe(out, daemon, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+        }
+    }
 
-            assertThat(watch.get(20, TimeUnit.SECONDS)).isZero();
+    @Test
+    void printsThePastExitsFirstIfItIsToldTo() throws Exception {
+        Tardis tardis = new Tardis(directory);
+        Pipe out = new Pipe();
+        try (FakeDaemon daemon =
+                new FakeDaemon(tardis.environment().settings(), WatchCommandTest::answer)) {
+            CompletableFuture<Integer> watch = watch(tardis, out, "--all");
+            await().until(() -> out.text().contains("\n"));
+            assertThat(daemon.queries()).contains(new Query.Replay(0, 500));
+
+            breakPipe(out, daemon, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
         }
     }
 
@@ -97,12 +107,31 @@ class WatchCommandTest {
                         "2025-04-04T19:10:59.78307293Z k8s.io/web exec probe exited with 1 (containerd)");
     }
 
+    private static CompletableFuture<Integer> watch(Tardis tardis, Writer out, String... options) {
+        List<String> words = new ArrayList<>(List.of("watch"));
+        words.addAll(List.of(options));
+        return CompletableFuture.supplyAsync(() ->
+                Main.commandLine(tardis.environment())
+                        .setOut(new PrintWriter(out, true))
+                        .execute(words.toArray(String[]::new)));
+    }
+
+    /** Publishes again and again: the subscription may not have taken effect yet. */
+    private static void breakPipe(Pipe out, FakeDaemon daemon, CompletableFuture<Integer> watch) {
+        out.broken = true;
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> {
+                    daemon.publish(new Published.Exit(Events.exit(BEFORE + 2, Events.TC, 8)));
+                    return watch.isDone();
+                });
+    }
+
     private static Answer answer(Query query) {
         return switch (query) {
             case Query.Ping _ -> new Answer.Pong("1", BEFORE);
             case Query.Replay(long after, int _) ->
                     new Answer.Events(
-                            after == BEFORE
+                            after <= BEFORE
                                     ? List.of(Events.exit(BEFORE + 1, Events.TC, 7))
                                     : List.of(),
                             1,

@@ -109,6 +109,7 @@ final class CtrSupervisor implements AutoCloseable {
     private void run() {
         int endsInARow = 0;
         Instant lastRead = clock.instant();
+        String told = "";
         while (!await(delayAfter(endsInARow))) {
             long begin = System.nanoTime();
             String end;
@@ -131,7 +132,12 @@ final class CtrSupervisor implements AutoCloseable {
                 end = "the event source cannot be started: " + e.getMessage();
             }
             if (stopping.getCount() > 0) {
-                LOG.warn("{}", end);
+                if (endsInARow == 0 || !end.equals(told)) {
+                    LOG.warn("{}", end);
+                    told = end;
+                } else {
+                    LOG.debug("{}", end); // once a second, for as long as containerd is down
+                }
                 sink.gap(lastRead, end);
             }
             boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();

@@ -126,8 +126,9 @@ final class ExitSequence implements AutoCloseable {
     }
 
     private void reserve() throws IOException {
-        reserved = next + RESERVE;
-        writeAll(reserved);
+        long limit = next + RESERVE;
+        writeAll(limit);
+        reserved = limit; // only now: what could not be written is tried again
     }
 
     private void writeAll(long limit) throws IOException {

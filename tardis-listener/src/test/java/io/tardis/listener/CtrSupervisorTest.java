@@ -3,6 +3,7 @@ package io.tardis.listener;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
 import io.tardis.core.event.CtrEvent;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -230,6 +231,16 @@ class CtrSupervisorTest {
         Files.move(beside, command);
 
         sink.awaitExits(1);
+    }
+
+    @Test
+    void logsARepeatedFailureOnce() {
+        try (CapturedLog log = new CapturedLog(CtrSupervisor.class)) {
+            start(script("exit 1"));
+            sink.awaitGaps(4);
+
+            assertThat(log.at(Level.WARN)).singleElement().asString().endsWith("ended with 1");
+        }
     }
 
     @Test

@@ -133,6 +133,17 @@ class ExitPublisherTest {
     }
 
     @Test
+    void repeatsTheSignOfLife() throws InterruptedException {
+        publisher.start();
+        assertThat(subscriber.next("/tardis/heartbeat/").published())
+                .isEqualTo(new Published.Heartbeat(first - 1, clock.instant()));
+        hear(exit("a", 1));
+
+        assertThat(subscriber.next("/tardis/heartbeat/").published())
+                .isEqualTo(new Published.Heartbeat(first, clock.instant()));
+    }
+
+    @Test
     void tellsAGap() throws InterruptedException {
         publisher.start();
         hear(exit("a", 1));

@@ -47,6 +47,10 @@ final class QueryServer implements AutoCloseable {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(QueryServer.class);
+
+    /** A question more than this is answered at once: it holds memory for as long as it waits. */
+    private static final int MAX_WAITING = 10_000;
+
     private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
@@ -118,7 +122,7 @@ final class QueryServer implements AutoCloseable {
                 answerEnded();
                 answerExpired();
             }
-            waiting.forEach(it -> reply(it.request(), stateOf(it.container())));
+            waiting.forEach(it -> reply(it.request(), answerAfterWait(it.container())));
         }
     }
 
@@ -127,7 +131,7 @@ final class QueryServer implements AutoCloseable {
             Query query = QueryCodec.decode(request.payload());
             if (query instanceof Query.ExitCode(ContainerKey container, Duration maxWait)) {
                 OfContainer state = stateOf(container);
-                if (mayStillEnd(state) && maxWait.isPositive()) {
+                if (mayStillEnd(state) && maxWait.isPositive() && waiting.size() < MAX_WAITING) {
                     waiting.add(
                             new Waiting(request, container, System.nanoTime() + maxWait.toNanos()));
                 } else {
@@ -139,8 +143,7 @@ final class QueryServer implements AutoCloseable {
         } catch (MalformedMessageException e) {
             reply(request, new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));
         } catch (ExitLogException | UncheckedIOException e) {
-            LOG.error("a question cannot be answered", e);
-            reply(request, new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage())));
+            reply(request, unavailable(e));
         }
     }
 
@@ -177,14 +180,28 @@ final class QueryServer implements AutoCloseable {
     }
 
     private OfContainer stateOf(ContainerKey container) {
-        return lives.stateOf(container, ends.latest(container));
+        return lives.stateOf(container, ends::latest);
+    }
+
+    /** What to answer to whoever has waited; also when the log cannot be read any more. */
+    private Answer answerAfterWait(ContainerKey container) {
+        try {
+            return stateOf(container);
+        } catch (ExitLogException e) {
+            return unavailable(e);
+        }
+    }
+
+    private static Refused unavailable(RuntimeException e) {
+        LOG.error("a question cannot be answered", e);
+        return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
     }
 
     /**
      * A life that is over without an end may have its exit on the way: {@code delete} is not
      * ordered after the exit event.
      */
-    private static boolean mayStillEnd(OfContainer state) {
+    private static boolean mayStillEnd(Answer state) {
         return state instanceof Running || state instanceof Lost;
     }
 
@@ -192,7 +209,7 @@ final class QueryServer implements AutoCloseable {
         for (ContainerKey container = ended.poll(); container != null; container = ended.poll()) {
             ContainerKey key = container;
             if (waiting.stream().anyMatch(it -> it.container().equals(key))) {
-                OfContainer state = stateOf(key);
+                Answer state = answerAfterWait(key);
                 if (!mayStillEnd(state)) {
                     waiting.stream()
                             .filter(it -> it.container().equals(key))
@@ -207,7 +224,7 @@ final class QueryServer implements AutoCloseable {
         Waiting first = waiting.peek();
         while (first != null && first.deadline() - System.nanoTime() <= 0) {
             waiting.remove();
-            reply(first.request(), stateOf(first.container()));
+            reply(first.request(), answerAfterWait(first.container()));
             first = waiting.peek();
         }
     }

@@ -48,12 +48,15 @@ public final class Store implements AutoCloseable {
             String version,
             InstantSource clock) {
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock);
-        SqliteExitLog reader = SqliteExitLog.openReader(settings.exitLog());
+        SqliteExitLog reader = null;
         ZmqReplier replier;
         try {
+            reader = SqliteExitLog.openReader(settings.exitLog());
             replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
         } catch (RuntimeException e) {
-            reader.close();
+            if (reader != null) {
+                reader.close();
+            }
             writer.close();
             throw e;
         }
