@@ -79,8 +79,13 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                 setAside(file, problem, clock.instant());
             }
             SqliteExitLog log = connect(file, clock);
-            log.createTables();
-            return log;
+            try {
+                log.createTables();
+                return log;
+            } catch (SQLException e) {
+                log.close();
+                throw e;
+            }
         } catch (IOException | SQLException e) {
             throw new SetupException(
                     "the exit log " + file + " cannot be opened: " + e.getMessage(), e);

@@ -10,6 +10,7 @@ import static io.tardis.store.Exits.madeUp;
 import static io.tardis.store.Exits.passing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ch.qos.logback.classic.Level;
 import io.tardis.core.SetupException;
@@ -20,6 +21,7 @@ import io.tardis.core.event.TaskExit;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -445,6 +447,18 @@ class SqliteExitLogTest {
         assertThatThrownBy(this::open)
                 .isInstanceOf(SetupException.class)
                 .hasMessageContaining(file.toString());
+    }
+
+    @Test
+    void asksForTheSetupToBeMendedWhereNothingMayBeWritten() throws IOException {
+        assumeThat(System.getProperty("user.name")).as("who may write").isNotEqualTo("root");
+        writeMany();
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("r--r--r--"));
+
+        assertThatThrownBy(this::open)
+                .isInstanceOf(SetupException.class)
+                .hasMessageContaining(file.toString());
+        assertThat(setAside()).isEmpty();
     }
 
     @Test
