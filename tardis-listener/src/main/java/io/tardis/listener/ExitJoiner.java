@@ -3,6 +3,7 @@ package io.tardis.listener;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.Life;
@@ -96,6 +97,16 @@ final class ExitJoiner {
      */
     ExitJoiner(Predicate<TaskExit> shimWasGone) {
         this.shimWasGone = shimWasGone;
+    }
+
+    /** An exit that was published before this joiner was there. */
+    void remember(ExitEvent event) {
+        TaskExit exit = event.exit();
+        Joined joined = new Joined(exit, event.signal(), event.oomKilled(), event.source());
+        told.put(keyOf(exit), new Told(joined, Optional.empty(), true));
+        if (exit.isContainerExit()) {
+            ended.put(exit.container(), keyOf(exit));
+        }
     }
 
     /**

@@ -49,6 +49,7 @@ final class ExitPublisher implements AutoCloseable {
     private final BlockingQueue<Signal> queue;
     private final ExitJoiner joiner;
     private final ExitSequence sequence;
+    private final Runnable onGap;
     private final InstantSource clock;
     private final Thread thread;
     private final Unreadable unreadable = new Unreadable();
@@ -62,17 +63,23 @@ final class ExitPublisher implements AutoCloseable {
         private long nextReport = System.nanoTime();
     }
 
-    /** From now on the socket, the joiner and the sequence belong to the publisher's thread. */
+    /**
+     * From now on the socket, the joiner and the sequence belong to the publisher's thread.
+     *
+     * @param onGap run after each gap that is published, in the publisher's thread
+     */
     ExitPublisher(
             ZmqPublisher socket,
             BlockingQueue<Signal> queue,
             ExitJoiner joiner,
             ExitSequence sequence,
+            Runnable onGap,
             InstantSource clock) {
         this.socket = socket;
         this.queue = queue;
         this.joiner = joiner;
         this.sequence = sequence;
+        this.onGap = onGap;
         this.clock = clock;
         this.thread = new Thread(this::run, "tardis-listener-publisher");
     }
@@ -145,8 +152,7 @@ final class ExitPublisher implements AutoCloseable {
             case Signal.Witnessed(Life life, int waitStatus) ->
                     joiner.witnessed(life, waitStatus, clock.instant(), System.nanoTime())
                             .ifPresent(this::publish);
-            case Signal.Missed(Instant from, String reason) ->
-                    publish(new Published.Gap(sequence.last(), from, clock.instant(), reason));
+            case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
             case Signal.Lost(Life life) ->
                     publish(new Published.Lost(sequence.last(), life.container(), life.id()));
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
@@ -180,7 +186,7 @@ final class ExitPublisher implements AutoCloseable {
                                 + " lines cannot be read, the last one because "
                                 + unreadable.reason;
         LOG.warn("of the event source {}", text);
-        publish(new Published.Gap(sequence.last(), unreadable.since, clock.instant(), text));
+        publishGap(unreadable.since, text);
         unreadable.count = 0;
         unreadable.nextReport = now + REPORT_INTERVAL.toNanos();
     }
@@ -195,6 +201,11 @@ final class ExitPublisher implements AutoCloseable {
                         joined.source());
         publish(new Published.Exit(event));
         LOG.debug("published {}", event);
+    }
+
+    private void publishGap(Instant from, String reason) {
+        publish(new Published.Gap(sequence.last(), from, clock.instant(), reason));
+        onGap.run();
     }
 
     private void publish(Published message) {

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -44,6 +45,10 @@ final class KernelWitness implements AutoCloseable {
     private final Sink sink;
     private final Thread thread;
     private final Map<Long, Watched> watched = new ConcurrentHashMap<>();
+
+    /** The lives among them, by their ids. */
+    private final Set<String> lives = ConcurrentHashMap.newKeySet();
+
     private final AtomicLong nextNumber = new AtomicLong();
     private volatile boolean stopping;
 
@@ -92,7 +97,7 @@ final class KernelWitness implements AutoCloseable {
 
     /**
      * Watches the process of {@code life}, which may be a zombie already. From any thread; when it
-     * returns true, its end cannot be missed.
+     * returns true, its end cannot be missed. Does nothing for a life that is watched already.
      *
      * @return false if the process is gone, or is not known
      */
@@ -100,7 +105,17 @@ final class KernelWitness implements AutoCloseable {
         if (life.init().isEmpty()) {
             return false;
         }
-        InitProcess init = life.init().get();
+        if (!lives.add(life.id())) {
+            return true;
+        }
+        boolean watching = open(life, life.init().get());
+        if (!watching) {
+            lives.remove(life.id());
+        }
+        return watching;
+    }
+
+    private boolean open(Life life, InitProcess init) {
         try {
             Pidfd process = Pidfd.open(init.pid());
             // Looked at with the pidfd in hand: it is the same process as long as it exists.
@@ -168,6 +183,7 @@ final class KernelWitness implements AutoCloseable {
         if (ended == null) {
             return;
         }
+        lives.remove(ended.life().id());
         OptionalInt status = ended.process().waitStatus();
         epoll.remove(ended.process());
         ended.process().close();

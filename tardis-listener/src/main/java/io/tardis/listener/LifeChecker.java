@@ -123,3 +123,49 @@ final class LifeChecker implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
     }
+
+    private boolean awaitRequest() throws InterruptedException {
+        boolean asked;
+        if (suspects.isEmpty()) {
+            requests.acquire();
+            asked = true;
+        } else {
+            asked = requests.tryAcquire(LOOK.toMillis(), TimeUnit.MILLISECONDS);
+        }
+        return requests.drainPermits() > 0 || asked;
+    }
+
+    private void check(Life life) {
+        // A life without a process was never started: its exit cannot have been missed.
+        if (life.init().isEmpty() || life.lost()) {
+            return;
+        }
+        InitProcess init = life.init().get();
+        boolean watched = witness.isPresent() && witness.get().watch(life);
+        if (!watched && !init.exists()) {
+            suspects.putIfAbsent(life.id(), new Suspect(life, System.nanoTime()));
+        }
+    }
+
+    private boolean isResolved(Suspect suspect, Ends store) throws IOException {
+        Life life = suspect.life();
+        boolean open =
+                registry.open(life.container())
+                        .filter(it -> it.id().equals(life.id()))
+                        .isPresent();
+        if (!open || !(store.of(life.container()) instanceof Answer.Running)) {
+            return true;
+        }
+        if (System.nanoTime() - suspect.since() < lateWord.toNanos()) {
+            return false;
+        }
+        LOG.warn(
+                "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
+                life.container(),
+                life.init().orElseThrow().pid());
+        if (registry.updateIfOpen(life.withLost())) {
+            onLost.accept(life);
+        }
+        return true;
+    }
+}

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +31,7 @@ public final class RuncShim {
     private final ContainerRegistry registry;
     private final Path checkpointDir;
     private final ExitCodes exitCodes;
+    private final Consumer<Life> onStart;
     private final Duration deleteWait;
     private final InstantSource clock;
 
@@ -39,6 +41,7 @@ public final class RuncShim {
      * @param registry where lives are registered
      * @param checkpointDir holds the checkpoints of containers, {@code NS/ID/}
      * @param exitCodes asked at {@code delete}
+     * @param onStart told each life whose process is known now, before the process runs
      * @param deleteWait the longest wait for a code at {@code delete}
      * @param clock the wall clock
      */
@@ -46,11 +49,13 @@ public final class RuncShim {
             ContainerRegistry registry,
             Path checkpointDir,
             ExitCodes exitCodes,
+            Consumer<Life> onStart,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;
         this.checkpointDir = checkpointDir;
         this.exitCodes = exitCodes;
+        this.onStart = onStart;
         this.deleteWait = deleteWait;
         this.clock = clock;
     }
@@ -95,7 +100,9 @@ public final class RuncShim {
             LOG.warn("{} starts, but its pid cannot be told", container);
             return;
         }
-        registry.update(open.get().withInit(InitProcess.of(pid.getAsLong())));
+        Life life = open.get().withInit(InitProcess.of(pid.getAsLong()));
+        registry.update(life);
+        onStart.accept(life);
         LOG.debug("{} starts as pid {}", container, pid.getAsLong());
     }
 

@@ -1,10 +1,12 @@
 package io.tardis.core.wire;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.wire.Published.Exit;
 import io.tardis.core.wire.Published.Gap;
 import io.tardis.core.wire.Published.Heartbeat;
+import io.tardis.core.wire.Published.Lost;
 import java.time.DateTimeException;
 import java.time.Instant;
 import tools.jackson.databind.JsonNode;
