@@ -21,6 +21,7 @@ final class StoreExitCodes implements ExitCodes, AutoCloseable {
     private final ZmqContext context;
     private final Duration patience;
     private final Queue<QueryClient> idle = new ConcurrentLinkedQueue<>();
+    private volatile boolean closed;
 
     /**
      * Asks through {@code context}.
@@ -41,12 +42,16 @@ final class StoreExitCodes implements ExitCodes, AutoCloseable {
             return client.exitCode(container, maxWait);
         } finally {
             idle.add(client);
+            if (closed) {
+                close();
+            }
         }
     }
 
-    /** To be called when nobody asks any more. */
+    /** Closes the clients; those that still wait for an answer are closed when they have it. */
     @Override
     public void close() {
+        closed = true;
         for (QueryClient client = idle.poll(); client != null; client = idle.poll()) {
             client.close();
         }

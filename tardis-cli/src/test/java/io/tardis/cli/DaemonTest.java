@@ -153,6 +153,19 @@ class DaemonTest {
     }
 
     @Test
+    void endsWithAMessageWhereAnEndpointIsTaken() throws Exception {
+        tardis.set("TARDIS_QUERY_ENDPOINT", tardis.environment().settings().eventsEndpoint());
+        try (TardisProcess daemon = tardis.start("daemon")) {
+            Tardis.Result result = daemon.result();
+
+            assertThat(result.status()).isEqualTo(ExitStatus.USAGE);
+            assertThat(result.err()).contains("tardis: cannot bind tcp://127.0.0.1:");
+        }
+        assertThat(tardis.socket()).doesNotExist();
+        assertThat(Files.readString(tardis.logFile())).contains("the daemon cannot run");
+    }
+
+    @Test
     void refusesAStateDirectoryThatIsALink() throws Exception {
         Files.createSymbolicLink(
                 tardis.stateDir(), Files.createDirectory(directory.resolve("elsewhere")));
