@@ -26,8 +26,7 @@ final class Epoll implements AutoCloseable {
     private static final int MAX_EVENTS = 64;
 
     /** On x86-64 alone the kernel packs {@code struct epoll_event}. */
-    private static final long DATA_OFFSET =
-            System.getProperty("os.arch").equals("amd64") ? 4 : 8;
+    private static final long DATA_OFFSET = System.getProperty("os.arch").equals("amd64") ? 4 : 8;
 
     private static final long EVENT_SIZE = DATA_OFFSET + Long.BYTES;
 
@@ -41,8 +40,7 @@ final class Epoll implements AutoCloseable {
             SystemCall.of("eventfd", JAVA_INT, 2, JAVA_INT, JAVA_INT);
     private static final SystemCall EVENTFD_WRITE =
             SystemCall.of("eventfd_write", JAVA_INT, 2, JAVA_INT, JAVA_LONG);
-    private static final SystemCall CREATE =
-            SystemCall.of("epoll_create1", JAVA_INT, 1, JAVA_INT);
+    private static final SystemCall CREATE = SystemCall.of("epoll_create1", JAVA_INT, 1, JAVA_INT);
     private static final SystemCall CTL =
             SystemCall.of("epoll_ctl", JAVA_INT, 4, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
     private static final SystemCall WAIT =

@@ -170,13 +170,14 @@ final class ExitJoiner {
     /** What was held, and containerd has said nothing of in time. */
     List<Joined> overdue(long nanoTime) {
         List<Joined> late = new ArrayList<>();
-        held.values().removeIf(it -> {
-            boolean over = it.deadline() - nanoTime <= 0;
-            if (over) {
-                late.add(it.joined());
-            }
-            return over;
-        });
+        held.values()
+                .removeIf(it -> {
+                    boolean over = it.deadline() - nanoTime <= 0;
+                    if (over) {
+                        late.add(it.joined());
+                    }
+                    return over;
+                });
         return late;
     }
 
@@ -188,11 +189,10 @@ final class ExitJoiner {
     /** containerd told an exit. Empty if it was told before. */
     Optional<Joined> exited(TaskExit exit) {
         boolean own = exit.isContainerExit();
+        boolean nameless = own && exit.pid() == NO_PID;
         ProcessKey process =
-                own && exit.pid() == NO_PID
-                        ? ended.getOrDefault(exit.container(), keyOf(exit))
-                        : keyOf(exit);
-        Told before = told.get(process);
+                nameless ? ended.getOrDefault(exit.container(), keyOf(exit)) : keyOf(exit);
+        Told before = nameless && !ended.containsKey(exit.container()) ? null : told.get(process);
         if (before != null) {
             logRepetition(before.joined(), exit, ExitSource.CONTAINERD);
             told.put(process, new Told(before.joined(), before.life(), true));

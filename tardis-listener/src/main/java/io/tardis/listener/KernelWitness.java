@@ -147,6 +147,9 @@ final class KernelWitness implements AutoCloseable {
     /** Ends watching; the processes go on. */
     @Override
     public void close() {
+        if (stopping) {
+            return;
+        }
         stopping = true;
         if (thread.getState() == Thread.State.NEW) {
             closeDescriptors();

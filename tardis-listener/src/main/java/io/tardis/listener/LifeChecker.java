@@ -1,11 +1,13 @@
 package io.tardis.listener;
 
+import io.tardis.core.TardisException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -112,7 +114,7 @@ final class LifeChecker implements AutoCloseable {
                         registry.openLives().forEach(this::check);
                     }
                     suspects.values().removeIf(suspect -> isResolved(suspect, store));
-                } catch (RuntimeException | IOException e) {
+                } catch (TardisException | UncheckedIOException e) {
                     // Neither the registry's disk nor the store may be there now; both are asked
                     // again.
                     LOG.warn("the registered lives cannot be checked now", e);
@@ -147,12 +149,10 @@ final class LifeChecker implements AutoCloseable {
         }
     }
 
-    private boolean isResolved(Suspect suspect, Ends store) throws IOException {
+    private boolean isResolved(Suspect suspect, Ends store) {
         Life life = suspect.life();
         boolean open =
-                registry.open(life.container())
-                        .filter(it -> it.id().equals(life.id()))
-                        .isPresent();
+                registry.open(life.container()).filter(it -> it.id().equals(life.id())).isPresent();
         if (!open || !(store.of(life.container()) instanceof Answer.Running)) {
             return true;
         }
@@ -163,8 +163,12 @@ final class LifeChecker implements AutoCloseable {
                 "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
                 life.container(),
                 life.init().orElseThrow().pid());
-        if (registry.updateIfOpen(life.withLost())) {
-            onLost.accept(life);
+        try {
+            if (registry.updateIfOpen(life.withLost())) {
+                onLost.accept(life);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
         return true;
     }

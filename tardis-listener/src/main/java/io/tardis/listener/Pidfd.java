@@ -54,7 +54,9 @@ record Pidfd(int fd) implements AutoCloseable {
             info.set(JAVA_LONG, MASK_OFFSET, PIDFD_INFO_EXIT);
             IOCTL.call(fd, PIDFD_GET_INFO, info);
             boolean known = (info.get(JAVA_LONG, MASK_OFFSET) & PIDFD_INFO_EXIT) != 0;
-            return known ? OptionalInt.of(info.get(JAVA_INT, EXIT_CODE_OFFSET)) : OptionalInt.empty();
+            return known
+                    ? OptionalInt.of(info.get(JAVA_INT, EXIT_CODE_OFFSET))
+                    : OptionalInt.empty();
         }
     }
 

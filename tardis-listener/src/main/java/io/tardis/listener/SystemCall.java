@@ -55,8 +55,8 @@ final class SystemCall {
      * @param fixed how many arguments come before the variable ones; all, if it has none
      * @param arguments its arguments
      */
-    static SystemCall of(
-            String name, ValueLayout result, int fixed, ValueLayout... arguments) {
+    @SuppressWarnings("restricted") // calling C is what this class is for
+    static SystemCall of(String name, ValueLayout result, int fixed, ValueLayout... arguments) {
         Linker.Option captured = Linker.Option.captureCallState("errno");
         FunctionDescriptor descriptor = FunctionDescriptor.of(result, arguments);
         MemorySegment address = LINKER.defaultLookup().findOrThrow(name);

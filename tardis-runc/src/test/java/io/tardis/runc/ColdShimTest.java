@@ -182,6 +182,7 @@ class ColdShimTest {
                 registry,
                 directory.resolve("checkpoint"),
                 codes,
+                _ -> {},
                 Duration.ZERO,
                 () -> Instant.EPOCH);
     }

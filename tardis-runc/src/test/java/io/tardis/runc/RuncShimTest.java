@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -33,6 +34,7 @@ class RuncShimTest {
 
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
+    private final List<Life> started = new ArrayList<>();
     private ContainerRegistry registry;
     private RuncShim shim;
 
@@ -40,7 +42,9 @@ class RuncShimTest {
     void makeShim() throws IOException {
         Bundles.write(bundle(), Bundles.ENABLED);
         registry = new ContainerRegistry(containers());
-        shim = new RuncShim(registry, checkpoints(), exitCodes, DELETE_WAIT, () -> NOW);
+        shim =
+                new RuncShim(
+                        registry, checkpoints(), exitCodes, started::add, DELETE_WAIT, () -> NOW);
     }
 
     // --- create, restore
@@ -120,7 +124,9 @@ class RuncShimTest {
 
         start();
 
-        assertThat(registry.open(TC)).hasValue(created.withInit(InitProcess.of(6615)));
+        Life life = created.withInit(InitProcess.of(6615));
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(started).containsExactly(life);
     }
 
     @Test

@@ -59,7 +59,8 @@ public final class ContainerRegistry {
      *
      * @throws IOException if it cannot be written
      */
-    public synchronized Life register(ContainerKey container, Path bundle, Instant now) throws IOException {
+    public synchronized Life register(ContainerKey container, Path bundle, Instant now)
+            throws IOException {
         Path directory = directory(container);
         Files.createDirectories(
                 directory,
@@ -95,8 +96,7 @@ public final class ContainerRegistry {
      * @throws IOException if it cannot be written
      */
     public synchronized boolean updateIfOpen(Life life) throws IOException {
-        boolean open =
-                open(life.container()).filter(it -> it.id().equals(life.id())).isPresent();
+        boolean open = open(life.container()).filter(it -> it.id().equals(life.id())).isPresent();
         if (open) {
             update(life);
         }
