@@ -64,7 +64,8 @@ final class Daemon {
         InstantSource clock = InstantSource.system();
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
         try (ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
-                Listener listener = Listener.bind(settings, context, registry, clock);
+                Listener listener =
+                        Listener.bind(settings, context, registry, Store.ENDPOINT, clock);
                 Store store =
                         Store.open(
                                 settings,
@@ -74,7 +75,7 @@ final class Daemon {
                                 Version.text(),
                                 clock);
                 StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE);
-                ShimServer shims = openShims(exitCodes, registry, clock)) {
+                ShimServer shims = openShims(exitCodes, listener, registry, clock)) {
             listener.start();
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
@@ -94,12 +95,16 @@ final class Daemon {
     }
 
     private ShimServer openShims(
-            ExitCodes exitCodes, ContainerRegistry registry, InstantSource clock) {
+            ExitCodes exitCodes,
+            Listener listener,
+            ContainerRegistry registry,
+            InstantSource clock) {
         RuncShim shim =
                 new RuncShim(
                         registry,
                         settings.checkpointDir(),
                         exitCodes,
+                        listener::watch,
                         settings.deleteWait(),
                         clock);
         // Longer than the longest wait for an answer: a store that is silent must not look like a

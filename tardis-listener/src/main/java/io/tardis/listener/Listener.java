@@ -1,16 +1,25 @@
 package io.tardis.listener;
 
+import io.tardis.core.TardisException;
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
-import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Hears every exit and publishes it.
@@ -27,30 +36,60 @@ public final class Listener implements AutoCloseable {
     /** Where the other parts of the same process subscribe. */
     public static final String ENDPOINT = "inproc://tardis-events";
 
+    private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
     private static final int QUEUE_LENGTH = 10_000;
+
+    /** How many of the last exits are not to be published once more after a restart. */
+    private static final int REMEMBERED = 2_000;
 
     private final InstanceLock lock;
     private final ExitSequence sequence;
+    private final ExitJoiner joiner;
     private final ExitPublisher publisher;
     private final CtrSupervisor supervisor;
+    private final LifeChecker checker;
+    private final Optional<KernelWitness> witness;
+    private final QueueingSink queue;
+    private final Supplier<QueryClient> queries;
 
     private Listener(
             InstanceLock lock,
             ExitSequence sequence,
-            ExitPublisher publisher,
-            CtrSupervisor supervisor) {
+            ZmqPublisher socket,
+            Settings settings,
+            ContainerRegistry registry,
+            Supplier<QueryClient> queries,
+            InstantSource clock) {
         this.lock = lock;
         this.sequence = sequence;
-        this.publisher = publisher;
-        this.supervisor = supervisor;
+        this.queries = queries;
+        BlockingQueue<ExitPublisher.Signal> signals = new ArrayBlockingQueue<>(QUEUE_LENGTH);
+        this.queue = new QueueingSink(signals);
+        this.joiner =
+                new ExitJoiner(exit ->
+                        registry.lives(exit.container()).stream()
+                                .anyMatch(life -> life.forceDeleted() && life.endsWith(exit)));
+        this.witness =
+                settings.kernelWitness() ? KernelWitness.open(queue::ended) : Optional.empty();
+        this.checker =
+                new LifeChecker(
+                        registry,
+                        witness,
+                        () -> new StoreEnds(queries.get()),
+                        queue::lost,
+                        LifeChecker.LATE_WORD);
+        this.publisher =
+                new ExitPublisher(socket, signals, joiner, sequence, checker::check, clock);
+        this.supervisor = new CtrSupervisor(settings.ctrCommand(), clock, queue);
     }
 
     /**
      * Takes the state directory and binds the endpoints. Nothing is heard yet.
      *
      * @param settings the state directory, the event source and the endpoint
-     * @param context makes the PUB socket; closed by the caller, after this
+     * @param context makes the sockets; closed by the caller, after this
      * @param registry where the shim notes the lives of enabled containers
+     * @param queryEndpoint where the store will answer when this is started
      * @param clock the wall clock
      * @throws AlreadyRunningException if another listener has the state directory
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
@@ -59,22 +98,20 @@ public final class Listener implements AutoCloseable {
             Settings settings,
             ZmqContext context,
             ContainerRegistry registry,
+            String queryEndpoint,
             InstantSource clock) {
-        Path stateDir = settings.stateDir();
-        InstanceLock lock = InstanceLock.take(stateDir);
+        InstanceLock lock = InstanceLock.take(settings.stateDir());
         ExitSequence sequence = null;
         try {
-            sequence = ExitSequence.open(stateDir, clock);
-            ZmqPublisher socket = context.publisher(List.of(ENDPOINT, settings.eventsEndpoint()));
-            BlockingQueue<ExitPublisher.Signal> queue = new ArrayBlockingQueue<>(QUEUE_LENGTH);
-            ExitJoiner joiner =
-                    new ExitJoiner(exit ->
-                            registry.lives(exit.container()).stream()
-                                    .anyMatch(life -> life.forceDeleted() && life.endsWith(exit)));
-            ExitPublisher publisher = new ExitPublisher(socket, queue, joiner, sequence, clock);
-            CtrSupervisor supervisor =
-                    new CtrSupervisor(settings.ctrCommand(), clock, new QueueingSink(queue));
-            return new Listener(lock, sequence, publisher, supervisor);
+            sequence = ExitSequence.open(settings.stateDir(), clock);
+            return new Listener(
+                    lock,
+                    sequence,
+                    context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
+                    settings,
+                    registry,
+                    () -> new QueryClient(context, queryEndpoint),
+                    clock);
         } catch (RuntimeException e) {
             if (sequence != null) {
                 sequence.close();
@@ -84,10 +121,30 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /** Starts the event source, and publishing. */
+    /** Starts the event source, the kernel witness, and publishing. */
     public void start() {
+        rememberRecorded();
+        sequence.lastWritten()
+                .ifPresent(last -> queue.gap(last, "no listener was running until now"));
         publisher.start();
+        witness.ifPresent(KernelWitness::start);
+        checker.start();
         supervisor.start();
+    }
+
+    /**
+     * A life's process is about to run: from now on its end cannot be missed, if the kernel can
+     * tell it. From any thread.
+     */
+    public void watch(Life life) {
+        if (witness.isPresent() && !witness.get().watch(life)) {
+            checker.check();
+        }
+    }
+
+    /** Whether the kernel tells how processes end. */
+    public boolean hasKernelWitness() {
+        return witness.isPresent();
     }
 
     /** How often the event source was started. */
@@ -95,13 +152,40 @@ public final class Listener implements AutoCloseable {
         return supervisor.starts();
     }
 
-    /** Ends the event source, publishes what it had told, and gives the state directory back. */
+    /**
+     * Ends the sources, publishes what they had told, and gives the state directory back. May be
+     * called twice.
+     */
     @Override
     public void close() {
         supervisor.close();
+        witness.ifPresent(KernelWitness::close);
+        checker.close();
         publisher.close();
         sequence.close();
         lock.close();
+    }
+
+    private void rememberRecorded() {
+        try (QueryClient store = queries.get()) {
+            long after = Math.max(0, sequence.last() - REMEMBERED);
+            store.replay(after, REMEMBERED).events().forEach(joiner::remember);
+        } catch (TardisException e) {
+            LOG.warn("what was published before cannot be read; it may be published again", e);
+        }
+    }
+
+    /** Asks the store for the checker's thread. */
+    private record StoreEnds(QueryClient store) implements LifeChecker.Ends {
+        @Override
+        public Answer.OfContainer of(ContainerKey container) {
+            return store.exitCode(container, Duration.ZERO);
+        }
+
+        @Override
+        public void close() {
+            store.close();
+        }
     }
 
     /** Hands everything to the publisher's thread; waits while its queue is full. */
@@ -116,6 +200,14 @@ public final class Listener implements AutoCloseable {
         @Override
         public void gap(Instant from, String reason) {
             put(new ExitPublisher.Signal.Missed(from, reason));
+        }
+
+        private void ended(Life life, int waitStatus) {
+            put(new ExitPublisher.Signal.Witnessed(life, waitStatus));
+        }
+
+        private void lost(Life life) {
+            put(new ExitPublisher.Signal.Lost(life));
         }
 
         private void put(ExitPublisher.Signal signal) {

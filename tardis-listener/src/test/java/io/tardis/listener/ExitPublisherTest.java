@@ -52,6 +52,7 @@ class ExitPublisherTest {
                         queue,
                         new ExitJoiner(it -> it.exitStatus() == 255),
                         sequence,
+                        () -> {},
                         clock);
     }
 

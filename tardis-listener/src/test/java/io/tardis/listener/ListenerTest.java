@@ -10,6 +10,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.zmq.ZmqContext;
 import java.io.IOException;
@@ -43,6 +44,7 @@ class ListenerTest {
 
     @TempDir private Path stateDir;
     private ZmqContext context;
+    private FakeStore store;
     private ContainerRegistry registry;
     private Path go;
     private Path lines;
@@ -51,6 +53,7 @@ class ListenerTest {
     @BeforeEach
     void prepare() throws IOException {
         context = new ZmqContext(_ -> {});
+        store = new FakeStore(context);
         registry = new ContainerRegistry(stateDir.resolve("containers"));
         go = stateDir.resolve("go");
         lines = stateDir.resolve("lines");
@@ -60,6 +63,7 @@ class ListenerTest {
     /** Would hang if a socket were left open. */
     @AfterEach
     void closeContext() {
+        store.close();
         context.close();
     }
 
@@ -131,7 +135,10 @@ class ListenerTest {
     @Test
     void marksWhatContainerdMadeUpAfterAForcedDelete() throws IOException {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
-        Life forced = registry.register(TC, stateDir, before).withPid(100).withForceDeleted();
+        Life forced =
+                registry.register(TC, stateDir, before)
+                        .withInit(InitProcess.of(100))
+                        .withForceDeleted();
         registry.update(forced);
         registry.register(new ContainerKey("default", "sound"), stateDir, before);
         Files.write(
@@ -166,8 +173,7 @@ class ListenerTest {
     @Test
     void tellsAGapWhenTheSourceEnds() throws IOException {
         Settings settings = settings(List.of("/bin/sh", "-c", "echo no containerd >&2; exit 1"));
-        try (Listener listener =
-                        Listener.bind(settings, context, registry, InstantSource.system());
+        try (Listener listener = bind(settings);
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tardis/gap/")) {
             listener.start();
 
@@ -234,11 +240,12 @@ class ListenerTest {
         String script =
                 "while [ ! -e %1$s/go ]; do echo probe; sleep 0.05; done; cat %1$s/lines; exec sleep 60"
                         .formatted(stateDir);
+        return bind(settings(List.of("/bin/sh", "-c", script)));
+    }
+
+    private Listener bind(Settings settings) {
         return Listener.bind(
-                settings(List.of("/bin/sh", "-c", script)),
-                context,
-                registry,
-                InstantSource.system());
+                settings, context, registry, FakeStore.ENDPOINT, InstantSource.system());
     }
 
     private void goOnceHeardBy(Listening... subscribers) throws IOException {
@@ -262,7 +269,8 @@ class ListenerTest {
                 RecordScope.ENABLED,
                 Duration.ofDays(30),
                 Duration.ofDays(1),
-                Duration.ofSeconds(1));
+                Duration.ofSeconds(1),
+                true);
     }
 
     private static int freePort() throws IOException {

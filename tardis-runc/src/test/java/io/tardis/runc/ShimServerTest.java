@@ -60,6 +60,7 @@ class ShimServerTest {
                         registry,
                         directory.resolve("checkpoint"),
                         exitCodes,
+                        _ -> {},
                         Duration.ofMillis(700),
                         () -> Instant.EPOCH);
         Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);

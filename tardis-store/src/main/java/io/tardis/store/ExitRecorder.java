@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -132,13 +131,25 @@ final class ExitRecorder implements AutoCloseable {
         List<Recorded> arrived = new ArrayList<>();
         ZmqSubscriber.Message message = subscriber.receive(timeout);
         while (message != null) {
-            ExitEvent event = exitIn(message);
-            if (event != null) {
-                arrived.add(new Recorded(event, lives.endOf(event)));
-            }
+            take(message, arrived);
             message = arrived.size() < BATCH ? subscriber.receive(Duration.ZERO) : null;
         }
         return arrived;
+    }
+
+    private void take(ZmqSubscriber.Message message, List<Recorded> arrived) {
+        try {
+            switch (PublishedCodec.decode(message.topic(), message.payload())) {
+                case Published.Exit(ExitEvent event) ->
+                        arrived.add(new Recorded(event, lives.endOf(event)));
+                // The registry says that it is lost; who waits is to be told.
+                case Published.Lost lost -> onEnds.accept(Set.of(lost.container()));
+                case Published.Heartbeat _, Published.Gap _ -> LOG.trace("nothing to record");
+            }
+        } catch (MalformedMessageException e) {
+            LOG.error(
+                    "a message on {} cannot be understood and is not recorded", message.topic(), e);
+        }
     }
 
     /** Writes all that is pending; {@code arrived} is the part of it that is new. */
@@ -189,19 +200,6 @@ final class ExitRecorder implements AutoCloseable {
         } catch (ExitLogException e) {
             LOG.warn("old records cannot be removed now", e);
             nextPrune = System.nanoTime() + PRUNE_INTERVAL.toNanos();
-        }
-    }
-
-    private static @Nullable ExitEvent exitIn(ZmqSubscriber.Message message) {
-        try {
-            return PublishedCodec.decode(message.topic(), message.payload())
-                            instanceof Published.Exit(ExitEvent event)
-                    ? event
-                    : null;
-        } catch (MalformedMessageException e) {
-            LOG.error(
-                    "a message on {} cannot be understood and is not recorded", message.topic(), e);
-            return null;
         }
     }
 }

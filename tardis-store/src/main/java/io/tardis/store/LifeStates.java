@@ -61,10 +61,10 @@ final class LifeStates {
         Optional<Life> last = open.isPresent() ? Optional.empty() : registry.last(container);
         Optional<EndCache.Known> latest = ends.apply(container);
         if (open.isPresent() && !isEndOf(open.get(), latest)) {
-            return new Running(container);
+            return open.get().lost() ? new Lost(container) : new Running(container);
         }
         if (last.isPresent()
-                && last.get().pid().isPresent()
+                && last.get().init().isPresent()
                 && !isEndOf(last.get(), latest)
                 && !isOlder(last.get(), latest)) {
             return new Lost(container);

@@ -64,7 +64,8 @@ public final class Store implements AutoCloseable {
         EndCache ends = new EndCache(reader);
         QueryServer server = new QueryServer(replier, reader, registry, lives, ends, version);
         ZmqSubscriber subscriber =
-                context.subscriber(eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT));
+                context.subscriber(
+                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
         ExitRecorder recorder =
                 new ExitRecorder(subscriber, writer, lives, ends, server::ended, settings, clock);
         server.start();

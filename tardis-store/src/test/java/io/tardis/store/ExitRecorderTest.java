@@ -13,6 +13,7 @@ import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.wire.Topic;
@@ -121,7 +122,8 @@ class ExitRecorderTest {
     void keepsCodesOfEnabledLivesOnly() throws IOException {
         recorder.close();
         recorder = recorder(RecordScope.ENABLED);
-        registry.update(registry.register(TC, directory, AT.minusSeconds(1)).withPid(100));
+        registry.update(
+                registry.register(TC, directory, AT.minusSeconds(1)).withInit(InitProcess.of(100)));
         recorder.start();
         publish(exit(1, container("other"), 50, 1));
         publish(exit(2, TC, 100, 2));

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
@@ -184,8 +185,8 @@ class LifeStatesTest {
     }
 
     private Life start(Life life, long pid) throws IOException {
-        registry.update(life.withPid(pid));
-        return life.withPid(pid);
+        registry.update(life.withInit(InitProcess.of(pid)));
+        return life.withInit(InitProcess.of(pid));
     }
 
     private void delete() {

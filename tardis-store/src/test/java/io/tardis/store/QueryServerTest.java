@@ -15,6 +15,7 @@ import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
@@ -519,7 +520,9 @@ class QueryServerTest {
     }
 
     private Life start(ContainerKey container, long pid) throws IOException {
-        Life life = registry.register(container, directory, AT.minusSeconds(60)).withPid(pid);
+        Life life =
+                registry.register(container, directory, AT.minusSeconds(60))
+                        .withInit(InitProcess.of(pid));
         registry.update(life);
         return life;
     }

@@ -16,6 +16,7 @@ import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Running;
@@ -217,7 +218,8 @@ class StoreTest {
     }
 
     private void enable(long pid) throws IOException {
-        registry.update(registry.register(TC, stateDir, AT.minusSeconds(60)).withPid(pid));
+        registry.update(
+                registry.register(TC, stateDir, AT.minusSeconds(60)).withInit(InitProcess.of(pid)));
     }
 
     private void send(ExitEvent event) {

@@ -32,7 +32,8 @@ final class TestSettings {
                 record,
                 RETENTION,
                 REPLAY,
-                Duration.ofSeconds(1));
+                Duration.ofSeconds(1),
+                false);
     }
 
     static String freeEndpoint() throws IOException {

@@ -131,7 +131,8 @@ public final class SettingsReader {
                 value(Setting.RECORD, RecordScope.ENABLED, SettingsReader::recordScope),
                 value(Setting.RETENTION, Duration.ofDays(30), SettingsReader::duration),
                 value(Setting.REPLAY, Duration.ofDays(1), SettingsReader::duration),
-                value(Setting.DELETE_WAIT_MS, Duration.ofSeconds(1), SettingsReader::deleteWait));
+                value(Setting.DELETE_WAIT_MS, Duration.ofSeconds(1), SettingsReader::deleteWait),
+                value(Setting.KERNEL_WITNESS, true, SettingsReader::kernelWitness));
     }
 
     private void readConfiguredFile(String name) {
@@ -258,6 +259,14 @@ public final class SettingsReader {
             case "enabled" -> RecordScope.ENABLED;
             case "all" -> RecordScope.ALL;
             default -> throw new IllegalArgumentException("neither enabled nor all");
+        };
+    }
+
+    private static boolean kernelWitness(String text) {
+        return switch (text) {
+            case "auto" -> true;
+            case "off" -> false;
+            default -> throw new IllegalArgumentException("neither auto nor off");
         };
     }
 
