@@ -76,9 +76,13 @@ final class Daemon {
         Directories.makePrivate(settings.runDir());
         InstantSource clock = InstantSource.system();
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
-        try (ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
-                EventSource source = new EventSource(settings, clock);
-                Listener listener = bind(source, context, registry, clock);
+        // The lock goes last: who waits for it finds the ports free and everything written.
+        try (EventSource source = new EventSource(settings, clock);
+                InstanceLock lock = takeLock(source);
+                ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
+                Listener listener =
+                        Listener.bind(
+                                settings, lock, source, context, registry, Store.ENDPOINT, clock);
                 Store store =
                         Store.open(
                                 settings,
@@ -109,24 +113,21 @@ final class Daemon {
         }
     }
 
-    private Listener bind(
-            EventSource source, ZmqContext context, ContainerRegistry registry, InstantSource clock)
-            throws InterruptedException {
-        Duration patience = Duration.ZERO;
+    private InstanceLock takeLock(EventSource source) throws InterruptedException {
         OptionalLong before = InstanceLock.holder(settings.stateDir());
-        if (takeOver && before.isPresent()) {
-            // Both hear for a while. ctr does not say when it has subscribed: its first word
-            // proves it, and where nothing happens, nothing is missed.
-            source.start();
-            boolean hears = source.awaitHearing(OVERLAP);
-            LOG.info(
-                    "taking over from process {}; the event source {}",
-                    before.getAsLong(),
-                    hears ? "hears" : "has had nothing to tell yet");
-            ProcessHandle.of(before.getAsLong()).ifPresent(ProcessHandle::destroy);
-            patience = TAKE_OVER_PATIENCE;
+        if (!takeOver || before.isEmpty()) {
+            return InstanceLock.take(settings.stateDir());
         }
-        return Listener.bind(settings, source, context, registry, Store.ENDPOINT, patience, clock);
+        // Both hear for a while. ctr does not say when it has subscribed: its first word proves
+        // it, and where nothing happens, nothing is missed.
+        source.start();
+        boolean hears = source.awaitHearing(OVERLAP);
+        LOG.info(
+                "taking over from process {}; the event source {}",
+                before.getAsLong(),
+                hears ? "hears" : "has had nothing to tell yet");
+        ProcessHandle.of(before.getAsLong()).ifPresent(ProcessHandle::destroy);
+        return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
     }
 
     private ShimServer openShims(

@@ -95,7 +95,7 @@ public final class InstanceLock implements AutoCloseable {
      * @throws AlreadyRunningException if it was not given back in that time
      * @throws SetupException if the files cannot be written
      */
-    static InstanceLock take(Path stateDir, Duration patience) {
+    public static InstanceLock take(Path stateDir, Duration patience) {
         long deadline = System.nanoTime() + patience.toNanos();
         while (true) {
             try {
@@ -107,6 +107,17 @@ public final class InstanceLock implements AutoCloseable {
                 // The kernel has no lock to wait for with a deadline.
                 LockSupport.parkNanos(POLL.toNanos());
             }
+        }
+    }
+
+    /**
+     * Makes sure that this is the lock on {@code stateDir}, and held.
+     *
+     * @throws IllegalArgumentException if it is not
+     */
+    void check(Path stateDir) {
+        if (!lock.isValid() || !pidFile.equals(pidFile(stateDir))) {
+            throw new IllegalArgumentException("this is not the lock on " + stateDir);
         }
     }
 

@@ -26,8 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>{@link #bind} first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}:
  * so nobody misses the first exit. {@link #stop} first, then let the others take what was
- * published, then {@link #close}: so nobody misses the last one, and the next listener begins when
- * all is written.
+ * published, then {@link #close}: so nobody misses the last one.
  */
 public final class Listener implements AutoCloseable {
 
@@ -39,7 +38,6 @@ public final class Listener implements AutoCloseable {
     /** How many of the last exits are not to be published once more after a restart. */
     private static final int REMEMBERED = 2_000;
 
-    private final InstanceLock lock;
     private final ExitSequence sequence;
     private final ExitJoiner joiner;
     private final ExitPublisher publisher;
@@ -49,7 +47,6 @@ public final class Listener implements AutoCloseable {
     private final Supplier<QueryClient> queries;
 
     private Listener(
-            InstanceLock lock,
             ExitSequence sequence,
             ZmqPublisher socket,
             Settings settings,
@@ -57,7 +54,6 @@ public final class Listener implements AutoCloseable {
             ContainerRegistry registry,
             Supplier<QueryClient> queries,
             InstantSource clock) {
-        this.lock = lock;
         this.sequence = sequence;
         this.queries = queries;
         this.source = source;
@@ -80,32 +76,30 @@ public final class Listener implements AutoCloseable {
     }
 
     /**
-     * Takes the state directory and binds the endpoints. Nothing is heard yet.
+     * Binds the endpoints. Nothing is published yet.
      *
      * @param settings the state directory and the endpoint
+     * @param lock makes sure that no other listener has the state directory; given back by the
+     *     caller, when all who take part are closed
      * @param source started with this at the latest, and closed by it
      * @param context makes the sockets; closed by the caller, after this
      * @param registry where the shim notes the lives of enabled containers
      * @param queryEndpoint where the store will answer when this is started
-     * @param patience how long to wait for another listener to give the state directory back
      * @param clock the wall clock
-     * @throws AlreadyRunningException if another listener has the state directory
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
      */
     public static Listener bind(
             Settings settings,
+            InstanceLock lock,
             EventSource source,
             ZmqContext context,
             ContainerRegistry registry,
             String queryEndpoint,
-            Duration patience,
             InstantSource clock) {
-        InstanceLock lock = InstanceLock.take(settings.stateDir(), patience);
-        ExitSequence sequence = null;
+        lock.check(settings.stateDir());
+        ExitSequence sequence = ExitSequence.open(settings.stateDir(), clock);
         try {
-            sequence = ExitSequence.open(settings.stateDir(), clock);
             return new Listener(
-                    lock,
                     sequence,
                     context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
                     settings,
@@ -114,10 +108,7 @@ public final class Listener implements AutoCloseable {
                     () -> new QueryClient(context, queryEndpoint),
                     clock);
         } catch (RuntimeException e) {
-            if (sequence != null) {
-                sequence.close();
-            }
-            lock.close();
+            sequence.close();
             throw e;
         }
     }
@@ -153,7 +144,7 @@ public final class Listener implements AutoCloseable {
         return source.starts();
     }
 
-    /** Ends the sources and publishes what they had told. The state directory stays taken. */
+    /** Ends the sources and publishes what they had told. */
     public void stop() {
         source.close();
         witness.ifPresent(KernelWitness::close);
@@ -161,12 +152,11 @@ public final class Listener implements AutoCloseable {
         publisher.close();
     }
 
-    /** Stops, and gives the state directory back. May be called twice. */
+    /** Stops, and writes the last number down. May be called twice. */
     @Override
     public void close() {
         stop();
         sequence.close();
-        lock.close();
     }
 
     private void rememberRecorded() {

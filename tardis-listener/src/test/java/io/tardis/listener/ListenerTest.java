@@ -45,6 +45,7 @@ class ListenerTest {
     @TempDir private Path stateDir;
     private ZmqContext context;
     private FakeStore store;
+    private InstanceLock lock;
     private ContainerRegistry registry;
     private Path go;
     private Path lines;
@@ -54,6 +55,7 @@ class ListenerTest {
     void prepare() throws IOException {
         context = new ZmqContext(_ -> {});
         store = new FakeStore(context);
+        lock = InstanceLock.take(stateDir);
         registry = new ContainerRegistry(stateDir.resolve("containers"));
         go = stateDir.resolve("go");
         lines = stateDir.resolve("lines");
@@ -65,6 +67,7 @@ class ListenerTest {
     void closeContext() {
         store.close();
         context.close();
+        lock.close();
     }
 
     @Test
@@ -183,7 +186,7 @@ class ListenerTest {
     }
 
     @Test
-    void namesTheEndpointThatIsTakenAndGivesTheDirectoryBack() throws IOException {
+    void namesTheEndpointThatIsTaken() throws IOException {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             endpoint = "tcp://127.0.0.1:" + taken.getLocalPort();
 
@@ -191,7 +194,6 @@ class ListenerTest {
                     .isInstanceOf(SetupException.class)
                     .hasMessageContaining(endpoint);
         }
-        assertThat(InstanceLock.holder(stateDir)).isEmpty();
         bind().close();
     }
 
@@ -204,26 +206,11 @@ class ListenerTest {
                 .hasMessageContaining(endpoint);
     }
 
-    @Test
-    void refusesASecondListenerAndLeavesTheFirstAlone() throws IOException {
-        Files.write(lines, List.of(CtrLines.exit("tc", 100, 42)));
-        try (Listener listener = bind();
-                Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
-            assertThatThrownBy(this::bind).isInstanceOf(AlreadyRunningException.class);
-
-            listener.start();
-            goOnceHeardBy(inside);
-            assertThat(inside.nextExit().event().exit().exitStatus()).isEqualTo(42);
-        }
-    }
-
     /** As when a later part of the daemon fails to start. */
     @Test
     void givesEverythingBackThoughItWasNeverStarted() {
         bind().close();
 
-        assertThat(InstanceLock.holder(stateDir)).isEmpty();
-        assertThat(stateDir.resolve("event_listener.pid")).doesNotExist();
         bind().close();
     }
 
@@ -233,7 +220,7 @@ class ListenerTest {
         listener.start();
         listener.close();
         listener.close();
-        assertThat(InstanceLock.holder(stateDir)).isEmpty();
+        bind().close();
     }
 
     private Listener bind() {
@@ -246,11 +233,11 @@ class ListenerTest {
     private Listener bind(Settings settings) {
         return Listener.bind(
                 settings,
+                lock,
                 new EventSource(settings, InstantSource.system()),
                 context,
                 registry,
                 FakeStore.ENDPOINT,
-                Duration.ZERO,
                 InstantSource.system());
     }
 

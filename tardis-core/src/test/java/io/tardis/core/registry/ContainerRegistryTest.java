@@ -1,0 +1,194 @@
+package io.tardis.core.registry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ContainerRegistryTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final ContainerKey OTHER = new ContainerKey("k8s.io", "other");
+    private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+    private static final Path BUNDLE = Path.of("/run/bundle");
+    private static final InitProcess INIT = new InitProcess(6615, OptionalLong.of(123456));
+
+    @TempDir private Path folder;
+    private Path containers;
+    private ContainerRegistry registry;
+
+    @BeforeEach
+    void open() {
+        containers = folder.resolve("containers");
+        registry = new ContainerRegistry(containers);
+    }
+
+    @Test
+    void knowsNothingAtFirst() {
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.last(TC)).isEmpty();
+        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.openLives()).isEmpty();
+        assertThat(containers).doesNotExist();
+    }
+
+    @Test
+    void keepsALifeAsAnotherProcessReadsIt() throws IOException {
+        Life life = registry.register(TC, BUNDLE, NOW);
+        Life all = life.withInit(INIT).withForceDeleted().withLost();
+
+        assertThat(new ContainerRegistry(containers).open(TC)).hasValue(life);
+        registry.update(all);
+
+        assertThat(new ContainerRegistry(containers).open(TC)).hasValue(all);
+        assertThat(life.createdAt()).isEqualTo(NOW);
+        assertThat(life.bundle()).isEqualTo(BUNDLE);
+    }
+
+    @Test
+    void keepsAPidWhoseStartIsNotKnown() throws IOException {
+        Life life =
+                registry.register(TC, BUNDLE, NOW)
+                        .withInit(new InitProcess(6615, OptionalLong.empty()));
+        registry.update(life);
+
+        assertThat(registry.open(TC)).hasValue(life);
+    }
+
+    @Test
+    void keepsItsDirectoriesToItsUser() throws IOException {
+        registry.register(TC, BUNDLE, NOW);
+
+        assertThat(
+                        PosixFilePermissions.toString(
+                                Files.getPosixFilePermissions(containers.resolve("default/tc"))))
+                .isEqualTo("rwx------");
+    }
+
+    @Test
+    void givesEachLifeAnIdOfItsOwn() throws IOException {
+        Life first = registry.register(TC, BUNDLE, NOW);
+        Life second = registry.register(TC, BUNDLE, NOW);
+
+        assertThat(first.id()).isNotEqualTo(second.id());
+        assertThat(registry.lives(TC)).containsExactly(second, first);
+    }
+
+    @Test
+    void endsALifeAndKeepsItAsTheLastOne() throws IOException {
+        Life life = registry.register(TC, BUNDLE, NOW);
+        Files.writeString(containers.resolve("default/tc/kept"), "kept");
+
+        registry.close(TC);
+        registry.close(TC);
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.last(TC)).hasValue(life);
+        assertThat(containers.resolve("default/tc/kept")).hasContent("kept");
+    }
+
+    @Test
+    void removesEverything() throws IOException {
+        registry.register(TC, BUNDLE, NOW);
+        registry.close(TC);
+        registry.register(TC, BUNDLE, NOW);
+
+        registry.remove(TC);
+
+        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(containers.resolve("default/tc")).doesNotExist();
+    }
+
+    @Test
+    void changesALifeOnlyWhileItIsOpen() throws IOException {
+        Life first = registry.register(TC, BUNDLE, NOW);
+        assertThat(registry.updateIfOpen(first.withLost())).isTrue();
+        Life second = registry.register(TC, BUNDLE, NOW);
+
+        assertThat(registry.updateIfOpen(first.withInit(INIT))).isFalse();
+        assertThat(registry.open(TC)).hasValue(second);
+        registry.close(TC);
+        assertThat(registry.updateIfOpen(second.withLost())).isFalse();
+        assertThat(registry.open(TC)).isEmpty();
+    }
+
+    @Test
+    void listsEveryOpenLifeAndPassesOverWhatIsNone() throws IOException {
+        Life one = registry.register(TC, BUNDLE, NOW);
+        Life two = registry.register(OTHER, BUNDLE, NOW);
+        registry.register(new ContainerKey("default", "closed"), BUNDLE, NOW);
+        registry.close(new ContainerKey("default", "closed"));
+        Files.createDirectories(containers.resolve("default/.hidden"));
+        Files.createDirectories(containers.resolve("default/empty"));
+        Files.writeString(containers.resolve("default/file"), "");
+        Files.writeString(containers.resolve("file"), "");
+        Files.createSymbolicLink(
+                containers.resolve("default/link"), containers.resolve("default/tc"));
+
+        assertThat(registry.openLives()).containsExactlyInAnyOrder(one, two);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "{",
+                "[]",
+                "{\"v\":2}",
+                "{\"v\":1}",
+                "{\"v\":1,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"other\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}",
+                "{\"v\":1,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"yesterday\",\"bundle\":\"/b\"}",
+                "{\"v\":1,\"life\":\"x\",\"namespace\":\"../..\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}"
+            })
+    void passesOverAFileThatIsNotALifeOfTheContainer(String content) throws IOException {
+        registry.register(TC, BUNDLE, NOW);
+        Files.writeString(containers.resolve("default/tc/life.json"), content);
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.openLives()).isEmpty();
+        Life next = registry.register(TC, BUNDLE, NOW);
+        assertThat(registry.open(TC)).hasValue(next);
+    }
+
+    @Test
+    void tellsALifesEndByItsPidWhereBothKnowIt() throws IOException {
+        Life created = registry.register(TC, BUNDLE, NOW);
+        Life started = created.withInit(INIT);
+
+        assertThat(started.endsWith(exit(TC, "tc", 6615, NOW))).isTrue();
+        assertThat(started.endsWith(exit(TC, "tc", 6616, NOW))).isFalse();
+        assertThat(started.endsWith(exit(TC, "tc", 0, NOW))).isTrue();
+        assertThat(started.endsWith(exit(TC, "tc", 0, NOW.minusMillis(1)))).isFalse();
+        assertThat(started.endsWith(exit(TC, "exec", 6615, NOW))).isFalse();
+        assertThat(started.endsWith(exit(OTHER, "other", 6615, NOW))).isFalse();
+        assertThat(created.endsWith(exit(TC, "tc", 6615, NOW))).isTrue();
+        assertThat(created.endsWith(exit(TC, "tc", 6615, NOW.minusMillis(1)))).isFalse();
+    }
+
+    @Test
+    void tellsAProcessFromAnotherOneWithItsPid() {
+        InitProcess own = InitProcess.of(ProcessHandle.current().pid());
+
+        assertThat(own.startTime()).isPresent();
+        assertThat(own.exists()).isTrue();
+        assertThat(new InitProcess(own.pid(), OptionalLong.of(1)).exists()).isFalse();
+        assertThat(new InitProcess(own.pid(), OptionalLong.empty()).exists()).isFalse();
+        // Above the kernel's greatest pid, 4194304.
+        assertThat(InitProcess.of(5_000_000).exists()).isFalse();
+    }
+
+    private static TaskExit exit(ContainerKey container, String id, long pid, Instant at) {
+        return new TaskExit(container, id, pid, 0, at);
+    }
+}

@@ -1,0 +1,101 @@
+package io.tardis.core.registry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tardis.core.event.ContainerKey;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ContainerTreeTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+
+    @TempDir private Path folder;
+    private Path root;
+    private Path outside;
+
+    @BeforeEach
+    void prepare() throws IOException {
+        root = Files.createDirectory(folder.resolve("root"));
+        outside = Files.createDirectories(folder.resolve("outside/deep"));
+        Files.writeString(outside.resolve("precious"), "precious");
+    }
+
+    @Test
+    void removesTheContainersDirectoryAndNothingElse() throws IOException {
+        Files.createDirectories(root.resolve("default/tc/a/b"));
+        Files.writeString(root.resolve("default/tc/a/b/file"), "");
+        Files.createDirectories(root.resolve("default/tc2"));
+        Files.createDirectories(root.resolve("k8s.io/tc"));
+
+        ContainerTree.remove(root, TC);
+
+        assertThat(root.resolve("default/tc")).doesNotExist();
+        assertThat(root.resolve("default/tc2")).isDirectory();
+        assertThat(root.resolve("k8s.io/tc")).isDirectory();
+    }
+
+    @Test
+    void doesNothingWhereThereIsNothing() throws IOException {
+        assertThatCode(() -> ContainerTree.remove(root, TC)).doesNotThrowAnyException();
+        assertThatCode(() -> ContainerTree.remove(folder.resolve("missing"), TC))
+                .doesNotThrowAnyException();
+        Files.createDirectories(root.resolve("default"));
+        assertThatCode(() -> ContainerTree.remove(root, TC)).doesNotThrowAnyException();
+    }
+
+    @Test
+    void removesALinkInPlaceOfTheDirectoryAndNotWhatItNames() throws IOException {
+        Files.createDirectories(root.resolve("default"));
+        Files.createSymbolicLink(root.resolve("default/tc"), outside);
+
+        ContainerTree.remove(root, TC);
+
+        assertThat(Files.exists(root.resolve("default/tc"), LinkOption.NOFOLLOW_LINKS)).isFalse();
+        assertThat(outside.resolve("precious")).hasContent("precious");
+    }
+
+    @Test
+    void refusesALinkInPlaceOfTheNamespace() throws IOException {
+        Files.createDirectories(outside.resolve("tc"));
+        Files.createSymbolicLink(root.resolve("default"), outside);
+
+        assertThatThrownBy(() -> ContainerTree.remove(root, TC)).isInstanceOf(IOException.class);
+
+        assertThat(outside.resolve("tc")).isDirectory();
+    }
+
+    @Test
+    void removesLinksDeepInsideAndNotWhatTheyName() throws IOException {
+        Path deep = Files.createDirectories(root.resolve("default/tc/a/b"));
+        Files.createSymbolicLink(deep.resolve("folder"), outside);
+        Files.createSymbolicLink(deep.resolve("file"), outside.resolve("precious"));
+        Files.createSymbolicLink(deep.resolve("nowhere"), folder.resolve("missing"));
+        Files.createSymbolicLink(deep.resolve("up"), Path.of("../../../.."));
+
+        ContainerTree.remove(root, TC);
+
+        assertThat(root.resolve("default/tc")).doesNotExist();
+        assertThat(outside.resolve("precious")).hasContent("precious");
+    }
+
+    @Test
+    void refusesATreeThatIsTooDeep() throws IOException {
+        Path deep = root.resolve("default/tc");
+        for (int i = 0; i < 200; i++) {
+            deep = deep.resolve("d");
+        }
+        Files.createDirectories(deep);
+
+        assertThatThrownBy(() -> ContainerTree.remove(root, TC))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("deep");
+    }
+}
