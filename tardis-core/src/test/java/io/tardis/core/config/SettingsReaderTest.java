@@ -38,7 +38,8 @@ class SettingsReaderTest {
                     RecordScope.ENABLED,
                     Duration.ofDays(30),
                     Duration.ofDays(1),
-                    Duration.ofSeconds(1));
+                    Duration.ofSeconds(1),
+                    true);
 
     @TempDir Path directory;
 
@@ -78,6 +79,7 @@ class SettingsReaderTest {
                 TARDIS_RETENTION=12h
                 TARDIS_REPLAY=90s
                 TARDIS_DELETE_WAIT_MS=0
+                TARDIS_KERNEL_WITNESS=off
                 """);
 
         Settings settings = SettingsReader.strict(environment);
@@ -96,7 +98,8 @@ class SettingsReaderTest {
                         RecordScope.ALL,
                         Duration.ofHours(12),
                         Duration.ofSeconds(90),
-                        Duration.ZERO);
+                        Duration.ZERO,
+                        false);
         assertThat(settings).isEqualTo(expected);
         assertThat(SettingsReader.lenient(environment)).isEqualTo(expected);
     }
