@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
@@ -32,7 +33,7 @@ final class Lab
     private static final List<String> EVIDENCE = List.of("containerd", "tardis");
 
     private final boolean withTardis;
-    private final Map<String, String> settings = new TreeMap<>();
+    private final Map<String, Function<TardisNode, String>> settings = new TreeMap<>();
     private final AtomicInteger ids = new AtomicInteger();
     private @Nullable Scratch scratch;
     private @Nullable Containerd containerd;
@@ -48,6 +49,11 @@ final class Lab
 
     /** Changes a setting of Tardis, before the lab is opened. */
     Lab setting(String key, String value) {
+        return setting(key, _ -> value);
+    }
+
+    /** The same for a value that depends on what a node has if nothing is changed. */
+    Lab setting(String key, Function<TardisNode, String> value) {
         settings.put(key, value);
         return this;
     }
@@ -153,8 +159,8 @@ final class Lab
                             TardisInstallation.fromBuild(),
                             folder.root().resolve("tardis"),
                             socket);
-            for (Map.Entry<String, String> setting : settings.entrySet()) {
-                node = node.with(setting.getKey(), setting.getValue());
+            for (Map.Entry<String, Function<TardisNode, String>> setting : settings.entrySet()) {
+                node = node.with(setting.getKey(), setting.getValue().apply(node));
             }
             tardis = node;
             environment = node.environment();
