@@ -3,6 +3,7 @@ package io.tardis.it;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -30,11 +31,19 @@ final class Load {
         return Integer.getInteger("tardis.it." + name, byDefault);
     }
 
+    /** {@code -Dtardis.it.seed}, or another one each time. */
+    static long seed() {
+        String given = System.getProperty("tardis.it.seed", "");
+        return given.isEmpty() ? new Random().nextLong() : Long.parseLong(given);
+    }
+
     static Load of(Lab lab, int containers) {
         return new Load(
-                IntStream.range(0, containers)
-                        .mapToObj(i -> lab.container("load" + i).enabled())
-                        .toList());
+                IntStream.range(0, containers).mapToObj(i -> container(lab, i)).toList());
+    }
+
+    static Container container(Lab lab, int index) {
+        return lab.container("load" + index).enabled();
     }
 
     List<Container> containers() {
@@ -93,6 +102,15 @@ final class Load {
                                         ? answer.path("exit_code").asInt(-1) == code(i)
                                         : !answer.has("exit_code"))
                                 && (code(i) == 0 || !node.isCleaned(containers.get(i))));
+    }
+
+    /** Those that still look as if they ran, though they are over and deleted. */
+    List<String> unsettled(TardisNode node) {
+        return judged(
+                node,
+                (i, answer) ->
+                        !answer.path("status").asString().equals("running")
+                                && !node.isRegistered(containers.get(i)));
     }
 
     /** How many of the answers have which source; those without a code count as "none". */
