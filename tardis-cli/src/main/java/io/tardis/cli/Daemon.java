@@ -3,6 +3,8 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.zmq.ZmqContext;
+import io.tardis.listener.EventSource;
+import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
 import io.tardis.runc.ExitCodes;
 import io.tardis.runc.RuncShim;
@@ -10,6 +12,7 @@ import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -28,6 +31,8 @@ final class Daemon {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(1);
     private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
+    private static final Duration OVERLAP = Duration.ofSeconds(2);
+    private static final Duration TAKE_OVER_PATIENCE = Duration.ofSeconds(10);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
     /** Completed with null to stop, or with what went wrong. */
@@ -35,9 +40,17 @@ final class Daemon {
 
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Settings settings;
+    private final boolean takeOver;
 
-    Daemon(Settings settings) {
+    /**
+     * A daemon that does not run yet.
+     *
+     * @param takeOver whether to end the daemon that has the state directory, if one does, and go
+     *     on in its place
+     */
+    Daemon(Settings settings, boolean takeOver) {
         this.settings = settings;
+        this.takeOver = takeOver;
     }
 
     /**
@@ -64,8 +77,8 @@ final class Daemon {
         InstantSource clock = InstantSource.system();
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
         try (ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
-                Listener listener =
-                        Listener.bind(settings, context, registry, Store.ENDPOINT, clock);
+                EventSource source = new EventSource(settings, clock);
+                Listener listener = bind(source, context, registry, clock);
                 Store store =
                         Store.open(
                                 settings,
@@ -85,13 +98,35 @@ final class Daemon {
                     settings.queryEndpoint(),
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
-            assert store != null && shims != null;
+            assert store != null;
             end.get();
+            shims.stop();
+            listener.stop();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException e) {
             throw new IllegalStateException("a part of the daemon failed", e.getCause());
         }
+    }
+
+    private Listener bind(
+            EventSource source, ZmqContext context, ContainerRegistry registry, InstantSource clock)
+            throws InterruptedException {
+        Duration patience = Duration.ZERO;
+        OptionalLong before = InstanceLock.holder(settings.stateDir());
+        if (takeOver && before.isPresent()) {
+            // Both hear for a while. ctr does not say when it has subscribed: its first word
+            // proves it, and where nothing happens, nothing is missed.
+            source.start();
+            boolean hears = source.awaitHearing(OVERLAP);
+            LOG.info(
+                    "taking over from process {}; the event source {}",
+                    before.getAsLong(),
+                    hears ? "hears" : "has had nothing to tell yet");
+            ProcessHandle.of(before.getAsLong()).ifPresent(ProcessHandle::destroy);
+            patience = TAKE_OVER_PATIENCE;
+        }
+        return Listener.bind(settings, source, context, registry, Store.ENDPOINT, patience, clock);
     }
 
     private ShimServer openShims(

@@ -26,7 +26,8 @@ class MainTest {
     @Test
     void knowsTheseCommands() {
         assertThat(Main.commandLine(tardis.environment()).getSubcommands())
-                .containsOnlyKeys("daemon", "stop", "status", "get", "wait", "ls", "watch");
+                .containsOnlyKeys(
+                        "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch");
     }
 
     @Test
@@ -39,7 +40,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"daemon", "stop", "status", "get", "wait", "ls", "watch"})
+    @ValueSource(strings = {"daemon", "stop", "restart", "status", "get", "wait", "ls", "watch"})
     void tellsTheUsageOfEachCommand(String command) {
         Tardis.Result result = tardis.run(command, "--help");
 
@@ -77,7 +78,7 @@ class MainTest {
                 tardis.configFile(),
                 List.of("# settings", "TARDIS_RETENTION=soon", "TARDIS_RETENSION=1d"));
 
-        for (String command : List.of("daemon", "stop", "status", "ls", "watch")) {
+        for (String command : List.of("daemon", "stop", "restart", "status", "ls", "watch")) {
             Tardis.Result result = tardis.run(command);
 
             assertThat(result.status()).as(command).isEqualTo(2);

@@ -4,19 +4,15 @@ import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.CtrEvent;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,12 +20,14 @@ import org.slf4j.LoggerFactory;
 /**
  * Hears every exit and publishes it.
  *
- * <p>One thread reads the event source and parses its lines, another one joins what it hears,
- * numbers it and publishes it; between them is a bounded queue, so that a burst slows the source
- * down and is never dropped (containerd keeps what {@code ctr} has not read).
+ * <p>One thread reads the event source and parses its lines, one waits for the kernel's word, one
+ * looks after lives when events may have been missed; another one joins what they tell, numbers it
+ * and publishes it.
  *
  * <p>{@link #bind} first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}:
- * so nobody misses the first exit.
+ * so nobody misses the first exit. {@link #stop} first, then let the others take what was
+ * published, then {@link #close}: so nobody misses the last one, and the next listener begins when
+ * all is written.
  */
 public final class Listener implements AutoCloseable {
 
@@ -37,7 +35,6 @@ public final class Listener implements AutoCloseable {
     public static final String ENDPOINT = "inproc://tardis-events";
 
     private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
-    private static final int QUEUE_LENGTH = 10_000;
 
     /** How many of the last exits are not to be published once more after a restart. */
     private static final int REMEMBERED = 2_000;
@@ -46,10 +43,9 @@ public final class Listener implements AutoCloseable {
     private final ExitSequence sequence;
     private final ExitJoiner joiner;
     private final ExitPublisher publisher;
-    private final CtrSupervisor supervisor;
+    private final EventSource source;
     private final LifeChecker checker;
     private final Optional<KernelWitness> witness;
-    private final QueueingSink queue;
     private final Supplier<QueryClient> queries;
 
     private Listener(
@@ -57,50 +53,54 @@ public final class Listener implements AutoCloseable {
             ExitSequence sequence,
             ZmqPublisher socket,
             Settings settings,
+            EventSource source,
             ContainerRegistry registry,
             Supplier<QueryClient> queries,
             InstantSource clock) {
         this.lock = lock;
         this.sequence = sequence;
         this.queries = queries;
-        BlockingQueue<ExitPublisher.Signal> signals = new ArrayBlockingQueue<>(QUEUE_LENGTH);
-        this.queue = new QueueingSink(signals);
+        this.source = source;
         this.joiner =
                 new ExitJoiner(exit ->
                         registry.lives(exit.container()).stream()
                                 .anyMatch(life -> life.forceDeleted() && life.endsWith(exit)));
         this.witness =
-                settings.kernelWitness() ? KernelWitness.open(queue::ended) : Optional.empty();
+                settings.kernelWitness() ? KernelWitness.open(source::ended) : Optional.empty();
         this.checker =
                 new LifeChecker(
                         registry,
                         witness,
                         () -> new StoreEnds(queries.get()),
-                        queue::lost,
+                        source::lost,
                         LifeChecker.LATE_WORD);
         this.publisher =
-                new ExitPublisher(socket, signals, joiner, sequence, checker::check, clock);
-        this.supervisor = new CtrSupervisor(settings.ctrCommand(), clock, queue);
+                new ExitPublisher(
+                        socket, source.signals(), joiner, sequence, checker::check, clock);
     }
 
     /**
      * Takes the state directory and binds the endpoints. Nothing is heard yet.
      *
-     * @param settings the state directory, the event source and the endpoint
+     * @param settings the state directory and the endpoint
+     * @param source started with this at the latest, and closed by it
      * @param context makes the sockets; closed by the caller, after this
      * @param registry where the shim notes the lives of enabled containers
      * @param queryEndpoint where the store will answer when this is started
+     * @param patience how long to wait for another listener to give the state directory back
      * @param clock the wall clock
      * @throws AlreadyRunningException if another listener has the state directory
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
      */
     public static Listener bind(
             Settings settings,
+            EventSource source,
             ZmqContext context,
             ContainerRegistry registry,
             String queryEndpoint,
+            Duration patience,
             InstantSource clock) {
-        InstanceLock lock = InstanceLock.take(settings.stateDir());
+        InstanceLock lock = InstanceLock.take(settings.stateDir(), patience);
         ExitSequence sequence = null;
         try {
             sequence = ExitSequence.open(settings.stateDir(), clock);
@@ -109,6 +109,7 @@ public final class Listener implements AutoCloseable {
                     sequence,
                     context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
                     settings,
+                    source,
                     registry,
                     () -> new QueryClient(context, queryEndpoint),
                     clock);
@@ -125,11 +126,11 @@ public final class Listener implements AutoCloseable {
     public void start() {
         rememberRecorded();
         sequence.lastWritten()
-                .ifPresent(last -> queue.gap(last, "no listener was running until now"));
+                .ifPresent(last -> source.missed(last, "no listener was running until now"));
         publisher.start();
         witness.ifPresent(KernelWitness::start);
         checker.start();
-        supervisor.start();
+        source.start();
     }
 
     /**
@@ -149,19 +150,21 @@ public final class Listener implements AutoCloseable {
 
     /** How often the event source was started. */
     public long sourceStarts() {
-        return supervisor.starts();
+        return source.starts();
     }
 
-    /**
-     * Ends the sources, publishes what they had told, and gives the state directory back. May be
-     * called twice.
-     */
-    @Override
-    public void close() {
-        supervisor.close();
+    /** Ends the sources and publishes what they had told. The state directory stays taken. */
+    public void stop() {
+        source.close();
         witness.ifPresent(KernelWitness::close);
         checker.close();
         publisher.close();
+    }
+
+    /** Stops, and gives the state directory back. May be called twice. */
+    @Override
+    public void close() {
+        stop();
         sequence.close();
         lock.close();
     }
@@ -185,37 +188,6 @@ public final class Listener implements AutoCloseable {
         @Override
         public void close() {
             store.close();
-        }
-    }
-
-    /** Hands everything to the publisher's thread; waits while its queue is full. */
-    private record QueueingSink(BlockingQueue<ExitPublisher.Signal> queue)
-            implements CtrSupervisor.Sink {
-
-        @Override
-        public void event(CtrEvent event) {
-            put(new ExitPublisher.Signal.Heard(event));
-        }
-
-        @Override
-        public void gap(Instant from, String reason) {
-            put(new ExitPublisher.Signal.Missed(from, reason));
-        }
-
-        private void ended(Life life, int waitStatus) {
-            put(new ExitPublisher.Signal.Witnessed(life, waitStatus));
-        }
-
-        private void lost(Life life) {
-            put(new ExitPublisher.Signal.Lost(life));
-        }
-
-        private void put(ExitPublisher.Signal signal) {
-            try {
-                queue.put(signal);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 }

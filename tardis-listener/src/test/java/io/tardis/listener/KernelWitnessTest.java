@@ -92,15 +92,18 @@ class KernelWitnessTest {
 
     @Test
     void tellsHowAZombieEndedWhenItIsReaped() throws Exception {
-        // The parent does not wait for its child until it is told to.
-        Process parent = start("(exit 5) & echo $!; read line; wait $!");
+        // A parent that is stopped cannot reap its child.
+        Process parent =
+                start("exec 3<&0; (read line <&3; exit 5) & echo $!; kill -STOP $$; wait $!");
         long child = Long.parseLong(parent.inputReader().readLine());
+        await().until(() -> Files.readString(stat(parent.pid())).contains(") T "));
+        end(parent);
         await().until(() -> Files.readString(stat(child)).contains(") Z "));
         Life life = life("tc", child);
 
         assertThat(witness.watch(life)).isTrue();
         assertThat(seen).isEmpty();
-        end(parent);
+        new ProcessBuilder("kill", "-CONT", Long.toString(parent.pid())).start().waitFor();
 
         assertThat(next()).isEqualTo(new Seen(life, 5 << 8));
     }

@@ -245,7 +245,13 @@ class ListenerTest {
 
     private Listener bind(Settings settings) {
         return Listener.bind(
-                settings, context, registry, FakeStore.ENDPOINT, InstantSource.system());
+                settings,
+                new EventSource(settings, InstantSource.system()),
+                context,
+                registry,
+                FakeStore.ENDPOINT,
+                Duration.ZERO,
+                InstantSource.system());
     }
 
     private void goOnceHeardBy(Listening... subscribers) throws IOException {

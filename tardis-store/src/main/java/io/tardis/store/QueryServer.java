@@ -6,11 +6,13 @@ import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Containers;
 import io.tardis.core.wire.Answer.Events;
+import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.Answer.Pong;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.Answer.Running;
+import io.tardis.core.wire.Answer.Unknown;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Query;
@@ -19,6 +21,7 @@ import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +54,12 @@ final class QueryServer implements AutoCloseable {
     /** A question more than this is answered at once: it holds memory for as long as it waits. */
     private static final int MAX_WAITING = 10_000;
 
+    /**
+     * How long a life that is over may still get a code: its delete is not ordered after its exit.
+     */
+    private static final Duration LATE_EXIT = Duration.ofSeconds(2);
+
+    private static final Duration LOOK = Duration.ofSeconds(5);
     private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
@@ -64,6 +73,7 @@ final class QueryServer implements AutoCloseable {
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
     private final PriorityQueue<Waiting> waiting = new PriorityQueue<>();
     private volatile boolean stopping;
+    private long nextLook = System.nanoTime();
 
     /** From now on the replier and the log belong to the server's thread. */
     QueryServer(
@@ -120,6 +130,7 @@ final class QueryServer implements AutoCloseable {
                     handle(request);
                 }
                 answerEnded();
+                hurryLost();
                 answerExpired();
             }
             waiting.forEach(it -> reply(it.request(), answerAfterWait(it.container())));
@@ -131,9 +142,10 @@ final class QueryServer implements AutoCloseable {
             Query query = QueryCodec.decode(request.payload());
             if (query instanceof Query.ExitCode(ContainerKey container, Duration maxWait)) {
                 OfContainer state = stateOf(container);
-                if (mayStillEnd(state) && maxWait.isPositive() && waiting.size() < MAX_WAITING) {
+                Duration wait = boundedWait(state, maxWait);
+                if (wait.isPositive() && waiting.size() < MAX_WAITING) {
                     waiting.add(
-                            new Waiting(request, container, System.nanoTime() + maxWait.toNanos()));
+                            new Waiting(request, container, System.nanoTime() + wait.toNanos()));
                 } else {
                     reply(request, state);
                 }
@@ -197,12 +209,12 @@ final class QueryServer implements AutoCloseable {
         return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
     }
 
-    /**
-     * A life that is over without an end may have its exit on the way: {@code delete} is not
-     * ordered after the exit event.
-     */
-    private static boolean mayStillEnd(Answer state) {
-        return state instanceof Running || state instanceof Lost;
+    private static Duration boundedWait(OfContainer state, Duration maxWait) {
+        return switch (state) {
+            case Running _ -> maxWait;
+            case Lost _ -> maxWait.compareTo(LATE_EXIT) < 0 ? maxWait : LATE_EXIT;
+            case Exited _, Unknown _ -> Duration.ZERO;
+        };
     }
 
     private void answerEnded() {
@@ -210,7 +222,7 @@ final class QueryServer implements AutoCloseable {
             ContainerKey key = container;
             if (waiting.stream().anyMatch(it -> it.container().equals(key))) {
                 Answer state = answerAfterWait(key);
-                if (!mayStillEnd(state)) {
+                if (!(state instanceof Running)) {
                     waiting.stream()
                             .filter(it -> it.container().equals(key))
                             .forEach(it -> reply(it.request(), state));
@@ -218,6 +230,29 @@ final class QueryServer implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /**
+     * A life that was deleted without a code ends no wait by an event. So now and then those who
+     * wait for one are given only as long as a late exit may take.
+     */
+    private void hurryLost() {
+        long now = System.nanoTime();
+        if (waiting.isEmpty() || now - nextLook < 0) {
+            return;
+        }
+        nextLook = now + LOOK.toNanos();
+        long soon = now + LATE_EXIT.toNanos();
+        Map<ContainerKey, Answer> states = new HashMap<>();
+        List<Waiting> late =
+                waiting.stream()
+                        .filter(it -> it.deadline() - soon > 0)
+                        .filter(it ->
+                                states.computeIfAbsent(it.container(), this::answerAfterWait)
+                                        instanceof Lost)
+                        .toList();
+        waiting.removeAll(late);
+        late.forEach(it -> waiting.add(new Waiting(it.request(), it.container(), soon)));
     }
 
     private void answerExpired() {
@@ -234,9 +269,10 @@ final class QueryServer implements AutoCloseable {
         if (first == null) {
             return IDLE;
         }
+        long now = System.nanoTime();
+        long left = Math.min(first.deadline() - now, Math.max(0, nextLook - now));
         // Rounded up: a wait that ends a fraction too early would spin.
-        return Duration.ofMillis(
-                Math.max(0, (first.deadline() - System.nanoTime()) / 1_000_000 + 1));
+        return Duration.ofMillis(Math.max(0, left / 1_000_000 + 1));
     }
 
     private void reply(ZmqReplier.Request request, Answer answer) {
