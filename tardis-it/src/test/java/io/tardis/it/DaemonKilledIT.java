@@ -41,6 +41,8 @@ class DaemonKilledIT {
         long seed = Load.seed();
         Random random = new Random(seed);
         ConcurrentLinkedQueue<Outcome> failed = new ConcurrentLinkedQueue<>();
+        // One that is started by hand while a container starts one.
+        lab.expectErrors("already runs");
 
         try (ExecutorService pool = Executors.newFixedThreadPool(AT_A_TIME)) {
             for (int i = 0; i < AT_A_TIME; i++) {

@@ -74,8 +74,8 @@ class KernelWitnessIT {
 
         try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
             lab.containerd().kill();
-            end(goodInit);
-            end(badInit);
+            goodInit.end();
+            badInit.end();
 
             assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
             assertThat(waiting.output()).isEqualTo("5\n");
@@ -116,7 +116,7 @@ class KernelWitnessIT {
         // A stopped shim does not reap its container; killed after that, it leaves containerd to
         // guess.
         lab.containerd().shimOf(container).signal("STOP");
-        end(init);
+        init.end();
         lab.containerd().killShimOf(container);
 
         awaitWordOfTheKernel(container);
@@ -211,16 +211,5 @@ class KernelWitnessIT {
         assertThat(answer.path("exit_code").asInt()).as("%s", answer).isEqualTo(code);
         assertThat(answer.path("source").asString()).as("%s", answer).isEqualTo(source);
         assertThat(answer.has("durable")).as("%s", answer).isFalse();
-    }
-
-    /** Ends a process started by {@link Container#startEndingWith} without containerd. */
-    private static void end(Proc init) {
-        Wait.until(
-                "end of " + init,
-                SOON,
-                () -> {
-                    init.signal("TERM");
-                    return !init.isAlive();
-                });
     }
 }

@@ -38,8 +38,7 @@ final class Load {
     }
 
     static Load of(Lab lab, int containers) {
-        return new Load(
-                IntStream.range(0, containers).mapToObj(i -> container(lab, i)).toList());
+        return new Load(IntStream.range(0, containers).mapToObj(i -> container(lab, i)).toList());
     }
 
     static Container container(Lab lab, int index) {
