@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -117,8 +118,9 @@ class DaemonKilledIT {
                         : lab.tardis().exitCodes(ids.stream().map(lab::container).toList());
         List<String> broken = new ArrayList<>();
         for (int i = 0; i < ids.size(); i++) {
-            if (answers.get(i).path("exit_code").asInt(-1) != promised.get(ids.get(i))) {
-                broken.add(promised.get(ids.get(i)) + " before: " + answers.get(i));
+            Integer before = promised.get(ids.get(i));
+            if (!Objects.equals(answers.get(i).path("exit_code").asInt(-1), before)) {
+                broken.add(before + " before: " + answers.get(i));
             }
         }
         return broken;
