@@ -79,8 +79,8 @@ public final class EventSource implements AutoCloseable {
         return signals;
     }
 
-    void ended(Life life, int waitStatus) {
-        put(new ExitPublisher.Signal.Witnessed(life, waitStatus));
+    void ended(KernelWitness.Ended ended) {
+        put(new ExitPublisher.Signal.Witnessed(ended));
     }
 
     void lost(Life life) {

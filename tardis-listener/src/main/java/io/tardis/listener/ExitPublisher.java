@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.Life;
@@ -9,6 +10,7 @@ import io.tardis.core.zmq.ZmqPublisher;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -26,7 +28,7 @@ final class ExitPublisher implements AutoCloseable {
         record Heard(CtrEvent event) implements Signal {}
 
         /** The kernel told how the process of a life ended. */
-        record Witnessed(Life life, int waitStatus) implements Signal {}
+        record Witnessed(KernelWitness.Ended ended) implements Signal {}
 
         /** The process of a life is gone, and nobody can tell how it ended. */
         record Lost(Life life) implements Signal {}
@@ -36,6 +38,12 @@ final class ExitPublisher implements AutoCloseable {
 
         /** Publish what came before this, and end. */
         record Stop() implements Signal {}
+    }
+
+    /** Tells how a process ended, if it is watched. */
+    @FunctionalInterface
+    interface Kernel {
+        Optional<KernelWitness.Ended> look(ContainerKey container, long pid);
     }
 
     /** How often the last number is told to whoever missed the message itself. */
@@ -49,6 +57,7 @@ final class ExitPublisher implements AutoCloseable {
     private final BlockingQueue<Signal> queue;
     private final ExitJoiner joiner;
     private final ExitSequence sequence;
+    private final Kernel kernel;
     private final Runnable onGap;
     private final InstantSource clock;
     private final Thread thread;
@@ -66,6 +75,7 @@ final class ExitPublisher implements AutoCloseable {
     /**
      * From now on the socket, the joiner and the sequence belong to the publisher's thread.
      *
+     * @param kernel asked how a process ended that containerd has told the exit of
      * @param onGap run after each gap that is published, in the publisher's thread
      */
     ExitPublisher(
@@ -73,12 +83,14 @@ final class ExitPublisher implements AutoCloseable {
             BlockingQueue<Signal> queue,
             ExitJoiner joiner,
             ExitSequence sequence,
+            Kernel kernel,
             Runnable onGap,
             InstantSource clock) {
         this.socket = socket;
         this.queue = queue;
         this.joiner = joiner;
         this.sequence = sequence;
+        this.kernel = kernel;
         this.onGap = onGap;
         this.clock = clock;
         this.thread = new Thread(this::run, "tardis-listener-publisher");
@@ -149,9 +161,7 @@ final class ExitPublisher implements AutoCloseable {
     private void handle(Signal signal) {
         switch (signal) {
             case Signal.Heard(CtrEvent event) -> handle(event);
-            case Signal.Witnessed(Life life, int waitStatus) ->
-                    joiner.witnessed(life, waitStatus, clock.instant(), System.nanoTime())
-                            .ifPresent(this::publish);
+            case Signal.Witnessed(KernelWitness.Ended ended) -> handle(ended);
             case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
             case Signal.Lost(Life life) ->
                     publish(new Published.Lost(sequence.last(), life.container(), life.id()));
@@ -159,9 +169,19 @@ final class ExitPublisher implements AutoCloseable {
         }
     }
 
+    private void handle(KernelWitness.Ended ended) {
+        joiner.witnessed(ended.life(), ended.waitStatus(), clock.instant(), System.nanoTime())
+                .ifPresent(this::publish);
+    }
+
     private void handle(CtrEvent event) {
         switch (event) {
-            case CtrEvent.ContainerExit(var exit) -> joiner.exited(exit).ifPresent(this::publish);
+            case CtrEvent.ContainerExit(var exit) -> {
+                // The kernel knows more, and knows it by now: the process is reaped before
+                // containerd tells its exit.
+                kernel.look(exit.container(), exit.pid()).ifPresent(this::handle);
+                joiner.exited(exit).ifPresent(this::publish);
+            }
             case CtrEvent.ExecExit(var exit) -> joiner.exited(exit).ifPresent(this::publish);
             case CtrEvent.TaskDelete delete -> joiner.deleted(delete).ifPresent(this::publish);
             case CtrEvent.TaskStart start -> joiner.started(start);

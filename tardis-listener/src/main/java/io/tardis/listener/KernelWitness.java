@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import java.io.IOException;
@@ -22,15 +23,19 @@ import org.slf4j.LoggerFactory;
  */
 final class KernelWitness implements AutoCloseable {
 
+    /**
+     * The process of a life ended.
+     *
+     * @param life the life
+     * @param waitStatus how its process ended, as wait(2) tells it
+     */
+    record Ended(Life life, int waitStatus) {}
+
     /** Hears how processes ended. Called from the witness's thread; may block. */
     @FunctionalInterface
     interface Sink {
-        /**
-         * The process of {@code life} ended.
-         *
-         * @param waitStatus how, as wait(2) tells it
-         */
-        void ended(Life life, int waitStatus);
+        /** A watched process ended. */
+        void ended(Ended ended);
     }
 
     private record Watched(Life life, Pidfd process) {}
@@ -48,6 +53,9 @@ final class KernelWitness implements AutoCloseable {
 
     /** The lives among them, by their ids. */
     private final Set<String> lives = ConcurrentHashMap.newKeySet();
+
+    /** The newest watched life of each container. */
+    private final Map<ContainerKey, Long> newest = new ConcurrentHashMap<>();
 
     private final AtomicLong nextNumber = new AtomicLong();
     private volatile boolean stopping;
@@ -126,9 +134,11 @@ final class KernelWitness implements AutoCloseable {
             long number = nextNumber.incrementAndGet();
             watched.put(number, new Watched(life, process));
             try {
+                newest.put(life.container(), number);
                 epoll.add(process, number);
             } catch (SystemCall.Failure e) {
                 watched.remove(number);
+                newest.remove(life.container(), number);
                 process.close();
                 throw e;
             }
@@ -181,20 +191,53 @@ final class KernelWitness implements AutoCloseable {
         }
     }
 
+    /**
+     * How the process ended that has this container and pid, if it is watched and was reaped. It is
+     * told here then, and not to the sink.
+     */
+    synchronized Optional<Ended> look(ContainerKey container, long pid) {
+        Long number = newest.get(container);
+        if (number == null) {
+            return Optional.empty();
+        }
+        Watched candidate = watched.get(number);
+        if (candidate == null || candidate.life().init().orElseThrow().pid() != pid) {
+            return Optional.empty();
+        }
+        try {
+            return take(number, candidate);
+        } catch (SystemCall.Failure e) {
+            LOG.warn("the kernel cannot be asked how {} ended", container, e);
+            return Optional.empty();
+        }
+    }
+
     private void tell(long number) throws SystemCall.Failure {
-        Watched ended = watched.remove(number);
-        if (ended == null) {
-            return;
+        Optional<Ended> ended;
+        synchronized (this) {
+            Watched candidate = watched.get(number);
+            if (candidate == null) {
+                return; // look() was faster
+            }
+            ended = take(number, candidate);
         }
-        lives.remove(ended.life().id());
-        OptionalInt status = ended.process().waitStatus();
-        epoll.remove(ended.process());
-        ended.process().close();
-        if (status.isPresent()) {
-            sink.ended(ended.life(), status.getAsInt());
-        } else {
-            LOG.error("the kernel does not tell how {} ended", ended.life().container());
+        ended.ifPresentOrElse(
+                sink::ended, () -> LOG.error("the kernel does not tell how a process ended"));
+    }
+
+    /** Stops watching if the process was reaped. */
+    private Optional<Ended> take(long number, Watched candidate) throws SystemCall.Failure {
+        OptionalInt status = candidate.process().waitStatus();
+        if (status.isEmpty()) {
+            return Optional.empty();
         }
+        Life life = candidate.life();
+        watched.remove(number);
+        lives.remove(life.id());
+        newest.remove(life.container(), number);
+        epoll.remove(candidate.process());
+        candidate.process().close();
+        return Optional.of(new Ended(life, status.getAsInt()));
     }
 
     private void closeDescriptors() {

@@ -72,7 +72,13 @@ public final class Listener implements AutoCloseable {
                         LifeChecker.LATE_WORD);
         this.publisher =
                 new ExitPublisher(
-                        socket, source.signals(), joiner, sequence, checker::check, clock);
+                        socket,
+                        source.signals(),
+                        joiner,
+                        sequence,
+                        (container, pid) -> witness.flatMap(it -> it.look(container, pid)),
+                        checker::check,
+                        clock);
     }
 
     /**

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Level;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent;
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
@@ -15,6 +18,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import org.junit.jupiter.api.AfterEach;
@@ -38,6 +43,7 @@ class ExitPublisherTest {
     private ExitPublisher publisher;
     private Listening subscriber;
     private long first;
+    private volatile ExitPublisher.Kernel kernel = (_, _) -> Optional.empty();
 
     @BeforeEach
     void bindAndSubscribe() {
@@ -52,6 +58,7 @@ class ExitPublisherTest {
                         queue,
                         new ExitJoiner(it -> it.exitStatus() == 255),
                         sequence,
+                        (container, pid) -> kernel.look(container, pid),
                         () -> {},
                         clock);
     }
@@ -62,6 +69,35 @@ class ExitPublisherTest {
         subscriber.close();
         sequence.close();
         context.close();
+    }
+
+    @Test
+    void asksTheKernelWhenContainerdTellsAnExit() {
+        Life life =
+                new Life(
+                        "1",
+                        new ContainerKey("default", "tc"),
+                        Instant.EPOCH,
+                        Path.of("/bundle"),
+                        Optional.of(new InitProcess(100, OptionalLong.of(1))),
+                        false,
+                        false);
+        kernel =
+                (_, pid) ->
+                        pid == 100
+                                ? Optional.of(new KernelWitness.Ended(life, 11))
+                                : Optional.empty();
+        publisher.start();
+
+        queue.add(
+                new ExitPublisher.Signal.Heard(
+                        new CtrEvent.ContainerExit(
+                                new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH))));
+
+        ExitEvent event = subscriber.nextExit().event();
+        assertThat(event.source()).isEqualTo(ExitSource.KERNEL);
+        assertThat(event.signal()).hasValue(11);
+        assertThat(event.seq()).isEqualTo(first);
     }
 
     @Test

@@ -28,16 +28,13 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class KernelWitnessTest {
 
-    private record Seen(Life life, int waitStatus) {}
-
-    private final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
+    private final BlockingQueue<KernelWitness.Ended> seen = new LinkedBlockingQueue<>();
     private final List<Process> started = new ArrayList<>();
     private KernelWitness witness;
 
     @BeforeEach
     void open() {
-        Optional<KernelWitness> opened =
-                KernelWitness.open((life, waitStatus) -> seen.add(new Seen(life, waitStatus)));
+        Optional<KernelWitness> opened = KernelWitness.open(seen::add);
         assumeTrue(opened.isPresent(), "this kernel does not tell how processes end");
         witness = opened.get();
         witness.start();
@@ -59,7 +56,7 @@ class KernelWitnessTest {
         assertThat(witness.watch(life)).isTrue();
         end(process);
 
-        assertThat(next()).isEqualTo(new Seen(life, 42 << 8));
+        assertThat(next()).isEqualTo(new KernelWitness.Ended(life, 42 << 8));
         assertThat(witness.watching()).isZero();
     }
 
@@ -73,9 +70,9 @@ class KernelWitnessTest {
         witness.watch(exitedLife);
 
         end(killed);
-        assertThat(next()).isEqualTo(new Seen(killedLife, 9));
+        assertThat(next()).isEqualTo(new KernelWitness.Ended(killedLife, 9));
         end(exited);
-        assertThat(next()).isEqualTo(new Seen(exitedLife, 137 << 8));
+        assertThat(next()).isEqualTo(new KernelWitness.Ended(exitedLife, 137 << 8));
     }
 
     @Test
@@ -87,7 +84,7 @@ class KernelWitnessTest {
         assertThat(witness.watch(life)).isTrue();
         end(parent);
 
-        assertThat(next()).isEqualTo(new Seen(life, 7 << 8));
+        assertThat(next()).isEqualTo(new KernelWitness.Ended(life, 7 << 8));
     }
 
     @Test
@@ -105,7 +102,7 @@ class KernelWitnessTest {
         assertThat(seen).isEmpty();
         new ProcessBuilder("kill", "-CONT", Long.toString(parent.pid())).start().waitFor();
 
-        assertThat(next()).isEqualTo(new Seen(life, 5 << 8));
+        assertThat(next()).isEqualTo(new KernelWitness.Ended(life, 5 << 8));
     }
 
     @Test
@@ -122,7 +119,7 @@ class KernelWitnessTest {
                 end(process);
             }
             for (int i = 0; i < 100; i++) {
-                Seen one = next();
+                KernelWitness.Ended one = next();
                 assertThat("tc" + (one.waitStatus() >> 8)).isEqualTo(one.life().container().id());
             }
             for (Process process : processes) {
@@ -132,6 +129,25 @@ class KernelWitnessTest {
             }
         }
         await().untilAsserted(() -> assertThat(descriptors()).isLessThanOrEqualTo(before));
+    }
+
+    @Test
+    void tellsAtOnceWhoeverAsksForAProcessThatWasReaped() throws Exception {
+        Process process = start("read line; exit 3");
+        Life life = life("tc", process.pid());
+        witness.close();
+        witness = KernelWitness.open(seen::add).orElseThrow(); // not started: nobody else is told
+        witness.watch(life);
+
+        assertThat(witness.look(life.container(), process.pid())).isEmpty();
+        end(process);
+        process.waitFor();
+        await().untilAsserted(() ->
+                assertThat(witness.look(life.container(), process.pid()))
+                        .hasValue(new KernelWitness.Ended(life, 3 << 8)));
+
+        assertThat(witness.look(life.container(), process.pid())).isEmpty();
+        assertThat(witness.watching()).isZero();
     }
 
     @Test
@@ -207,8 +223,8 @@ class KernelWitnessTest {
                 false);
     }
 
-    private Seen next() throws InterruptedException {
-        Seen next = seen.poll(10, TimeUnit.SECONDS);
+    private KernelWitness.Ended next() throws InterruptedException {
+        KernelWitness.Ended next = seen.poll(10, TimeUnit.SECONDS);
         assertThat(next).isNotNull();
         return next;
     }
