@@ -83,7 +83,12 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
                     daemon = start("daemon");
                 }
                 if (hasFailed(daemon)) {
-                    return answers(settings);
+                    if (InstanceLock.holder(settings.stateDir()).isEmpty()) {
+                        return answers(settings);
+                    }
+                    // Somebody else's, which will answer soon: one whose starter has given up on
+                    // it, and the start lock with it.
+                    daemon = null;
                 }
                 Thread.sleep(POLL);
             }

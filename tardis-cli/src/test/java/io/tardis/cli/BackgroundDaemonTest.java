@@ -87,6 +87,32 @@ class BackgroundDaemonTest {
     }
 
     @Test
+    void isWaitedForWhereAnotherOneWasFaster() throws Exception {
+        Path first = directory.resolve("first");
+        Path pidFile = tardis.environment().settings().stateDir().resolve("event_listener.pid");
+        // The first one has a second one take the state directory, and ends while that starts.
+        Path home =
+                tardis.install(
+                        """
+                        [ -e '%1$s' ] || {
+                          touch '%1$s'
+                          "$0" "$@" &
+                          while [ ! -e '%2$s' ]; do sleep 0.01; done
+                          exit 4
+                        }
+                        """
+                                .formatted(first, pidFile));
+        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
+        command.addAll(List.of("daemon", "--background"));
+
+        try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
+            assertThat(starter.result()).isEqualTo(new Tardis.Result(ExitStatus.OK, "", ""));
+        }
+
+        assertThat(first).exists();
+    }
+
+    @Test
     void isNotWaitedForLongerThanThePatience() throws IOException {
         BackgroundDaemon daemon = daemon("exec sleep 3");
         long start = System.nanoTime();

@@ -94,6 +94,16 @@ record Proc(long pid) {
         return open;
     }
 
+    /** How much memory it has in RAM. */
+    long residentBytes() {
+        return read("status")
+                .lines()
+                .filter(line -> line.startsWith("VmRSS:"))
+                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
+                .findFirst()
+                .orElse(0);
+    }
+
     /** Sends a signal, named without {@code SIG}. A process that has gone is no error. */
     void signal(String name) {
         Command.of("/bin/sh", "-c", "kill -s " + name + " " + pid).run();

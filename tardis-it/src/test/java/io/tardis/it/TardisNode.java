@@ -319,7 +319,8 @@ final class TardisNode implements AutoCloseable {
         return Command.of(argv).start(folder.resolve("subscriber-" + started + ".out"));
     }
 
-    private static Path script(String name) {
+    /** A Python program among the tests' resources. */
+    static Path script(String name) {
         try {
             URL url = Objects.requireNonNull(TardisNode.class.getResource("/" + name), name);
             return Path.of(url.toURI());

@@ -1,0 +1,201 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
+
+/** Clients that misbehave on Tardis's sockets hold nobody up, and do not hurt the daemon. */
+@RequiresContainers
+class ClientsIT {
+
+    private static final Duration SOON = Duration.ofSeconds(60);
+
+    /** Not counting what a Python process takes to start. */
+    private static final Duration AN_ANSWER = Duration.ofSeconds(1);
+
+    private static final long MEBIBYTE = 1 << 20;
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    private int clients;
+
+    @ContainerTest
+    void survivesRandomBytesInPlaceOfAGreeting() {
+        survives("bytes", "TARDIS_QUERY_ENDPOINT", 50);
+    }
+
+    @ContainerTest
+    void survivesRandomBytesOnTheEventsEndpoint() {
+        survives("bytes", "TARDIS_EVENTS_ENDPOINT", 50);
+    }
+
+    @ContainerTest
+    void survivesHalfFrames() {
+        survives("half", "TARDIS_QUERY_ENDPOINT", 50);
+    }
+
+    @ContainerTest
+    void survivesFramesThatAnnounceMoreThanThereIs() {
+        survives("huge", "TARDIS_QUERY_ENDPOINT", 5);
+    }
+
+    @ContainerTest
+    void survivesHugeFramesOnTheEventsEndpoint() {
+        survives("huge", "TARDIS_EVENTS_ENDPOINT", 5);
+    }
+
+    @ContainerTest
+    @Timeout(600)
+    void survivesManyConnections() {
+        survives("many", "TARDIS_QUERY_ENDPOINT", Load.size("connections", 1000));
+    }
+
+    @ContainerTest
+    @Timeout(600)
+    void answersEveryMalformedRequest() {
+        long seed = Load.seed() & Integer.MAX_VALUE;
+        int requests = Load.size("requests", 2000);
+        Proc daemon = recorded();
+
+        try (LiveProcess client = badClient("requests", "TARDIS_QUERY_ENDPOINT", requests, seed)) {
+            client.awaitLine("start", SOON, "ready"::equals);
+            assertAnswersQuickly();
+            assertThat(client.awaitExit(Duration.ofMinutes(5)))
+                    .as("seed %d: %s", seed, client.output())
+                    .isEqualTo(0);
+            assertThat(client.lines())
+                    .as("seed %d", seed)
+                    .containsExactly("ready", "answered " + requests);
+        }
+
+        assertUnharmed(daemon);
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void aSubscriberThatDoesNotReadCostsLittleMemoryAndDelaysNobody() {
+        TardisNode node =
+                lab.tardis()
+                        .with(
+                                "TARDIS_CTR_CMD",
+                                Machine.PYTHON
+                                        + " "
+                                        + TardisNode.script("flood.py")
+                                        + " "
+                                        + Load.size("flood", 40_000));
+        Outcome _ = node.tardis("daemon", "--background").orFail();
+        Proc daemon = node.runningDaemon();
+        long before = daemon.residentBytes();
+
+        try (LiveProcess slow = badClient("slow", "TARDIS_EVENTS_ENDPOINT", 1, 0);
+                LiveProcess watch = node.subscribe("/tasks/exit/default/last/")) {
+            slow.awaitLine("start", SOON, "ready"::equals);
+            watch.awaitLine("heartbeat", SOON, line -> line.startsWith("/tardis/heartbeat/"));
+            lab.scratch().folder("go");
+            long most = before;
+            Instant begin = Instant.now();
+            while (!watch.output().contains("/tasks/exit/default/last/")) {
+                assertAnswersQuickly();
+                most = Math.max(most, daemon.residentBytes());
+                assertThat(Duration.between(begin, Instant.now())).isLessThan(SOON.multipliedBy(3));
+            }
+            System.out.printf(
+                    "daemon's memory: %d MiB before the flood, %d MiB at most%n",
+                    before / MEBIBYTE, most / MEBIBYTE);
+            assertThat(most - before).as("bytes more than before").isLessThan(300 * MEBIBYTE);
+        }
+        // What it did not read it gets by replay.
+        Wait.until(
+                "the last of the flood in the log",
+                SOON,
+                () ->
+                        node.ask("{\"op\":\"replay\",\"after\":" + (node.lastSeq() - 1) + "}")
+                                .path("events")
+                                .path(0)
+                                .path("container_id")
+                                .asString()
+                                .equals("last"));
+        assertThat(replayed(node)).isEqualTo(Load.size("flood", 40_000) + 1L);
+        assertThat(node.runningDaemon()).isEqualTo(daemon);
+    }
+
+    private void survives(String how, String endpoint, int number) {
+        long seed = Load.seed() & Integer.MAX_VALUE;
+        Proc daemon = recorded();
+        int descriptors = daemon.descriptors().size();
+
+        try (LiveProcess client = badClient(how, endpoint, number, seed)) {
+            client.awaitLine(how + ", seed " + seed, SOON, "ready"::equals);
+            assertAnswersQuickly();
+            assertUnharmed(daemon);
+        }
+
+        assertUnharmed(daemon);
+        Wait.until(
+                () -> "end of the connections, seed " + seed + ": " + daemon.descriptors(),
+                SOON,
+                () -> daemon.descriptors().size() <= descriptors + 10);
+    }
+
+    /** A daemon that has something to answer. */
+    private Proc recorded() {
+        Outcome _ = lab.container("before").enabled().sh("exit 7");
+        return lab.tardis().runningDaemon();
+    }
+
+    /** The first of two questions over a connection pays for the connection and for Python. */
+    private void assertAnswersQuickly() {
+        Instant begin = Instant.now();
+        String ping = "{\"op\":\"ping\"}";
+        List<JsonNode> answers = lab.tardis().askAll(ping, ping);
+        Duration taken = Duration.between(begin, Instant.now());
+        assertThat(answers).allMatch(answer -> answer.path("status").asString().equals("ok"));
+        assertThat(taken).isLessThan(AN_ANSWER.plusSeconds(1));
+    }
+
+    private void assertUnharmed(Proc daemon) {
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+        assertThat(lab.tardis().code(lab.container("before"))).isEqualTo("7");
+        Container good = lab.freshContainer().enabled();
+        assertThat(good.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().isCleaned(good)).isTrue();
+        Container bad = lab.freshContainer().enabled();
+        assertThat(bad.sh("exit 3").code()).isEqualTo(3);
+        assertThat(lab.tardis().code(bad)).isEqualTo("3");
+    }
+
+    private LiveProcess badClient(String how, String endpoint, int number, long seed) {
+        clients++;
+        return Command.of(
+                        List.of(
+                                Machine.PYTHON,
+                                TardisNode.script("bad_client.py").toString(),
+                                how,
+                                lab.tardis().setting(endpoint),
+                                Integer.toString(number),
+                                Long.toString(seed)))
+                .start(lab.scratch().folder("clients").resolve(how + clients));
+    }
+
+    private static long replayed(TardisNode node) {
+        long count = 0;
+        long after = 0;
+        while (true) {
+            List<JsonNode> events = new ArrayList<>();
+            node.ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":10000}")
+                    .path("events")
+                    .forEach(events::add);
+            if (events.isEmpty()) {
+                return count;
+            }
+            count += events.size();
+            after = events.getLast().path("seq").asLong();
+        }
+    }
+}
