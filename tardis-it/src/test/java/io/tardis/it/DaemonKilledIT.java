@@ -142,8 +142,9 @@ class DaemonKilledIT {
                         : lab.tardis().exitCodes(ids.stream().map(lab::container).toList());
         List<String> broken = new ArrayList<>();
         for (int i = 0; i < ids.size(); i++) {
-            if (answers.get(i).path("exit_code").asInt(-1) != promised.get(ids.get(i))) {
-                broken.add(promised.get(ids.get(i)) + " before: " + answers.get(i));
+            int before = promised.getOrDefault(ids.get(i), -1);
+            if (answers.get(i).path("exit_code").asInt(-1) != before) {
+                broken.add(before + " before: " + answers.get(i));
             }
         }
         return broken;
