@@ -5,6 +5,8 @@ import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Answer;
 import io.tardis.runc.ColdShim;
 import io.tardis.runc.RuncShim;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -22,6 +24,10 @@ final class ShimCommand {
         Logging.forShim(settings);
         List<String> arguments = words.subList(words.indexOf("--") + 1, words.size());
         try {
+            // Nothing is noted, or removed, in a directory that the daemon refuses.
+            if (Files.exists(settings.stateDir(), LinkOption.NOFOLLOW_LINKS)) {
+                Directories.makePrivate(settings.stateDir());
+            }
             RuncShim local =
                     new RuncShim(
                             new ContainerRegistry(settings.containersDir()),

@@ -76,6 +76,19 @@ class ShimCommandTest {
         assertThat(registry.open(TC)).isPresent();
     }
 
+    @Test
+    void notesNothingThroughALinkInPlaceOfTheStateDirectory() throws Exception {
+        Path elsewhere = Files.createDirectory(directory.resolve("elsewhere"));
+        Files.createSymbolicLink(tardis.stateDir(), elsewhere);
+        Path home = tardis.install("exit 1");
+
+        Tardis.Result result =
+                shim(home, "create", "--bundle", directory.resolve("bundle").toString(), "tc");
+
+        assertThat(result).isEqualTo(SILENCE);
+        assertThat(elsewhere).isEmptyDirectory();
+    }
+
     private Tardis.Result shim(Path home, String... words)
             throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));

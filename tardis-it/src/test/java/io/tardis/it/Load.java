@@ -103,13 +103,9 @@ final class Load {
                                 && (code(i) == 0 || !node.isCleaned(containers.get(i))));
     }
 
-    /** Those that still look as if they ran, though they are over and deleted. */
+    /** Those that still look as if they ran, though they are over. */
     List<String> unsettled(TardisNode node) {
-        return judged(
-                node,
-                (i, answer) ->
-                        !answer.path("status").asString().equals("running")
-                                && !node.isRegistered(containers.get(i)));
+        return judged(node, (_, answer) -> !answer.path("status").asString().equals("running"));
     }
 
     /** How many of the answers have which source; those without a code count as "none". */

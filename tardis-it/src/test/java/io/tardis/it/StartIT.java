@@ -1,0 +1,225 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** The daemon is started where it cannot run, twice at once, or again and again. */
+@RequiresContainers
+class StartIT {
+
+    private static final int ANOTHER_RUNS = 4;
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    @ContainerTest
+    void eventsPortThatIsTakenIsNamed() {
+        takenPortIsNamed("TARDIS_EVENTS_ENDPOINT");
+    }
+
+    @ContainerTest
+    void queryPortThatIsTakenIsNamed() {
+        takenPortIsNamed("TARDIS_QUERY_ENDPOINT");
+    }
+
+    private void takenPortIsNamed(String key) {
+        lab.expectErrors();
+        try (LiveProcess foreign = foreignServer(key)) {
+            Outcome daemon = lab.tardis().command("daemon").run();
+
+            assertThat(daemon.code()).as("%s", daemon).isNotIn(0, ANOTHER_RUNS);
+            assertThat(daemon.err()).contains(lab.tardis().setting(key));
+            assertThat(lab.container("tc").enabled().sh("exit 3").code()).isEqualTo(3);
+            assertThat(foreign.isAlive()).isTrue();
+        }
+        Container after = lab.container("after").enabled();
+        assertThat(after.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().isCleaned(after)).isTrue();
+    }
+
+    @ContainerTest
+    void foreignServerThatTellsZeroNeverMakesAnythingBeCleanedUp() {
+        Container before = lab.container("before").enabled();
+        before.startEndingWith(5);
+        lab.tardis().killDaemon();
+        lab.expectErrors();
+
+        // It answers that every container ended with 0.
+        try (LiveProcess _ = foreignServer("TARDIS_QUERY_ENDPOINT")) {
+            before.end();
+            assertThat(before.remove()).isEqualTo(5);
+            Container during = lab.container("during").enabled();
+            assertThat(during.sh("exit 3").code()).isEqualTo(3);
+
+            assertThat(lab.tardis().isCleaned(before)).isFalse();
+            assertThat(lab.tardis().log()).doesNotContain("is cleaned up");
+        }
+    }
+
+    @ContainerTest
+    @Timeout(600)
+    void ofTwoThatStartAtOnceExactlyOneRuns() {
+        int times = Load.size("starts", 10);
+        lab.expectErrors("already runs");
+        for (int i = 0; i < times; i++) {
+            try (LiveProcess one = lab.tardis().launchDaemon();
+                    LiveProcess two = lab.tardis().launchDaemon()) {
+                Wait.until(
+                        () -> "end of one of two: " + one.output() + two.output(),
+                        SOON,
+                        () -> !one.isAlive() || !two.isAlive());
+                LiveProcess loser = one.isAlive() ? two : one;
+                LiveProcess winner = one.isAlive() ? one : two;
+                assertThat(loser.awaitExit(SOON)).isEqualTo(ANOTHER_RUNS);
+                lab.tardis().awaitDaemon();
+                assertThat(winner.isAlive()).isTrue();
+                assertThat(lab.tardis().runningDaemon().pid()).isEqualTo(winner.pid());
+                winner.kill(); // leaves its pid file and socket to the next two
+            }
+        }
+    }
+
+    @ContainerTest
+    void pidFileOfSomebodyElseIsNotBelieved() throws IOException {
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().killDaemon();
+        try (LiveProcess foreign = Command.of("sleep", "3600").start(output("foreign"))) {
+            Files.writeString(lab.tardis().pidFile(), foreign.pid() + "\n");
+
+            assertThat(lab.tardis().tardis("status").code()).isNotEqualTo(0);
+            Outcome _ = lab.tardis().tardis("stop");
+            assertThat(foreign.isAlive()).isTrue();
+            Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+            assertThat(lab.tardis().runningDaemon().pid()).isNotEqualTo(foreign.pid());
+            assertThat(foreign.isAlive()).isTrue();
+        }
+    }
+
+    @ContainerTest
+    void stateDirectoryThatIsALinkIsRefused() throws IOException {
+        Path elsewhere = lab.scratch().folder("elsewhere");
+        Files.createSymbolicLink(lab.tardis().stateDir(), elsewhere);
+
+        refused("symbolic link");
+
+        assertThat(elsewhere).isEmptyDirectory();
+    }
+
+    @ContainerTest
+    void stateDirectoryOfAnotherUserIsRefused() throws IOException {
+        Files.createDirectories(lab.tardis().stateDir());
+        Outcome _ =
+                Command.of("chown", "nobody", lab.tardis().stateDir().toString()).run().orFail();
+
+        refused("nobody");
+    }
+
+    @ContainerTest
+    void stateDirectoryThatEverybodyCanWriteIsClosed() throws IOException {
+        Path state = Files.createDirectories(lab.tardis().stateDir());
+        Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxrwxrwx"));
+
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(state)))
+                .isEqualTo("rwx------");
+    }
+
+    private void refused(String reason) {
+        lab.expectErrors();
+        Outcome daemon = lab.tardis().command("daemon").run();
+
+        assertThat(daemon.code()).as("%s", daemon).isNotIn(0, ANOTHER_RUNS);
+        assertThat(daemon.err()).contains(lab.tardis().stateDir().toString(), reason);
+        Outcome run = lab.container("tc").enabled().sh("exit 3");
+        assertThat(run.code()).isEqualTo(3);
+        assertThat(run.out() + run.err()).isEmpty();
+    }
+
+    @ContainerTest
+    @Timeout(600)
+    void startsAndStopsLeaveNothingBehind() throws IOException {
+        Container container = lab.container("tc").enabled();
+        container.startEndingWith(5);
+        Outcome _ = lab.tardis().tardis("stop").orFail();
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        int descriptors = settledDescriptors(_ -> true);
+        List<String> files = files();
+
+        for (int i = 0; i < Load.size("starts", 10); i++) {
+            if (i % 2 == 0) {
+                Outcome _ = lab.tardis().tardis("stop").orFail();
+            } else {
+                lab.tardis().killDaemon();
+                // ctr, left alone, ends when it has something to tell.
+                Outcome _ = lab.container("probe" + i).run("/bin/true").orFail();
+            }
+            Wait.until(
+                    () -> "end of " + lab.tardis().processes(),
+                    SOON,
+                    () -> lab.tardis().processes().isEmpty());
+            Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        }
+
+        assertThat(settledDescriptors(count -> count <= descriptors))
+                .isLessThanOrEqualTo(descriptors);
+        assertThat(files()).isEqualTo(files);
+        container.end();
+        assertThat(container.remove()).isEqualTo(5);
+        assertThat(lab.tardis().code(container)).isEqualTo("5");
+        assertThat(lab.tardis().isKept(container)).isTrue();
+    }
+
+    /** The daemon's open descriptors when ctr runs and no probe of the start is left. */
+    private int settledDescriptors(Predicate<Integer> settled) {
+        Proc daemon = lab.tardis().runningDaemon();
+        Wait.until(
+                () -> "settled descriptors: " + daemon.descriptors(),
+                SOON,
+                () ->
+                        lab.tardis().sources().size() == 1
+                                && lab.tardis().processes().size() == 2
+                                && settled.test(daemon.descriptors().size()));
+        return daemon.descriptors().size();
+    }
+
+    private List<String> files() throws IOException {
+        List<String> names = new ArrayList<>();
+        for (Path folder :
+                List.of(
+                        lab.tardis().stateDir(),
+                        Path.of(lab.tardis().setting("TARDIS_RUN_DIR")),
+                        lab.tardis().logFile().getParent())) {
+            try (var tree = Files.walk(folder)) {
+                tree.map(Path::toString).sorted().forEach(names::add);
+            }
+        }
+        return names;
+    }
+
+    /** Binds an endpoint, and answers every question with an exit code of 0. */
+    private LiveProcess foreignServer(String key) {
+        LiveProcess server =
+                Command.of(
+                                Machine.PYTHON,
+                                TardisNode.script("foreign_server.py").toString(),
+                                lab.tardis().setting(key))
+                        .start(output("foreign-" + key));
+        server.awaitLine("start", SOON, "ready"::equals);
+        return server;
+    }
+
+    private Path output(String name) {
+        return lab.scratch().folder("out").resolve(name);
+    }
+}
