@@ -353,7 +353,8 @@ static bool is_possibly_ours(const struct settings *settings, const struct comma
     bool ours = lstat(life, &status) == 0;
     free(life);
     if (!ours && command->kind == CREATE) {
-        char *config = join("%s/config.json", command->bundle);
+        const char *bundle = *command->bundle == '\0' ? "." : command->bundle; /* as for runc */
+        char *config = join("%s/config.json", bundle);
         ours = contains(config, ENABLE, sizeof ENABLE - 1);
         free(config);
     }

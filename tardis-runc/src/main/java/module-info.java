@@ -9,6 +9,7 @@ import org.jspecify.annotations.NullMarked;
 module io.tardis.runc {
     requires static transitive org.jspecify;
     requires transitive io.tardis.core;
+    requires jdk.net;
     requires org.slf4j;
     requires tools.jackson.databind;
 

@@ -13,7 +13,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -78,7 +80,7 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
                 if (lock != null
                         && daemon == null
                         && InstanceLock.holder(settings.stateDir()).isEmpty()) {
-                    daemon = start();
+                    daemon = start("daemon");
                 }
                 if (hasFailed(daemon)) {
                     return answers(settings);
@@ -94,9 +96,37 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
         }
     }
 
-    private Process start() throws IOException {
+    /**
+     * Puts a new daemon in the place of the one that runs, which goes on until the new one hears
+     * containerd.
+     *
+     * @return whether another process than {@code before} answers
+     */
+    boolean replace(long before, Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        try {
+            Process daemon = start("daemon", "--take-over");
+            while (System.nanoTime() < deadline && !hasFailed(daemon)) {
+                OptionalLong holder = InstanceLock.holder(settings.stateDir());
+                if (holder.isPresent() && holder.getAsLong() != before && answers(settings)) {
+                    return true;
+                }
+                Thread.sleep(POLL);
+            }
+            return false;
+        } catch (IOException e) {
+            throw new SetupException("the daemon cannot be started: " + e, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    private Process start(String... arguments) throws IOException {
         File devNull = new File("/dev/null");
-        return new ProcessBuilder("setsid", program.toString(), "daemon")
+        List<String> command = new ArrayList<>(List.of("setsid", program.toString()));
+        command.addAll(List.of(arguments));
+        return new ProcessBuilder(command)
                 .directory(new File("/"))
                 .redirectInput(devNull)
                 .redirectOutput(devNull)

@@ -1,10 +1,10 @@
 package io.tardis.cli;
 
-import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.wire.Answer;
 import io.tardis.core.zmq.ZmqContext;
+import io.tardis.listener.EventSource;
+import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
 import io.tardis.runc.ExitCodes;
 import io.tardis.runc.RuncShim;
@@ -12,6 +12,7 @@ import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -29,6 +30,9 @@ final class Daemon {
 
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(1);
+    private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
+    private static final Duration OVERLAP = Duration.ofSeconds(2);
+    private static final Duration TAKE_OVER_PATIENCE = Duration.ofSeconds(10);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
     /** Completed with null to stop, or with what went wrong. */
@@ -36,9 +40,17 @@ final class Daemon {
 
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Settings settings;
+    private final boolean takeOver;
 
-    Daemon(Settings settings) {
+    /**
+     * A daemon that does not run yet.
+     *
+     * @param takeOver whether to end the daemon that has the state directory, if one does, and go
+     *     on in its place
+     */
+    Daemon(Settings settings, boolean takeOver) {
         this.settings = settings;
+        this.takeOver = takeOver;
     }
 
     /**
@@ -64,8 +76,13 @@ final class Daemon {
         Directories.makePrivate(settings.runDir());
         InstantSource clock = InstantSource.system();
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
-        try (ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
-                Listener listener = Listener.bind(settings, context, registry, clock);
+        // The lock goes last: who waits for it finds the ports free and everything written.
+        try (EventSource source = new EventSource(settings, clock);
+                InstanceLock lock = takeLock(source);
+                ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
+                Listener listener =
+                        Listener.bind(
+                                settings, lock, source, context, registry, Store.ENDPOINT, clock);
                 Store store =
                         Store.open(
                                 settings,
@@ -74,7 +91,8 @@ final class Daemon {
                                 registry,
                                 Version.text(),
                                 clock);
-                ShimServer shims = openShims(context, registry, clock)) {
+                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE);
+                ShimServer shims = openShims(exitCodes, listener, registry, clock)) {
             listener.start();
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
@@ -84,8 +102,10 @@ final class Daemon {
                     settings.queryEndpoint(),
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
-            assert store != null && shims != null;
+            assert store != null;
             end.get();
+            shims.stop();
+            listener.stop();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException e) {
@@ -93,25 +113,40 @@ final class Daemon {
         }
     }
 
+    private InstanceLock takeLock(EventSource source) throws InterruptedException {
+        OptionalLong before = InstanceLock.holder(settings.stateDir());
+        if (!takeOver || before.isEmpty()) {
+            return InstanceLock.take(settings.stateDir());
+        }
+        // Both hear for a while. ctr does not say when it has subscribed: its first word proves
+        // it, and where nothing happens, nothing is missed.
+        source.start();
+        boolean hears = source.awaitHearing(OVERLAP);
+        LOG.info(
+                "taking over from process {}; the event source {}",
+                before.getAsLong(),
+                hears ? "hears" : "has had nothing to tell yet");
+        ProcessHandle.of(before.getAsLong()).ifPresent(ProcessHandle::destroy);
+        return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
+    }
+
     private ShimServer openShims(
-            ZmqContext context, ContainerRegistry registry, InstantSource clock) {
-        ExitCodes exitCodes =
-                (container, maxWait) -> {
-                    try (QueryClient queries =
-                            new QueryClient(context, Store.ENDPOINT, ANSWER_PATIENCE)) {
-                        Answer.OfContainer answer = queries.exitCode(container, maxWait);
-                        return answer;
-                    }
-                };
+            ExitCodes exitCodes,
+            Listener listener,
+            ContainerRegistry registry,
+            InstantSource clock) {
         RuncShim shim =
                 new RuncShim(
                         registry,
                         settings.checkpointDir(),
                         exitCodes,
+                        listener::watch,
                         settings.deleteWait(),
                         clock);
-        return ShimServer.open(
-                settings.socket(), shim, settings.deleteWait().plus(ANSWER_PATIENCE));
+        // Longer than the longest wait for an answer: a store that is silent must not look like a
+        // daemon that is silent, or the launcher would have the work done once more.
+        Duration longestWork = settings.deleteWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
+        return ShimServer.open(settings.socket(), shim, longestWork);
     }
 
     private void fail(String part, Throwable cause) {

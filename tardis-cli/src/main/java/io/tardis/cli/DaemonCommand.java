@@ -28,6 +28,12 @@ final class DaemonCommand implements Callable<Integer> {
             description = "Start it in the background, and return when it answers.")
     private boolean background;
 
+    @Option(
+            names = "--take-over",
+            description =
+                    "End the daemon that runs, when this one hears containerd, and go on in its place.")
+    private boolean takeOver;
+
     DaemonCommand(Environment environment) {
         this.environment = environment;
     }
@@ -38,10 +44,10 @@ final class DaemonCommand implements Callable<Integer> {
         return background ? startInBackground(settings) : runHere(settings);
     }
 
-    private static int runHere(Settings settings) {
+    private int runHere(Settings settings) {
         Logging.forDaemon(settings);
         try {
-            return new Daemon(settings).run();
+            return new Daemon(settings, takeOver).run();
         } catch (TardisException e) {
             // Who started it in the background sees only the log.
             LoggerFactory.getLogger(DaemonCommand.class)

@@ -15,8 +15,10 @@ import ch.qos.logback.core.util.FileSize;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import org.slf4j.LoggerFactory;
 
 /** Where each kind of process logs. Called once, before anything is logged. */
@@ -97,12 +99,11 @@ final class Logging {
             if (directory != null) {
                 Files.createDirectories(directory);
             }
-            if (Files.exists(file)
-                    ? !Files.isWritable(file)
-                    : directory != null && !Files.isWritable(directory)) {
-                throw new SetupException("the log file " + file + " cannot be written");
+            try (OutputStream _ =
+                    Files.newOutputStream(
+                            file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
+                return file;
             }
-            return file;
         } catch (IOException e) {
             throw new SetupException("the log file " + file + " cannot be written: " + e, e);
         }

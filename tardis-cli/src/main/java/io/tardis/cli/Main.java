@@ -32,6 +32,7 @@ public final class Main {
         return new CommandLine(new TardisCommand())
                 .addSubcommand(new DaemonCommand(environment))
                 .addSubcommand(new StopCommand(environment))
+                .addSubcommand(new RestartCommand(environment))
                 .addSubcommand(new StatusCommand(environment))
                 .addSubcommand(new GetCommand(environment))
                 .addSubcommand(new WaitCommand(environment))

@@ -27,6 +27,7 @@ final class ShimCommand {
                             new ContainerRegistry(settings.containersDir()),
                             settings.checkpointDir(),
                             (container, _) -> new Answer.Unknown(container),
+                            _ -> {}, // no daemon, no witness
                             Duration.ZERO,
                             InstantSource.system());
             new ColdShim(

@@ -1,5 +1,7 @@
 package io.tardis.cli;
 
+import io.tardis.core.UnavailableException;
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.SettingsReader;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
@@ -68,21 +70,16 @@ final class WaitCommand implements Callable<Integer> {
         Logging.forCommand();
         long start = System.nanoTime();
         try (DaemonQueries queries = new DaemonQueries(environment.settings())) {
+            // Where nobody is there, that is told now, and not when a question's wait is over.
+            queries.client().ping();
             while (true) {
-                Duration waited = Duration.ofNanos(System.nanoTime() - start);
-                Duration left = timeout.map(it -> it.minus(waited)).orElse(ONE_QUESTION);
-                Duration question = left.isNegative() ? Duration.ZERO : left;
-                Answer.OfContainer answer =
-                        queries.client()
-                                .exitCode(
-                                        container,
-                                        question.compareTo(ONE_QUESTION) < 0
-                                                ? question
-                                                : ONE_QUESTION);
+                Duration left = timeout.map(it -> it.minus(since(start))).orElse(ONE_QUESTION);
+                Answer.OfContainer answer = ask(queries.client(), left);
                 if (!(answer instanceof Answer.Running)) {
                     return GetCommand.print(spec, answer);
                 }
-                if (timeout.isPresent() && left.compareTo(ONE_QUESTION) <= 0) {
+                // By the clock: a daemon that stops answers before the wait is over.
+                if (timeout.isPresent() && since(start).compareTo(timeout.get()) >= 0) {
                     spec.commandLine()
                             .getErr()
                             .println(
@@ -95,5 +92,20 @@ final class WaitCommand implements Callable<Integer> {
                 }
             }
         }
+    }
+
+    private Answer.OfContainer ask(QueryClient client, Duration left) {
+        Duration wait = left.isNegative() ? Duration.ZERO : left;
+        try {
+            return client.exitCode(
+                    container, wait.compareTo(ONE_QUESTION) < 0 ? wait : ONE_QUESTION);
+        } catch (UnavailableException e) {
+            // A daemon that was restarted meanwhile has forgotten the question.
+            return client.exitCode(container, Duration.ZERO);
+        }
+    }
+
+    private static Duration since(long start) {
+        return Duration.ofNanos(System.nanoTime() - start);
     }
 }

@@ -41,14 +41,21 @@ final class WatchCommand implements Callable<Integer> {
     public Integer call() {
         Logging.forCommand();
         Settings settings = environment.settings();
+        try (DaemonQueries queries = new DaemonQueries(settings)) {
+            long newest = queries.client().ping().lastSeq();
+            watch(queries, settings, all ? 0 : newest);
+        }
+        return ExitStatus.OK;
+    }
+
+    private void watch(DaemonQueries queries, Settings settings, long after) {
         PrintWriter out = spec.commandLine().getOut();
-        try (DaemonQueries queries = new DaemonQueries(settings);
-                ExitSubscriber exits =
-                        new ExitSubscriber(
-                                queries.context(),
-                                settings.eventsEndpoint(),
-                                settings.queryEndpoint(),
-                                all ? 0 : queries.client().ping().lastSeq())) {
+        try (ExitSubscriber exits =
+                new ExitSubscriber(
+                        queries.context(),
+                        settings.eventsEndpoint(),
+                        settings.queryEndpoint(),
+                        after)) {
             while (!out.checkError()) {
                 ExitEvent event = exits.next(POLL);
                 if (event != null) {
@@ -56,7 +63,6 @@ final class WatchCommand implements Callable<Integer> {
                 }
             }
         }
-        return ExitStatus.OK;
     }
 
     static String line(ExitEvent event) {

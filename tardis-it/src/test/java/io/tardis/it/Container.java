@@ -18,6 +18,7 @@ record Container(
         String namespace,
         String id,
         Map<String, String> environment,
+        List<String> options,
         String input) {
 
     private static final Pattern NON_ZERO = Pattern.compile("non-zero exit code (\\d+)");
@@ -25,10 +26,11 @@ record Container(
 
     Container {
         environment = Map.copyOf(environment);
+        options = List.copyOf(options);
     }
 
     Container(Containerd containerd, String runtime, String namespace, String id) {
-        this(containerd, runtime, namespace, id, Map.of(), "");
+        this(containerd, runtime, namespace, id, Map.of(), List.of(), "");
     }
 
     /** The same, for Tardis to care about. */
@@ -39,7 +41,14 @@ record Container(
     Container with(String key, String value) {
         Map<String, String> more = new TreeMap<>(environment);
         more.put(key, value);
-        return new Container(containerd, runtime, namespace, id, more, input);
+        return new Container(containerd, runtime, namespace, id, more, options, input);
+    }
+
+    /** The same with more options of {@code ctr run}. */
+    Container option(String... words) {
+        List<String> more = new ArrayList<>(options);
+        more.addAll(List.of(words));
+        return new Container(containerd, runtime, namespace, id, environment, more, input);
     }
 
     /**
@@ -47,7 +56,7 @@ record Container(
      * does not always hand that on.
      */
     Container input(String text) {
-        return new Container(containerd, runtime, namespace, id, environment, text);
+        return new Container(containerd, runtime, namespace, id, environment, options, text);
     }
 
     /** How Tardis's commands name it. */
@@ -181,6 +190,7 @@ record Container(
         arguments.add(containerd.folder("runc").toString());
         arguments.addAll(List.of("--fifo-dir", fifos(), "--cgroup", containerd.cgroupOf(this)));
         environment.forEach((key, value) -> arguments.addAll(List.of("--env", key + "=" + value)));
+        arguments.addAll(options);
         arguments.addAll(List.of("--rootfs", containerd.rootfs().toString(), id));
         arguments.addAll(List.of(command));
         return containerd.ctrCommand(arguments).input(input);

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import tools.jackson.databind.JsonNode;
 
 /**
  * Somebody is killed, stopped or deaf. Containers never suffer, and no end is ever wrongly told as
@@ -27,26 +26,6 @@ class DisturbancesIT {
     private static final Duration BOUND = Duration.ofSeconds(20);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
-
-    @ContainerTest
-    void marksTheCodeThatContainerdMadeUpForAKilledShim() {
-        Container container = lab.container("tc").enabled();
-        container.startEndingWith(0);
-
-        lab.containerd().killShimOf(container);
-
-        Wait.until("answer", SOON, () -> status(container).equals("exited"));
-        JsonNode answer = lab.tardis().exitCode(container);
-        assertThat(answer.path("exit_code").asInt()).isEqualTo(137);
-        assertThat(answer.path("source").asString()).isEqualTo("assumed");
-        assertThat(lab.tardis().code(container)).isEqualTo("137");
-        assertThat(lab.tardis().isKept(container)).isTrue();
-        assertThat(lab.tardis().isRegistered(container)).isFalse();
-
-        container.removeWithoutTask();
-        assertThat(container.run("/bin/true").code()).isEqualTo(0);
-        assertThat(lab.tardis().isCleaned(container)).isTrue();
-    }
 
     @ContainerTest
     void hearsContainerdAgainAfterARestart() {

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -96,6 +97,18 @@ record Proc(long pid) {
     /** Sends a signal, named without {@code SIG}. A process that has gone is no error. */
     void signal(String name) {
         Command.of("/bin/sh", "-c", "kill -s " + name + " " + pid).run();
+    }
+
+    /** Ends one that was started by {@link Container#startEndingWith}, without containerd. */
+    void end() {
+        // Until the shell has set its trap, the kernel drops the signal.
+        Wait.until(
+                () -> "end of " + this,
+                Duration.ofSeconds(20),
+                () -> {
+                    signal("TERM");
+                    return !isAlive();
+                });
     }
 
     @Override

@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -208,6 +210,50 @@ class TardisCommandIT {
         try (LiveProcess watch = lab.tardis().command("watch", "--all").start(output)) {
             watch.awaitLine("past", SOON, line -> line.contains("past exited with 9"));
         }
+    }
+
+    @ContainerTest
+    void restartPutsANewDaemonInPlaceAndMissesNothing() throws InterruptedException {
+        Container before = lab.container("before").enabled();
+        before.startEndingWith(5);
+        Proc first = lab.tardis().runningDaemon();
+        List<Outcome> ends = new CopyOnWriteArrayList<>();
+        AtomicBoolean restarted = new AtomicBoolean();
+        Thread load =
+                new Thread(
+                        () -> {
+                            for (int i = 0; !restarted.get(); i++) {
+                                ends.add(lab.container("load" + i).enabled().sh("exit 3"));
+                            }
+                        },
+                        "load");
+        load.start();
+        Wait.until("some load", SOON, () -> ends.size() > 2);
+
+        Outcome restart = lab.tardis().tardis("restart").orFail();
+
+        restarted.set(true);
+        load.join();
+        Proc second = lab.tardis().runningDaemon();
+        assertThat(second).isNotEqualTo(first);
+        assertThat(restart.out()).contains(Long.toString(second.pid()), Long.toString(first.pid()));
+        Wait.until("end of the first daemon", SOON, () -> !first.isAlive());
+        assertThat(ends).allMatch(it -> it.code() == 3);
+        for (int i = 0; i < ends.size(); i++) {
+            assertThat(lab.tardis().code(lab.container("load" + i))).isEqualTo("3");
+        }
+        before.end();
+        before.remove();
+        assertThat(lab.tardis().code(before)).isEqualTo("5");
+        assertThat(lab.tardis().published(before)).hasSize(1);
+        assertThat(lab.tardis().log()).contains("taking over from process " + first.pid());
+    }
+
+    @ContainerTest
+    void restartStartsADaemonWhereNoneRuns() {
+        Outcome _ = lab.tardis().tardis("restart").orFail();
+
+        assertThat(lab.tardis().daemon()).isPresent();
     }
 
     private void assertGone() {

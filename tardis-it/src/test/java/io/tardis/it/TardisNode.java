@@ -241,9 +241,36 @@ final class TardisNode implements AutoCloseable {
     }
 
     JsonNode exitCode(Container container) {
-        return ask(
-                "{\"op\":\"exit_code\",\"namespace\":\"%s\",\"container_id\":\"%s\"}"
-                        .formatted(container.namespace(), container.id()));
+        return ask(question(container));
+    }
+
+    /** The answers for several containers, in their order. */
+    List<JsonNode> exitCodes(List<Container> containers) {
+        return askAll(containers.stream().map(TardisNode::question).toArray(String[]::new));
+    }
+
+    String status(Container container) {
+        return exitCode(container).path("status").asString();
+    }
+
+    private static String question(Container container) {
+        return "{\"op\":\"exit_code\",\"namespace\":\"%s\",\"container_id\":\"%s\"}"
+                .formatted(container.namespace(), container.id());
+    }
+
+    /** {@code tardis wait} for a container, beside the test. */
+    LiveProcess waitFor(Container container) {
+        started++;
+        return command("wait", container.name(), "--timeout", "2m")
+                .start(folder.resolve("wait-" + started + ".out"));
+    }
+
+    /** The living event sources of the daemon: {@code ctr events}. */
+    List<Proc> sources() {
+        return processes().stream()
+                .filter(process -> process.arguments().size() == 4)
+                .filter(process -> process.arguments().getLast().equals("events"))
+                .toList();
     }
 
     /**

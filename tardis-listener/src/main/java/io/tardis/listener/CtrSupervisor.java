@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
  * again.
  *
  * <p>{@code ctr} never reconnects: it ends when containerd stops. The first new start is at once,
- * the following ones after a delay that doubles up to a second, until a line arrives. Between the
- * two ends events may be missed, and that is told as a gap.
+ * the following ones after a delay that doubles up to a second, until a source has told something
+ * and stayed for a while. From its end on events may be missed, and that is told as a gap.
  */
 final class CtrSupervisor implements AutoCloseable {
 
@@ -55,6 +55,10 @@ final class CtrSupervisor implements AutoCloseable {
 
     private static final Duration FIRST_DELAY = Duration.ofMillis(50);
     private static final Duration LONGEST_DELAY = Duration.ofSeconds(1);
+
+    /** A source that told something but ended sooner was not sound: it may do so for ever. */
+    private static final Duration HEALTHY_LIFE = Duration.ofSeconds(1);
+
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
 
     private final List<String> command;
@@ -86,6 +90,9 @@ final class CtrSupervisor implements AutoCloseable {
     @Override
     public void close() {
         stopping.countDown();
+        if (thread.getState() == Thread.State.NEW) {
+            return;
+        }
         Process running = child;
         if (running != null) {
             end(running);
@@ -100,9 +107,11 @@ final class CtrSupervisor implements AutoCloseable {
     }
 
     private void run() {
-        Duration delay = Duration.ZERO;
-        while (!await(delay)) {
-            Instant lost = clock.instant();
+        int endsInARow = 0;
+        Instant lastRead = clock.instant();
+        String told = "";
+        while (!await(delayAfter(endsInARow))) {
+            long begin = System.nanoTime();
             String end;
             boolean heard = false;
             try {
@@ -115,17 +124,34 @@ final class CtrSupervisor implements AutoCloseable {
                 process.getOutputStream().close();
                 StandardErrorReader stderr = new StandardErrorReader(process);
                 heard = read(process.getInputStream());
-                lost = clock.instant();
+                if (heard) {
+                    lastRead = clock.instant();
+                }
                 end = describe(process, stderr);
             } catch (IOException e) {
                 end = "the event source cannot be started: " + e.getMessage();
             }
             if (stopping.getCount() > 0) {
-                LOG.warn("{}", end);
-                sink.gap(lost, end);
+                if (endsInARow == 0 || !end.equals(told)) {
+                    LOG.warn("{}", end);
+                    told = end;
+                } else {
+                    LOG.debug("{}", end); // once a second, for as long as containerd is down
+                }
+                sink.gap(lastRead, end);
             }
-            delay = heard ? Duration.ZERO : longer(delay);
+            boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();
+            endsInARow = healthy ? 0 : endsInARow + 1;
         }
+    }
+
+    /** How long to wait before the next start, after so many ends that were not sound. */
+    static Duration delayAfter(int endsInARow) {
+        if (endsInARow <= 1) {
+            return Duration.ZERO;
+        }
+        Duration delay = FIRST_DELAY.multipliedBy(1L << Math.min(endsInARow - 2, 10));
+        return delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY;
     }
 
     /** Reads to the end; tells whether there was anything. */
@@ -148,8 +174,9 @@ final class CtrSupervisor implements AutoCloseable {
     }
 
     private String describe(Process process, StandardErrorReader stderr) {
-        end(process);
+        // Not ended at once: that closes its standard error, and the reason may still be in there.
         String last = stderr.lastLine();
+        end(process);
         return "the event source '"
                 + String.join(" ", command)
                 + "' ended with "
@@ -166,15 +193,9 @@ final class CtrSupervisor implements AutoCloseable {
         }
     }
 
-    private static Duration longer(Duration delay) {
-        if (delay.isZero()) {
-            return FIRST_DELAY;
-        }
-        Duration twice = delay.multipliedBy(2);
-        return twice.compareTo(LONGEST_DELAY) < 0 ? twice : LONGEST_DELAY;
-    }
-
+    /** Ends the source and what it started: that may hold the pipe, and the reader with it. */
     private static void end(Process process) {
+        List<ProcessHandle> below = process.descendants().toList();
         process.destroy();
         try {
             if (!process.waitFor(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
@@ -184,6 +205,7 @@ final class CtrSupervisor implements AutoCloseable {
             process.destroyForcibly();
             Thread.currentThread().interrupt();
         }
+        below.forEach(ProcessHandle::destroyForcibly);
     }
 
     /** Drains standard error, so that the source never blocks on it, and keeps its last line. */

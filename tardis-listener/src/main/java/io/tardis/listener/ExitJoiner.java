@@ -3,18 +3,25 @@ package io.tardis.listener;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.registry.Life;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes one exit of everything that is told about the end of a process.
+ * Makes one exit of everything that containerd and the kernel tell about the end of a process.
  *
  * <p>containerd may publish the same exit twice, and repeats it on {@code /tasks/delete}; after its
  * shim was killed it makes one up. The first that is told of a process wins. A process is known by
@@ -33,12 +40,34 @@ final class ExitJoiner {
      *     start
      * @param source where the status comes from
      */
-    record Joined(TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {}
+    record Joined(TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {
+        private Joined withOomKilled(boolean outOfMemory) {
+            return new Joined(exit, signal, outOfMemory, source);
+        }
+    }
 
     private record ProcessKey(ContainerKey container, String id, long pid) {}
 
+    /**
+     * What was told of a process.
+     *
+     * @param joined the exit that is published for it
+     * @param life the life that the kernel witnessed; empty if containerd told first
+     * @param byContainerd whether containerd has told it, too
+     */
+    private record Told(Joined joined, Optional<String> life, boolean byContainerd) {}
+
+    /** A death that waits for containerd's word, and until when. */
+    private record Held(Joined joined, long deadline) {}
+
     private static final Logger LOG = LoggerFactory.getLogger(ExitJoiner.class);
     private static final long NO_PID = 0;
+    private static final int SIGKILL = 9;
+    private static final int SIGNAL_BASE = 128;
+
+    /** containerd's word comes within some 100 ms of the end, if it comes. */
+    private static final Duration HOLD = Duration.ofMillis(250);
+
     private static final int REMEMBERED = 20_000;
 
     /**
@@ -50,10 +79,13 @@ final class ExitJoiner {
     private static final long MADE_UP_UNKNOWN = 255;
 
     private final Predicate<TaskExit> shimWasGone;
-    private final Map<ProcessKey, TaskExit> told = bounded();
+    private final Map<ProcessKey, Told> told = bounded();
 
-    /** The container's own end since its last start. */
-    private final Map<ContainerKey, TaskExit> ended = bounded();
+    /** The container's own process that ended since its last start. */
+    private final Map<ContainerKey, ProcessKey> ended = bounded();
+
+    /** In the order of their deadlines. */
+    private final Map<ProcessKey, Held> held = new LinkedHashMap<>();
 
     private final Map<ContainerKey, Boolean> oomKilled = bounded();
 
@@ -67,12 +99,86 @@ final class ExitJoiner {
         this.shimWasGone = shimWasGone;
     }
 
-    /** A container was started, or restarted. */
+    /** An exit that was published before this joiner was there. */
+    void remember(ExitEvent event) {
+        TaskExit exit = event.exit();
+        Joined joined = new Joined(exit, event.signal(), event.oomKilled(), event.source());
+        told.put(keyOf(exit), new Told(joined, Optional.empty(), true));
+        if (exit.isContainerExit()) {
+            ended.put(exit.container(), keyOf(exit));
+        }
+    }
+
+    /**
+     * A container was started, or restarted. The kernel may be faster than containerd: what it
+     * witnessed of this process, and containerd has not told yet, is of this very start.
+     */
     void started(TaskStart start) {
         ContainerKey container = start.container();
-        told.remove(new ProcessKey(container, container.id(), start.pid()));
+        ProcessKey process = new ProcessKey(container, container.id(), start.pid());
+        Told before = told.get(process);
+        if (before != null && before.life().isPresent() && !before.byContainerd()) {
+            return;
+        }
+        told.remove(process);
         ended.remove(container);
         oomKilled.remove(container);
+    }
+
+    /**
+     * The kernel told how the process of a life ended. Empty if that is published already, and for
+     * a death by SIGKILL: whether it was for want of memory only containerd tells, a moment later.
+     *
+     * @param waitStatus how it ended, as wait(2) tells it
+     * @param at when it was seen, by the wall clock
+     * @param nanoTime now, by the monotonic clock
+     */
+    Optional<Joined> witnessed(Life life, int waitStatus, Instant at, long nanoTime) {
+        ContainerKey container = life.container();
+        ProcessKey process =
+                new ProcessKey(container, container.id(), life.init().orElseThrow().pid());
+        int signal = waitStatus & 0x7f;
+        int code = signal == 0 ? waitStatus >> 8 & 0xff : SIGNAL_BASE + signal;
+        TaskExit exit = new TaskExit(container, container.id(), process.pid(), code, at);
+        Told before = told.get(process);
+        if (before != null && before.life().orElse(life.id()).equals(life.id())) {
+            logRepetition(before.joined(), exit, ExitSource.KERNEL);
+            if (before.joined().source() != ExitSource.ASSUMED) {
+                return Optional.empty();
+            }
+        }
+        Joined joined =
+                new Joined(
+                        exit,
+                        signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal),
+                        oomKilled.remove(container) != null,
+                        ExitSource.KERNEL);
+        told.put(process, new Told(joined, Optional.of(life.id()), before != null));
+        ended.put(container, process);
+        if (signal == SIGKILL && !joined.oomKilled()) {
+            held.put(process, new Held(joined, nanoTime + HOLD.toNanos()));
+            return Optional.empty();
+        }
+        return Optional.of(joined);
+    }
+
+    /** The monotonic time at which {@link #overdue} has something, if anything is held. */
+    OptionalLong nextDeadline() {
+        return held.values().stream().mapToLong(Held::deadline).findFirst();
+    }
+
+    /** What was held, and containerd has said nothing of in time. */
+    List<Joined> overdue(long nanoTime) {
+        List<Joined> late = new ArrayList<>();
+        held.values()
+                .removeIf(it -> {
+                    boolean over = it.deadline() - nanoTime <= 0;
+                    if (over) {
+                        late.add(it.joined());
+                    }
+                    return over;
+                });
+        return late;
     }
 
     /** The kernel killed a process of {@code container} for memory; its exit comes next. */
@@ -83,27 +189,33 @@ final class ExitJoiner {
     /** containerd told an exit. Empty if it was told before. */
     Optional<Joined> exited(TaskExit exit) {
         boolean own = exit.isContainerExit();
-        TaskExit before =
-                own && exit.pid() == NO_PID ? ended.get(exit.container()) : told.get(keyOf(exit));
+        boolean nameless = own && exit.pid() == NO_PID;
+        ProcessKey process =
+                nameless ? ended.getOrDefault(exit.container(), keyOf(exit)) : keyOf(exit);
+        Told before = nameless && !ended.containsKey(exit.container()) ? null : told.get(process);
         if (before != null) {
-            logRepetition(before, exit);
-            return Optional.empty();
-        }
-        told.put(keyOf(exit), exit);
-        if (own) {
-            ended.put(exit.container(), exit);
+            logRepetition(before.joined(), exit, ExitSource.CONTAINERD);
+            told.put(process, new Told(before.joined(), before.life(), true));
+            boolean outOfMemory = own && oomKilled.remove(exit.container()) != null;
+            return Optional.ofNullable(held.remove(process))
+                    .map(it -> it.joined().withOomKilled(outOfMemory));
         }
         boolean madeUp =
                 own
                         && (exit.exitStatus() == MADE_UP_KILLED
                                 || exit.exitStatus() == MADE_UP_UNKNOWN)
                         && shimWasGone.test(exit);
-        return Optional.of(
+        Joined joined =
                 new Joined(
                         exit,
                         OptionalInt.empty(),
                         own && oomKilled.remove(exit.container()) != null,
-                        madeUp ? ExitSource.ASSUMED : ExitSource.CONTAINERD));
+                        madeUp ? ExitSource.ASSUMED : ExitSource.CONTAINERD);
+        told.put(process, new Told(joined, Optional.empty(), true));
+        if (own) {
+            ended.put(exit.container(), process);
+        }
+        return Optional.of(joined);
     }
 
     /**
@@ -121,14 +233,16 @@ final class ExitJoiner {
                         delete.exitedAt()));
     }
 
-    private static void logRepetition(TaskExit before, TaskExit now) {
-        if (before.exitStatus() != now.exitStatus()) {
+    private static void logRepetition(Joined before, TaskExit now, ExitSource source) {
+        if (before.exit().exitStatus() != now.exitStatus()) {
             LOG.warn(
-                    "{} (pid {}) ended with {}, but is now told to have ended with {}; the first stays",
+                    "{} (pid {}) ended with {} ({}), but is now told to have ended with {} ({})",
                     now.container(),
                     now.pid(),
-                    before.exitStatus(),
-                    now.exitStatus());
+                    before.exit().exitStatus(),
+                    before.source().word(),
+                    now.exitStatus(),
+                    source.word());
         } else {
             LOG.debug("{} (pid {}) is told once more to have ended", now.container(), now.pid());
         }

@@ -2,13 +2,13 @@ package io.tardis.listener;
 
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqPublisher;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -25,6 +25,12 @@ final class ExitPublisher implements AutoCloseable {
         /** The event source said something. */
         record Heard(CtrEvent event) implements Signal {}
 
+        /** The kernel told how the process of a life ended. */
+        record Witnessed(Life life, int waitStatus) implements Signal {}
+
+        /** The process of a life is gone, and nobody can tell how it ended. */
+        record Lost(Life life) implements Signal {}
+
         /** Events may have been missed since {@code from}. */
         record Missed(Instant from, String reason) implements Signal {}
 
@@ -35,6 +41,7 @@ final class ExitPublisher implements AutoCloseable {
     /** How often the last number is told to whoever missed the message itself. */
     static final Duration HEARTBEAT = Duration.ofSeconds(5);
 
+    private static final Duration REPORT_INTERVAL = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ExitPublisher.class);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
@@ -42,20 +49,37 @@ final class ExitPublisher implements AutoCloseable {
     private final BlockingQueue<Signal> queue;
     private final ExitJoiner joiner;
     private final ExitSequence sequence;
+    private final Runnable onGap;
     private final InstantSource clock;
     private final Thread thread;
+    private final Unreadable unreadable = new Unreadable();
+    private long nextHeartbeat = System.nanoTime();
 
-    /** From now on the socket, the joiner and the sequence belong to the publisher's thread. */
+    /** Lines that could not be read since the last report of some. */
+    private static final class Unreadable {
+        private long count;
+        private Instant since = Instant.EPOCH;
+        private String reason = "";
+        private long nextReport = System.nanoTime();
+    }
+
+    /**
+     * From now on the socket, the joiner and the sequence belong to the publisher's thread.
+     *
+     * @param onGap run after each gap that is published, in the publisher's thread
+     */
     ExitPublisher(
             ZmqPublisher socket,
             BlockingQueue<Signal> queue,
             ExitJoiner joiner,
             ExitSequence sequence,
+            Runnable onGap,
             InstantSource clock) {
         this.socket = socket;
         this.queue = queue;
         this.joiner = joiner;
         this.sequence = sequence;
+        this.onGap = onGap;
         this.clock = clock;
         this.thread = new Thread(this::run, "tardis-listener-publisher");
     }
@@ -72,8 +96,10 @@ final class ExitPublisher implements AutoCloseable {
             return;
         }
         try {
-            queue.put(new Signal.Stop());
-            if (!thread.join(STOP_PATIENCE)) {
+            // Bounded: if the thread has died, nobody makes room in a full queue.
+            boolean told =
+                    queue.offer(new Signal.Stop(), STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            if (!told || !thread.join(STOP_PATIENCE)) {
                 LOG.error("the thread {} did not stop", thread.getName());
             }
         } catch (InterruptedException e) {
@@ -83,62 +109,103 @@ final class ExitPublisher implements AutoCloseable {
 
     private void run() {
         try (socket) {
-            long nextHeartbeat = System.nanoTime();
             while (true) {
-                long left = nextHeartbeat - System.nanoTime();
-                if (left <= 0) {
-                    publish(new Published.Heartbeat(sequence.last(), clock.instant()));
-                    nextHeartbeat = System.nanoTime() + HEARTBEAT.toNanos();
-                    continue;
-                }
-                Signal signal = queue.poll(left, TimeUnit.NANOSECONDS);
+                Signal signal = queue.poll(untilNextDuty(), TimeUnit.NANOSECONDS);
                 if (signal instanceof Signal.Stop) {
+                    joiner.overdue(Long.MAX_VALUE).forEach(this::publish);
                     return;
                 }
                 if (signal != null) {
                     handle(signal);
                 }
+                doDuties();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
+    private long untilNextDuty() {
+        long now = System.nanoTime();
+        long left = nextHeartbeat - now;
+        if (unreadable.count > 0) {
+            left = Math.min(left, unreadable.nextReport - now);
+        }
+        return Math.min(left, joiner.nextDeadline().orElse(nextHeartbeat) - now);
+    }
+
+    private void doDuties() {
+        long now = System.nanoTime();
+        joiner.overdue(now).forEach(this::publish);
+        if (unreadable.count > 0 && unreadable.nextReport - now <= 0) {
+            reportUnreadable(now);
+        }
+        if (nextHeartbeat - now <= 0) {
+            publish(new Published.Heartbeat(sequence.last(), clock.instant()));
+            nextHeartbeat = now + HEARTBEAT.toNanos();
+        }
+    }
+
     private void handle(Signal signal) {
         switch (signal) {
             case Signal.Heard(CtrEvent event) -> handle(event);
-            case Signal.Missed(Instant from, String reason) ->
-                    publish(new Published.Gap(sequence.last(), from, clock.instant(), reason));
+            case Signal.Witnessed(Life life, int waitStatus) ->
+                    joiner.witnessed(life, waitStatus, clock.instant(), System.nanoTime())
+                            .ifPresent(this::publish);
+            case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
+            case Signal.Lost(Life life) ->
+                    publish(new Published.Lost(sequence.last(), life.container(), life.id()));
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
         }
     }
 
     private void handle(CtrEvent event) {
         switch (event) {
-            case CtrEvent.ContainerExit(var exit) -> publish(joiner.exited(exit));
-            case CtrEvent.ExecExit(var exit) -> publish(joiner.exited(exit));
-            case CtrEvent.TaskDelete delete -> publish(joiner.deleted(delete));
+            case CtrEvent.ContainerExit(var exit) -> joiner.exited(exit).ifPresent(this::publish);
+            case CtrEvent.ExecExit(var exit) -> joiner.exited(exit).ifPresent(this::publish);
+            case CtrEvent.TaskDelete delete -> joiner.deleted(delete).ifPresent(this::publish);
             case CtrEvent.TaskStart start -> joiner.started(start);
             case CtrEvent.Oom(var container) -> joiner.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
-                LOG.warn("a line of the event source cannot be read: {}", reason);
-                Instant now = clock.instant();
-                publish(
-                        new Published.Gap(
-                                sequence.last(), now, now, "a line cannot be read: " + reason));
+                if (unreadable.count == 0) {
+                    unreadable.since = clock.instant();
+                }
+                unreadable.count++;
+                unreadable.reason = reason;
             }
         }
     }
 
-    private void publish(Optional<ExitJoiner.Joined> joined) {
-        joined.ifPresent(it -> {
-            ExitEvent event =
-                    new ExitEvent(
-                            sequence.next(), it.exit(), it.signal(), it.oomKilled(), it.source());
-            publish(new Published.Exit(event));
-            LOG.debug("published {}", event);
-        });
+    /** The first at once, then all of a second together: there may be a million of them. */
+    private void reportUnreadable(long now) {
+        String text =
+                unreadable.count == 1
+                        ? "a line cannot be read: " + unreadable.reason
+                        : unreadable.count
+                                + " lines cannot be read, the last one because "
+                                + unreadable.reason;
+        LOG.warn("of the event source {}", text);
+        publishGap(unreadable.since, text);
+        unreadable.count = 0;
+        unreadable.nextReport = now + REPORT_INTERVAL.toNanos();
+    }
+
+    private void publish(ExitJoiner.Joined joined) {
+        ExitEvent event =
+                new ExitEvent(
+                        sequence.next(),
+                        joined.exit(),
+                        joined.signal(),
+                        joined.oomKilled(),
+                        joined.source());
+        publish(new Published.Exit(event));
+        LOG.debug("published {}", event);
+    }
+
+    private void publishGap(Instant from, String reason) {
+        publish(new Published.Gap(sequence.last(), from, clock.instant(), reason));
+        onGap.run();
     }
 
     private void publish(Published message) {

@@ -11,6 +11,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -50,13 +51,16 @@ final class ExitSequence implements AutoCloseable {
 
     private final FileChannel channel;
     private final String boot;
+    private final Optional<Instant> lastWritten;
     private long next;
     private long reserved;
     private boolean failing;
 
-    private ExitSequence(FileChannel channel, String boot, long next) {
+    private ExitSequence(
+            FileChannel channel, String boot, Optional<Instant> lastWritten, long next) {
         this.channel = channel;
         this.boot = boot;
+        this.lastWritten = lastWritten;
         this.next = next;
     }
 
@@ -70,16 +74,25 @@ final class ExitSequence implements AutoCloseable {
         Path file = stateDir.resolve("event_listener.seq");
         try {
             String boot = Files.readString(BOOT_ID).strip();
+            Optional<Instant> lastWritten =
+                    Files.exists(file)
+                            ? Optional.of(Files.getLastModifiedTime(file).toInstant())
+                            : Optional.empty();
             long next = firstNumber(file, boot, clock.instant());
             FileChannel channel =
                     FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            ExitSequence sequence = new ExitSequence(channel, boot, next);
+            ExitSequence sequence = new ExitSequence(channel, boot, lastWritten, next);
             sequence.reserve();
             return sequence;
         } catch (IOException e) {
             throw new SetupException(
                     "the sequence numbers in " + file + " cannot be kept: " + e, e);
         }
+    }
+
+    /** When the listener before this one wrote a number; empty if there was none. */
+    Optional<Instant> lastWritten() {
+        return lastWritten;
     }
 
     /** The number that was given out last; what the first one follows if none was. */
@@ -126,8 +139,9 @@ final class ExitSequence implements AutoCloseable {
     }
 
     private void reserve() throws IOException {
-        reserved = next + RESERVE;
-        writeAll(reserved);
+        long limit = next + RESERVE;
+        writeAll(limit);
+        reserved = limit; // only now: what could not be written is tried again
     }
 
     private void writeAll(long limit) throws IOException {

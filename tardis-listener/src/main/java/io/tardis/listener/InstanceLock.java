@@ -10,9 +10,11 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -44,6 +46,8 @@ public final class InstanceLock implements AutoCloseable {
      * when it closes any descriptor of that file, so a second attempt must not even open it.
      */
     private static final Set<Path> TAKEN = ConcurrentHashMap.newKeySet();
+
+    private static final Duration POLL = Duration.ofMillis(5);
 
     private final Path pidFile;
     private final Path lockFile;
@@ -81,6 +85,39 @@ public final class InstanceLock implements AutoCloseable {
             }
         } catch (IOException e) {
             throw new SetupException("the lock on " + stateDir + " cannot be taken: " + e, e);
+        }
+    }
+
+    /**
+     * Takes the lock when whoever has it gives it back.
+     *
+     * @param patience the longest wait
+     * @throws AlreadyRunningException if it was not given back in that time
+     * @throws SetupException if the files cannot be written
+     */
+    public static InstanceLock take(Path stateDir, Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        while (true) {
+            try {
+                return take(stateDir);
+            } catch (AlreadyRunningException e) {
+                if (System.nanoTime() - deadline >= 0 || Thread.currentThread().isInterrupted()) {
+                    throw e;
+                }
+                // The kernel has no lock to wait for with a deadline.
+                LockSupport.parkNanos(POLL.toNanos());
+            }
+        }
+    }
+
+    /**
+     * Makes sure that this is the lock on {@code stateDir}, and held.
+     *
+     * @throws IllegalArgumentException if it is not
+     */
+    void check(Path stateDir) {
+        if (!lock.isValid() || !pidFile.equals(pidFile(stateDir))) {
+            throw new IllegalArgumentException("this is not the lock on " + stateDir);
         }
     }
 
@@ -125,8 +162,7 @@ public final class InstanceLock implements AutoCloseable {
                 return OptionalLong.empty();
             }
             // Some file systems show another device here than stat does, so the inode must do, and
-            // the PID file decides
-            // between several.
+            // the PID file decides between several.
             String inode = Files.getAttribute(lockFile, "unix:ino").toString();
             OptionalLong told = readPid(pidFile(stateDir));
             OptionalLong holder = OptionalLong.empty();

@@ -1,129 +1,183 @@
 package io.tardis.listener;
 
+import io.tardis.core.TardisException;
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
-import io.tardis.core.event.CtrEvent;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
-import java.nio.file.Path;
-import java.time.Instant;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Hears every exit and publishes it.
  *
- * <p>One thread reads the event source and parses its lines, another one joins what it hears,
- * numbers it and publishes it; between them is a bounded queue, so that a burst slows the source
- * down and is never dropped (containerd keeps what {@code ctr} has not read).
+ * <p>One thread reads the event source and parses its lines, one waits for the kernel's word, one
+ * looks after lives when events may have been missed; another one joins what they tell, numbers it
+ * and publishes it.
  *
  * <p>{@link #bind} first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}:
- * so nobody misses the first exit.
+ * so nobody misses the first exit. {@link #stop} first, then let the others take what was
+ * published, then {@link #close}: so nobody misses the last one.
  */
 public final class Listener implements AutoCloseable {
 
     /** Where the other parts of the same process subscribe. */
     public static final String ENDPOINT = "inproc://tardis-events";
 
-    private static final int QUEUE_LENGTH = 10_000;
+    private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
 
-    private final InstanceLock lock;
+    /** How many of the last exits are not to be published once more after a restart. */
+    private static final int REMEMBERED = 2_000;
+
     private final ExitSequence sequence;
+    private final ExitJoiner joiner;
     private final ExitPublisher publisher;
-    private final CtrSupervisor supervisor;
+    private final EventSource source;
+    private final LifeChecker checker;
+    private final Optional<KernelWitness> witness;
+    private final Supplier<QueryClient> queries;
 
     private Listener(
-            InstanceLock lock,
             ExitSequence sequence,
-            ExitPublisher publisher,
-            CtrSupervisor supervisor) {
-        this.lock = lock;
+            ZmqPublisher socket,
+            Settings settings,
+            EventSource source,
+            ContainerRegistry registry,
+            Supplier<QueryClient> queries,
+            InstantSource clock) {
         this.sequence = sequence;
-        this.publisher = publisher;
-        this.supervisor = supervisor;
+        this.queries = queries;
+        this.source = source;
+        this.joiner =
+                new ExitJoiner(exit ->
+                        registry.lives(exit.container()).stream()
+                                .anyMatch(life -> life.forceDeleted() && life.endsWith(exit)));
+        this.witness =
+                settings.kernelWitness() ? KernelWitness.open(source::ended) : Optional.empty();
+        this.checker =
+                new LifeChecker(
+                        registry,
+                        witness,
+                        () -> new StoreEnds(queries.get()),
+                        source::lost,
+                        LifeChecker.LATE_WORD);
+        this.publisher =
+                new ExitPublisher(
+                        socket, source.signals(), joiner, sequence, checker::check, clock);
     }
 
     /**
-     * Takes the state directory and binds the endpoints. Nothing is heard yet.
+     * Binds the endpoints. Nothing is published yet.
      *
-     * @param settings the state directory, the event source and the endpoint
-     * @param context makes the PUB socket; closed by the caller, after this
+     * @param settings the state directory and the endpoint
+     * @param lock makes sure that no other listener has the state directory; given back by the
+     *     caller, when all who take part are closed
+     * @param source started with this at the latest, and closed by it
+     * @param context makes the sockets; closed by the caller, after this
      * @param registry where the shim notes the lives of enabled containers
+     * @param queryEndpoint where the store will answer when this is started
      * @param clock the wall clock
-     * @throws AlreadyRunningException if another listener has the state directory
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
      */
     public static Listener bind(
             Settings settings,
+            InstanceLock lock,
+            EventSource source,
             ZmqContext context,
             ContainerRegistry registry,
+            String queryEndpoint,
             InstantSource clock) {
-        Path stateDir = settings.stateDir();
-        InstanceLock lock = InstanceLock.take(stateDir);
-        ExitSequence sequence = null;
+        lock.check(settings.stateDir());
+        ExitSequence sequence = ExitSequence.open(settings.stateDir(), clock);
         try {
-            sequence = ExitSequence.open(stateDir, clock);
-            ZmqPublisher socket = context.publisher(List.of(ENDPOINT, settings.eventsEndpoint()));
-            BlockingQueue<ExitPublisher.Signal> queue = new ArrayBlockingQueue<>(QUEUE_LENGTH);
-            ExitJoiner joiner =
-                    new ExitJoiner(exit ->
-                            registry.lives(exit.container()).stream()
-                                    .anyMatch(life -> life.forceDeleted() && life.endsWith(exit)));
-            ExitPublisher publisher = new ExitPublisher(socket, queue, joiner, sequence, clock);
-            CtrSupervisor supervisor =
-                    new CtrSupervisor(settings.ctrCommand(), clock, new QueueingSink(queue));
-            return new Listener(lock, sequence, publisher, supervisor);
+            return new Listener(
+                    sequence,
+                    context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
+                    settings,
+                    source,
+                    registry,
+                    () -> new QueryClient(context, queryEndpoint),
+                    clock);
         } catch (RuntimeException e) {
-            if (sequence != null) {
-                sequence.close();
-            }
-            lock.close();
+            sequence.close();
             throw e;
         }
     }
 
-    /** Starts the event source, and publishing. */
+    /** Starts the event source, the kernel witness, and publishing. */
     public void start() {
+        rememberRecorded();
+        sequence.lastWritten()
+                .ifPresent(last -> source.missed(last, "no listener was running until now"));
         publisher.start();
-        supervisor.start();
+        witness.ifPresent(KernelWitness::start);
+        checker.start();
+        source.start();
+    }
+
+    /**
+     * A life's process is about to run: from now on its end cannot be missed, if the kernel can
+     * tell it. From any thread.
+     */
+    public void watch(Life life) {
+        if (witness.isPresent() && !witness.get().watch(life)) {
+            checker.check();
+        }
+    }
+
+    /** Whether the kernel tells how processes end. */
+    public boolean hasKernelWitness() {
+        return witness.isPresent();
     }
 
     /** How often the event source was started. */
     public long sourceStarts() {
-        return supervisor.starts();
+        return source.starts();
     }
 
-    /** Ends the event source, publishes what it had told, and gives the state directory back. */
+    /** Ends the sources and publishes what they had told. */
+    public void stop() {
+        source.close();
+        witness.ifPresent(KernelWitness::close);
+        checker.close();
+        publisher.close();
+    }
+
+    /** Stops, and writes the last number down. May be called twice. */
     @Override
     public void close() {
-        supervisor.close();
-        publisher.close();
+        stop();
         sequence.close();
-        lock.close();
     }
 
-    /** Hands everything to the publisher's thread; waits while its queue is full. */
-    private record QueueingSink(BlockingQueue<ExitPublisher.Signal> queue)
-            implements CtrSupervisor.Sink {
+    private void rememberRecorded() {
+        try (QueryClient store = queries.get()) {
+            long after = Math.max(0, sequence.last() - REMEMBERED);
+            store.replay(after, REMEMBERED).events().forEach(joiner::remember);
+        } catch (TardisException e) {
+            LOG.warn("what was published before cannot be read; it may be published again", e);
+        }
+    }
 
+    /** Asks the store for the checker's thread. */
+    private record StoreEnds(QueryClient store) implements LifeChecker.Ends {
         @Override
-        public void event(CtrEvent event) {
-            put(new ExitPublisher.Signal.Heard(event));
+        public Answer.OfContainer of(ContainerKey container) {
+            return store.exitCode(container, Duration.ZERO);
         }
 
         @Override
-        public void gap(Instant from, String reason) {
-            put(new ExitPublisher.Signal.Missed(from, reason));
-        }
-
-        private void put(ExitPublisher.Signal signal) {
-            try {
-                queue.put(signal);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+        public void close() {
+            store.close();
         }
     }
 }

@@ -51,9 +51,12 @@ final class ChildJvm implements AutoCloseable {
         return output.readLine();
     }
 
-    /** SIGKILL, and nothing runs in it any more when this returns. */
+    /**
+     * SIGKILL, and nothing runs in it any more when this returns. What it had printed can still be
+     * read, which the process's own method would prevent.
+     */
     void kill() throws InterruptedException {
-        process.destroyForcibly();
+        process.toHandle().destroyForcibly();
         assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
     }
 

@@ -6,11 +6,17 @@ import ch.qos.logback.classic.Level;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.HashSet;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -219,6 +225,134 @@ class ExitJoinerTest {
         assertThat(joiner.exited(own(new ContainerKey("default", "c59999"), 100, 0))).isEmpty();
         assertThat(joiner.exited(own(new ContainerKey("default", "c40001"), 100, 0))).isEmpty();
         assertThat(joiner.exited(own(new ContainerKey("default", "c0"), 100, 0))).isPresent();
+    }
+
+    // --- what the kernel tells
+
+    @Test
+    void takesTheKernelsWordFirstAndContainerdsAsARepetition() {
+        ExitJoiner.Joined joined = joiner.witnessed(life("1", 100), 3 << 8, NOW, 0).orElseThrow();
+
+        assertThat(joined.exit()).isEqualTo(own(TC, 100, 3));
+        assertThat(joined.source()).isEqualTo(ExitSource.KERNEL);
+        assertThat(joined.signal()).isEmpty();
+        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
+        assertThat(joiner.deleted(new TaskDelete(TC, 100, 3, NOW))).isEmpty();
+    }
+
+    @Test
+    void takesTheKernelsWordAsARepetitionAfterContainerds() {
+        assertThat(joiner.exited(own(TC, 100, 3))).isPresent();
+
+        assertThat(joiner.witnessed(life("1", 100), 3 << 8, NOW, 0)).isEmpty();
+    }
+
+    @Test
+    void keepsTheKernelsCodeAndTellsOfAnotherOne() {
+        joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        try (CapturedLog log = new CapturedLog(ExitJoiner.class)) {
+            shimWasGone.add(TC);
+
+            assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
+
+            assertThat(log.at(Level.WARN))
+                    .singleElement()
+                    .asString()
+                    .contains("ended with 3 (kernel)", "ended with 137 (containerd)");
+        }
+    }
+
+    @Test
+    void replacesAMadeUpCodeByTheKernelsRealOne() {
+        shimWasGone.add(TC);
+        assertThat(joiner.exited(own(TC, 100, 137)).orElseThrow().source())
+                .isEqualTo(ExitSource.ASSUMED);
+
+        ExitJoiner.Joined joined = joiner.witnessed(life("1", 100), 0, NOW, 0).orElseThrow();
+
+        assertThat(joined.exit().exitStatus()).isZero();
+        assertThat(joined.source()).isEqualTo(ExitSource.KERNEL);
+    }
+
+    @Test
+    void tellsTheSignalThatTheKernelKnows() {
+        ExitJoiner.Joined joined =
+                joiner.witnessed(life("1", 100), 11 | 0x80, NOW, 0).orElseThrow();
+
+        assertThat(joined.exit().exitStatus()).isEqualTo(139);
+        assertThat(joined.signal()).hasValue(11);
+    }
+
+    @Test
+    void holdsADeathBySigkillUntilContainerdHasToldWhetherMemoryRanOut() {
+        assertThat(joiner.witnessed(life("1", 100), 9, NOW, 1_000)).isEmpty();
+        assertThat(joiner.nextDeadline()).isPresent();
+        joiner.outOfMemory(TC);
+
+        ExitJoiner.Joined joined = joiner.exited(own(TC, 100, 137)).orElseThrow();
+
+        assertThat(joined.oomKilled()).isTrue();
+        assertThat(joined.signal()).hasValue(9);
+        assertThat(joined.source()).isEqualTo(ExitSource.KERNEL);
+        assertThat(joiner.nextDeadline()).isEmpty();
+        assertThat(joiner.overdue(Long.MAX_VALUE)).isEmpty();
+        assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
+    }
+
+    @Test
+    void doesNotHoldADeathBySigkillForEver() {
+        joiner.witnessed(life("1", 100), 9, NOW, 1_000);
+        long deadline = joiner.nextDeadline().orElseThrow();
+
+        assertThat(joiner.overdue(deadline - 1)).isEmpty();
+        assertThat(joiner.overdue(deadline))
+                .singleElement()
+                .satisfies(joined -> {
+                    assertThat(joined.exit().exitStatus()).isEqualTo(137);
+                    assertThat(joined.oomKilled()).isFalse();
+                });
+        assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
+    }
+
+    @Test
+    void isNotConfusedByAStartThatComesAfterTheKernelsWordOfItsEnd() {
+        joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        joiner.started(new TaskStart(TC, 100));
+
+        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
+        assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
+    }
+
+    @Test
+    void takesTheSamePidInALaterLifeForAnotherProcess() {
+        joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        joiner.exited(own(TC, 100, 3));
+        joiner.started(new TaskStart(TC, 100));
+
+        assertThat(code(joiner.witnessed(life("2", 100), 4 << 8, NOW, 0))).isEqualTo(4);
+        assertThat(code(joiner.witnessed(life("3", 100), 5 << 8, NOW, 0))).isEqualTo(5);
+    }
+
+    @Test
+    void remembersWhatWasPublishedBeforeItWasThere() {
+        joiner.remember(
+                new ExitEvent(
+                        7, own(TC, 100, 3), OptionalInt.empty(), false, ExitSource.CONTAINERD));
+
+        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
+        assertThat(joiner.witnessed(life("1", 100), 3 << 8, NOW, 0)).isEmpty();
+        assertThat(joiner.exited(own(TC, 101, 3))).isPresent();
+    }
+
+    private static Life life(String id, long pid) {
+        return new Life(
+                id,
+                TC,
+                NOW,
+                Path.of("/bundle"),
+                Optional.of(new InitProcess(pid, OptionalLong.of(1))),
+                false,
+                false);
     }
 
     private static TaskExit own(ContainerKey container, long pid, long status) {

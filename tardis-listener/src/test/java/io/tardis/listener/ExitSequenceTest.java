@@ -172,6 +172,18 @@ class ExitSequenceTest {
     }
 
     @Test
+    void countsOnInMemoryWhenTheFileCannotBeWritten() {
+        ExitSequence sequence = open();
+        long last = sequence.next();
+        sequence.close(); // any write fails from here on
+        try (CapturedLog log = new CapturedLog(ExitSequence.class)) {
+            assertThat(sequence.next()).isEqualTo(last + 1);
+            assertThat(sequence.next()).isEqualTo(last + 2);
+            assertThat(log.at(Level.ERROR)).as("told once").hasSize(1);
+        }
+    }
+
+    @Test
     void mayBeClosedTwice() {
         ExitSequence sequence = open();
         long last = sequence.next();

@@ -3,6 +3,7 @@ package io.tardis.runc;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.ContainerTree;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
@@ -12,6 +13,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +31,7 @@ public final class RuncShim {
     private final ContainerRegistry registry;
     private final Path checkpointDir;
     private final ExitCodes exitCodes;
+    private final Consumer<Life> onStart;
     private final Duration deleteWait;
     private final InstantSource clock;
 
@@ -38,6 +41,7 @@ public final class RuncShim {
      * @param registry where lives are registered
      * @param checkpointDir holds the checkpoints of containers, {@code NS/ID/}
      * @param exitCodes asked at {@code delete}
+     * @param onStart told each life whose process is known now, before the process runs
      * @param deleteWait the longest wait for a code at {@code delete}
      * @param clock the wall clock
      */
@@ -45,11 +49,13 @@ public final class RuncShim {
             ContainerRegistry registry,
             Path checkpointDir,
             ExitCodes exitCodes,
+            Consumer<Life> onStart,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;
         this.checkpointDir = checkpointDir;
         this.exitCodes = exitCodes;
+        this.onStart = onStart;
         this.deleteWait = deleteWait;
         this.clock = clock;
     }
@@ -94,7 +100,9 @@ public final class RuncShim {
             LOG.warn("{} starts, but its pid cannot be told", container);
             return;
         }
-        registry.update(open.get().withPid(pid.getAsLong()));
+        Life life = open.get().withInit(InitProcess.of(pid.getAsLong()));
+        registry.update(life);
+        onStart.accept(life);
         LOG.debug("{} starts as pid {}", container, pid.getAsLong());
     }
 
@@ -108,7 +116,7 @@ public final class RuncShim {
         if (open.isEmpty()) {
             return; // the second delete, or nothing of ours
         }
-        boolean started = open.get().pid().isPresent();
+        boolean started = open.get().init().isPresent();
         Answer.OfContainer answer = ask(container, force || !started ? Duration.ZERO : deleteWait);
         if (answer instanceof Exited exited && exited.event().exit().exitStatus() == 0) {
             try {

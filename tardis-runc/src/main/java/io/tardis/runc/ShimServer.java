@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -22,6 +23,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import jdk.net.ExtendedSocketOptions;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +50,7 @@ public final class ShimServer implements AutoCloseable {
 
     private final Path socket;
     private final ServerSocketChannel server;
+    private final UserPrincipal owner;
     private final RuncShim shim;
     private final Duration longestWork;
     private final Duration requestPatience;
@@ -68,6 +71,7 @@ public final class ShimServer implements AutoCloseable {
             Duration longestWork,
             Duration requestPatience) {
         this.socket = socket;
+        this.owner = ownUser();
         this.server = server;
         this.shim = shim;
         this.longestWork = longestWork;
@@ -98,6 +102,14 @@ public final class ShimServer implements AutoCloseable {
         return shimServer;
     }
 
+    private static UserPrincipal ownUser() {
+        try {
+            return Files.getOwner(Path.of("/proc/self"));
+        } catch (IOException e) {
+            throw new SetupException("this process's user cannot be told: " + e, e);
+        }
+    }
+
     static ServerSocketChannel bind(Path socket) {
         try {
             if (Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
@@ -120,9 +132,19 @@ public final class ShimServer implements AutoCloseable {
         }
     }
 
-    /** Stops listening, removes the socket, and waits a moment for what is being done. */
     @Override
     public void close() {
+        stop();
+    }
+
+    /**
+     * Stops listening, removes the socket, and waits a moment for what is being done. The second
+     * time it does nothing.
+     */
+    public void stop() {
+        if (!server.isOpen()) {
+            return; // by now the socket may be another daemon's
+        }
         try {
             Files.deleteIfExists(socket);
             server.close();
@@ -176,6 +198,7 @@ public final class ShimServer implements AutoCloseable {
             DataOutputStream out =
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(connection)));
+            checkPeer(connection);
             LauncherProtocol.Request request = readRequest(connection, in);
             RuncCommandLine command =
                     RuncCommandLine.parse(request.arguments(), request.directory());
@@ -188,6 +211,14 @@ public final class ShimServer implements AutoCloseable {
             LOG.warn("a launcher could not be served: {}", e.toString());
         } finally {
             connections.release();
+        }
+    }
+
+    /** The socket's mode lets nobody else in; this holds also if somebody changes that. */
+    private void checkPeer(SocketChannel connection) throws IOException {
+        UserPrincipal peer = connection.getOption(ExtendedSocketOptions.SO_PEERCRED).user();
+        if (!peer.equals(owner) && !peer.getName().equals("root")) {
+            throw new IOException("it belongs to " + peer.getName() + ", who is not served here");
         }
     }
 

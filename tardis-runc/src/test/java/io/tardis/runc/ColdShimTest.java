@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
@@ -97,11 +98,11 @@ class ColdShimTest {
         runc("create", "--bundle", "bundle", "tc");
         Files.writeString(directory.resolve("bundle/init.pid"), "6615");
         try (ShimServer _ = daemon()) {
-            starter.whenAsked = () -> assertThat(registry.open(TC).orElseThrow().pid()).isEmpty();
+            starter.whenAsked = () -> assertThat(registry.open(TC).orElseThrow().init()).isEmpty();
             runc("start", "tc");
         }
 
-        assertThat(registry.open(TC).orElseThrow().pid()).hasValue(6615);
+        assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(6615));
     }
 
     @Test
@@ -123,7 +124,7 @@ class ColdShimTest {
         Files.writeString(directory.resolve("bundle/init.pid"), "6615");
 
         runc("start", "tc");
-        assertThat(registry.open(TC).orElseThrow().pid()).hasValue(6615);
+        assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(6615));
 
         runc("delete", "tc");
         assertThat(registry.open(TC)).isEmpty();
@@ -139,7 +140,7 @@ class ColdShimTest {
         Files.writeString(directory.resolve("bundle/init.pid"), "6615");
 
         runc("start", "tc");
-        assertThat(registry.open(TC).orElseThrow().pid()).hasValue(6615);
+        assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(6615));
 
         runc("delete", "tc");
         assertThat(registry.open(TC)).isEmpty();
@@ -181,6 +182,7 @@ class ColdShimTest {
                 registry,
                 directory.resolve("checkpoint"),
                 codes,
+                _ -> {},
                 Duration.ZERO,
                 () -> Instant.EPOCH);
     }

@@ -116,6 +116,12 @@ class LauncherTest {
 
             assertThat(run.code()).isEqualTo(RUNTIME_CODE);
             assertThat(daemon.requests).hasSize(1);
+
+            Files.copy(folder.resolve("ours/config.json"), folder.resolve("config.json"));
+            run("--root", "/r/default", "create", "--bundle", "", "tc");
+            run("--root", "/r/default", "create", "tc");
+
+            assertThat(daemon.requests).hasSize(3);
         }
     }
 

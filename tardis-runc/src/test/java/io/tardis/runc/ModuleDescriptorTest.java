@@ -27,6 +27,7 @@ class ModuleDescriptorTest {
                 .extracting(Requires::name)
                 .containsExactlyInAnyOrder(
                         "java.base",
+                        "jdk.net",
                         "org.jspecify",
                         "io.tardis.core",
                         "org.slf4j",

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -32,6 +34,7 @@ class RuncShimTest {
 
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
+    private final List<Life> started = new ArrayList<>();
     private ContainerRegistry registry;
     private RuncShim shim;
 
@@ -39,7 +42,9 @@ class RuncShimTest {
     void makeShim() throws IOException {
         Bundles.write(bundle(), Bundles.ENABLED);
         registry = new ContainerRegistry(containers());
-        shim = new RuncShim(registry, checkpoints(), exitCodes, DELETE_WAIT, () -> NOW);
+        shim =
+                new RuncShim(
+                        registry, checkpoints(), exitCodes, started::add, DELETE_WAIT, () -> NOW);
     }
 
     // --- create, restore
@@ -52,7 +57,7 @@ class RuncShimTest {
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(NOW);
         assertThat(life.bundle()).isEqualTo(bundle());
-        assertThat(life.pid()).isEmpty();
+        assertThat(life.init()).isEmpty();
         assertThat(life.forceDeleted()).isFalse();
         assertThat(exitCodes.questions()).isEmpty();
     }
@@ -119,7 +124,9 @@ class RuncShimTest {
 
         start();
 
-        assertThat(registry.open(TC)).hasValue(created.withPid(6615));
+        Life life = created.withInit(InitProcess.of(6615));
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(started).containsExactly(life);
     }
 
     @Test
@@ -131,7 +138,7 @@ class RuncShimTest {
 
         start();
 
-        assertThat(registry.open(TC).orElseThrow().pid()).hasValue(6616);
+        assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(6616));
     }
 
     @Test

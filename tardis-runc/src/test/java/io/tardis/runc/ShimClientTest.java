@@ -64,7 +64,7 @@ class ShimClientTest {
 
     @Test
     void goesOnAfterAnyNumberOfWaits() {
-        answer('W', 0, 0, 1, 0, 'W', 0, 0, 1, 0, 'G');
+        answer('W', 0, 0, 8, 0, 'W', 0, 0, 8, 0, 'G');
 
         assertThat(ShimClient.call(socket, directory, DELETE)).isTrue();
     }
@@ -104,18 +104,20 @@ class ShimClientTest {
     }
 
     @Test
-    void doesNotSendACommandLineThatIsTooLong() {
-        answer('G');
+    void doesNotSendACommandLineThatIsTooLong() throws IOException {
+        List<String> tooLong = List.of("x".repeat(LauncherProtocol.MAX_LENGTH));
 
-        assertThat(
-                        ShimClient.call(
-                                socket,
-                                directory,
-                                List.of("x".repeat(LauncherProtocol.MAX_LENGTH))))
-                .isFalse();
+        assertThat(ShimClient.call(socket, directory, tooLong)).isFalse();
+
+        try (SocketChannel client = server.accept()) {
+            assertThat(client.read(ByteBuffer.allocate(1))).isEqualTo(-1);
+        }
     }
 
-    /** Answers the next connection with these bytes, and closes it. */
+    /**
+     * Answers the next request with these bytes, and closes the connection. Closed with the request
+     * unread, the connection would break, and take the answer with it.
+     */
     private void answer(int... bytes) {
         ByteBuffer reply = ByteBuffer.allocate(bytes.length);
         for (int b : bytes) {
@@ -124,6 +126,8 @@ class ShimClientTest {
         Thread.ofVirtual()
                 .start(() -> {
                     try (SocketChannel client = server.accept()) {
+                        LauncherProtocol.readRequest(
+                                new DataInputStream(Channels.newInputStream(client)));
                         client.write(reply.flip());
                     } catch (IOException e) {
                         throw new AssertionError(e);

@@ -60,6 +60,7 @@ class ShimServerTest {
                         registry,
                         directory.resolve("checkpoint"),
                         exitCodes,
+                        _ -> {},
                         Duration.ofMillis(700),
                         () -> Instant.EPOCH);
         Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
@@ -85,7 +86,7 @@ class ShimServerTest {
     }
 
     @Test
-    void asksForPatienceBeforeADelete() throws Exception {
+    void asksForPatienceBeforeItWorks() throws Exception {
         CountDownLatch ended = new CountDownLatch(1);
         exitCodes.answer(container -> {
             awaitUninterrupted(ended);
@@ -218,15 +219,18 @@ class ShimServerTest {
     }
 
     @Test
-    void isNotHarmedByAClientThatGoesBeforeItsAnswer() throws IOException {
-        try (ShimServer _ = open()) {
-            try (SocketChannel client = connect()) {
-                send(client, "create", "--bundle", "bundle", "tc");
-            }
+    void doesNoWorkForALauncherThatHasGivenUp() throws IOException {
+        ServerSocketChannel server = ShimServer.bind(socket);
+        try (SocketChannel client = connect()) {
+            send(client, "create", "--bundle", "bundle", "tc");
+        }
 
-            await().until(() -> registry.open(TC).isPresent());
+        try (ShimServer _ = ShimServer.start(socket, server, shim, LONGEST_WORK, FOR_EVER)) {
             assertThat(call()).isTrue();
         }
+
+        // Closed, the server has done what it was asked for.
+        assertThat(registry.lives(TC)).isEmpty();
     }
 
     @Test

@@ -3,10 +3,13 @@ package io.tardis.store;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.LoadingCache;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The newest end of each container: read through to the log, bounded, and joined with the ends that
@@ -18,6 +21,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class EndCache {
 
+    private static final Logger LOG = LoggerFactory.getLogger(EndCache.class);
     private static final int MAX_ENTRIES = 20_000;
 
     private final LoadingCache<ContainerKey, Optional<End>> recorded;
@@ -36,10 +40,15 @@ final class EndCache {
     record Known(End end, boolean durable) {}
 
     Optional<Known> latest(ContainerKey container) {
-        End end = notRecorded.get(container);
-        return end != null
-                ? Optional.of(new Known(end, false))
-                : recorded.get(container).map(it -> new Known(it, true));
+        End inMemory = notRecorded.get(container);
+        if (inMemory == null) {
+            return recorded.get(container).map(it -> new Known(it, true));
+        }
+        return Optional.of(
+                recordedIfReadable(container)
+                        .filter(it -> better(it, inMemory).equals(it))
+                        .map(it -> new Known(it, true))
+                        .orElse(new Known(inMemory, false)));
     }
 
     /** The log has this end. */
@@ -50,11 +59,30 @@ final class EndCache {
 
     /** The log could not take this end; until it can, it is kept here. */
     void notRecorded(End end) {
-        notRecorded.put(end.container(), end);
+        notRecorded.merge(end.container(), end, EndCache::better);
     }
 
     /** The ends that the log could not take, in no order. */
     List<End> notRecorded() {
         return List.copyOf(notRecorded.values());
+    }
+
+    /** A disk that cannot be written may not be readable either; then memory must do. */
+    private Optional<End> recordedIfReadable(ContainerKey container) {
+        try {
+            return recorded.get(container);
+        } catch (ExitLogException e) {
+            LOG.debug("what is recorded of {} cannot be read", container, e);
+            return Optional.empty();
+        }
+    }
+
+    /** The same choice that the log makes: the newer life, and of one life the first real end. */
+    private static End better(End first, End second) {
+        if (!first.lifeId().equals(second.lifeId())) {
+            return second.createdAt().isBefore(first.createdAt()) ? first : second;
+        }
+        boolean firstIsMadeUp = first.event().source() == ExitSource.ASSUMED;
+        return firstIsMadeUp && second.event().source() != ExitSource.ASSUMED ? second : first;
     }
 }

@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +47,7 @@ final class ExitRecorder implements AutoCloseable {
     private final List<Recorded> pending = new ArrayList<>();
     private volatile boolean stopping;
     private boolean failing;
+    private long nextTry;
     private long nextPrune;
 
     /**
@@ -102,19 +102,22 @@ final class ExitRecorder implements AutoCloseable {
     private void run() {
         try (log;
                 subscriber) {
-            while (true) {
-                boolean last = stopping;
-                collect(last ? Duration.ZERO : RETRY);
-                if (!pending.isEmpty()) {
-                    record();
+            boolean last;
+            boolean mayBeMore;
+            do {
+                last = stopping;
+                List<Recorded> arrived = collect(last ? Duration.ZERO : RETRY);
+                mayBeMore = arrived.size() == BATCH;
+                pending.addAll(arrived);
+                if (failing && !last && System.nanoTime() - nextTry < 0) {
+                    keepInMemory(arrived);
+                } else if (!pending.isEmpty()) {
+                    record(arrived);
                 }
-                if (last) {
-                    break;
-                }
-                if (System.nanoTime() - nextPrune >= 0) {
+                if (!last && System.nanoTime() - nextPrune >= 0) {
                     prune();
                 }
-            }
+            } while (!last || (mayBeMore && !failing));
             if (!pending.isEmpty()) {
                 LOG.error(
                         "{} exits could not be written before the end, and are lost",
@@ -123,39 +126,69 @@ final class ExitRecorder implements AutoCloseable {
         }
     }
 
-    /** Waits for a message, and takes all that have arrived with it. */
-    private void collect(Duration timeout) {
+    /** Waits for a message, and takes what has arrived with it, up to one batch. */
+    private List<Recorded> collect(Duration timeout) {
+        List<Recorded> arrived = new ArrayList<>();
         ZmqSubscriber.Message message = subscriber.receive(timeout);
         while (message != null) {
-            ExitEvent event = exitIn(message);
-            if (event != null) {
-                pending.add(new Recorded(event, lives.endOf(event)));
+            take(message, arrived);
+            message = arrived.size() < BATCH ? subscriber.receive(Duration.ZERO) : null;
+        }
+        return arrived;
+    }
+
+    private void take(ZmqSubscriber.Message message, List<Recorded> arrived) {
+        try {
+            switch (PublishedCodec.decode(message.topic(), message.payload())) {
+                case Published.Exit(ExitEvent event) ->
+                        arrived.add(new Recorded(event, lives.endOf(event)));
+                // The registry says that it is lost; who waits is to be told.
+                case Published.Lost lost -> onEnds.accept(Set.of(lost.container()));
+                case Published.Heartbeat _, Published.Gap _ -> LOG.trace("nothing to record");
             }
-            message = pending.size() < BATCH ? subscriber.receive(Duration.ZERO) : null;
+        } catch (MalformedMessageException e) {
+            LOG.error(
+                    "a message on {} cannot be understood and is not recorded", message.topic(), e);
         }
     }
 
-    private void record() {
-        List<End> batchEnds = pending.stream().flatMap(it -> it.end().stream()).toList();
+    /** Writes all that is pending; {@code arrived} is the part of it that is new. */
+    private void record(List<Recorded> arrived) {
         try {
             log.append(pending);
+            List<End> written = endsOf(pending);
             pending.clear();
-            batchEnds.forEach(ends::recorded);
+            written.forEach(ends::recorded);
             if (failing) {
                 LOG.info("the exit log can be written again");
             }
             failing = false;
+            tell(written);
         } catch (ExitLogException e) {
             if (!failing) {
                 LOG.error("exits are kept in memory only, until the log can be written again", e);
             }
             failing = true;
-            batchEnds.forEach(ends::notRecorded);
+            nextTry = System.nanoTime() + RETRY.toNanos();
+            keepInMemory(arrived);
         }
-        if (!batchEnds.isEmpty()) {
+    }
+
+    private void keepInMemory(List<Recorded> arrived) {
+        List<End> kept = endsOf(arrived);
+        kept.forEach(ends::notRecorded);
+        tell(kept);
+    }
+
+    private void tell(List<End> known) {
+        if (!known.isEmpty()) {
             onEnds.accept(
-                    batchEnds.stream().map(End::container).collect(Collectors.toUnmodifiableSet()));
+                    known.stream().map(End::container).collect(Collectors.toUnmodifiableSet()));
         }
+    }
+
+    private static List<End> endsOf(List<Recorded> recorded) {
+        return recorded.stream().flatMap(it -> it.end().stream()).toList();
     }
 
     /** One small step, so that exits never wait for it. */
@@ -167,19 +200,6 @@ final class ExitRecorder implements AutoCloseable {
         } catch (ExitLogException e) {
             LOG.warn("old records cannot be removed now", e);
             nextPrune = System.nanoTime() + PRUNE_INTERVAL.toNanos();
-        }
-    }
-
-    private static @Nullable ExitEvent exitIn(ZmqSubscriber.Message message) {
-        try {
-            return PublishedCodec.decode(message.topic(), message.payload())
-                            instanceof Published.Exit(ExitEvent event)
-                    ? event
-                    : null;
-        } catch (MalformedMessageException e) {
-            LOG.error(
-                    "a message on {} cannot be understood and is not recorded", message.topic(), e);
-            return null;
         }
     }
 }

@@ -11,6 +11,7 @@ import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Brings the registry of lives and the recorded ends together: whose end an exit is, and what is
@@ -49,16 +50,21 @@ final class LifeStates {
     /**
      * What is known of {@code container}.
      *
-     * @param latest its newest recorded end
+     * <p>The ends are looked up after the lives: the other way round, a life that ended and was
+     * deleted in between would look as if its end had been lost.
+     *
+     * @param ends gives the newest end of a container
      */
-    Answer.OfContainer stateOf(ContainerKey container, Optional<EndCache.Known> latest) {
+    Answer.OfContainer stateOf(
+            ContainerKey container, Function<ContainerKey, Optional<EndCache.Known>> ends) {
         Optional<Life> open = registry.open(container);
-        if (open.isPresent() && !isEndOf(open.get(), latest)) {
-            return new Running(container);
-        }
         Optional<Life> last = open.isPresent() ? Optional.empty() : registry.last(container);
+        Optional<EndCache.Known> latest = ends.apply(container);
+        if (open.isPresent() && !isEndOf(open.get(), latest)) {
+            return open.get().lost() ? new Lost(container) : new Running(container);
+        }
         if (last.isPresent()
-                && last.get().pid().isPresent()
+                && last.get().init().isPresent()
                 && !isEndOf(last.get(), latest)
                 && !isOlder(last.get(), latest)) {
             return new Lost(container);

@@ -6,11 +6,13 @@ import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Containers;
 import io.tardis.core.wire.Answer.Events;
+import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.Answer.Pong;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.Answer.Running;
+import io.tardis.core.wire.Answer.Unknown;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Query;
@@ -19,6 +21,7 @@ import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +50,16 @@ final class QueryServer implements AutoCloseable {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(QueryServer.class);
+
+    /** A question more than this is answered at once: it holds memory for as long as it waits. */
+    private static final int MAX_WAITING = 10_000;
+
+    /**
+     * How long a life that is over may still get a code: its delete is not ordered after its exit.
+     */
+    private static final Duration LATE_EXIT = Duration.ofSeconds(2);
+
+    private static final Duration LOOK = Duration.ofSeconds(5);
     private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
@@ -60,6 +73,7 @@ final class QueryServer implements AutoCloseable {
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
     private final PriorityQueue<Waiting> waiting = new PriorityQueue<>();
     private volatile boolean stopping;
+    private long nextLook = System.nanoTime();
 
     /** From now on the replier and the log belong to the server's thread. */
     QueryServer(
@@ -116,9 +130,10 @@ final class QueryServer implements AutoCloseable {
                     handle(request);
                 }
                 answerEnded();
+                hurryLost();
                 answerExpired();
             }
-            waiting.forEach(it -> reply(it.request(), stateOf(it.container())));
+            waiting.forEach(it -> reply(it.request(), answerAfterWait(it.container())));
         }
     }
 
@@ -127,9 +142,10 @@ final class QueryServer implements AutoCloseable {
             Query query = QueryCodec.decode(request.payload());
             if (query instanceof Query.ExitCode(ContainerKey container, Duration maxWait)) {
                 OfContainer state = stateOf(container);
-                if (mayStillEnd(state) && maxWait.isPositive()) {
+                Duration wait = boundedWait(state, maxWait);
+                if (wait.isPositive() && waiting.size() < MAX_WAITING) {
                     waiting.add(
-                            new Waiting(request, container, System.nanoTime() + maxWait.toNanos()));
+                            new Waiting(request, container, System.nanoTime() + wait.toNanos()));
                 } else {
                     reply(request, state);
                 }
@@ -139,8 +155,7 @@ final class QueryServer implements AutoCloseable {
         } catch (MalformedMessageException e) {
             reply(request, new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));
         } catch (ExitLogException | UncheckedIOException e) {
-            LOG.error("a question cannot be answered", e);
-            reply(request, new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage())));
+            reply(request, unavailable(e));
         }
     }
 
@@ -177,23 +192,37 @@ final class QueryServer implements AutoCloseable {
     }
 
     private OfContainer stateOf(ContainerKey container) {
-        return lives.stateOf(container, ends.latest(container));
+        return lives.stateOf(container, ends::latest);
     }
 
-    /**
-     * A life that is over without an end may have its exit on the way: {@code delete} is not
-     * ordered after the exit event.
-     */
-    private static boolean mayStillEnd(OfContainer state) {
-        return state instanceof Running || state instanceof Lost;
+    /** What to answer to whoever has waited; also when the log cannot be read any more. */
+    private Answer answerAfterWait(ContainerKey container) {
+        try {
+            return stateOf(container);
+        } catch (ExitLogException e) {
+            return unavailable(e);
+        }
+    }
+
+    private static Refused unavailable(RuntimeException e) {
+        LOG.error("a question cannot be answered", e);
+        return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
+    }
+
+    private static Duration boundedWait(OfContainer state, Duration maxWait) {
+        return switch (state) {
+            case Running _ -> maxWait;
+            case Lost _ -> maxWait.compareTo(LATE_EXIT) < 0 ? maxWait : LATE_EXIT;
+            case Exited _, Unknown _ -> Duration.ZERO;
+        };
     }
 
     private void answerEnded() {
         for (ContainerKey container = ended.poll(); container != null; container = ended.poll()) {
             ContainerKey key = container;
             if (waiting.stream().anyMatch(it -> it.container().equals(key))) {
-                OfContainer state = stateOf(key);
-                if (!mayStillEnd(state)) {
+                Answer state = answerAfterWait(key);
+                if (!(state instanceof Running)) {
                     waiting.stream()
                             .filter(it -> it.container().equals(key))
                             .forEach(it -> reply(it.request(), state));
@@ -203,11 +232,34 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
+    /**
+     * A life that was deleted without a code ends no wait by an event. So now and then those who
+     * wait for one are given only as long as a late exit may take.
+     */
+    private void hurryLost() {
+        long now = System.nanoTime();
+        if (waiting.isEmpty() || now - nextLook < 0) {
+            return;
+        }
+        nextLook = now + LOOK.toNanos();
+        long soon = now + LATE_EXIT.toNanos();
+        Map<ContainerKey, Answer> states = new HashMap<>();
+        List<Waiting> late =
+                waiting.stream()
+                        .filter(it -> it.deadline() - soon > 0)
+                        .filter(it ->
+                                states.computeIfAbsent(it.container(), this::answerAfterWait)
+                                        instanceof Lost)
+                        .toList();
+        waiting.removeAll(late);
+        late.forEach(it -> waiting.add(new Waiting(it.request(), it.container(), soon)));
+    }
+
     private void answerExpired() {
         Waiting first = waiting.peek();
         while (first != null && first.deadline() - System.nanoTime() <= 0) {
             waiting.remove();
-            reply(first.request(), stateOf(first.container()));
+            reply(first.request(), answerAfterWait(first.container()));
             first = waiting.peek();
         }
     }
@@ -217,9 +269,10 @@ final class QueryServer implements AutoCloseable {
         if (first == null) {
             return IDLE;
         }
+        long now = System.nanoTime();
+        long left = Math.min(first.deadline() - now, Math.max(0, nextLook - now));
         // Rounded up: a wait that ends a fraction too early would spin.
-        return Duration.ofMillis(
-                Math.max(0, (first.deadline() - System.nanoTime()) / 1_000_000 + 1));
+        return Duration.ofMillis(Math.max(0, left / 1_000_000 + 1));
     }
 
     private void reply(ZmqReplier.Request request, Answer answer) {

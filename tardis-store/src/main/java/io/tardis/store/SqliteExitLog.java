@@ -58,10 +58,12 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     private final Path file;
     private final Connection connection;
+    private final InstantSource clock;
 
-    private SqliteExitLog(Path file, Connection connection) {
+    private SqliteExitLog(Path file, Connection connection, InstantSource clock) {
         this.file = file;
         this.connection = connection;
+        this.clock = clock;
     }
 
     /**
@@ -76,9 +78,14 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             if (problem != null) {
                 setAside(file, problem, clock.instant());
             }
-            SqliteExitLog log = connect(file);
-            log.createTables();
-            return log;
+            SqliteExitLog log = connect(file, clock);
+            try {
+                log.createTables();
+                return log;
+            } catch (SQLException e) {
+                log.close();
+                throw e;
+            }
         } catch (IOException | SQLException e) {
             throw new SetupException(
                     "the exit log " + file + " cannot be opened: " + e.getMessage(), e);
@@ -92,7 +99,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
      */
     static SqliteExitLog openReader(Path file) {
         try {
-            return connect(file);
+            return connect(file, InstantSource.system());
         } catch (SQLException e) {
             throw new SetupException(
                     "the exit log " + file + " cannot be read: " + e.getMessage(), e);
@@ -101,7 +108,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public void append(List<Recorded> batch) {
-        long now = System.currentTimeMillis();
+        long now = clock.millis();
         inTransaction(
                 "write " + batch.size() + " exits to",
                 () -> {
@@ -195,12 +202,10 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public List<ExitEvent> eventsAfter(long seq, int limit) {
         return query(
-                "SELECT event, crc FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-                statement -> {
-                    statement.setLong(1, seq);
-                    statement.setInt(2, limit);
-                },
-                row -> event(row, 1));
+                "SELECT event, crc FROM events WHERE seq > ? ORDER BY seq",
+                statement -> statement.setLong(1, seq),
+                row -> event(row, 1),
+                limit);
     }
 
     @Override
@@ -318,11 +323,19 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     private <T> List<T> query(String sql, Binder binder, RowReader<T> reader) {
+        return query(sql, binder, reader, Integer.MAX_VALUE);
+    }
+
+    /**
+     * The first rows that can be read. The limit is not SQL's: a damaged row must not make a page
+     * shorter, since that means the end to who turns the pages.
+     */
+    private <T> List<T> query(String sql, Binder binder, RowReader<T> reader, int limit) {
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             binder.bind(statement);
             List<T> rows = new ArrayList<>();
             try (ResultSet results = statement.executeQuery()) {
-                while (results.next()) {
+                while (rows.size() < limit && results.next()) {
                     T row = reader.read(results);
                     if (row != null) {
                         rows.add(row);
@@ -339,16 +352,27 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         return query(sql, _ -> {}, row -> row.getLong(1)).getFirst();
     }
 
-    private static SqliteExitLog connect(Path file) throws SQLException {
-        Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
-        SqliteExitLog log = new SqliteExitLog(file, connection);
+    private static SqliteExitLog connect(Path file, InstantSource clock) throws SQLException {
+        SqliteExitLog log = connectAsItIs(file, clock);
         try {
-            log.execute("PRAGMA busy_timeout = 5000");
             log.execute("PRAGMA journal_mode = WAL");
             log.execute("PRAGMA synchronous = FULL");
             return log;
         } catch (SQLException e) {
-            connection.close();
+            log.close();
+            throw e;
+        }
+    }
+
+    /** Changes nothing in the file, which may not be ours. */
+    private static SqliteExitLog connectAsItIs(Path file, InstantSource clock) throws SQLException {
+        Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
+        SqliteExitLog log = new SqliteExitLog(file, connection, clock);
+        try {
+            log.execute("PRAGMA busy_timeout = 5000");
+            return log;
+        } catch (SQLException e) {
+            log.close();
             throw e;
         }
     }
@@ -358,7 +382,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         if (Files.size(file) == 0) {
             return null;
         }
-        try (SqliteExitLog log = connect(file)) {
+        try (SqliteExitLog log = connectAsItIs(file, InstantSource.system())) {
             long applicationId = log.number("PRAGMA application_id");
             long version = log.number("PRAGMA user_version");
             if (applicationId != APPLICATION_ID) {

@@ -48,12 +48,15 @@ public final class Store implements AutoCloseable {
             String version,
             InstantSource clock) {
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock);
-        SqliteExitLog reader = SqliteExitLog.openReader(settings.exitLog());
+        SqliteExitLog reader = null;
         ZmqReplier replier;
         try {
+            reader = SqliteExitLog.openReader(settings.exitLog());
             replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
         } catch (RuntimeException e) {
-            reader.close();
+            if (reader != null) {
+                reader.close();
+            }
             writer.close();
             throw e;
         }
@@ -61,7 +64,8 @@ public final class Store implements AutoCloseable {
         EndCache ends = new EndCache(reader);
         QueryServer server = new QueryServer(replier, reader, registry, lives, ends, version);
         ZmqSubscriber subscriber =
-                context.subscriber(eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT));
+                context.subscriber(
+                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
         ExitRecorder recorder =
                 new ExitRecorder(subscriber, writer, lives, ends, server::ended, settings, clock);
         server.start();

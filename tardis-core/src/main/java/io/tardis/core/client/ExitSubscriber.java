@@ -118,6 +118,7 @@ public final class ExitSubscriber implements AutoCloseable {
                 case Published.Heartbeat heartbeat ->
                         published = Math.max(published, heartbeat.lastSeq());
                 case Published.Gap gap -> published = Math.max(published, gap.lastSeq());
+                case Published.Lost lost -> published = Math.max(published, lost.lastSeq());
             }
         } catch (MalformedMessageException e) {
             LOG.warn("a message on {} cannot be understood: {}", message.topic(), e.getMessage());

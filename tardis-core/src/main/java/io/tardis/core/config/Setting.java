@@ -42,7 +42,12 @@ public enum Setting {
     DELETE_WAIT_MS(
             "TARDIS_DELETE_WAIT_MS",
             "1000",
-            "Longest wait for a code at delete, in milliseconds (0 to 4000)");
+            "Longest wait for a code at delete, in milliseconds (0 to 4000)"),
+    /** Whether the kernel is asked. */
+    KERNEL_WITNESS(
+            "TARDIS_KERNEL_WITNESS",
+            "auto",
+            "auto: the kernel is asked how processes end, too, if it can tell; off: it is not");
 
     private final String key;
     private final String defaultValue;

@@ -22,6 +22,7 @@ import java.util.Optional;
  * @param retention how long a life's record stays after its end
  * @param replay how long an event can be replayed
  * @param deleteWait the longest wait for a code at delete
+ * @param kernelWitness whether the kernel is asked how processes end, where it can tell
  */
 public record Settings(
         Path stateDir,
@@ -36,7 +37,8 @@ public record Settings(
         RecordScope record,
         Duration retention,
         Duration replay,
-        Duration deleteWait) {
+        Duration deleteWait,
+        boolean kernelWitness) {
 
     public Settings {
         ctrCommand = List.copyOf(ctrCommand);

@@ -4,6 +4,7 @@ import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,9 +27,9 @@ import java.util.stream.Stream;
  * Blank lines and lines that begin with {@code #} are skipped, spaces around key and value are
  * dropped, and so is one pair of quotes around the value; an empty value counts as none.
  *
- * <p>{@link #strict} refuses every unknown {@code TARDIS_} key and every bad value, naming the
- * file, the line and the key; {@link #lenient} takes the default in their place, for the shim,
- * which must never stop a container.
+ * <p>{@link #strict} refuses every unknown key of the file, every unknown {@code TARDIS_} key of
+ * the environment and every bad value, naming the file, the line and the key; {@link #lenient}
+ * takes the default in their place, for the shim, which must never stop a container.
  */
 public final class SettingsReader {
 
@@ -49,6 +50,8 @@ public final class SettingsReader {
             Stream.of(Setting.values()).map(Setting::key).collect(Collectors.toUnmodifiableSet());
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
+    private static final Pattern ENDPOINT = Pattern.compile("tcp://[^/\\s]+:([0-9]{1,5})");
+    private static final int MAX_PORT = 65_535;
     private static final Set<String> LEVELS = Set.of("ERROR", "WARN", "INFO", "DEBUG", "TRACE");
     private static final int MAX_DELETE_WAIT_MS = 4_000;
 
@@ -85,7 +88,11 @@ public final class SettingsReader {
 
     private Settings read(Map<String, String> environment) {
         String configured = environment.getOrDefault(CONFIG_KEY, "");
-        readFile(configured.isEmpty() ? DEFAULT_FILE : Path.of(configured), !configured.isEmpty());
+        if (configured.isEmpty()) {
+            readFile(DEFAULT_FILE, false);
+        } else {
+            readConfiguredFile(configured);
+        }
         environment.forEach((key, value) -> {
             if (key.startsWith("TARDIS_")) {
                 accept(key, value, "the environment");
@@ -124,7 +131,19 @@ public final class SettingsReader {
                 value(Setting.RECORD, RecordScope.ENABLED, SettingsReader::recordScope),
                 value(Setting.RETENTION, Duration.ofDays(30), SettingsReader::duration),
                 value(Setting.REPLAY, Duration.ofDays(1), SettingsReader::duration),
-                value(Setting.DELETE_WAIT_MS, Duration.ofSeconds(1), SettingsReader::deleteWait));
+                value(Setting.DELETE_WAIT_MS, Duration.ofSeconds(1), SettingsReader::deleteWait),
+                value(Setting.KERNEL_WITNESS, true, SettingsReader::kernelWitness));
+    }
+
+    private void readConfiguredFile(String name) {
+        Path file;
+        try {
+            file = Path.of(name);
+        } catch (InvalidPathException e) {
+            problems.add("the environment: " + CONFIG_KEY + "=" + name + ": " + e.getMessage());
+            return;
+        }
+        readFile(file, true);
     }
 
     private void readFile(Path file, boolean required) {
@@ -228,7 +247,8 @@ public final class SettingsReader {
     }
 
     private static String endpoint(String text) {
-        if (!text.matches("tcp://[^/\\s]+:[0-9]{1,5}")) {
+        Matcher matcher = ENDPOINT.matcher(text);
+        if (!matcher.matches() || Integer.parseInt(matcher.group(1)) > MAX_PORT) {
             throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
         }
         return text;
@@ -239,6 +259,14 @@ public final class SettingsReader {
             case "enabled" -> RecordScope.ENABLED;
             case "all" -> RecordScope.ALL;
             default -> throw new IllegalArgumentException("neither enabled nor all");
+        };
+    }
+
+    private static boolean kernelWitness(String text) {
+        return switch (text) {
+            case "auto" -> true;
+            case "off" -> false;
+            default -> throw new IllegalArgumentException("neither auto nor off");
         };
     }
 

@@ -34,7 +34,7 @@ final class ShellWords {
             inWord = true;
             if (quote == 0 && (c == '\'' || c == '"')) {
                 quote = c;
-            } else if (c == quote) {
+            } else if (quote != 0 && c == quote) {
                 quote = 0;
             } else if (c == '\\' && quote != '\'') {
                 if (++i == text.length()) {

@@ -12,8 +12,8 @@ public sealed interface CtrEvent {
     record ExecExit(TaskExit exit) implements CtrEvent {}
 
     /**
-     * A container's own process was started, or a process was exec'd; {@code pid} is 0 where the
-     * line has none.
+     * A container's own process was started; {@code pid} is 0 where the line has none. For an exec
+     * containerd has a topic of its own.
      */
     record TaskStart(ContainerKey container, long pid) implements CtrEvent {}
 

@@ -16,6 +16,7 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -151,7 +152,7 @@ public final class CtrEventParser {
         } catch (BadField e) {
             return new Malformed(e.reason);
         } catch (JacksonException e) {
-            return new Malformed("the JSON cannot be read: " + e.getOriginalMessage());
+            return new Malformed(unreadable(e));
         } catch (DateTimeException e) {
             return new Malformed("the line's time cannot be read");
         }
@@ -165,6 +166,13 @@ public final class CtrEventParser {
         String offsetText =
                 zone.length() == 5 ? zone.substring(0, 3) + ":" + zone.substring(3) : zone;
         return Rfc3339.parse(date + "T" + time + offsetText);
+    }
+
+    /** Jackson's own message repeats parts of the text. */
+    private static String unreadable(JacksonException e) {
+        TokenStreamLocation location = e.getLocation();
+        String kind = "the JSON cannot be read: " + e.getClass().getSimpleName();
+        return location == null ? kind : kind + " at its byte " + location.getByteOffset();
     }
 
     private static boolean isField(byte[] buffer, int from, int to, byte[] expected) {
@@ -253,7 +261,7 @@ public final class CtrEventParser {
             return parser.getLongValue();
         }
 
-        private static Instant exitedAt(JsonToken token, JsonParser parser) {
+        private Instant exitedAt(JsonToken token, JsonParser parser) {
             try {
                 if (token == JsonToken.VALUE_STRING) {
                     return Rfc3339.parse(parser.getString());
@@ -266,8 +274,14 @@ public final class CtrEventParser {
                 for (String name = parser.nextName(); name != null; name = parser.nextName()) {
                     JsonToken value = parser.nextToken();
                     switch (name) {
-                        case "seconds" -> seconds = integer("exited_at.seconds", value, parser);
-                        case "nanos" -> nanos = integer("exited_at.nanos", value, parser);
+                        case "seconds" -> {
+                            once(32, "exited_at.seconds");
+                            seconds = integer("exited_at.seconds", value, parser);
+                        }
+                        case "nanos" -> {
+                            once(64, "exited_at.nanos");
+                            nanos = integer("exited_at.nanos", value, parser);
+                        }
                         default -> parser.skipChildren();
                     }
                 }

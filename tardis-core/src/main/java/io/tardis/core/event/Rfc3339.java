@@ -4,6 +4,7 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.util.regex.Pattern;
 
 /**
  * Times as RFC 3339 text in UTC, spelled as Go spells them: no trailing zeros in the fraction, none
@@ -16,6 +17,11 @@ public final class Rfc3339 {
 
     /** The last time that RFC 3339 can write. */
     public static final Instant MAX = Instant.parse("9999-12-31T23:59:59.999999999Z");
+
+    /** What java.time takes beyond RFC 3339, such as times without seconds, is refused by this. */
+    private static final Pattern SHAPE =
+            Pattern.compile(
+                    "\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?([Zz]|[+-]\\d\\d:\\d\\d)");
 
     private Rfc3339() {}
 
@@ -41,9 +47,12 @@ public final class Rfc3339 {
     /**
      * The time that {@code text} says, in any offset.
      *
-     * @throws DateTimeException if it is not RFC 3339
+     * @throws DateTimeException if it is not RFC 3339, or finer than a nanosecond
      */
     public static Instant parse(String text) {
+        if (!SHAPE.matcher(text).matches()) {
+            throw new DateTimeException("not a time as RFC 3339 writes it");
+        }
         return inRange(OffsetDateTime.parse(text).toInstant());
     }
 

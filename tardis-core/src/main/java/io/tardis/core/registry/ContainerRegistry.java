@@ -16,7 +16,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -60,7 +59,8 @@ public final class ContainerRegistry {
      *
      * @throws IOException if it cannot be written
      */
-    public Life register(ContainerKey container, Path bundle, Instant now) throws IOException {
+    public synchronized Life register(ContainerKey container, Path bundle, Instant now)
+            throws IOException {
         Path directory = directory(container);
         Files.createDirectories(
                 directory,
@@ -72,7 +72,8 @@ public final class ContainerRegistry {
                         container,
                         now,
                         bundle,
-                        OptionalLong.empty(),
+                        Optional.empty(),
+                        false,
                         false);
         LifeFile.write(directory.resolve(OPEN), life);
         return life;
@@ -83,8 +84,23 @@ public final class ContainerRegistry {
      *
      * @throws IOException if it cannot be written
      */
-    public void update(Life life) throws IOException {
+    public synchronized void update(Life life) throws IOException {
         LifeFile.write(directory(life.container()).resolve(OPEN), life);
+    }
+
+    /**
+     * Replaces the open life of the container by a later state of itself, unless it was ended in
+     * the meantime.
+     *
+     * @return whether it is still open
+     * @throws IOException if it cannot be written
+     */
+    public synchronized boolean updateIfOpen(Life life) throws IOException {
+        boolean open = open(life.container()).filter(it -> it.id().equals(life.id())).isPresent();
+        if (open) {
+            update(life);
+        }
+        return open;
     }
 
     /**
@@ -121,7 +137,7 @@ public final class ContainerRegistry {
      *
      * @throws IOException if it cannot be written
      */
-    public void close(ContainerKey container) throws IOException {
+    public synchronized void close(ContainerKey container) throws IOException {
         Path directory = directory(container);
         try {
             Files.move(
@@ -138,7 +154,7 @@ public final class ContainerRegistry {
      *
      * @throws IOException if something could not be removed; the rest is gone
      */
-    public void remove(ContainerKey container) throws IOException {
+    public synchronized void remove(ContainerKey container) throws IOException {
         close(container);
         ContainerTree.remove(containersDir, container);
     }

@@ -4,7 +4,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.OptionalLong;
+import java.util.Optional;
 
 /**
  * One life of a Tardis-enabled container, from {@code create} to {@code delete}. The same id can
@@ -14,26 +14,33 @@ import java.util.OptionalLong;
  * @param container the container
  * @param createdAt when it was registered, by the wall clock
  * @param bundle its bundle's directory
- * @param pid the pid of its init process, known from {@code start} on
+ * @param init its first process, known from {@code start} on
  * @param forceDeleted whether {@code delete --force} came before an end was known: then
  *     containerd's shim was gone, and a 137 or 255 that containerd tells afterwards is made up
+ * @param lost whether its process is gone, and nobody could observe how it ended
  */
 public record Life(
         String id,
         ContainerKey container,
         Instant createdAt,
         Path bundle,
-        OptionalLong pid,
-        boolean forceDeleted) {
+        Optional<InitProcess> init,
+        boolean forceDeleted,
+        boolean lost) {
 
-    /** This life, with its init process known. */
-    public Life withPid(long newPid) {
-        return new Life(id, container, createdAt, bundle, OptionalLong.of(newPid), forceDeleted);
+    /** This life, with its first process known. */
+    public Life withInit(InitProcess process) {
+        return new Life(id, container, createdAt, bundle, Optional.of(process), forceDeleted, lost);
     }
 
     /** This life, after a {@code delete --force} that came before an end was known. */
     public Life withForceDeleted() {
-        return new Life(id, container, createdAt, bundle, pid, true);
+        return new Life(id, container, createdAt, bundle, init, true, lost);
+    }
+
+    /** This life, after its process went unobserved. */
+    public Life withLost() {
+        return new Life(id, container, createdAt, bundle, init, forceDeleted, true);
     }
 
     /**
@@ -45,8 +52,8 @@ public record Life(
         if (!exit.container().equals(container) || !exit.isContainerExit()) {
             return false;
         }
-        if (pid.isPresent() && exit.pid() != 0) {
-            return pid.getAsLong() == exit.pid();
+        if (init.isPresent() && exit.pid() != 0) {
+            return init.get().pid() == exit.pid();
         }
         return !exit.exitedAt().isBefore(createdAt);
     }

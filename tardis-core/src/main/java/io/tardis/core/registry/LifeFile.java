@@ -21,12 +21,12 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * <pre>
  * {"v":1,"life":"5f0c...","namespace":"default","container_id":"tc","created_at":"2026-11-23T06:51:23.418Z",
- *  "bundle":"/run/containerd/...","pid":6615,"force_deleted":true}
+ *  "bundle":"/run/containerd/...","pid":6615,"start_time":123456,"force_deleted":true,"lost":true}
  * </pre>
  *
- * {@code pid} is there from start on; {@code force_deleted} only where it is true. It is not forced
- * to the disk: when the machine goes down its containers go with it, and a life that was never
- * ended is then only litter.
+ * {@code pid} and {@code start_time} (see {@link InitProcess}) are there from start on; {@code
+ * force_deleted} and {@code lost} only where they are true. It is not forced to the disk: when the
+ * machine goes down its containers go with it, and a life that was never ended is then only litter.
  */
 final class LifeFile {
 
@@ -44,9 +44,16 @@ final class LifeFile {
                         .put("container_id", life.container().id())
                         .put("created_at", Rfc3339.format(life.createdAt()))
                         .put("bundle", life.bundle().toString());
-        life.pid().ifPresent(pid -> node.put("pid", pid));
+        life.init()
+                .ifPresent(init -> {
+                    node.put("pid", init.pid());
+                    init.startTime().ifPresent(time -> node.put("start_time", time));
+                });
         if (life.forceDeleted()) {
             node.put("force_deleted", true);
+        }
+        if (life.lost()) {
+            node.put("lost", true);
         }
         Path beside = file.resolveSibling("." + file.getFileName() + "." + life.id());
         Files.write(beside, JSON.writeValueAsBytes(node));
@@ -83,14 +90,21 @@ final class LifeFile {
                             container,
                             Rfc3339.parse(node.path("created_at").asString()),
                             Path.of(node.path("bundle").asString()),
-                            node.path("pid").isIntegralNumber()
-                                    ? OptionalLong.of(node.path("pid").asLong())
-                                    : OptionalLong.empty(),
-                            node.path("force_deleted").asBoolean(false)));
+                            number(node, "pid").stream()
+                                    .mapToObj(
+                                            pid -> new InitProcess(pid, number(node, "start_time")))
+                                    .findFirst(),
+                            node.path("force_deleted").asBoolean(false),
+                            node.path("lost").asBoolean(false)));
         } catch (JacksonException | DateTimeException | InvalidPathException e) {
             throw new IOException(file + " is not a life: " + e.getMessage(), e);
         } catch (IllegalArgumentException e) {
             throw new IOException(file + " is not the life of a container: " + e.getMessage(), e);
         }
+    }
+
+    private static OptionalLong number(JsonNode node, String key) {
+        JsonNode value = node.path(key);
+        return value.isIntegralNumber() ? OptionalLong.of(value.asLong()) : OptionalLong.empty();
     }
 }

@@ -1,5 +1,6 @@
 package io.tardis.core.wire;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import java.time.Instant;
 
@@ -27,4 +28,14 @@ public sealed interface Published {
      * @param reason why, in a sentence
      */
     record Gap(long lastSeq, Instant from, Instant to, String reason) implements Published {}
+
+    /**
+     * A life is over, and nobody can tell how it ended: its code is not 0, and not any other
+     * number. A late word of containerd may still be published as its exit.
+     *
+     * @param lastSeq the number of the last exit that was published
+     * @param container the container
+     * @param life which of its lives
+     */
+    record Lost(long lastSeq, ContainerKey container, String life) implements Published {}
 }

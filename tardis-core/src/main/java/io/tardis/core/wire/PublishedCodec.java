@@ -1,10 +1,12 @@
 package io.tardis.core.wire;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.wire.Published.Exit;
 import io.tardis.core.wire.Published.Gap;
 import io.tardis.core.wire.Published.Heartbeat;
+import io.tardis.core.wire.Published.Lost;
 import java.time.DateTimeException;
 import java.time.Instant;
 import tools.jackson.databind.JsonNode;
@@ -16,6 +18,7 @@ import tools.jackson.databind.JsonNode;
  * <pre>
  * /tardis/heartbeat/  {"v":1,"last_seq":1732330000123001,"at":"2026-11-23T06:51:23.418Z"}
  * /tardis/gap/        {"v":1,"last_seq":1732330000123001,"from":"...","to":"...","reason":"ctr ended with 1"}
+ * /tardis/lost/NS/ID/ {"v":1,"last_seq":1732330000123001,"namespace":"NS","container_id":"ID","life":"5f0c..."}
  * </pre>
  */
 public final class PublishedCodec {
@@ -28,6 +31,7 @@ public final class PublishedCodec {
             case Exit(var event) -> Topic.of(event.exit());
             case Heartbeat _ -> Topic.HEARTBEAT;
             case Gap _ -> Topic.GAP;
+            case Lost(long _, ContainerKey container, String _) -> Topic.LOST + container + "/";
         };
     }
 
@@ -47,6 +51,12 @@ public final class PublishedCodec {
                     json.writeStringProperty("from", Rfc3339.format(from));
                     json.writeStringProperty("to", Rfc3339.format(to));
                     json.writeStringProperty("reason", reason);
+                }
+                case Lost(long lastSeq, ContainerKey container, String life) -> {
+                    json.writeNumberProperty("v", EventJson.VERSION);
+                    json.writeNumberProperty("last_seq", lastSeq);
+                    EventJson.writeContainer(json, container);
+                    json.writeStringProperty("life", life);
                 }
             }
         });
@@ -81,7 +91,13 @@ public final class PublishedCodec {
                                 Rfc3339.parse(EventJson.string(node, "from")),
                                 Rfc3339.parse(EventJson.string(node, "to")),
                                 EventJson.string(node, "reason"));
-                default -> new Exit(EventJson.read(node));
+                default ->
+                        topic.startsWith(Topic.LOST)
+                                ? new Lost(
+                                        EventJson.number(node, "last_seq"),
+                                        EventJson.readContainer(node),
+                                        EventJson.string(node, "life"))
+                                : new Exit(EventJson.read(node));
             };
         } catch (DateTimeException e) {
             throw new MalformedMessageException(

@@ -3,15 +3,13 @@ package io.tardis.core.registry;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
-import java.util.Arrays;
 import java.util.OptionalLong;
-import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,238 +19,176 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ContainerRegistryTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
-    private static final Path BUNDLE = Path.of("/run/containerd/default/tc");
+    private static final ContainerKey OTHER = new ContainerKey("k8s.io", "other");
     private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+    private static final Path BUNDLE = Path.of("/run/bundle");
+    private static final InitProcess INIT = new InitProcess(6615, OptionalLong.of(123456));
 
-    @TempDir private Path stateDir;
-    private Path containersDir;
+    @TempDir private Path folder;
+    private Path containers;
     private ContainerRegistry registry;
 
     @BeforeEach
-    void makeRegistry() {
-        containersDir = stateDir.resolve("containers");
-        registry = new ContainerRegistry(containersDir);
+    void open() {
+        containers = folder.resolve("containers");
+        registry = new ContainerRegistry(containers);
     }
 
     @Test
-    void knowsNothingBeforeItsDirectoryExists() throws IOException {
-        registry.close(TC);
-        registry.remove(TC);
-
+    void knowsNothingAtFirst() {
         assertThat(registry.open(TC)).isEmpty();
         assertThat(registry.last(TC)).isEmpty();
+        assertThat(registry.lives(TC)).isEmpty();
         assertThat(registry.openLives()).isEmpty();
-        assertThat(containersDir).doesNotExist();
+        assertThat(containers).doesNotExist();
     }
 
     @Test
-    void opensLifeWhereTheLauncherLooksForIt() throws IOException {
+    void keepsALifeAsAnotherProcessReadsIt() throws IOException {
         Life life = registry.register(TC, BUNDLE, NOW);
+        Life all = life.withInit(INIT).withForceDeleted().withLost();
 
-        assertThat(life.container()).isEqualTo(TC);
+        assertThat(new ContainerRegistry(containers).open(TC)).hasValue(life);
+        registry.update(all);
+
+        assertThat(new ContainerRegistry(containers).open(TC)).hasValue(all);
         assertThat(life.createdAt()).isEqualTo(NOW);
         assertThat(life.bundle()).isEqualTo(BUNDLE);
-        assertThat(life.pid()).isEmpty();
-        assertThat(life.forceDeleted()).isFalse();
-        assertThat(Files.readString(life()))
-                .isEqualTo(
-                        "{\"v\":1,\"life\":\"%s\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23.418Z\",\"bundle\":\"/run/containerd/default/tc\"}"
-                                .formatted(life.id()));
     }
 
     @Test
-    void keepsWhatIsKnownOfContainersFromOtherUsers() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
-
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory())))
-                .isEqualTo("rwx------");
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(containersDir)))
-                .isEqualTo("rwx------");
-    }
-
-    @Test
-    void readsEveryFieldBackAfterItIsOpenedAgain() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW).withPid(6615).withForceDeleted();
+    void keepsAPidWhoseStartIsNotKnown() throws IOException {
+        Life life =
+                registry.register(TC, BUNDLE, NOW)
+                        .withInit(new InitProcess(6615, OptionalLong.empty()));
         registry.update(life);
 
-        ContainerRegistry again = new ContainerRegistry(containersDir);
-
-        assertThat(again.open(TC)).contains(life);
-        assertThat(life.pid()).isEqualTo(OptionalLong.of(6615));
-        assertThat(life.forceDeleted()).isTrue();
+        assertThat(registry.open(TC)).hasValue(life);
     }
 
     @Test
-    void leavesNothingBesideTheLifeItWrites() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
-        registry.update(life.withPid(6615));
+    void keepsItsDirectoriesToItsUser() throws IOException {
+        registry.register(TC, BUNDLE, NOW);
 
-        assertThat(directory()).isDirectoryNotContaining(it -> !it.equals(life()));
+        assertThat(
+                        PosixFilePermissions.toString(
+                                Files.getPosixFilePermissions(containers.resolve("default/tc"))))
+                .isEqualTo("rwx------");
     }
 
     @Test
-    void turnsTheOpenLifeIntoTheLastOneWhenItIsClosed() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
-
-        registry.close(TC);
-
-        assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).contains(life);
-        assertThat(registry.lives(TC)).containsExactly(life);
-        assertThat(registry.openLives()).isEmpty();
-    }
-
-    @Test
-    void closesTwiceWithoutLosingTheLastLife() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
-
-        registry.close(TC);
-        registry.close(TC);
-
-        assertThat(registry.last(TC)).contains(life);
-    }
-
-    @Test
-    void closesTheLifeWhoseDeleteWasMissedWhenTheNextBegins() throws IOException {
+    void givesEachLifeAnIdOfItsOwn() throws IOException {
         Life first = registry.register(TC, BUNDLE, NOW);
-        Life second = registry.register(TC, BUNDLE, NOW.plusSeconds(1));
+        Life second = registry.register(TC, BUNDLE, NOW);
 
         assertThat(first.id()).isNotEqualTo(second.id());
         assertThat(registry.lives(TC)).containsExactly(second, first);
-
-        Life third = registry.register(TC, BUNDLE, NOW.plusSeconds(2));
-
-        assertThat(registry.lives(TC)).containsExactly(third, second);
     }
 
     @Test
-    void listsTheOpenLivesOfEveryNamespace() throws IOException {
-        Life one = registry.register(TC, BUNDLE, NOW);
-        Life two = registry.register(new ContainerKey("default", "tc2"), BUNDLE, NOW);
-        Life three = registry.register(new ContainerKey("k8s.io", "tc"), BUNDLE, NOW);
-        ContainerKey closed = new ContainerKey("k8s.io", "closed");
-        registry.register(closed, BUNDLE, NOW);
-        registry.close(closed);
+    void endsALifeAndKeepsItAsTheLastOne() throws IOException {
+        Life life = registry.register(TC, BUNDLE, NOW);
+        Files.writeString(containers.resolve("default/tc/kept"), "kept");
 
-        assertThat(registry.openLives()).containsExactlyInAnyOrder(one, two, three);
+        registry.close(TC);
+        registry.close(TC);
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.last(TC)).hasValue(life);
+        assertThat(containers.resolve("default/tc/kept")).hasContent("kept");
     }
 
     @Test
-    void removesTheContainerWithEverythingKeptForIt() throws IOException {
+    void removesEverything() throws IOException {
         registry.register(TC, BUNDLE, NOW);
+        registry.close(TC);
         registry.register(TC, BUNDLE, NOW);
-        Files.writeString(directory().resolve("exit.json"), "kept by somebody else");
-        Files.createDirectories(directory().resolve("deep/deeper"));
-        ContainerKey neighbour = new ContainerKey("default", "tc2");
-        Life kept = registry.register(neighbour, BUNDLE, NOW);
 
         registry.remove(TC);
 
-        assertThat(directory()).doesNotExist();
         assertThat(registry.lives(TC)).isEmpty();
-        assertThat(registry.open(neighbour)).contains(kept);
+        assertThat(containers.resolve("default/tc")).doesNotExist();
     }
 
     @Test
-    void countsTornLifeAsNone() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
-        byte[] whole = Files.readAllBytes(life());
+    void changesALifeOnlyWhileItIsOpen() throws IOException {
+        Life first = registry.register(TC, BUNDLE, NOW);
+        assertThat(registry.updateIfOpen(first.withLost())).isTrue();
+        Life second = registry.register(TC, BUNDLE, NOW);
 
-        for (int length = 0; length < whole.length; length++) {
-            Files.write(life(), Arrays.copyOf(whole, length));
-
-            assertThat(registry.open(TC)).as("%d bytes", length).isEmpty();
-            assertThat(registry.openLives()).as("%d bytes", length).isEmpty();
-        }
+        assertThat(registry.updateIfOpen(first.withInit(INIT))).isFalse();
+        assertThat(registry.open(TC)).hasValue(second);
+        registry.close(TC);
+        assertThat(registry.updateIfOpen(second.withLost())).isFalse();
+        assertThat(registry.open(TC)).isEmpty();
     }
 
     @Test
-    void readsSpoiledLifeAsNoneOrAsLifeOfTheSameContainer() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
-        byte[] whole = Files.readAllBytes(life());
-        long seed = System.nanoTime();
-        Random random = new Random(seed);
+    void listsEveryOpenLifeAndPassesOverWhatIsNone() throws IOException {
+        Life one = registry.register(TC, BUNDLE, NOW);
+        Life two = registry.register(OTHER, BUNDLE, NOW);
+        registry.register(new ContainerKey("default", "closed"), BUNDLE, NOW);
+        registry.close(new ContainerKey("default", "closed"));
+        Files.createDirectories(containers.resolve("default/.hidden"));
+        Files.createDirectories(containers.resolve("default/empty"));
+        Files.writeString(containers.resolve("default/file"), "");
+        Files.writeString(containers.resolve("file"), "");
+        Files.createSymbolicLink(
+                containers.resolve("default/link"), containers.resolve("default/tc"));
 
-        for (int i = 0; i < 2_000; i++) {
-            byte[] spoiled = whole.clone();
-            spoiled[random.nextInt(spoiled.length)] = (byte) random.nextInt(256);
-            Files.write(life(), spoiled);
-
-            assertThat(registry.open(TC).stream())
-                    .as("seed %d: %s", seed, new String(spoiled, StandardCharsets.UTF_8))
-                    .allMatch(life -> life.container().equals(TC));
-        }
+        assertThat(registry.openLives()).containsExactlyInAnyOrder(one, two);
     }
 
     @ParameterizedTest
     @ValueSource(
             strings = {
                 "",
-                "null",
+                "{",
                 "[]",
-                "7",
-                "{}",
-                "{\"v\":2,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}",
-                "{\"v\":1,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"tc2\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}",
-                "{\"v\":1,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"../tc\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}",
+                "{\"v\":2}",
+                "{\"v\":1}",
+                "{\"v\":1,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"other\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}",
                 "{\"v\":1,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"yesterday\",\"bundle\":\"/b\"}",
-                "{\"v\":1,\"life\":\"x\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"\\u0000\"}",
-                "{\"v\":1,\"life\":{},\"namespace\":[],\"container_id\":{},\"created_at\":{},\"bundle\":{}}",
+                "{\"v\":1,\"life\":\"x\",\"namespace\":\"../..\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}"
             })
-    void countsWhatIsNoLifeOfTheContainerAsNone(String text) throws IOException {
+    void passesOverAFileThatIsNotALifeOfTheContainer(String content) throws IOException {
         registry.register(TC, BUNDLE, NOW);
-        Files.writeString(life(), text);
+        Files.writeString(containers.resolve("default/tc/life.json"), content);
 
         assertThat(registry.open(TC)).isEmpty();
         assertThat(registry.openLives()).isEmpty();
-    }
-
-    @Test
-    void ignoresKeysThatItDoesNotKnow() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
-        Files.writeString(
-                life(), Files.readString(life()).replace("{\"v\":1,", "{\"v\":1,\"new\":[1],"));
-
-        assertThat(registry.open(TC)).contains(life);
-    }
-
-    @Test
-    void countsDirectoryInPlaceOfLifeAsNone() throws IOException {
-        Files.createDirectories(life());
-
-        assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.openLives()).isEmpty();
-    }
-
-    @Test
-    void passesOverStrayFilesAndLinks() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
-        Files.writeString(containersDir.resolve("stray"), "");
-        Files.writeString(containersDir.resolve("default").resolve("stray"), "");
-        Files.createDirectory(containersDir.resolve(".hidden"));
-        Files.createDirectory(containersDir.resolve("default").resolve("no container"));
-        // Followed, the first would list tc a second time, and the second a life of another name.
-        Files.createSymbolicLink(containersDir.resolve("link"), containersDir.resolve("default"));
-        Files.createSymbolicLink(containersDir.resolve("default").resolve("link"), directory());
-
-        assertThat(registry.openLives()).containsExactly(life);
-    }
-
-    @Test
-    void replacesTornLifeWhenTheNextBegins() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
-        Files.writeString(life(), "{\"v\":1,");
-
         Life next = registry.register(TC, BUNDLE, NOW);
-
-        assertThat(registry.lives(TC)).containsExactly(next);
+        assertThat(registry.open(TC)).hasValue(next);
     }
 
-    private Path directory() {
-        return containersDir.resolve("default").resolve("tc");
+    @Test
+    void tellsALifesEndByItsPidWhereBothKnowIt() throws IOException {
+        Life created = registry.register(TC, BUNDLE, NOW);
+        Life started = created.withInit(INIT);
+
+        assertThat(started.endsWith(exit(TC, "tc", 6615, NOW))).isTrue();
+        assertThat(started.endsWith(exit(TC, "tc", 6616, NOW))).isFalse();
+        assertThat(started.endsWith(exit(TC, "tc", 0, NOW))).isTrue();
+        assertThat(started.endsWith(exit(TC, "tc", 0, NOW.minusMillis(1)))).isFalse();
+        assertThat(started.endsWith(exit(TC, "exec", 6615, NOW))).isFalse();
+        assertThat(started.endsWith(exit(OTHER, "other", 6615, NOW))).isFalse();
+        assertThat(created.endsWith(exit(TC, "tc", 6615, NOW))).isTrue();
+        assertThat(created.endsWith(exit(TC, "tc", 6615, NOW.minusMillis(1)))).isFalse();
     }
 
-    private Path life() {
-        return directory().resolve("life.json");
+    @Test
+    void tellsAProcessFromAnotherOneWithItsPid() {
+        InitProcess own = InitProcess.of(ProcessHandle.current().pid());
+
+        assertThat(own.startTime()).isPresent();
+        assertThat(own.exists()).isTrue();
+        assertThat(new InitProcess(own.pid(), OptionalLong.of(1)).exists()).isFalse();
+        assertThat(new InitProcess(own.pid(), OptionalLong.empty()).exists()).isFalse();
+        // Above the kernel's greatest pid, 4194304.
+        assertThat(InitProcess.of(5_000_000).exists()).isFalse();
+    }
+
+    private static TaskExit exit(ContainerKey container, String id, long pid, Instant at) {
+        return new TaskExit(container, id, pid, 0, at);
     }
 }

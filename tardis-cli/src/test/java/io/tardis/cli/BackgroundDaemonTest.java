@@ -1,0 +1,144 @@
+package io.tardis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tardis.core.SetupException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(90)
+class BackgroundDaemonTest {
+
+    @TempDir private Path directory;
+    private Tardis tardis;
+
+    @BeforeEach
+    void makeTardis() throws IOException {
+        tardis = new Tardis(directory);
+    }
+
+    @AfterEach
+    void stop() throws IOException, InterruptedException {
+        tardis.stopDaemon();
+    }
+
+    @Test
+    void isStartedOnceBySeveralWhoWantItAtTheSameTime() throws Exception {
+        Path home = tardis.install("echo started >>'" + directory.resolve("starts") + "'");
+        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
+        command.addAll(
+                List.of(
+                        "shim",
+                        "--",
+                        "--root",
+                        "/r/default",
+                        "create",
+                        "--bundle",
+                        bundle().toString(),
+                        "tc"));
+        try (TardisProcess one = TardisProcess.start(tardis.builder(command), directory);
+                TardisProcess two = TardisProcess.start(tardis.builder(command), directory);
+                TardisProcess three = TardisProcess.start(tardis.builder(command), directory)) {
+            assertThat(one.result().status()).isZero();
+            assertThat(two.result().status()).isZero();
+            assertThat(three.result().status()).isZero();
+        }
+
+        assertThat(directory.resolve("starts")).hasContent("started");
+        assertThat(BackgroundDaemon.answers(tardis.environment().settings())).isTrue();
+    }
+
+    @Test
+    void runsInASessionOfItsOwnInTheRootDirectory() throws Exception {
+        Path told = directory.resolve("told");
+        Path home = tardis.install("{ pwd; ps -o sid= -p $$; echo $$; } >'" + told + "'");
+        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
+        command.addAll(List.of("daemon", "--background"));
+
+        try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
+            assertThat(starter.result()).isEqualTo(new Tardis.Result(ExitStatus.OK, "", ""));
+        }
+
+        List<String> lines = Files.readAllLines(told);
+        assertThat(lines.get(0)).isEqualTo("/");
+        assertThat(lines.get(1).strip()).isEqualTo(lines.get(2));
+        assertThat(tardis.run("status").out()).contains("process " + lines.get(2));
+    }
+
+    @Test
+    void saysAtOnceThatItDoesNotStart() throws IOException {
+        BackgroundDaemon daemon = daemon("exit 1");
+        long start = System.nanoTime();
+
+        boolean runs = daemon.ensureRunning(Duration.ofSeconds(60));
+
+        assertThat(runs).isFalse();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
+    }
+
+    @Test
+    void isNotWaitedForLongerThanThePatience() throws IOException {
+        BackgroundDaemon daemon = daemon("exec sleep 3");
+        long start = System.nanoTime();
+
+        boolean runs = daemon.ensureRunning(Duration.ofMillis(300));
+
+        assertThat(runs).isFalse();
+        assertThat(Duration.ofNanos(System.nanoTime() - start))
+                .isBetween(Duration.ofMillis(300), Duration.ofSeconds(2));
+    }
+
+    @Test
+    void isNotStartedByAProgramThatIsNotThere() {
+        // setsid is there, and says so by its status.
+        BackgroundDaemon daemon =
+                new BackgroundDaemon(
+                        tardis.environment().settings(), directory.resolve("no/such/tardis"));
+
+        assertThat(daemon.ensureRunning(Duration.ofSeconds(60))).isFalse();
+    }
+
+    @Test
+    void isStartedInPrivateDirectoriesAlone() throws IOException {
+        Files.createSymbolicLink(
+                tardis.runDir(), Files.createDirectory(directory.resolve("elsewhere")));
+        BackgroundDaemon daemon = daemon("touch '" + directory.resolve("started") + "'; exit 1");
+
+        assertThatThrownBy(() -> daemon.ensureRunning(Duration.ofSeconds(10)))
+                .isInstanceOf(SetupException.class)
+                .hasMessageContaining("a symbolic link");
+
+        assertThat(directory.resolve("started")).doesNotExist();
+    }
+
+    @Test
+    void isOfAnInstallation() {
+        // These tests run without one.
+        assertThatThrownBy(BackgroundDaemon::ownProgram)
+                .isInstanceOf(SetupException.class)
+                .hasMessageContaining("bin/tardis of an installation");
+    }
+
+    private BackgroundDaemon daemon(String firstLine) throws IOException {
+        return new BackgroundDaemon(
+                tardis.environment().settings(),
+                tardis.install(firstLine).resolve("bin").resolve("tardis"));
+    }
+
+    private Path bundle() throws IOException {
+        Path bundle = Files.createDirectory(directory.resolve("bundle"));
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        return bundle;
+    }
+}

@@ -1,0 +1,205 @@
+package io.tardis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.tardis.runc.ShimClient;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The daemon in processes of its own, with a FIFO in the place of containerd's events. */
+@Timeout(90)
+class DaemonTest {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    @TempDir private Path directory;
+    private Tardis tardis;
+
+    @BeforeEach
+    void install() throws IOException {
+        tardis = new Tardis(directory);
+    }
+
+    @AfterEach
+    void stop() throws IOException, InterruptedException {
+        tardis.stopDaemon();
+    }
+
+    @Test
+    void servesALifeFromCreateToDelete() throws Exception {
+        Path events = makeFifo();
+        tardis.set("TARDIS_CTR_CMD", "cat " + events);
+        Path bundle = Files.createDirectory(directory.resolve("bundle"));
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        Files.writeString(bundle.resolve("init.pid"), "4194304");
+        Path kept = tardis.stateDir().resolve("containers/default/tc");
+        try (TardisProcess daemon = startDaemon()) {
+            assertThat(call("create", "--bundle", bundle.toString(), "tc")).isTrue();
+            assertThat(call("start", "tc")).isTrue();
+            assertThat(tardis.run("get", "tc").status()).isEqualTo(ExitStatus.NOT_KNOWN);
+
+            Files.writeString(
+                    events,
+                    "2026-11-23 02:54:57.829303106 +0000 UTC default /tasks/exit"
+                            + " {\"container_id\":\"tc\",\"id\":\"tc\",\"pid\":4194304,"
+                            + "\"exited_at\":\"2026-11-23T02:54:57.829303106Z\"}\n");
+
+            assertThat(tardis.run("wait", "--timeout", "20s", "tc"))
+                    .isEqualTo(new Tardis.Result(ExitStatus.OK, "0\n", ""));
+            assertThat(kept).exists();
+            assertThat(call("delete", "tc")).isTrue();
+            assertThat(kept).doesNotExist();
+            assertThat(call("delete", "--force", "tc")).isTrue();
+            assertThat(tardis.run("get", "tc").out()).isEqualTo("0\n");
+            assertThat(tardis.run("ls").out()).contains("default    tc         exited  0");
+            assertThat(daemon.isAlive()).isTrue();
+        }
+    }
+
+    @Test
+    void tellsItsStatusAndIsStopped() throws Exception {
+        try (TardisProcess daemon = startDaemon()) {
+            Tardis.Result status = tardis.run("status");
+            assertThat(status.status()).isEqualTo(ExitStatus.OK);
+            assertThat(status.out())
+                    .startsWith("daemon    running as process " + daemon.pid() + "\n")
+                    .contains("version   " + Version.text() + "\n")
+                    .contains("last exit none\n")
+                    .contains("state     " + tardis.stateDir() + "\n");
+
+            Tardis.Result stop = tardis.run("stop");
+
+            assertThat(stop)
+                    .isEqualTo(
+                            new Tardis.Result(
+                                    ExitStatus.OK, "stopped process " + daemon.pid() + "\n", ""));
+            assertThat(daemon.result().status()).isEqualTo(ExitStatus.OK);
+        }
+        assertThat(tardis.socket()).doesNotExist();
+        assertThat(tardis.stateDir().resolve("event_listener.pid")).doesNotExist();
+        assertThat(Files.readString(tardis.logFile())).contains("stopped").doesNotContain("ERROR");
+    }
+
+    @Test
+    void saysThatNoDaemonRuns() {
+        assertThat(tardis.run("status"))
+                .isEqualTo(
+                        new Tardis.Result(
+                                ExitStatus.NOT_KNOWN,
+                                "no daemon runs on " + tardis.stateDir() + "\n",
+                                ""));
+        assertThat(tardis.run("stop"))
+                .isEqualTo(
+                        new Tardis.Result(
+                                ExitStatus.OK,
+                                "no daemon runs on " + tardis.stateDir() + "\n",
+                                ""));
+    }
+
+    @Test
+    void runsOnceOnAStateDirectoryAndIsKeptByASecondStart() throws Exception {
+        try (TardisProcess first = startDaemon();
+                TardisProcess second = tardis.start("daemon")) {
+            Tardis.Result result = second.result();
+
+            assertThat(result.status()).isEqualTo(ExitStatus.ALREADY_RUNNING);
+            assertThat(result.err())
+                    .contains(
+                            "tardis: Tardis already runs on "
+                                    + tardis.stateDir()
+                                    + " as process "
+                                    + first.pid());
+            assertThat(first.isAlive()).isTrue();
+            assertThat(ShimClient.call(tardis.socket(), directory, List.of())).isTrue();
+            assertThat(tardis.run("daemon", "--background").status())
+                    .isEqualTo(ExitStatus.ALREADY_RUNNING);
+        }
+    }
+
+    @Test
+    void keepsItsDirectoriesAndItsSocketToItself() throws Exception {
+        try (TardisProcess _ = startDaemon()) {
+            assertThat(permissions(tardis.stateDir())).isEqualTo("rwx------");
+            assertThat(permissions(tardis.runDir())).isEqualTo("rwx------");
+            assertThat(permissions(tardis.socket())).isEqualTo("rw-------");
+        }
+    }
+
+    @Test
+    void startsAgainAfterItWasKilled() throws Exception {
+        try (TardisProcess killed = startDaemon()) {
+            killed.kill();
+            killed.result();
+        }
+        assertThat(tardis.socket()).exists();
+        assertThat(tardis.run("status").status()).isEqualTo(ExitStatus.NOT_KNOWN);
+
+        try (TardisProcess again = startDaemon()) {
+            assertThat(tardis.run("status").out()).contains("process " + again.pid());
+        }
+    }
+
+    @Test
+    void endsWithAMessageWhereAnEndpointIsTaken() throws Exception {
+        tardis.set("TARDIS_QUERY_ENDPOINT", tardis.environment().settings().eventsEndpoint());
+        try (TardisProcess daemon = tardis.start("daemon")) {
+            Tardis.Result result = daemon.result();
+
+            assertThat(result.status()).isEqualTo(ExitStatus.USAGE);
+            assertThat(result.err()).contains("tardis: cannot bind tcp://127.0.0.1:");
+        }
+        assertThat(tardis.socket()).doesNotExist();
+        assertThat(Files.readString(tardis.logFile())).contains("the daemon cannot run");
+    }
+
+    @Test
+    void refusesAStateDirectoryThatIsALink() throws Exception {
+        Files.createSymbolicLink(
+                tardis.stateDir(), Files.createDirectory(directory.resolve("elsewhere")));
+        try (TardisProcess daemon = tardis.start("daemon")) {
+            Tardis.Result result = daemon.result();
+
+            assertThat(result.status()).isEqualTo(ExitStatus.USAGE);
+            assertThat(result.err()).contains("but a symbolic link");
+        }
+    }
+
+    private TardisProcess startDaemon() throws IOException {
+        TardisProcess daemon = tardis.start("daemon");
+        await().atMost(PATIENCE)
+                .failFast("the daemon ended", () -> !daemon.isAlive())
+                .until(() -> ShimClient.call(tardis.socket(), directory, List.of()));
+        return daemon;
+    }
+
+    private boolean call(String... words) {
+        List<String> arguments = new ArrayList<>(List.of("--root", "/run/runc/default"));
+        arguments.addAll(List.of(words));
+        return ShimClient.call(tardis.socket(), directory, arguments);
+    }
+
+    private Path makeFifo() throws IOException, InterruptedException {
+        Path fifo = directory.resolve("events");
+        Process mkfifo = new ProcessBuilder("mkfifo", fifo.toString()).start();
+        assertThat(mkfifo.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(mkfifo.exitValue()).isZero();
+        return fifo;
+    }
+
+    private static String permissions(Path path) throws IOException {
+        return PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
+    }
+}

@@ -1,0 +1,87 @@
+package io.tardis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tardis.core.UnavailableException;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqReplier;
+import io.tardis.store.Store;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class StoreExitCodesTest {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    private final ZmqContext context =
+            new ZmqContext(cause -> {
+                throw new AssertionError(cause);
+            });
+    private final ZmqReplier store = context.replier(List.of(Store.ENDPOINT));
+
+    /** Ends only when every socket is closed. */
+    @AfterEach
+    void closeContext() throws Exception {
+        store.close();
+        CompletableFuture.runAsync(context::close).get(10, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void answersOneQuestionAfterTheOther() throws Exception {
+        try (StoreExitCodes exitCodes = new StoreExitCodes(context, PATIENCE)) {
+            for (long code = 0; code < 3; code++) {
+                CompletableFuture<Answer.OfContainer> answer = ask(exitCodes);
+                answer(Events.exited(Events.TC, code));
+
+                assertThat(answer.get(10, TimeUnit.SECONDS))
+                        .isEqualTo(Events.exited(Events.TC, code));
+            }
+        }
+    }
+
+    @Test
+    void canBeAskedAgainAfterAQuestionWithoutAnswer() throws Exception {
+        try (StoreExitCodes exitCodes = new StoreExitCodes(context, Duration.ofMillis(50))) {
+            assertThatThrownBy(() -> exitCodes.exitCode(Events.TC, Duration.ZERO))
+                    .isInstanceOf(UnavailableException.class);
+            Objects.requireNonNull(store.receive(PATIENCE), "the question without an answer");
+
+            CompletableFuture<Answer.OfContainer> answer =
+                    CompletableFuture.supplyAsync(() -> exitCodes.exitCode(Events.TC, PATIENCE));
+            answer(Events.exited(Events.TC, 7));
+
+            assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(Events.exited(Events.TC, 7));
+        }
+    }
+
+    @Test
+    void leavesNoSocketOpenWhereSomebodyStillWaitsAtItsEnd() throws Exception {
+        StoreExitCodes exitCodes = new StoreExitCodes(context, PATIENCE);
+        CompletableFuture<Answer.OfContainer> answer = ask(exitCodes);
+        ZmqReplier.Request request = Objects.requireNonNull(store.receive(PATIENCE));
+
+        exitCodes.close();
+        store.reply(request, AnswerCodec.encode(new Answer.Running(Events.TC)));
+
+        assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Running(Events.TC));
+    }
+
+    private static CompletableFuture<Answer.OfContainer> ask(StoreExitCodes exitCodes) {
+        return CompletableFuture.supplyAsync(() -> exitCodes.exitCode(Events.TC, Duration.ZERO));
+    }
+
+    private void answer(Answer answer) {
+        ZmqReplier.Request request = Objects.requireNonNull(store.receive(PATIENCE));
+        store.reply(request, AnswerCodec.encode(answer));
+    }
+}

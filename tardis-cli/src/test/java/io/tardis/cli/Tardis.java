@@ -1,0 +1,147 @@
+package io.tardis.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine;
+
+/** An installation of Tardis in a directory of its own, and its {@code tardis} command. */
+final class Tardis {
+
+    /** How a command ended, and what it printed. */
+    record Result(int status, String out, String err) {}
+
+    private final Path directory;
+    private final Map<String, String> variables = new HashMap<>();
+
+    /** Settings that touch nothing outside {@code directory}, and two free ports. */
+    Tardis(Path directory) throws IOException {
+        this.directory = directory;
+        Path config = Files.writeString(directory.resolve("tardis.env"), "");
+        try (ServerSocket events = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+                ServerSocket queries = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            set("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:" + events.getLocalPort());
+            set("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:" + queries.getLocalPort());
+        }
+        set("TARDIS_CONFIG", config.toString());
+        set("TARDIS_STATE_DIR", directory.resolve("state").toString());
+        set("TARDIS_RUN_DIR", directory.resolve("run").toString());
+        set("TARDIS_LOG_FILE", directory.resolve("tardis.log").toString());
+        set("TARDIS_CTR_CMD", "sleep 60");
+    }
+
+    void set(String key, String value) {
+        variables.put(key, value);
+    }
+
+    Environment environment() {
+        return new Environment(variables);
+    }
+
+    Path configFile() {
+        return directory.resolve("tardis.env");
+    }
+
+    Path logFile() {
+        return directory.resolve("tardis.log");
+    }
+
+    Path stateDir() {
+        return directory.resolve("state");
+    }
+
+    Path runDir() {
+        return directory.resolve("run");
+    }
+
+    Path socket() {
+        return runDir().resolve("tardis.sock");
+    }
+
+    /** Runs a command in this process. */
+    Result run(String... arguments) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        CommandLine commandLine =
+                Main.commandLine(environment())
+                        .setOut(new PrintWriter(out, true))
+                        .setErr(new PrintWriter(err, true));
+        int status = commandLine.execute(arguments);
+        return new Result(status, out.toString(), err.toString());
+    }
+
+    /** Starts a command in a process of its own. */
+    TardisProcess start(String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(javaCommand());
+        command.addAll(List.of(arguments));
+        return TardisProcess.start(builder(command), directory);
+    }
+
+    /**
+     * Installs {@code bin/tardis}, a script that starts this very build.
+     *
+     * @param firstLine a line of shell that is run first
+     * @return the installation's directory, for {@code tardis.home}
+     */
+    Path install(String firstLine) throws IOException {
+        Path home = Files.createDirectories(directory.resolve("home"));
+        Path program = Files.createDirectories(home.resolve("bin")).resolve("tardis");
+        Files.writeString(
+                program,
+                "#!/bin/sh\n"
+                        + firstLine
+                        + "\nexec '"
+                        + String.join("' '", javaCommand())
+                        + "' \"$@\"\n");
+        if (!program.toFile().setExecutable(true)) {
+            throw new IOException(program + " cannot be made executable");
+        }
+        return home;
+    }
+
+    /** Ends the daemon, if one runs on the state directory. */
+    void stopDaemon() throws IOException, InterruptedException {
+        Path pidFile = stateDir().resolve("event_listener.pid");
+        if (Files.exists(pidFile)) {
+            long pid = Long.parseLong(Files.readString(pidFile).strip());
+            ProcessHandle daemon = ProcessHandle.of(pid).orElse(null);
+            if (daemon != null) {
+                daemon.destroy();
+                daemon.onExit().orTimeout(20, TimeUnit.SECONDS).join();
+            }
+        }
+    }
+
+    ProcessBuilder builder(List<String> command) {
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().keySet().removeIf(key -> key.startsWith("TARDIS_"));
+        builder.environment().putAll(variables);
+        return builder;
+    }
+
+    /** The tests run on the module path, and so does a process that is started with it. */
+    static List<String> javaCommand(String... options) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(
+                List.of(
+                        "-Xmx128m",
+                        "-XX:+UseSerialGC",
+                        "-XX:TieredStopAtLevel=1",
+                        "--enable-native-access=org.xerial.sqlitejdbc",
+                        "--module-path",
+                        System.getProperty("jdk.module.path")));
+        command.addAll(List.of(options));
+        command.addAll(List.of("-m", "io.tardis.cli/io.tardis.cli.Main"));
+        return command;
+    }
+}

@@ -1,0 +1,142 @@
+package io.tardis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.Query;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(60)
+class WatchCommandTest {
+
+    private static final long BEFORE = 41;
+
+    /** A reader that goes away, as {@code head} does. */
+    private static final class Pipe extends Writer {
+        private final StringBuilder text = new StringBuilder();
+        private volatile boolean broken;
+
+        @Override
+        public void write(char[] chars, int offset, int length) throws IOException {
+            flush();
+            synchronized (text) {
+                text.append(chars, offset, length);
+            }
+        }
+
+        String text() {
+            synchronized (text) {
+                return text.toString();
+            }
+        }
+
+        @Override
+        public void flush() throws IOException {
+            if (broken) {
+                throw new IOException("Broken pipe");
+            }
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    @TempDir private Path directory;
+
+    @Test
+    void printsALineForEachExitUntilItsReaderGoes() throws Exception {
+        Tardis tardis = new Tardis(directory);
+        Pipe out = new Pipe();
+        try (FakeDaemon daemon =
+                new FakeDaemon(tardis.environment().settings(), WatchCommandTest::answer)) {
+            CompletableFuture<Integer> watch = watch(tardis, out);
+            // Heard or replayed: the subscription may take effect after the first message.
+            await().until(() -> {
+                daemon.publish(new Published.Heartbeat(BEFORE + 1, Instant.EPOCH));
+                return out.text().contains("\n");
+            });
+            assertThat(out.text())
+                    .isEqualTo(
+                            "2025-04-04T19:10:59.78307293Z default/tc exited with 7 (containerd)\n");
+
+            breakPipe(out, daemon, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+        }
+    }
+
+    @Test
+    void printsThePastExitsFirstIfItIsToldTo() throws Exception {
+        Tardis tardis = new Tardis(directory);
+        Pipe out = new Pipe();
+        try (FakeDaemon daemon =
+                new FakeDaemon(tardis.environment().settings(), WatchCommandTest::answer)) {
+            CompletableFuture<Integer> watch = watch(tardis, out, "--all");
+            await().until(() -> out.text().contains("\n"));
+            assertThat(daemon.queries()).contains(new Query.Replay(0, 500));
+
+            breakPipe(out, daemon, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+        }
+    }
+
+    @Test
+    void saysWhatIsKnownOfAnExit() {
+        ContainerKey web = new ContainerKey("k8s.io", "web");
+
+        assertThat(WatchCommand.line(Events.exit(1, web, 0)))
+                .isEqualTo("2025-04-04T19:10:59.78307293Z k8s.io/web exited with 0 (containerd)");
+        assertThat(WatchCommand.line(Events.killed(1, web)))
+                .isEqualTo(
+                        "2025-04-04T19:10:59.78307293Z k8s.io/web exited with 137 by signal 9, out of memory (kernel)");
+        assertThat(WatchCommand.line(Events.exec(1, web, "probe", 1)))
+                .isEqualTo(
+                        "2025-04-04T19:10:59.78307293Z k8s.io/web exec probe exited with 1 (containerd)");
+    }
+
+    private static CompletableFuture<Integer> watch(Tardis tardis, Writer out, String... options) {
+        List<String> words = new ArrayList<>(List.of("watch"));
+        words.addAll(List.of(options));
+        return CompletableFuture.supplyAsync(() ->
+                Main.commandLine(tardis.environment())
+                        .setOut(new PrintWriter(out, true))
+                        .execute(words.toArray(String[]::new)));
+    }
+
+    /** Publishes again and again: the subscription may not have taken effect yet. */
+    private static void breakPipe(Pipe out, FakeDaemon daemon, CompletableFuture<Integer> watch) {
+        out.broken = true;
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> {
+                    daemon.publish(new Published.Exit(Events.exit(BEFORE + 2, Events.TC, 8)));
+                    return watch.isDone();
+                });
+    }
+
+    private static Answer answer(Query query) {
+        return switch (query) {
+            case Query.Ping _ -> new Answer.Pong("1", BEFORE);
+            case Query.Replay(long after, int _) ->
+                    new Answer.Events(
+                            after <= BEFORE
+                                    ? List.of(Events.exit(BEFORE + 1, Events.TC, 7))
+                                    : List.of(),
+                            1,
+                            BEFORE + 1);
+            default -> new Answer.Refused("bad_request", "not expected here");
+        };
+    }
+}

@@ -1,0 +1,47 @@
+package io.tardis.core.registry;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+
+/**
+ * A container's first process. A pid is given again after its process was reaped; together with the
+ * time of the process's start it tells which one is meant.
+ *
+ * @param pid its pid in the host's pid namespace
+ * @param startTime when it was started, in clock ticks since the machine was booted (field 22 of
+ *     {@code /proc/PID/stat}, proc(5)); empty if that could not be read
+ */
+public record InitProcess(long pid, OptionalLong startTime) {
+
+    private static final int START_TIME_AFTER_NAME = 19;
+
+    /** The process that has {@code pid} now. */
+    public static InitProcess of(long pid) {
+        return new InitProcess(pid, readStartTime(pid));
+    }
+
+    /**
+     * Whether this process is there, running or as a zombie. One whose start time is not known is
+     * taken for gone: its pid may be another process's by now.
+     */
+    public boolean exists() {
+        return startTime.isPresent() && startTime.equals(readStartTime(pid));
+    }
+
+    private static OptionalLong readStartTime(long pid) {
+        try {
+            String stat =
+                    Files.readString(
+                            Path.of("/proc", Long.toString(pid), "stat"),
+                            StandardCharsets.ISO_8859_1);
+            // Its second field is the program's name in parentheses, which may hold anything.
+            String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
+            return OptionalLong.of(Long.parseLong(fields[START_TIME_AFTER_NAME]));
+        } catch (IOException e) {
+            return OptionalLong.empty(); // there is no such process
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package io.tardis.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.module.ModuleDescriptor;
+import org.junit.jupiter.api.Test;
+
+/** Whoever changes what the module shows or needs should notice. */
+class ModuleDescriptorTest {
+
+    private final ModuleDescriptor descriptor = TardisException.class.getModule().getDescriptor();
+
+    @Test
+    void exportsThesePackagesAndOpensNothing() {
+        assertThat(descriptor.name()).isEqualTo("io.tardis.core");
+        assertThat(descriptor.exports())
+                .noneMatch(ModuleDescriptor.Exports::isQualified)
+                .extracting(ModuleDescriptor.Exports::source)
+                .containsExactlyInAnyOrder(
+                        "io.tardis.core",
+                        "io.tardis.core.client",
+                        "io.tardis.core.config",
+                        "io.tardis.core.event",
+                        "io.tardis.core.registry",
+                        "io.tardis.core.wire",
+                        "io.tardis.core.zmq");
+        assertThat(descriptor.opens()).isEmpty();
+        assertThat(descriptor.isOpen()).isFalse();
+    }
+
+    @Test
+    void needsNoOtherPartOfTardis() {
+        assertThat(descriptor.requires())
+                .extracting(ModuleDescriptor.Requires::name)
+                .containsExactlyInAnyOrder(
+                        "java.base",
+                        "org.jspecify",
+                        "org.slf4j",
+                        "org.zeromq.jeromq",
+                        "tools.jackson.databind");
+    }
+}

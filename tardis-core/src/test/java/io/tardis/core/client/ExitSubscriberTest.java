@@ -1,0 +1,281 @@
+package io.tardis.core.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.TaskExit;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import io.tardis.core.wire.Query;
+import io.tardis.core.wire.QueryCodec;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqPublisher;
+import io.tardis.core.zmq.ZmqReplier;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class ExitSubscriberTest {
+
+    private static final String EVENTS = "inproc://events";
+    private static final String QUERIES = "inproc://queries";
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final Duration MOMENT = Duration.ofMillis(100);
+    private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+
+    private final List<ExitEvent> recorded = new CopyOnWriteArrayList<>();
+    private final AtomicInteger replays = new AtomicInteger();
+    private ZmqContext context;
+    private ZmqPublisher publisher;
+    private ZmqReplier replier;
+    private Thread store;
+    private volatile boolean stopping;
+
+    @BeforeEach
+    void open() {
+        context = new ZmqContext(_ -> {});
+        publisher = context.publisher(List.of(EVENTS));
+        replier = context.replier(List.of(QUERIES));
+        store = Thread.ofPlatform().name("fake-store").start(this::serve);
+    }
+
+    @AfterEach
+    void close() throws InterruptedException {
+        stopping = true;
+        replier.wake();
+        store.join();
+        publisher.close();
+        context.close();
+    }
+
+    @Test
+    void givesWhatIsPublishedOnceAndInOrder() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            for (int seq = 1; seq <= 100; seq++) {
+                happen(seq);
+            }
+
+            assertNext(subscriber, 1, 100);
+            assertThat(subscriber.next(MOMENT)).isNull();
+        }
+    }
+
+    @Test
+    void beginsWithThePastAfterItsPosition() {
+        record(1, 20);
+
+        try (ExitSubscriber subscriber = subscriber(15)) {
+            assertNext(subscriber, 16, 20);
+        }
+    }
+
+    @Test
+    void fillsAHoleByReplay() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            happen(1);
+            record(2, 7); // dropped on their way
+            happen(8);
+
+            assertNext(subscriber, 1, 8);
+            assertThat(subscriber.next(MOMENT)).isNull();
+        }
+    }
+
+    @Test
+    void gets10000ThatWereDropped() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            record(1, 9_999);
+            happen(10_000);
+
+            assertNext(subscriber, 1, 10_000);
+        }
+    }
+
+    @Test
+    void seesByAHeartbeatThatTheLastOnesWereDropped() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            record(1, 3);
+            publish(new Published.Heartbeat(3, NOW));
+
+            assertNext(subscriber, 1, 3);
+        }
+    }
+
+    @Test
+    void dropsWhatItHasGivenAlready() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            happen(1);
+            happen(2);
+            assertNext(subscriber, 1, 2);
+            publish(new Published.Exit(exit(1)));
+            publish(new Published.Exit(exit(2)));
+            happen(3);
+
+            assertNext(subscriber, 3, 3);
+        }
+    }
+
+    @Test
+    void waitsForAStoreThatIsBehindThePublisher() throws InterruptedException {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            publish(new Published.Exit(exit(2)));
+            int before = replays.get();
+            Thread late =
+                    Thread.ofPlatform()
+                            .start(() -> {
+                                while (replays.get() < before + 2) {
+                                    Thread.onSpinWait();
+                                }
+                                record(1, 2);
+                            });
+
+            assertNext(subscriber, 1, 2);
+            late.join();
+        }
+    }
+
+    @Test
+    void doesNotWaitForNumbersThatWereNeverRecorded() {
+        record(1, 2);
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            assertNext(subscriber, 1, 2);
+            happen(1_000_001); // after a crash of the machine
+
+            assertNext(subscriber, 1_000_001, 1_000_001);
+            happen(1_000_002);
+            assertNext(subscriber, 1_000_002, 1_000_002);
+        }
+    }
+
+    @Test
+    void goesOnWhereAnotherOneStopped() {
+        record(1, 5);
+        long position;
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            assertNext(subscriber, 1, 3);
+            position = subscriber.position();
+        }
+        record(6, 7);
+
+        try (ExitSubscriber subscriber = subscriber(position)) {
+            assertNext(subscriber, 4, 7);
+            assertThat(subscriber.position()).isEqualTo(7);
+        }
+    }
+
+    @Test
+    void goesOnWhenThePublisherIsAnotherOne() throws IOException {
+        String endpoint;
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            endpoint = "tcp://127.0.0.1:" + free.getLocalPort();
+        }
+        publisher.close();
+        publisher = context.publisher(List.of(endpoint));
+        try (ExitSubscriber subscriber = new ExitSubscriber(context, endpoint, QUERIES, 0)) {
+            record(1, 1);
+            assertNext(subscriber, 1, 1);
+
+            publisher.close();
+            record(2, 3);
+            // The address is free a moment after the socket was closed.
+            publisher =
+                    await().ignoreExceptions()
+                            .until(() -> context.publisher(List.of(endpoint)), it -> true);
+            record(4, 4);
+
+            await().untilAsserted(() -> {
+                publish(new Published.Heartbeat(4, NOW));
+                assertThat(subscriber.next(MOMENT)).isEqualTo(exit(2));
+            });
+            assertNext(subscriber, 3, 4);
+        }
+    }
+
+    private ExitSubscriber subscriber(long after) {
+        return new ExitSubscriber(context, EVENTS, QUERIES, after);
+    }
+
+    /** Until it hears what is published; nothing is recorded yet. */
+    private void catchUp(ExitSubscriber subscriber) {
+        assertThat(subscriber.next(MOMENT)).isNull();
+    }
+
+    private static void assertNext(ExitSubscriber subscriber, long from, long to) {
+        for (long seq = from; seq <= to; seq++) {
+            assertThat(subscriber.next(PATIENCE)).isEqualTo(exit(seq));
+            assertThat(subscriber.position()).isEqualTo(seq);
+        }
+    }
+
+    private void happen(long seq) {
+        record(seq, seq);
+        publish(new Published.Exit(exit(seq)));
+    }
+
+    private void record(long from, long to) {
+        recorded.addAll(
+                LongStream.rangeClosed(from, to).mapToObj(ExitSubscriberTest::exit).toList());
+    }
+
+    private void publish(Published message) {
+        publisher.send(PublishedCodec.topic(message), PublishedCodec.encode(message));
+    }
+
+    private static ExitEvent exit(long seq) {
+        ContainerKey container = new ContainerKey("default", "tc" + seq);
+        return new ExitEvent(
+                seq,
+                new TaskExit(container, container.id(), seq, seq % 256, NOW),
+                OptionalInt.empty(),
+                false,
+                ExitSource.CONTAINERD);
+    }
+
+    private void serve() {
+        try (ZmqReplier own = replier) {
+            while (!stopping) {
+                ZmqReplier.Request request = own.receive(Duration.ofMinutes(1));
+                if (request != null) {
+                    own.reply(
+                            request,
+                            AnswerCodec.encode(answer(QueryCodec.decode(request.payload()))));
+                }
+            }
+        }
+    }
+
+    private Answer answer(Query query) {
+        if (!(query instanceof Query.Replay(long after, int limit))) {
+            return new Answer.Refused("bad_request", "no subscriber asks " + query);
+        }
+        replays.incrementAndGet();
+        List<ExitEvent> events =
+                recorded.stream().filter(it -> it.seq() > after).limit(limit).toList();
+        return recorded.isEmpty()
+                ? new Answer.Events(List.of(), 0, 0)
+                : new Answer.Events(events, recorded.getFirst().seq(), recorded.getLast().seq());
+    }
+}

@@ -1,0 +1,377 @@
+package io.tardis.core.config;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import io.tardis.core.SetupException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SettingsReaderTest {
+
+    private static final Settings DEFAULTS =
+            new Settings(
+                    Path.of("/var/lib/tardis"),
+                    Path.of("/run/tardis"),
+                    Path.of("/var/lib/tardis/checkpoint"),
+                    Path.of("/var/log/tardis/tardis.log"),
+                    "INFO",
+                    Optional.empty(),
+                    List.of("ctr", "events"),
+                    "tcp://127.0.0.1:5580",
+                    "tcp://127.0.0.1:5581",
+                    RecordScope.ENABLED,
+                    Duration.ofDays(30),
+                    Duration.ofDays(1),
+                    Duration.ofSeconds(1),
+                    true);
+
+    @TempDir Path directory;
+
+    private Path file = Path.of("unset");
+    private final Map<String, String> environment = new HashMap<>();
+
+    @BeforeEach
+    void nameFile() throws IOException {
+        file = Files.createFile(directory.resolve("tardis.env"));
+        environment.put("TARDIS_CONFIG", file.toString());
+    }
+
+    @Test
+    void takesDefaultsWhereNothingIsSet() {
+        assertThat(SettingsReader.strict(environment)).isEqualTo(DEFAULTS);
+        assertThat(SettingsReader.lenient(environment)).isEqualTo(DEFAULTS);
+    }
+
+    @Test
+    void readsEverySettingFromFile() throws IOException {
+        Files.writeString(
+                file,
+                """
+                # where things are
+                TARDIS_STATE_DIR=/s
+                TARDIS_RUN_DIR=/r/../run
+                TARDIS_CHECKPOINT_DIR=/c/
+
+                TARDIS_LOG_FILE=/l/a.log
+                  # indented
+                TARDIS_LOG_LEVEL=debug
+                TARDIS_REAL_RUNC_CMD=crun
+                TARDIS_CTR_CMD=ctr --address '/run/a b.sock' events
+                TARDIS_EVENTS_ENDPOINT=tcp://*:1
+                TARDIS_QUERY_ENDPOINT=tcp://[::1]:65535
+                TARDIS_RECORD=all
+                TARDIS_RETENTION=12h
+                TARDIS_REPLAY=90s
+                TARDIS_DELETE_WAIT_MS=0
+                TARDIS_KERNEL_WITNESS=off
+                """);
+
+        Settings settings = SettingsReader.strict(environment);
+
+        Settings expected =
+                new Settings(
+                        Path.of("/s"),
+                        Path.of("/run"),
+                        Path.of("/c"),
+                        Path.of("/l/a.log"),
+                        "DEBUG",
+                        Optional.of("crun"),
+                        List.of("ctr", "--address", "/run/a b.sock", "events"),
+                        "tcp://*:1",
+                        "tcp://[::1]:65535",
+                        RecordScope.ALL,
+                        Duration.ofHours(12),
+                        Duration.ofSeconds(90),
+                        Duration.ZERO,
+                        false);
+        assertThat(settings).isEqualTo(expected);
+        assertThat(SettingsReader.lenient(environment)).isEqualTo(expected);
+    }
+
+    @Test
+    void derivesPathsFromDirectories() {
+        environment.put("TARDIS_STATE_DIR", "/s");
+        environment.put("TARDIS_RUN_DIR", "/r");
+
+        Settings settings = SettingsReader.strict(environment);
+
+        assertThat(settings.checkpointDir()).hasToString("/s/checkpoint");
+        assertThat(settings.containersDir()).hasToString("/s/containers");
+        assertThat(settings.exitLog()).hasToString("/s/exits.db");
+        assertThat(settings.pidFile()).hasToString("/s/event_listener.pid");
+        assertThat(settings.socket()).hasToString("/r/tardis.sock");
+    }
+
+    @Test
+    void prefersEnvironmentToFile() throws IOException {
+        Files.writeString(file, "TARDIS_RECORD=nobody\nTARDIS_REPLAY=2d\nTARDIS_RETENTION=3d\n");
+        environment.put("TARDIS_RECORD", "all");
+        environment.put("TARDIS_REPLAY", "5m");
+        environment.put("TARDIS_RETENTION", "");
+
+        Settings settings = SettingsReader.strict(environment);
+
+        assertThat(settings.record()).isEqualTo(RecordScope.ALL);
+        assertThat(settings.replay()).isEqualTo(Duration.ofMinutes(5));
+        // An empty value counts as none, so the file still speaks.
+        assertThat(settings.retention()).isEqualTo(Duration.ofDays(3));
+    }
+
+    @Test
+    void takesLastOfRepeatedLines() throws IOException {
+        Files.writeString(file, "TARDIS_REPLAY=2d\nTARDIS_REPLAY=3d\nTARDIS_REPLAY=\n");
+
+        assertThat(SettingsReader.strict(environment).replay()).isEqualTo(Duration.ofDays(3));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            quoteCharacter = '~',
+            value = {
+                "TARDIS_REAL_RUNC_CMD=/a=b          | /a=b",
+                "~  TARDIS_REAL_RUNC_CMD \t = /a  ~ | /a",
+                "TARDIS_REAL_RUNC_CMD=\"/a b\"      | /a b",
+                "TARDIS_REAL_RUNC_CMD='/a b'        | /a b",
+                "TARDIS_REAL_RUNC_CMD=' /a '        | ~ /a ~",
+                "TARDIS_REAL_RUNC_CMD=\"'/a'\"      | '/a'",
+                "TARDIS_REAL_RUNC_CMD='a' 'b'       | 'a' 'b'",
+                "TARDIS_REAL_RUNC_CMD='a            | 'a",
+                "TARDIS_REAL_RUNC_CMD='a\"          | 'a\"",
+                "TARDIS_REAL_RUNC_CMD='             | '",
+                "TARDIS_REAL_RUNC_CMD=/a # b        | /a # b"
+            },
+            delimiter = '|')
+    void dropsSpacesAndOnePairOfQuotes(String line, String expected) throws IOException {
+        Files.writeString(file, line);
+
+        assertThat(SettingsReader.strict(environment).realRuncCommand()).hasValue(expected);
+    }
+
+    @Test
+    void readsLinesThatEndAsOnWindows() throws IOException {
+        Files.writeString(file, "# a\r\n\r\nTARDIS_RECORD=all\r\nTARDIS_REPLAY=\"2d\"\r\n");
+
+        Settings settings = SettingsReader.strict(environment);
+
+        assertThat(settings.record()).isEqualTo(RecordScope.ALL);
+        assertThat(settings.replay()).isEqualTo(Duration.ofDays(2));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "''", "\"\"", "   "})
+    void takesDefaultForEmptyValue(String value) throws IOException {
+        StringBuilder text = new StringBuilder();
+        for (Setting setting : Setting.values()) {
+            text.append(setting.key()).append('=').append(value).append('\n');
+        }
+        Files.writeString(file, text);
+
+        assertThat(SettingsReader.strict(environment)).isEqualTo(DEFAULTS);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            quoteCharacter = '~',
+            delimiter = '|',
+            value = {
+                "TARDIS_STATE_DIR       | relative/path       | not an absolute path",
+                "TARDIS_RUN_DIR         | .                   | not an absolute path",
+                "TARDIS_RUN_DIR         | ~/a\0b~             | Nul character not allowed",
+                "TARDIS_CHECKPOINT_DIR  | checkpoint          | not an absolute path",
+                "TARDIS_LOG_FILE        | tardis.log          | not an absolute path",
+                "TARDIS_LOG_LEVEL       | LOUD                | not a log level",
+                "TARDIS_CTR_CMD         | ctr 'events         | a quote is not closed",
+                "TARDIS_CTR_CMD         | ctr \\              | ends with a backslash",
+                "TARDIS_EVENTS_ENDPOINT | 5580                | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | ipc:///run/a        | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://127.0.0.1     | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://:5580         | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://a b:5580      | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://a:5580/x      | not an endpoint",
+                "TARDIS_QUERY_ENDPOINT  | tcp://a:-1          | not an endpoint",
+                "TARDIS_QUERY_ENDPOINT  | tcp://a:65536       | not an endpoint",
+                "TARDIS_QUERY_ENDPOINT  | tcp://a:99999       | not an endpoint",
+                "TARDIS_RECORD          | ALL                 | neither enabled nor all",
+                "TARDIS_RETENTION       | 30                  | not a length of time",
+                "TARDIS_RETENTION       | -1d                 | not a length of time",
+                "TARDIS_RETENTION       | 1.5h                | not a length of time",
+                "TARDIS_RETENTION       | 1 d                 | not a length of time",
+                "TARDIS_RETENTION       | 1w                  | not a length of time",
+                "TARDIS_REPLAY          | 1234567890s         | not a length of time",
+                "TARDIS_REPLAY          | forever             | not a length of time",
+                "TARDIS_DELETE_WAIT_MS  | 4001                | not a number of milliseconds",
+                "TARDIS_DELETE_WAIT_MS  | -1                  | not a number of milliseconds",
+                "TARDIS_DELETE_WAIT_MS  | 1s                  | not a number of milliseconds",
+                "TARDIS_DELETE_WAIT_MS  | 99999999999999999999 | not a number of milliseconds"
+            })
+    void refusesBadValueOrTakesDefault(String key, String value, String reason) throws IOException {
+        Files.writeString(file, "# one\n" + key + "=" + value + "\n");
+
+        assertThat(problems())
+                .startsWith(file + ", line 2: " + key + "=" + value + ": ")
+                .contains(reason);
+        assertThat(SettingsReader.lenient(environment)).isEqualTo(DEFAULTS);
+
+        Files.writeString(file, "");
+        environment.put(key, value);
+
+        assertThat(problems())
+                .startsWith("the environment: " + key + "=" + value + ": ")
+                .contains(reason);
+        assertThat(SettingsReader.lenient(environment)).isEqualTo(DEFAULTS);
+    }
+
+    /** A blank value can only come from the environment; in the file it is dropped. */
+    @Test
+    void refusesCommandWithoutWords() {
+        environment.put("TARDIS_CTR_CMD", "  ");
+
+        assertThat(problems()).isEqualTo("the environment: TARDIS_CTR_CMD=  : no command");
+        assertThat(SettingsReader.lenient(environment)).isEqualTo(DEFAULTS);
+    }
+
+    @Test
+    void keepsGoodSettingsBesideBadOnes() throws IOException {
+        Files.writeString(file, "nonsense\nTARDIS_RECORD=some\nTARDIS_X=1\nTARDIS_REPLAY=2d\n");
+
+        Settings settings = SettingsReader.lenient(environment);
+
+        assertThat(settings.replay()).isEqualTo(Duration.ofDays(2));
+        assertThat(settings.record()).isEqualTo(RecordScope.ENABLED);
+    }
+
+    @Test
+    void namesEveryProblemAtOnce() throws IOException {
+        Files.writeString(
+                file,
+                """
+                TARDIS_RECORD=some
+                TARDIS_STATE_DIRECTORY=/s
+
+                =1
+                nonsense
+                tardis_record=all
+                """);
+        environment.put("TARDIS_REPLY", "1d");
+        environment.put("TARDIS_DELETE_WAIT_MS", "soon");
+
+        assertThat(problems().lines())
+                .satisfiesExactlyInAnyOrder(
+                        it -> assertThat(it).startsWith(file + ", line 1: TARDIS_RECORD=some: "),
+                        it ->
+                                assertThat(it)
+                                        .isEqualTo(
+                                                file
+                                                        + ", line 2: unknown key"
+                                                        + " TARDIS_STATE_DIRECTORY"),
+                        it -> assertThat(it).isEqualTo(file + ", line 4: not a KEY=VALUE line"),
+                        it -> assertThat(it).isEqualTo(file + ", line 5: not a KEY=VALUE line"),
+                        it ->
+                                assertThat(it)
+                                        .isEqualTo(file + ", line 6: unknown key tardis_record"),
+                        it -> assertThat(it).isEqualTo("the environment: unknown key TARDIS_REPLY"),
+                        it ->
+                                assertThat(it)
+                                        .startsWith("the environment: TARDIS_DELETE_WAIT_MS=soon"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"TARDIS_ENABLE", "TARDIS_JAVA_OPTS", "PATH", "tardis_x", "MY_TARDIS_X"})
+    void leavesKeysOfOthersInEnvironmentAlone(String key) {
+        environment.put(key, "1");
+
+        assertThat(SettingsReader.strict(environment)).isEqualTo(DEFAULTS);
+    }
+
+    @Test
+    void doesWithoutDefaultFile() {
+        assumeThat(SettingsReader.DEFAULT_FILE).doesNotExist();
+
+        assertThat(SettingsReader.strict(Map.of())).isEqualTo(DEFAULTS);
+        assertThat(SettingsReader.strict(Map.of("TARDIS_CONFIG", ""))).isEqualTo(DEFAULTS);
+    }
+
+    @Test
+    void refusesMissingFileThatIsNamed() throws IOException {
+        Files.delete(file);
+
+        assertThat(problems()).contains(file.toString(), "does not exist", "TARDIS_CONFIG");
+        assertUsesEnvironmentAllTheSame();
+    }
+
+    @Test
+    void refusesDirectoryForFile() {
+        environment.put("TARDIS_CONFIG", directory.toString());
+
+        assertThat(problems()).contains(directory.toString(), "cannot be read");
+        assertUsesEnvironmentAllTheSame();
+    }
+
+    @Test
+    void refusesNameThatIsNoPath() {
+        environment.put("TARDIS_CONFIG", "/etc/\0tardis.env");
+
+        assertThat(problems()).contains("TARDIS_CONFIG", "/etc/\0tardis.env", "Nul character");
+        assertUsesEnvironmentAllTheSame();
+    }
+
+    @Test
+    void refusesFileThatIsNotUtf8() throws IOException {
+        Files.write(file, "# Größe\nTARDIS_RECORD=all\n".getBytes(ISO_8859_1));
+
+        assertThat(problems()).contains(file.toString(), "cannot be read");
+        assertUsesEnvironmentAllTheSame();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0ms, PT0S",
+        "500ms, PT0.5S",
+        "30s, PT30S",
+        "5m, PT5M",
+        "12h, PT12H",
+        "30d, PT720H",
+        "999999999d, PT23999999976H"
+    })
+    void readsLengthsOfTime(String text, Duration expected) {
+        assertThat(SettingsReader.duration(text)).isEqualTo(expected);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "5", "m", "5M", " 5m", "5m\n", "5m30s", "+5m", "٥m"})
+    void refusesWhatIsNoLengthOfTime(String text) {
+        assertThatIllegalArgumentException().isThrownBy(() -> SettingsReader.duration(text));
+    }
+
+    private String problems() {
+        SetupException refusal =
+                catchThrowableOfType(
+                        SetupException.class, () -> SettingsReader.strict(environment));
+        assertThat(refusal).isNotNull();
+        return String.valueOf(refusal.getMessage());
+    }
+
+    /** The shim goes on without the file. */
+    private void assertUsesEnvironmentAllTheSame() {
+        environment.put("TARDIS_REPLAY", "2d");
+
+        assertThat(SettingsReader.lenient(environment).replay()).isEqualTo(Duration.ofDays(2));
+        assertThat(SettingsReader.lenient(environment).record()).isEqualTo(RecordScope.ENABLED);
+    }
+}

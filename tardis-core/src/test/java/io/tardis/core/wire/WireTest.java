@@ -1,0 +1,282 @@
+package io.tardis.core.wire;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.TaskExit;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Random;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The wire formats, byte for byte as docs/protocol.md has them. */
+class WireTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final Instant AT = Instant.parse("2025-04-04T19:10:59.78307293Z");
+    private static final ExitEvent KILLED =
+            new ExitEvent(
+                    1732330000123001L,
+                    new TaskExit(TC, "tc", 6615, 137, AT),
+                    OptionalInt.of(9),
+                    false,
+                    ExitSource.CONTAINERD);
+    private static final ExitEvent EXEC =
+            new ExitEvent(
+                    2,
+                    new TaskExit(TC, "e1", 0, 0, AT),
+                    OptionalInt.empty(),
+                    true,
+                    ExitSource.ASSUMED);
+    private static final String KILLED_FIELDS =
+            "\"v\":1,\"seq\":1732330000123001,\"topic\":\"/tasks/exit\",\"namespace\":\"default\","
+                    + "\"container_id\":\"tc\",\"id\":\"tc\",\"pid\":6615,\"exit_status\":137,\"signal\":9,"
+                    + "\"oom_killed\":false,\"exited_at\":\"2025-04-04T19:10:59.78307293Z\",\"source\":\"containerd\"";
+
+    static List<Published> published() {
+        return List.of(
+                new Published.Exit(KILLED),
+                new Published.Exit(EXEC),
+                new Published.Heartbeat(9, AT),
+                new Published.Gap(9, AT, AT.plusSeconds(1), "ctr \"ended\" with 1"),
+                new Published.Lost(9, TC, "5f0c"));
+    }
+
+    static List<Query> queries() {
+        return List.of(
+                new Query.ExitCode(TC, Duration.ofMillis(500)),
+                new Query.Replay(7, 500),
+                new Query.ListContainers(Optional.of("default"), 100),
+                new Query.ListContainers(Optional.empty(), 100),
+                new Query.Ping());
+    }
+
+    static List<Answer> answers() {
+        return List.of(
+                new Answer.Exited(KILLED, true),
+                new Answer.Exited(EXEC, false),
+                new Answer.Running(TC),
+                new Answer.Lost(TC),
+                new Answer.Unknown(TC),
+                new Answer.Events(List.of(KILLED, EXEC), 1, 9),
+                new Answer.Events(List.of(), 0, 0),
+                new Answer.Containers(
+                        List.of(new Answer.Exited(KILLED, true), new Answer.Lost(TC))),
+                new Answer.Pong("0.1.0", 9),
+                new Answer.Refused("bad_request", "op is missing"));
+    }
+
+    @Test
+    void writesAnExitAsTheProtocolSays() {
+        Published.Exit message = new Published.Exit(KILLED);
+
+        assertThat(PublishedCodec.topic(message)).isEqualTo("/tasks/exit/default/tc/");
+        assertThat(text(PublishedCodec.encode(message))).isEqualTo("{" + KILLED_FIELDS + "}");
+    }
+
+    @Test
+    void writesAnExitStatusOfZeroAndLeavesOutASignalThatIsNotKnown() {
+        Published.Exit message = new Published.Exit(EXEC);
+
+        assertThat(PublishedCodec.topic(message)).isEqualTo("/tasks/exec-exit/default/tc/e1/");
+        assertThat(text(PublishedCodec.encode(message)))
+                .contains("\"exit_status\":0", "\"topic\":\"/tasks/exec-exit\"", "\"pid\":0")
+                .doesNotContain("signal");
+    }
+
+    @Test
+    void writesTheOtherMessagesAsTheProtocolSays() {
+        assertThat(published().stream().skip(2).map(it -> text(PublishedCodec.encode(it))))
+                .containsExactly(
+                        "{\"v\":1,\"last_seq\":9,\"at\":\"2025-04-04T19:10:59.78307293Z\"}",
+                        "{\"v\":1,\"last_seq\":9,\"from\":\"2025-04-04T19:10:59.78307293Z\","
+                                + "\"to\":\"2025-04-04T19:11:00.78307293Z\",\"reason\":\"ctr \\\"ended\\\" with 1\"}",
+                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"life\":\"5f0c\"}");
+        assertThat(published().stream().map(PublishedCodec::topic))
+                .endsWith("/tardis/heartbeat/", "/tardis/gap/", "/tardis/lost/default/tc/");
+    }
+
+    @Test
+    void writesAnswersAsTheProtocolSays() {
+        assertThat(answers().stream().map(it -> text(AnswerCodec.encode(it))))
+                .contains(
+                        "{\"status\":\"exited\",\"exit_code\":137," + KILLED_FIELDS + "}",
+                        "{\"status\":\"running\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
+                        "{\"status\":\"lost\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
+                        "{\"status\":\"unknown\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
+                        "{\"status\":\"ok\",\"events\":[],\"first_seq\":0,\"last_seq\":0}",
+                        "{\"status\":\"error\",\"error\":\"bad_request\",\"message\":\"op is missing\"}")
+                .filteredOn(it -> it.contains("\"durable\":false"))
+                .hasSize(1);
+    }
+
+    @Test
+    void givesNoNumberUnlessTheCodeIsKnown() {
+        assertThat(
+                        Stream.of(
+                                        new Answer.Running(TC),
+                                        new Answer.Lost(TC),
+                                        new Answer.Unknown(TC))
+                                .map(it -> text(AnswerCodec.encode(it))))
+                .noneMatch(it -> it.contains("exit_code") || it.contains("exit_status"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("published")
+    void readsAMessageThatItWrote(Published message) {
+        assertThat(
+                        PublishedCodec.decode(
+                                PublishedCodec.topic(message), PublishedCodec.encode(message)))
+                .isEqualTo(message);
+    }
+
+    @ParameterizedTest
+    @MethodSource("queries")
+    void readsAQuestionThatItWrote(Query query) {
+        assertThat(QueryCodec.decode(QueryCodec.encode(query))).isEqualTo(query);
+    }
+
+    @ParameterizedTest
+    @MethodSource("answers")
+    void readsAnAnswerThatItWrote(Answer answer) {
+        assertThat(AnswerCodec.decode(AnswerCodec.encode(answer))).isEqualTo(answer);
+    }
+
+    @Test
+    void fillsInWhatAQuestionLeavesOut() {
+        assertThat(query("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
+                .isEqualTo(new Query.ExitCode(TC, Duration.ZERO));
+        assertThat(query("{\"op\":\"replay\"}")).isEqualTo(new Query.Replay(0, 500));
+        assertThat(query("{\"op\":\"list\"}"))
+                .isEqualTo(new Query.ListContainers(Optional.empty(), 100));
+    }
+
+    @Test
+    void ignoresKeysThatItDoesNotKnow() {
+        assertThat(query(" {\"new\":{\"a\":[1]},\"op\":\"ping\"} ")).isEqualTo(new Query.Ping());
+        assertThat(
+                        PublishedCodec.decode(
+                                "/tasks/exit/default/tc/",
+                                bytes("{\"new\":true," + KILLED_FIELDS + "}")))
+                .isEqualTo(new Published.Exit(KILLED));
+    }
+
+    @Test
+    void refusesAnotherVersion() {
+        assertThatThrownBy(() ->
+                        PublishedCodec.decodeExit(
+                                bytes("{" + KILLED_FIELDS.replace("\"v\":1", "\"v\":2") + "}")))
+                .isInstanceOf(MalformedMessageException.class)
+                .hasMessageContaining("v is 2");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\'',
+            value = {
+                "'' | not a JSON object",
+                "{ | not JSON",
+                "[] | not a JSON object",
+                "1 | not a JSON object",
+                "null | not a JSON object",
+                "{} | op is missing",
+                "{\"op\":1} | op is not a string",
+                "{\"op\":\"kill\"} | op is none of",
+                "{\"op\":\"ping\"}{\"op\":\"ping\"} | not JSON",
+                "{\"op\":\"ping\",\"op\":\"list\"} | not JSON",
+                "{\"op\":\"exit_code\"} | container_id is missing",
+                "{\"op\":\"exit_code\",\"container_id\":\"\"} | container_id is not",
+                "{\"op\":\"exit_code\",\"container_id\":\"../../etc\"} | container_id is not",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"namespace\":\"a/b\"} | namespace is not",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"namespace\":7} | namespace is not a string",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":-1} | wait_ms is not within",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":3600001} | wait_ms is not within",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":1.5} | wait_ms is not a whole number",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":\"1\"} | wait_ms is not a whole number",
+                "{\"op\":\"replay\",\"after\":-1} | after is not within",
+                "{\"op\":\"replay\",\"after\":99999999999999999999} | after is not a whole number",
+                "{\"op\":\"replay\",\"limit\":0} | limit is not within",
+                "{\"op\":\"replay\",\"limit\":10001} | limit is not within",
+                "{\"op\":\"list\",\"limit\":null} | limit is not a whole number"
+            })
+    void saysInASentenceWhatIsWrongWithAQuestion(String request, String problem) {
+        assertThatThrownBy(() -> query(request))
+                .isInstanceOf(MalformedMessageException.class)
+                .hasMessageContaining(problem);
+    }
+
+    @Test
+    void refusesNestingThatCouldEatTheStack() {
+        String bomb = "{\"op\":\"ping\",\"x\":" + "[".repeat(5_000) + "]".repeat(5_000) + "}";
+
+        assertThatThrownBy(() -> query(bomb)).isInstanceOf(MalformedMessageException.class);
+    }
+
+    @Test
+    void takesSpoiledBytesForMalformedAndNeverFailsOtherwise() {
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        for (Published message : published()) {
+            String topic = PublishedCodec.topic(message);
+            spoil(
+                    PublishedCodec.encode(message),
+                    random,
+                    seed,
+                    it -> PublishedCodec.decode(topic, it));
+        }
+        for (Query query : queries()) {
+            spoil(QueryCodec.encode(query), random, seed, QueryCodec::decode);
+        }
+        for (Answer answer : answers()) {
+            spoil(AnswerCodec.encode(answer), random, seed, AnswerCodec::decode);
+        }
+    }
+
+    /** Every beginning, and many copies with some bytes changed. */
+    private static void spoil(byte[] good, Random random, long seed, Consumer<byte[]> decode) {
+        for (int length = 0; length < good.length; length++) {
+            byte[] part = Arrays.copyOf(good, length);
+            assertThatThrownBy(() -> decode.accept(part))
+                    .isInstanceOf(MalformedMessageException.class);
+        }
+        for (int round = 0; round < 2_000; round++) {
+            byte[] bad = good.clone();
+            for (int i = random.nextInt(4); i >= 0; i--) {
+                bad[random.nextInt(bad.length)] = (byte) random.nextInt(256);
+            }
+            try {
+                decode.accept(bad);
+            } catch (MalformedMessageException _) {
+                // What it should be, unless the bytes happen to make sense.
+            } catch (RuntimeException e) {
+                throw new AssertionError("seed " + seed + ": " + text(bad), e);
+            }
+        }
+    }
+
+    private static Query query(String text) {
+        return QueryCodec.decode(bytes(text));
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,297 @@
+package io.tardis.core.zmq;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.UnavailableException;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.zeromq.SocketType;
+import org.zeromq.ZMQ;
+
+/** What JeroMQ would do without the guards of {@link ZmqContext}, each by a test. */
+@Timeout(60)
+class ZmqContextTest {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+    private final AtomicReference<Throwable> deadIoThread = new AtomicReference<>();
+    private ZmqContext context;
+    private int port;
+    private String endpoint;
+
+    @BeforeEach
+    void open() throws IOException {
+        context = new ZmqContext(deadIoThread::set);
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = free.getLocalPort();
+        }
+        endpoint = "tcp://127.0.0.1:" + port;
+    }
+
+    /** Hangs if a socket or a connection was leaked. */
+    @AfterEach
+    void close() {
+        context.close();
+        assertThat(deadIoThread.get()).isNull();
+    }
+
+    @Test
+    void answersFreshConnectionsWithoutTheHangOfThirtySeconds() {
+        try (Echo _ = new Echo()) {
+            for (int i = 0; i < 40; i++) {
+                try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
+                    assertThat(text(requester.ask(bytes("question " + i), Duration.ZERO)))
+                            .isEqualTo("question " + i);
+                }
+            }
+        }
+    }
+
+    @Test
+    void survivesAFrameThatAnnouncesMoreThanThereIsMemoryFor() throws IOException {
+        try (Echo _ = new Echo()) {
+            announceFrameOf(0x7fff_fff0L);
+            announceFrameOf(Long.MAX_VALUE);
+            announceFrameOf(-1);
+            announceFrameOf(65_537);
+
+            assertAnswers();
+        }
+    }
+
+    @Test
+    void survivesBytesThatAreNoGreeting() throws IOException {
+        try (Echo _ = new Echo()) {
+            for (String nonsense :
+                    List.of(
+                            "",
+                            "GET / HTTP/1.1\r\n\r\n",
+                            "\u0000".repeat(64),
+                            "x".repeat(100_000))) {
+                try (Socket client = connect()) {
+                    client.getOutputStream().write(nonsense.getBytes(StandardCharsets.ISO_8859_1));
+                } catch (IOException _) {
+                    // Refused while it was still writing.
+                }
+            }
+            assertAnswers();
+        }
+    }
+
+    @Test
+    void sendsTheWholeEnvelopeBack() {
+        ZMQ.Context other = ZMQ.context(1);
+        try (Echo _ = new Echo();
+                ZMQ.Socket dealer = other.socket(SocketType.DEALER)) {
+            dealer.setLinger(0);
+            dealer.setHandshakeIvl(250);
+            dealer.setReceiveTimeOut((int) PATIENCE.toMillis());
+            dealer.connect(endpoint);
+
+            // As a REQ with ZMQ_REQ_CORRELATE does.
+            dealer.sendMore("number");
+            dealer.sendMore("");
+            dealer.send("question");
+
+            assertThat(dealer.recvStr()).isEqualTo("number");
+            assertThat(dealer.recvStr()).isEmpty();
+            assertThat(dealer.recvStr()).isEqualTo("question");
+            assertThat(dealer.hasReceiveMore()).isFalse();
+        }
+        other.term();
+    }
+
+    @Test
+    void givesASubscriberItsContainerAndNoOtherThatBeginsAlike() {
+        try (ZmqPublisher publisher = context.publisher(List.of(endpoint));
+                ZmqSubscriber subscriber =
+                        context.subscriber(endpoint, List.of("/tasks/exit/default/tc/", "/end/"))) {
+            awaitSubscription(publisher, subscriber);
+
+            publisher.send("/tasks/exit/default/tc2/", bytes("tc2"));
+            publisher.send("/tasks/exit/default/tc/", bytes("tc"));
+            publisher.send("/tasks/exec-exit/default/tc/e/", bytes("exec"));
+            publisher.send("/end/", bytes("last"));
+
+            assertThat(next(subscriber)).isEqualTo("tc");
+            assertThat(next(subscriber)).isEqualTo("last");
+        }
+    }
+
+    @Test
+    void neverDropsInsideTheProcess() {
+        int count = 200_000;
+        try (ZmqPublisher publisher = context.publisher(List.of("inproc://events"));
+                ZmqSubscriber subscriber =
+                        context.subscriber("inproc://events", List.of("/tasks/", "/end/"))) {
+            awaitSubscription(publisher, subscriber);
+            for (int i = 0; i < count; i++) {
+                publisher.send("/tasks/", bytes(Integer.toString(i)));
+            }
+
+            for (int i = 0; i < count; i++) {
+                assertThat(next(subscriber)).isEqualTo(Integer.toString(i));
+            }
+        }
+    }
+
+    @Test
+    void wakesWhoWaits() throws InterruptedException {
+        try (ZmqPublisher _ = context.publisher(List.of("inproc://events"));
+                ZmqSubscriber subscriber = context.subscriber("inproc://events", List.of(""));
+                ZmqReplier replier = context.replier(List.of("inproc://queries"))) {
+            Thread waker =
+                    Thread.ofPlatform()
+                            .start(() -> {
+                                subscriber.wake();
+                                replier.wake();
+                            });
+
+            assertThat(subscriber.receive(Duration.ofMinutes(5))).isNull();
+            assertThat(replier.receive(Duration.ofMinutes(5))).isNull();
+            waker.join();
+        }
+    }
+
+    @Test
+    void namesAnEndpointThatIsTaken() throws IOException {
+        try (ServerSocket taken = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            assertThat(taken.isBound()).isTrue();
+            assertThatThrownBy(() -> context.replier(List.of(endpoint)))
+                    .isInstanceOf(SetupException.class)
+                    .hasMessageContaining(endpoint);
+            assertThatThrownBy(() -> context.publisher(List.of("inproc://events", endpoint)))
+                    .isInstanceOf(SetupException.class)
+                    .hasMessageContaining(endpoint);
+        }
+    }
+
+    @Test
+    void asksAgainAfterAQuestionWithoutAnAnswer() {
+        try (ZmqRequester requester = context.requester(endpoint, Duration.ofMillis(200))) {
+            assertThatThrownBy(() -> requester.ask(bytes("anybody?"), Duration.ZERO))
+                    .isInstanceOf(UnavailableException.class)
+                    .hasMessageContaining(endpoint);
+        }
+        try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
+            try (Echo _ = new Echo()) {
+                assertThat(text(requester.ask(bytes("1"), Duration.ZERO))).isEqualTo("1");
+            }
+            // The address is free a moment after the socket was closed.
+            try (Echo _ = await().ignoreExceptions().until(Echo::new, it -> true)) {
+                assertThat(text(requester.ask(bytes("2"), Duration.ZERO))).isEqualTo("2");
+            }
+        }
+    }
+
+    private void assertAnswers() {
+        try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
+            assertThat(text(requester.ask(bytes("still there?"), Duration.ZERO)))
+                    .isEqualTo("still there?");
+        }
+    }
+
+    private static void awaitSubscription(ZmqPublisher publisher, ZmqSubscriber subscriber) {
+        do {
+            publisher.send("/end/", bytes("probe"));
+        } while (subscriber.receive(Duration.ofMillis(20)) == null);
+        // Those that were on the way: the last one is known by its text.
+        publisher.send("/end/", bytes("ready"));
+        while (!next(subscriber).equals("ready")) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private static String next(ZmqSubscriber subscriber) {
+        ZmqSubscriber.Message message = subscriber.receive(PATIENCE);
+        if (message == null) {
+            throw new AssertionError("nothing was received in time");
+        }
+        return text(message.payload());
+    }
+
+    private Socket connect() throws IOException {
+        return new Socket(InetAddress.getLoopbackAddress(), port);
+    }
+
+    /** A client that greets properly (ZMTP 3.0, NULL), and then lies about its frame's length. */
+    private void announceFrameOf(long length) throws IOException {
+        try (Socket client = connect()) {
+            client.setSoTimeout((int) PATIENCE.toMillis());
+            OutputStream out = client.getOutputStream();
+            ByteBuffer greeting = ByteBuffer.allocate(64);
+            greeting.put(new byte[] {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0});
+            greeting.put(bytes("NULL"));
+            out.write(greeting.array());
+            DataInputStream in = new DataInputStream(client.getInputStream());
+            in.readNBytes(64);
+            byte[] ready = bytes("\u0005READY\u000bSocket-Type\u0000\u0000\u0000\u0003REQ");
+            out.write(new byte[] {4, (byte) ready.length});
+            out.write(ready);
+            int flags = in.read();
+            assertThat(flags).isEqualTo(4); // the server's READY
+            in.readNBytes(in.read());
+            out.write(ByteBuffer.allocate(9).put((byte) 2).putLong(length).array());
+            out.write(new byte[100]);
+            client.setSoTimeout(500); // it hangs up, or waits for the rest: both do no harm
+            in.readAllBytes();
+        } catch (SocketException | SocketTimeoutException _) {
+            // It hung up before the last byte was sent, or waits.
+        }
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    /** Sends every question back. */
+    private final class Echo implements AutoCloseable {
+        private final ZmqReplier replier = context.replier(List.of(endpoint));
+        private volatile boolean stopping;
+        private final Thread thread = Thread.ofPlatform().name("echo").start(this::serve);
+
+        private void serve() {
+            try (replier) {
+                while (!stopping) {
+                    ZmqReplier.Request request = replier.receive(Duration.ofMinutes(1));
+                    if (request != null) {
+                        replier.reply(request, request.payload());
+                    }
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            stopping = true;
+            replier.wake();
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+}

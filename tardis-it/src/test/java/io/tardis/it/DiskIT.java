@@ -1,0 +1,241 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
+
+/** The state directory's disk is full, read-only, or holds something that is no log. */
+@RequiresContainers
+class DiskIT {
+
+    private static final Duration SOON = Duration.ofSeconds(20);
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    @ContainerTest
+    void answersFromMemoryWhileTheDiskIsFullAndWritesItLater() throws IOException {
+        Path state = mountSmallDisk();
+        Container before = lab.container("before").enabled();
+        Container good = lab.container("good").enabled();
+        Container bad = lab.container("bad").enabled();
+        Outcome _ = before.sh("exit 7");
+        good.startEndingWith(0);
+        bad.startEndingWith(5);
+        lab.expectErrors();
+
+        Path filler = fill(state);
+        try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
+            good.end();
+            bad.end();
+
+            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
+            assertThat(waiting.output()).isEqualTo("5\n");
+        }
+        Wait.until("end", SOON, () -> lab.tardis().status(good).equals("exited"));
+        assertCode(before, 7);
+        assertCode(good, 0);
+        assertCode(bad, 5);
+        assertThat(lab.tardis().exitCode(bad).path("durable").asBoolean(true)).isFalse();
+        assertThat(lab.tardis().errors())
+                .as("told once, not at each try")
+                .filteredOn(error -> error.contains("kept in memory"))
+                .hasSize(1);
+        Container unheard = lab.container("unheard").enabled();
+        assertThat(unheard.sh("exit 3").code()).isEqualTo(3);
+
+        Files.delete(filler);
+        Wait.until(
+                () -> "durable answer; the last one is " + lab.tardis().exitCode(bad),
+                SOON,
+                () ->
+                        lab.tardis().exitCodes(List.of(good, bad)).stream()
+                                .allMatch(answer -> answer.path("durable").asBoolean(true)));
+        lab.tardis().killDaemon();
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+
+        assertCode(before, 7);
+        assertCode(good, 0);
+        assertCode(bad, 5);
+        assertThat(lab.tardis().published(bad)).hasSize(1);
+        assertThat(good.remove()).isEqualTo(0);
+        assertThat(bad.remove()).isEqualTo(5);
+        assertThat(lab.tardis().isCleaned(good)).isTrue();
+        assertThat(lab.tardis().isKept(bad)).isTrue();
+    }
+
+    @ContainerTest
+    void containersRunWhileTheStateDirectoryIsReadOnly() {
+        Container good = lab.container("good").enabled();
+        Container bad = lab.container("bad").enabled();
+        good.startEndingWith(0);
+        bad.startEndingWith(5);
+        lab.expectErrors();
+        String state = lab.tardis().stateDir().toString();
+
+        Outcome _ = Command.of("mount", "--bind", state, state).run().orFail();
+        Outcome _ = Command.of("mount", "-o", "remount,bind,ro", state).run().orFail();
+        assertThat(lab.container("new").enabled().sh("exit 3").code()).isEqualTo(3);
+        good.end();
+        bad.end();
+        assertThat(good.remove()).isEqualTo(0);
+        assertThat(bad.remove()).isEqualTo(5);
+        assertCode(good, 0);
+        assertCode(bad, 5);
+        assertThat(lab.tardis().isCleaned(good)).isFalse();
+        lab.tardis().killDaemon();
+        Outcome refused = lab.tardis().command("daemon").run();
+        assertThat(refused.code()).isNotEqualTo(0);
+        assertThat(refused.err()).as("%s", refused).contains(state);
+        assertThat(lab.container("newer").enabled().sh("exit 4").code()).isEqualTo(4);
+
+        Outcome _ = Command.of("umount", state).run().orFail();
+        Container after = lab.container("after").enabled();
+        assertThat(after.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().isCleaned(after)).isTrue();
+        assertCode(bad, 5);
+    }
+
+    @ContainerTest
+    void setsATruncatedLogAside() throws IOException {
+        Path log = logWithExits();
+        try (FileChannel channel = FileChannel.open(log, StandardOpenOption.WRITE)) {
+            channel.truncate(channel.size() / 2);
+        }
+
+        assertSetAside();
+    }
+
+    @ContainerTest
+    void setsGarbageAside() throws IOException {
+        Path log = logWithExits();
+        byte[] bytes = Files.readAllBytes(log);
+        for (int i = 0; i < 4096; i++) {
+            bytes[i] = (byte) (i * 31);
+        }
+        Files.write(log, bytes);
+
+        assertSetAside();
+    }
+
+    @ContainerTest
+    void setsALogWithTornPagesAside() throws IOException {
+        Path log = logWithExits();
+        byte[] bytes = Files.readAllBytes(log);
+        for (int i = 4096; i < bytes.length; i++) {
+            bytes[i] = (byte) 0xff;
+        }
+        Files.write(log, bytes);
+
+        assertSetAside();
+    }
+
+    @ContainerTest
+    void setsAnotherProgramsDatabaseAside() throws IOException {
+        Path log = logWithExits();
+        Files.delete(log);
+        sqlite(log, "CREATE TABLE precious (x)");
+
+        assertSetAside();
+    }
+
+    @ContainerTest
+    void setsALogOfTheFutureAside() throws IOException {
+        Path log = logWithExits();
+        sqlite(log, "PRAGMA user_version = 99");
+
+        assertSetAside();
+    }
+
+    /** The log of a daemon that recorded something and was stopped in order. */
+    private Path logWithExits() {
+        Outcome _ = lab.container("before").enabled().sh("exit 7");
+        Outcome _ = lab.tardis().tardis("stop").orFail();
+        return lab.tardis().stateDir().resolve("exits.db");
+    }
+
+    private void assertSetAside() throws IOException {
+        byte[] torn = Files.readAllBytes(lab.tardis().stateDir().resolve("exits.db"));
+        lab.expectErrors("set aside");
+
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+
+        List<Path> aside;
+        try (Stream<Path> files = Files.list(lab.tardis().stateDir())) {
+            aside =
+                    files.filter(file ->
+                                    file.getFileName().toString().startsWith("exits.db.set-aside-"))
+                            .filter(file -> !file.toString().matches(".*-(wal|shm)"))
+                            .toList();
+        }
+        assertThat(aside).hasSize(1);
+        assertThat(aside.getFirst()).hasBinaryContent(torn);
+        assertThat(lab.tardis().errors())
+                .anySatisfy(error ->
+                        assertThat(error).contains("set aside", aside.getFirst().toString()));
+        Container next = lab.container("next").enabled();
+        assertThat(next.sh("exit 3").code()).isEqualTo(3);
+        assertCode(next, 3);
+        Container good = lab.container("good").enabled();
+        assertThat(good.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().isCleaned(good)).isTrue();
+        // What was in the old log is not known any more, and not made up.
+        assertThat(lab.tardis().exitCode(lab.container("before")).has("exit_code")).isFalse();
+    }
+
+    private void assertCode(Container container, int code) {
+        JsonNode answer = lab.tardis().exitCode(container);
+        assertThat(answer.path("status").asString()).as("%s", answer).isEqualTo("exited");
+        assertThat(answer.path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
+    }
+
+    /** The lab takes it away with the scratch folder. */
+    private Path mountSmallDisk() {
+        try {
+            Path state = Files.createDirectories(lab.tardis().stateDir());
+            Outcome _ =
+                    Command.of(
+                                    "mount",
+                                    "-t",
+                                    "tmpfs",
+                                    "-o",
+                                    "size=2m,mode=0700",
+                                    "tmpfs",
+                                    state.toString())
+                            .run()
+                            .orFail();
+            return state;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Path fill(Path disk) {
+        Path filler = disk.resolve("filler");
+        Outcome filled = Command.of("dd", "if=/dev/zero", "of=" + filler, "bs=4096").run();
+        assertThat(filled.err()).contains("No space left");
+        return filler;
+    }
+
+    private static void sqlite(Path file, String sql) {
+        Outcome _ =
+                Command.of(
+                                Machine.PYTHON,
+                                "-c",
+                                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+                                        + " c.execute(sys.argv[2]); c.commit(); c.close()",
+                                file.toString(),
+                                sql)
+                        .run()
+                        .orFail();
+    }
+}

@@ -1,0 +1,215 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.time.Duration;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * The kernel tells how processes end, whoever of containerd, its shim and {@code ctr} is gone. It
+ * tells that before delete begins; the wait there is only as long as the disk needs.
+ */
+@RequiresContainers
+class KernelWitnessIT {
+
+    private static final Duration SOON = Duration.ofSeconds(20);
+    private static final String MEMORY = Integer.toString(16 << 20);
+
+    @RegisterExtension
+    final Lab lab =
+            Lab.withTardis()
+                    .setting("TARDIS_DELETE_WAIT_MS", "250")
+                    .setting("TARDIS_CTR_CMD", Valve::command);
+
+    @BeforeEach
+    void kernelCanTell() {
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        assumeFalse(
+                lab.tardis().log().contains("this kernel does not tell how processes end"),
+                "this kernel does not tell how processes end");
+    }
+
+    @ContainerTest
+    @Timeout(1200)
+    void everyCodeIsKnownAtDelete() throws InterruptedException {
+        Load load = Load.of(lab, Load.size("containers", 40));
+
+        load.run(8);
+
+        assertThat(load.wrong(lab.tardis())).isEmpty();
+        assertThat(load.sources(lab.tardis()))
+                .as("the kernel is nearly always the first to tell")
+                .containsKey("kernel");
+    }
+
+    /** The kernel has told, but what it told may not be on disk: then all is kept. */
+    @ContainerTest
+    @Timeout(1200)
+    void noCodeIsGuessedWhereDeleteDoesNotWait() throws InterruptedException {
+        Load load = Load.of(lab, Load.size("containers", 40));
+        Outcome _ = lab.tardis().tardis("stop").orFail();
+        Outcome _ =
+                lab.tardis()
+                        .with("TARDIS_DELETE_WAIT_MS", "0")
+                        .tardis("daemon", "--background")
+                        .orFail();
+
+        load.run(8);
+
+        assertThat(load.unsafe(lab.tardis())).isEmpty();
+    }
+
+    @ContainerTest
+    void answersWhileContainerdIsDown() {
+        Container good = lab.container("good").enabled();
+        Container bad = lab.container("bad").enabled();
+        good.startEndingWith(0);
+        bad.startEndingWith(5);
+        Proc goodInit = lab.containerd().initOf(good).orElseThrow();
+        Proc badInit = lab.containerd().initOf(bad).orElseThrow();
+
+        try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
+            lab.containerd().kill();
+            goodInit.end();
+            badInit.end();
+
+            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
+            assertThat(waiting.output()).isEqualTo("5\n");
+        }
+        assertExited(good, 0, "kernel");
+        assertExited(bad, 5, "kernel");
+
+        lab.containerd().start();
+        lab.tardis().awaitHearing(lab.container("probe"));
+        assertThat(good.remove()).isEqualTo(0);
+        assertThat(bad.remove()).isEqualTo(5);
+        assertThat(lab.tardis().isCleaned(good)).isTrue();
+        assertThat(lab.tardis().isKept(bad)).isTrue();
+        // What containerd told late, and told again at delete, is not published once more.
+        assertThat(lab.tardis().published(good)).hasSize(1);
+        assertThat(lab.tardis().published(bad)).hasSize(1);
+    }
+
+    @ContainerTest
+    void tellsTheRealEndOfAContainerWhoseShimWasKilled() {
+        Container container = lab.container("tc").enabled();
+        container.startEndingWith(0);
+
+        lab.containerd().killShimOf(container);
+
+        awaitWordOfTheKernel(container);
+        assertExited(container, 137, "kernel");
+        assertThat(lab.tardis().exitCode(container).path("signal").asInt()).isEqualTo(9);
+        assertThat(lab.tardis().isKept(container)).isTrue();
+    }
+
+    @ContainerTest
+    void tellsTheRealCodeWhereContainerdMakesOneUp() {
+        Container container = lab.container("tc").enabled();
+        container.startEndingWith(5);
+        Proc init = lab.containerd().initOf(container).orElseThrow();
+
+        // A stopped shim does not reap its container; killed after that, it leaves containerd to
+        // guess.
+        lab.containerd().shimOf(container).signal("STOP");
+        init.end();
+        lab.containerd().killShimOf(container);
+
+        awaitWordOfTheKernel(container);
+        assertExited(container, 5, "kernel");
+        assertThat(lab.tardis().exitCode(container).has("signal")).isFalse();
+        Wait.until("delete", SOON, () -> lab.tardis().isKept(container));
+        assertThat(lab.tardis().published(container))
+                .as("only one that is not assumed")
+                .filteredOn(event -> !event.path("source").asString().equals("assumed"))
+                .hasSize(1);
+    }
+
+    @ContainerTest
+    void knowsTheCodeOfAnExitThatCtrMissed() {
+        Container good = lab.container("good").enabled();
+        Container bad = lab.container("bad").enabled();
+        good.startEndingWith(0);
+        bad.startEndingWith(4);
+        Valve valve = new Valve(lab.tardis());
+
+        valve.close();
+        good.end();
+        bad.end();
+        assertThat(good.remove()).isEqualTo(0);
+        assertThat(bad.remove()).isEqualTo(4);
+
+        assertExited(good, 0, "kernel");
+        assertExited(bad, 4, "kernel");
+        assertThat(lab.tardis().isCleaned(good)).isTrue();
+        assertThat(lab.tardis().isKept(bad)).isTrue();
+        valve.open();
+        lab.tardis().awaitHearing(lab.container("probe"));
+        assertThat(lab.tardis().published(bad)).hasSize(1);
+    }
+
+    @ContainerTest
+    void tellsADeathByAKillFrom137() {
+        Container killed = lab.container("killed").enabled();
+        Container ended = lab.container("ended").enabled();
+        killed.startEndingWith(0);
+
+        // containerd tells the same number for both, and may be the first to tell.
+        new Valve(lab.tardis()).close();
+        killed.end("SIGKILL");
+        assertThat(killed.remove()).isEqualTo(137);
+        assertThat(ended.sh("exit 137").code()).isEqualTo(137);
+
+        // Whether a kill was for want of memory is waited for: longer than delete takes here.
+        Wait.until("end", SOON, () -> lab.tardis().status(killed).equals("exited"));
+        assertExited(killed, 137, "kernel");
+        assertExited(ended, 137, "kernel");
+        JsonNode answer = lab.tardis().exitCode(killed);
+        assertThat(answer.path("signal").asInt()).isEqualTo(9);
+        assertThat(answer.path("oom_killed").asBoolean()).isFalse();
+        assertThat(lab.tardis().exitCode(ended).has("signal")).isFalse();
+        assertThat(lab.tardis().isKept(killed)).isTrue();
+        assertThat(lab.tardis().isKept(ended)).isTrue();
+    }
+
+    @ContainerTest
+    void marksADeathForWantOfMemory() {
+        Container container = lab.container("tc").enabled().option("--memory-limit", MEMORY);
+
+        Outcome run = container.sh("x=0123456789; while :; do x=$x$x; done");
+
+        assumeFalse(run.code() == 2, "the shell gave up by itself: " + run);
+        assertThat(run.code()).as("%s", run).isEqualTo(137);
+        Wait.until("end", SOON, () -> lab.tardis().status(container).equals("exited"));
+        JsonNode answer = lab.tardis().exitCode(container);
+        assertThat(answer.path("exit_code").asInt()).as("%s", answer).isEqualTo(137);
+        assertThat(answer.path("oom_killed").asBoolean()).as("%s", answer).isTrue();
+    }
+
+    /**
+     * The kernel tells when the process is reaped: by its shim, or where that is gone, by whoever
+     * adopts orphans. Until then the code that containerd made up is answered, and marked.
+     */
+    private void awaitWordOfTheKernel(Container container) {
+        Wait.until(
+                () -> "word of the kernel; last answer " + lab.tardis().exitCode(container),
+                SOON,
+                () -> {
+                    JsonNode answer = lab.tardis().exitCode(container);
+                    assertThat(answer.path("source").asString()).isIn("", "assumed", "kernel");
+                    return answer.path("source").asString().equals("kernel");
+                });
+    }
+
+    private void assertExited(Container container, int code, String source) {
+        JsonNode answer = lab.tardis().exitCode(container);
+        assertThat(answer.path("status").asString()).as("%s", answer).isEqualTo("exited");
+        assertThat(answer.path("exit_code").asInt()).as("%s", answer).isEqualTo(code);
+        assertThat(answer.path("source").asString()).as("%s", answer).isEqualTo(source);
+        assertThat(answer.has("durable")).as("%s", answer).isFalse();
+    }
+}

@@ -1,0 +1,115 @@
+package io.tardis.listener;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.stream.LongStream;
+
+/**
+ * Waits for the reaping of many processes at once (epoll(7)). Any thread may add; one waits.
+ *
+ * <p>A pidfd is watched for nothing but the hang-up, which epoll always tells: it comes with the
+ * reaping, when the exit status is there. POLLIN would come before, with the end of the process,
+ * and again and again until its parent has reaped it.
+ */
+final class Epoll implements AutoCloseable {
+
+    private static final int EPOLL_CLOEXEC = 0x80000;
+    private static final int EPOLL_CTL_ADD = 1;
+    private static final int EPOLL_CTL_DEL = 2;
+    private static final int MAX_EVENTS = 64;
+
+    /** On x86-64 alone the kernel packs {@code struct epoll_event}. */
+    private static final long DATA_OFFSET = System.getProperty("os.arch").equals("amd64") ? 4 : 8;
+
+    private static final long EVENT_SIZE = DATA_OFFSET + Long.BYTES;
+
+    private static final int EFD_CLOEXEC = 0x80000;
+    private static final int EPOLLIN = 1;
+
+    /** The data of {@link #wake}; processes have others. */
+    private static final long WAKE = -1;
+
+    private static final SystemCall EVENTFD =
+            SystemCall.of("eventfd", JAVA_INT, 2, JAVA_INT, JAVA_INT);
+    private static final SystemCall EVENTFD_WRITE =
+            SystemCall.of("eventfd_write", JAVA_INT, 2, JAVA_INT, JAVA_LONG);
+    private static final SystemCall CREATE = SystemCall.of("epoll_create1", JAVA_INT, 1, JAVA_INT);
+    private static final SystemCall CTL =
+            SystemCall.of("epoll_ctl", JAVA_INT, 4, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
+    private static final SystemCall WAIT =
+            SystemCall.of("epoll_wait", JAVA_INT, 4, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+    private static final SystemCall CLOSE = SystemCall.of("close", JAVA_INT, 1, JAVA_INT);
+
+    private final int fd;
+    private final int wakeFd;
+
+    private Epoll(int fd, int wakeFd) {
+        this.fd = fd;
+        this.wakeFd = wakeFd;
+    }
+
+    static Epoll open() throws SystemCall.Failure {
+        int fd = (int) CREATE.call(EPOLL_CLOEXEC);
+        Epoll epoll = new Epoll(fd, (int) EVENTFD.call(0, EFD_CLOEXEC));
+        epoll.add(epoll.wakeFd, EPOLLIN, WAKE);
+        return epoll;
+    }
+
+    /**
+     * Tells {@link #await} when the process was reaped, at once if it is already.
+     *
+     * @param data told then, not negative; each process has its own
+     */
+    void add(Pidfd process, long data) throws SystemCall.Failure {
+        add(process.fd(), 0, data);
+    }
+
+    private void add(int descriptor, int events, long data) throws SystemCall.Failure {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment event = arena.allocate(EVENT_SIZE);
+            event.set(JAVA_INT_UNALIGNED, 0, events);
+            event.set(JAVA_LONG_UNALIGNED, DATA_OFFSET, data);
+            CTL.call(fd, EPOLL_CTL_ADD, descriptor, event);
+        }
+    }
+
+    /** Forgets the process; to be called before its descriptor is closed. */
+    void remove(Pidfd process) throws SystemCall.Failure {
+        CTL.call(fd, EPOLL_CTL_DEL, process.fd(), MemorySegment.NULL);
+    }
+
+    /** Lets {@link #await} return at once, now and from now on. */
+    void wake() throws SystemCall.Failure {
+        EVENTFD_WRITE.call(wakeFd, 1L);
+    }
+
+    /** The data of processes that were reaped; none when the time is over, or after a wake. */
+    long[] await(Duration timeout) throws SystemCall.Failure {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment events = arena.allocate(EVENT_SIZE * MAX_EVENTS);
+            int count = (int) WAIT.call(fd, events, MAX_EVENTS, (int) timeout.toMillis());
+            return LongStream.range(0, count)
+                    .map(i -> events.get(JAVA_LONG_UNALIGNED, i * EVENT_SIZE + DATA_OFFSET))
+                    .filter(data -> data != WAKE)
+                    .toArray();
+        } catch (SystemCall.Failure e) {
+            if (e.errno() == SystemCall.EINTR) {
+                return new long[0];
+            }
+            throw e;
+        }
+    }
+
+    @Override
+    public void close() throws SystemCall.Failure {
+        CLOSE.call(wakeFd);
+        CLOSE.call(fd);
+    }
+}

@@ -1,0 +1,27 @@
+package io.tardis.listener;
+
+/** Lines as {@code ctr events} of containerd 1.6 prints them, without the newline. */
+final class CtrLines {
+
+    private static final String HEAD = "2026-11-23 02:54:57.829303106 +0000 UTC default ";
+
+    private CtrLines() {}
+
+    static String exit(String container, long pid, long status) {
+        return exit(container, container, pid, status);
+    }
+
+    static String exit(String container, String id, long pid, long status) {
+        return HEAD
+                + "/tasks/exit {\"container_id\":\"%s\",\"id\":\"%s\",\"pid\":%d,\"exit_status\":%d,\"exited_at\":\"2026-11-23T02:54:57.8Z\"}"
+                        .formatted(container, id, pid, status);
+    }
+
+    static String start(String container, long pid) {
+        return HEAD + "/tasks/start {\"container_id\":\"%s\",\"pid\":%d}".formatted(container, pid);
+    }
+
+    static String oom(String container) {
+        return HEAD + "/tasks/oom {\"container_id\":\"%s\"}".formatted(container);
+    }
+}

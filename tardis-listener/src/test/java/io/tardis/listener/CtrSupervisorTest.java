@@ -1,0 +1,351 @@
+package io.tardis.listener;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Level;
+import io.tardis.core.event.CtrEvent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Small shell scripts stand in for {@code ctr events}. */
+@Timeout(60)
+class CtrSupervisorTest {
+
+    @TempDir private Path directory;
+    private final RecordingSink sink = new RecordingSink();
+    private Optional<CtrSupervisor> started = Optional.empty();
+
+    @AfterEach
+    void endTheSource() {
+        started.ifPresent(CtrSupervisor::close);
+    }
+
+    @Test
+    void deliversEveryLineInOrder() throws IOException {
+        int count = 100_000;
+        Path lines = directory.resolve("lines");
+        Files.write(
+                lines,
+                IntStream.rangeClosed(1, count)
+                        .mapToObj(i -> CtrLines.exit("c" + i, i, 0))
+                        .toList());
+        long[] pids = new long[count];
+        int[] heard = {0};
+        CtrSupervisor.Sink counting =
+                new CtrSupervisor.Sink() {
+                    @Override
+                    public synchronized void event(CtrEvent event) {
+                        pids[heard[0]++] = ((CtrEvent.ContainerExit) event).exit().pid();
+                    }
+
+                    @Override
+                    public void gap(Instant from, String reason) {
+                        sink.gap(from, reason);
+                    }
+                };
+
+        start(script("cat " + lines + "; exec sleep 60"), counting);
+
+        await().atMost(Duration.ofSeconds(30)).until(() -> heard[0] == count);
+        assertThat(pids).isEqualTo(LongStream.rangeClosed(1, count).toArray());
+        assertThat(sink.gaps()).isEmpty();
+    }
+
+    @Test
+    void deliversALineWhenItIsThereAndNotLater() {
+        start(script(echo(CtrLines.exit("tc", 100, 42)) + "; exec sleep 60"));
+
+        assertThat(sink.awaitExits(1).getFirst().exit().exitStatus()).isEqualTo(42);
+    }
+
+    @Test
+    void passesLinesOfOtherTopicsOver() {
+        String other = "2026-11-23 02:54:57.8 +0000 UTC default /images/create {}";
+        start(script(echo(other) + "; " + echo(CtrLines.exit("tc", 100, 0)) + "; exec sleep 60"));
+
+        sink.awaitExits(1);
+        assertThat(sink.told()).hasSize(1);
+    }
+
+    @Test
+    void startsAgainWhateverTheSourceEndsWith() {
+        Path life = directory.resolve("life");
+        start(
+                script(
+                        """
+                        echo x >> LIFE; n=$(wc -l < LIFE)
+                        EXIT
+                        case $n in 1) exit 0;; 2) exit 7;; 3) kill -9 $$;; *) exec sleep 60;; esac
+                        """
+                                .replace("LIFE", life.toString())
+                                .replace("EXIT", echo(CtrLines.exit("tc", 100, 0)))));
+
+        sink.awaitExits(4);
+        assertThat(sink.gaps())
+                .extracting(RecordingSink.Gap::reason)
+                .satisfiesExactly(
+                        first -> assertThat(first).endsWith("ended with 0"),
+                        second -> assertThat(second).endsWith("ended with 7"),
+                        third -> assertThat(third).endsWith("ended with 137"));
+        assertThat(started.orElseThrow().starts()).isEqualTo(4);
+    }
+
+    @Test
+    void tellsEachEndAfterTheLinesBeforeIt() {
+        Path life = directory.resolve("life");
+        start(
+                script(
+                        "echo x >> %1$s; [ $(wc -l < %1$s) -gt 2 ] && exec sleep 60; %2$s"
+                                .formatted(life, echo(CtrLines.exit("tc", 100, 0)))));
+
+        sink.awaitGaps(2);
+        assertThat(sink.told())
+                .satisfiesExactly(
+                        it -> assertThat(it).isInstanceOf(CtrEvent.ContainerExit.class),
+                        it -> assertThat(it).isInstanceOf(RecordingSink.Gap.class),
+                        it -> assertThat(it).isInstanceOf(CtrEvent.ContainerExit.class),
+                        it -> assertThat(it).isInstanceOf(RecordingSink.Gap.class));
+    }
+
+    /** What was missed began when the source was last read, not at the last failed start. */
+    @Test
+    void tellsTheSameBeginningOfAGapUntilALineIsHeardAgain() {
+        Path life = directory.resolve("life");
+        start(
+                script(
+                        "echo x >> %1$s; [ $(wc -l < %1$s) = 3 ] && %2$s"
+                                .formatted(life, echo(CtrLines.exit("tc", 100, 0)))));
+
+        List<RecordingSink.Gap> gaps = sink.awaitGaps(5);
+        Instant begin = gaps.get(0).from();
+        assertThat(gaps.get(1).from()).isEqualTo(begin);
+        assertThat(gaps.get(2).from()).isAfter(begin);
+        assertThat(gaps.get(3).from()).isEqualTo(gaps.get(2).from());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0",
+        "1, 0",
+        "2, 50",
+        "3, 100",
+        "4, 200",
+        "5, 400",
+        "6, 800",
+        "7, 1000",
+        "8, 1000",
+        "100, 1000",
+        "2147483647, 1000"
+    })
+    void startsAgainAtOnceAndThenEverMoreSlowly(int endsInARow, long millis) {
+        assertThat(CtrSupervisor.delayAfter(endsInARow)).isEqualTo(Duration.ofMillis(millis));
+    }
+
+    /** A command that prints something and ends must not be started a thousand times a second. */
+    @ParameterizedTest
+    @ValueSource(strings = {"exit 1", "echo usage: ctr [command]; exit 0"})
+    void slowsDownForASourceThatEndsAtOnce(String command) {
+        long begin = System.nanoTime();
+
+        start(script(command));
+
+        sink.awaitGaps(5);
+        assertThat(Duration.ofNanos(System.nanoTime() - begin))
+                .isGreaterThanOrEqualTo(Duration.ofMillis(50 + 100 + 200));
+    }
+
+    @Test
+    void drainsStandardError() {
+        start(
+                script(
+                        "i=0; while [ $i -lt 5000 ]; do echo %s >&2; i=$((i+1)); done; %s; exec sleep 60"
+                                .formatted(
+                                        "noise".repeat(100), echo(CtrLines.exit("tc", 100, 0)))));
+
+        sink.awaitExits(1);
+    }
+
+    /** The reason is on standard error; it must not be lost in the rush of the end. */
+    @Test
+    void tellsTheLastLineOfStandardErrorEachTime() {
+        start(script("echo first >&2; echo connection refused >&2; exit 1"));
+
+        assertThat(sink.awaitGaps(6))
+                .allSatisfy(
+                        it -> assertThat(it.reason()).endsWith("ended with 1: connection refused"));
+    }
+
+    @Test
+    void tellsThatALineBrokeOff() {
+        String half = CtrLines.exit("tc", 100, 0);
+        start(script("printf '%s' '" + half.substring(0, half.length() - 20) + "'"));
+
+        sink.awaitGaps(1);
+        assertThat(sink.exits()).isEmpty();
+        assertThat(sink.told().getFirst()).isInstanceOf(CtrEvent.Malformed.class);
+    }
+
+    /** Whole as it looks, nobody knows what would have followed. */
+    @Test
+    void takesALineWithoutItsNewlineForBroken() {
+        start(script("printf '%s' '" + CtrLines.exit("tc", 100, 0) + "'"));
+
+        sink.awaitGaps(1);
+        assertThat(sink.exits()).isEmpty();
+        assertThat(sink.told().getFirst())
+                .isInstanceOfSatisfying(
+                        CtrEvent.Malformed.class,
+                        it -> assertThat(it.reason()).contains("in the middle of the line"));
+    }
+
+    @Test
+    void tellsOfACommandThatIsNotThereAndGoesOnTrying() throws IOException {
+        Path command = directory.resolve("late-ctr");
+        start(List.of(command.toString()));
+        assertThat(sink.awaitGaps(3))
+                .allSatisfy(it -> assertThat(it.reason()).contains(command.toString()));
+        assertThat(started.orElseThrow().starts()).isZero();
+
+        Path beside = directory.resolve("beside");
+        Files.writeString(
+                beside, "#!/bin/sh\n" + echo(CtrLines.exit("tc", 100, 0)) + "\nexec sleep 60\n");
+        Files.setPosixFilePermissions(beside, PosixFilePermissions.fromString("rwx------"));
+        Files.move(beside, command);
+
+        sink.awaitExits(1);
+    }
+
+    @Test
+    void logsARepeatedFailureOnce() {
+        try (CapturedLog log = new CapturedLog(CtrSupervisor.class)) {
+            start(script("exit 1"));
+            sink.awaitGaps(4);
+
+            assertThat(log.at(Level.WARN)).singleElement().asString().endsWith("ended with 1");
+        }
+    }
+
+    @Test
+    void endsASourceThatClosesItsOutputAndLivesOn() {
+        start(script(echo(CtrLines.exit("tc", 4, 0)) + "; exec >&-; exec sleep 60"));
+
+        assertThat(sink.awaitGaps(1)).isNotEmpty();
+    }
+
+    @Test
+    void givesTheSourceNoInput() {
+        start(script("read line || " + echo(CtrLines.exit("tc", 100, 0)) + "; exec sleep 60"));
+
+        sink.awaitExits(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "exec sleep 60",
+                "trap '' TERM; while :; do sleep 0.1; done",
+            })
+    void endsTheSourceWhenClosed(String waiting) {
+        CtrSupervisor supervisor = start(script(echoOwnPid() + "; " + waiting));
+        long pid = sink.awaitExits(1).getFirst().exit().pid();
+
+        supervisor.close();
+
+        assertThat(isAlive(pid)).isFalse();
+        assertThat(sink.gaps()).as("an end that was wanted is no gap").isEmpty();
+    }
+
+    @Test
+    void endsWhatTheSourceItselfStartedWhenClosed() {
+        // The helper holds the pipe: were it left, the reader would never see the end.
+        CtrSupervisor supervisor =
+                start(
+                        script(
+                                "sleep 60 & "
+                                        + echo(CtrLines.exit("tc", 7777777, 0))
+                                                .replace("7777777", "'$!'")
+                                        + "; wait"));
+        long helper = sink.awaitExits(1).getFirst().exit().pid();
+
+        supervisor.close();
+
+        await().atMost(Duration.ofSeconds(10)).until(() -> !isAlive(helper));
+        assertThat(threadNames()).doesNotContain("tardis-listener-events");
+    }
+
+    @Test
+    void leavesNoThreadBehind() {
+        CtrSupervisor supervisor =
+                start(script(echo(CtrLines.exit("tc", 1, 0)) + "; exec sleep 60"));
+        sink.awaitExits(1);
+
+        supervisor.close();
+        supervisor.close();
+
+        assertThat(threadNames()).doesNotContain("tardis-listener-events");
+    }
+
+    @Test
+    void startsNothingAfterItWasClosed() {
+        CtrSupervisor supervisor =
+                new CtrSupervisor(script("exec sleep 60"), InstantSource.system(), sink);
+        supervisor.close();
+
+        supervisor.start();
+        supervisor.close();
+
+        assertThat(supervisor.starts()).isZero();
+    }
+
+    private CtrSupervisor start(List<String> command) {
+        return start(command, sink);
+    }
+
+    private CtrSupervisor start(List<String> command, CtrSupervisor.Sink into) {
+        CtrSupervisor supervisor = new CtrSupervisor(command, InstantSource.system(), into);
+        started = Optional.of(supervisor);
+        supervisor.start();
+        return supervisor;
+    }
+
+    private static List<String> script(String text) {
+        return List.of("/bin/sh", "-c", text);
+    }
+
+    private static String echo(String line) {
+        return "echo '" + line + "'";
+    }
+
+    /** An exit line whose pid is the script's own. */
+    private static String echoOwnPid() {
+        return echo(CtrLines.exit("tc", 7777777, 0)).replace("7777777", "'$$'");
+    }
+
+    private static boolean isAlive(long pid) {
+        return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
+    }
+
+    private static String threadNames() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .map(Thread::getName)
+                .collect(Collectors.joining("\n"));
+    }
+}

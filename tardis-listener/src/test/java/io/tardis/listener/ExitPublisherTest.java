@@ -1,0 +1,211 @@
+package io.tardis.listener;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Level;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.CtrEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.TaskExit;
+import io.tardis.core.wire.Published;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqPublisher;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(60)
+class ExitPublisherTest {
+
+    private static final String ENDPOINT = "inproc://events";
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final Instant AT = Instant.parse("2025-04-04T19:10:59.78307293Z");
+
+    @TempDir private Path stateDir;
+    private final HandClock clock = new HandClock();
+    private final BlockingQueue<ExitPublisher.Signal> queue = new ArrayBlockingQueue<>(10);
+    private ZmqContext context;
+    private ExitSequence sequence;
+    private ExitPublisher publisher;
+    private Listening subscriber;
+    private long first;
+
+    @BeforeEach
+    void bindAndSubscribe() {
+        context = new ZmqContext(_ -> {});
+        ZmqPublisher socket = context.publisher(List.of(ENDPOINT));
+        subscriber = new Listening(context, ENDPOINT, "");
+        sequence = ExitSequence.open(stateDir, clock);
+        first = sequence.last() + 1;
+        publisher =
+                new ExitPublisher(
+                        socket,
+                        queue,
+                        new ExitJoiner(it -> it.exitStatus() == 255),
+                        sequence,
+                        () -> {},
+                        clock);
+    }
+
+    @AfterEach
+    void close() {
+        publisher.close();
+        subscriber.close();
+        sequence.close();
+        context.close();
+    }
+
+    @Test
+    void publishesAContainersExitAsProtocolSays() throws InterruptedException {
+        publisher.start();
+        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 6615, 42, AT)));
+
+        Listening.Heard heard = subscriber.nextExit();
+
+        assertThat(heard.topic()).isEqualTo("/tasks/exit/default/tc/");
+        assertThat(text(heard.payload()))
+                .isEqualTo(
+                        """
+                        {"v":1,"seq":%d,"topic":"/tasks/exit","namespace":"default","container_id":"tc","id":"tc",\
+                        "pid":6615,"exit_status":42,"oom_killed":false,"exited_at":"2025-04-04T19:10:59.78307293Z",\
+                        "source":"containerd"}\
+                        """
+                                .formatted(first));
+    }
+
+    @Test
+    void publishesAnExecsExitUnderItsOwnTopic() throws InterruptedException {
+        publisher.start();
+        hear(new CtrEvent.ExecExit(new TaskExit(TC, "shell", 6616, 0, AT)));
+
+        Listening.Heard heard = subscriber.nextExit();
+
+        assertThat(heard.topic()).isEqualTo("/tasks/exec-exit/default/tc/shell/");
+        assertThat(text(heard.payload()))
+                .contains(
+                        "\"topic\":\"/tasks/exec-exit\"", "\"id\":\"shell\"", "\"exit_status\":0");
+    }
+
+    @Test
+    void numbersWhatItPublishesWithoutHoles() throws InterruptedException {
+        publisher.start();
+        hear(exit("a", 1));
+        hear(exit("a", 1)); // twice
+        hear(new CtrEvent.Malformed("no exit"));
+        hear(new CtrEvent.ExecExit(new TaskExit(TC, "shell", 6616, 0, AT)));
+        hear(new CtrEvent.TaskDelete(new ContainerKey("default", "a"), 1, 0, AT)); // once more
+        hear(exit("b", 2));
+
+        assertThat(List.of(seq(), seq(), seq())).containsExactly(first, first + 1, first + 2);
+    }
+
+    @Test
+    void marksOutOfMemoryAndMadeUpCodes() throws InterruptedException {
+        publisher.start();
+        hear(new CtrEvent.Oom(TC));
+        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 1, 137, AT)));
+        hear(new CtrEvent.TaskStart(TC, 2));
+        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 2, 255, AT)));
+
+        assertThat(subscriber.nextExit().event().oomKilled()).isTrue();
+        assertThat(subscriber.nextExit().event())
+                .satisfies(it -> assertThat(it.oomKilled()).isFalse())
+                .satisfies(it -> assertThat(it.source()).isEqualTo(ExitSource.ASSUMED));
+    }
+
+    @Test
+    void tellsTheLastNumberWithASignOfLifeAtOnce() {
+        long last = sequence.next();
+        publisher.start();
+
+        Listening.Heard heard = subscriber.next();
+
+        assertThat(heard.topic()).isEqualTo("/tardis/heartbeat/");
+        assertThat(heard.published()).isEqualTo(new Published.Heartbeat(last, clock.instant()));
+    }
+
+    @Test
+    void repeatsTheSignOfLife() throws InterruptedException {
+        publisher.start();
+        assertThat(subscriber.next("/tardis/heartbeat/").published())
+                .isEqualTo(new Published.Heartbeat(first - 1, clock.instant()));
+        hear(exit("a", 1));
+
+        assertThat(subscriber.next("/tardis/heartbeat/").published())
+                .isEqualTo(new Published.Heartbeat(first, clock.instant()));
+    }
+
+    @Test
+    void tellsAGap() throws InterruptedException {
+        publisher.start();
+        hear(exit("a", 1));
+        Instant from = clock.instant();
+        clock.move(Duration.ofSeconds(3));
+        queue.put(new ExitPublisher.Signal.Missed(from, "ctr ended"));
+
+        Listening.Heard heard = subscriber.next("/tardis/gap/");
+
+        assertThat(heard.published())
+                .isEqualTo(new Published.Gap(first, from, clock.instant(), "ctr ended"));
+    }
+
+    @Test
+    void tellsALineThatCannotBeReadAsAGap() throws InterruptedException {
+        publisher.start();
+        try (CapturedLog log = new CapturedLog(ExitPublisher.class)) {
+            hear(new CtrEvent.Malformed("the JSON is not an object"));
+
+            assertThat(subscriber.next("/tardis/gap/").published())
+                    .isInstanceOfSatisfying(
+                            Published.Gap.class,
+                            it -> assertThat(it.reason()).contains("the JSON is not an object"));
+            assertThat(log.at(Level.WARN)).hasSize(1);
+        }
+    }
+
+    @Test
+    void publishesWhatIsInTheQueueBeforeItEnds() throws InterruptedException {
+        for (int i = 1; i <= 10; i++) {
+            hear(exit("c" + i, i));
+        }
+        publisher.start();
+
+        publisher.close();
+
+        for (int i = 1; i <= 10; i++) {
+            assertThat(subscriber.nextExit().event().exit().pid()).isEqualTo(i);
+        }
+    }
+
+    @Test
+    void endsThoughItWasNeverStarted() {
+        publisher.close();
+        publisher.close();
+    }
+
+    private void hear(CtrEvent event) throws InterruptedException {
+        queue.put(new ExitPublisher.Signal.Heard(event));
+    }
+
+    private long seq() {
+        return subscriber.nextExit().event().seq();
+    }
+
+    private static CtrEvent exit(String id, long pid) {
+        return new CtrEvent.ContainerExit(
+                new TaskExit(new ContainerKey("default", id), id, pid, 0, AT));
+    }
+
+    private static String text(byte[] payload) {
+        return new String(payload, StandardCharsets.UTF_8);
+    }
+}

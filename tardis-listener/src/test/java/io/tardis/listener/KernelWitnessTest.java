@@ -1,0 +1,221 @@
+package io.tardis.listener;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The kernel itself, with processes of this JVM in the place of containers' own. */
+@Timeout(60)
+class KernelWitnessTest {
+
+    private record Seen(Life life, int waitStatus) {}
+
+    private final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
+    private final List<Process> started = new ArrayList<>();
+    private KernelWitness witness;
+
+    @BeforeEach
+    void open() {
+        Optional<KernelWitness> opened =
+                KernelWitness.open((life, waitStatus) -> seen.add(new Seen(life, waitStatus)));
+        assumeTrue(opened.isPresent(), "this kernel does not tell how processes end");
+        witness = opened.get();
+        witness.start();
+    }
+
+    @AfterEach
+    void close() {
+        if (witness != null) {
+            witness.close();
+        }
+        started.forEach(Process::destroyForcibly);
+    }
+
+    @Test
+    void tellsAnExitCode() throws Exception {
+        Process process = start("read line; exit 42");
+        Life life = life("tc", process.pid());
+
+        assertThat(witness.watch(life)).isTrue();
+        end(process);
+
+        assertThat(next()).isEqualTo(new Seen(life, 42 << 8));
+        assertThat(witness.watching()).isZero();
+    }
+
+    @Test
+    void tellsASignalFromTheExitCodeThatLooksLikeIt() throws Exception {
+        Process killed = start("read line; kill -KILL $$");
+        Process exited = start("read line; exit 137");
+        Life killedLife = life("killed", killed.pid());
+        Life exitedLife = life("exited", exited.pid());
+        witness.watch(killedLife);
+        witness.watch(exitedLife);
+
+        end(killed);
+        assertThat(next()).isEqualTo(new Seen(killedLife, 9));
+        end(exited);
+        assertThat(next()).isEqualTo(new Seen(exitedLife, 137 << 8));
+    }
+
+    @Test
+    void tellsHowAProcessOfAnotherParentEnds() throws Exception {
+        Process parent = start("exec 3<&0; (read line <&3; exit 7) & echo $!; wait $!");
+        long child = Long.parseLong(parent.inputReader().readLine());
+        Life life = life("tc", child);
+
+        assertThat(witness.watch(life)).isTrue();
+        end(parent);
+
+        assertThat(next()).isEqualTo(new Seen(life, 7 << 8));
+    }
+
+    @Test
+    void tellsHowAZombieEndedWhenItIsReaped() throws Exception {
+        // A parent that is stopped cannot reap its child.
+        Process parent =
+                start("exec 3<&0; (read line <&3; exit 5) & echo $!; kill -STOP $$; wait $!");
+        long child = Long.parseLong(parent.inputReader().readLine());
+        await().until(() -> Files.readString(stat(parent.pid())).contains(") T "));
+        end(parent);
+        await().until(() -> Files.readString(stat(child)).contains(") Z "));
+        Life life = life("tc", child);
+
+        assertThat(witness.watch(life)).isTrue();
+        assertThat(seen).isEmpty();
+        new ProcessBuilder("kill", "-CONT", Long.toString(parent.pid())).start().waitFor();
+
+        assertThat(next()).isEqualTo(new Seen(life, 5 << 8));
+    }
+
+    @Test
+    void watchesManyAtOnceAndLeaksNothing() throws Exception {
+        long before = descriptors();
+        for (int round = 0; round < 3; round++) {
+            List<Process> processes = new ArrayList<>();
+            for (int i = 0; i < 100; i++) {
+                Process process = start("read line; exit " + i);
+                processes.add(process);
+                assertThat(witness.watch(life("tc" + i, process.pid()))).isTrue();
+            }
+            for (Process process : processes) {
+                end(process);
+            }
+            for (int i = 0; i < 100; i++) {
+                Seen one = next();
+                assertThat("tc" + (one.waitStatus() >> 8)).isEqualTo(one.life().container().id());
+            }
+            for (Process process : processes) {
+                process.waitFor();
+                process.getInputStream().close();
+                process.getErrorStream().close();
+            }
+        }
+        await().untilAsserted(() -> assertThat(descriptors()).isLessThanOrEqualTo(before));
+    }
+
+    @Test
+    void watchesALifeOnce() throws Exception {
+        Process process = start("read line; exit 1");
+        Life life = life("tc", process.pid());
+
+        assertThat(witness.watch(life)).isTrue();
+        assertThat(witness.watch(life)).isTrue();
+
+        assertThat(witness.watching()).isEqualTo(1);
+    }
+
+    @Test
+    void doesNotTakeAnotherProcessForOneWhosePidWasReused() throws Exception {
+        Process process = start("read line");
+        InitProcess earlier = new InitProcess(process.pid(), OptionalLong.of(1));
+
+        assertThat(witness.watch(life("tc", earlier))).isFalse();
+        assertThat(witness.watch(life("tc", new InitProcess(process.pid(), OptionalLong.empty()))))
+                .isFalse();
+        assertThat(witness.watching()).isZero();
+    }
+
+    @Test
+    void saysThatAProcessIsGone() throws Exception {
+        Process process = start("read line");
+        InitProcess init = InitProcess.of(process.pid());
+        end(process);
+        process.waitFor();
+        await().until(() -> !Files.exists(stat(process.pid())));
+
+        assertThat(witness.watch(life("tc", init))).isFalse();
+    }
+
+    @Test
+    void endsWhileItWatches() throws Exception {
+        Process process = start("read line");
+        witness.watch(life("tc", process.pid()));
+
+        witness.close();
+        witness.close();
+
+        assertThat(process.isAlive()).isTrue();
+    }
+
+    private Process start(String script) throws IOException {
+        Process process = new ProcessBuilder("/bin/sh", "-c", script).start();
+        started.add(process);
+        return process;
+    }
+
+    private static void end(Process process) throws IOException {
+        process.outputWriter().append("\n").close();
+    }
+
+    private static Path stat(long pid) {
+        return Path.of("/proc", Long.toString(pid), "stat");
+    }
+
+    private static Life life(String id, long pid) {
+        return life(id, InitProcess.of(pid));
+    }
+
+    private static Life life(String id, InitProcess init) {
+        return new Life(
+                "life of " + id,
+                new ContainerKey("default", id),
+                Instant.EPOCH,
+                Path.of("/bundle"),
+                Optional.of(init),
+                false,
+                false);
+    }
+
+    private Seen next() throws InterruptedException {
+        Seen next = seen.poll(10, TimeUnit.SECONDS);
+        assertThat(next).isNotNull();
+        return next;
+    }
+
+    private static long descriptors() throws IOException {
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            return open.count();
+        }
+    }
+}

@@ -1,0 +1,274 @@
+package io.tardis.listener;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.config.RecordScope;
+import io.tardis.core.config.Settings;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import io.tardis.core.zmq.ZmqContext;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The whole listener, between a script that stands in for {@code ctr events} and real sockets.
+ *
+ * <p>The script prints unreadable lines until the file {@code go} is there: whoever hears of such a
+ * gap is subscribed, and misses nothing of what follows.
+ */
+@Timeout(60)
+class ListenerTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+
+    @TempDir private Path stateDir;
+    private ZmqContext context;
+    private FakeStore store;
+    private InstanceLock lock;
+    private ContainerRegistry registry;
+    private Path go;
+    private Path lines;
+    private String endpoint;
+
+    @BeforeEach
+    void prepare() throws IOException {
+        context = new ZmqContext(_ -> {});
+        store = new FakeStore(context);
+        lock = InstanceLock.take(stateDir);
+        registry = new ContainerRegistry(stateDir.resolve("containers"));
+        go = stateDir.resolve("go");
+        lines = stateDir.resolve("lines");
+        endpoint = "tcp://127.0.0.1:" + freePort();
+    }
+
+    /** Would hang if a socket were left open. */
+    @AfterEach
+    void closeContext() {
+        store.close();
+        context.close();
+        lock.close();
+    }
+
+    @Test
+    void publishesWhatTheSourceTellsInsideAndOutside() throws IOException {
+        Files.write(
+                lines, List.of(CtrLines.exit("tc", 100, 42), CtrLines.exit("tc", "shell", 101, 1)));
+        try (Listener listener = bind();
+                Listening inside = new Listening(context, Listener.ENDPOINT, "");
+                Listening outside = new Listening(context, endpoint, "")) {
+            listener.start();
+            goOnceHeardBy(inside, outside);
+
+            for (Listening it : List.of(inside, outside)) {
+                Listening.Heard exit = it.nextExit();
+                assertThat(exit.topic()).isEqualTo("/tasks/exit/default/tc/");
+                assertThat(exit.event().exit().exitStatus()).isEqualTo(42);
+                Listening.Heard exec = it.nextExit();
+                assertThat(exec.topic()).isEqualTo("/tasks/exec-exit/default/tc/shell/");
+                assertThat(exec.event().seq()).isEqualTo(exit.event().seq() + 1);
+            }
+            assertThat(listener.sourceStarts()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void letsASubscriberAskForOneContainer() throws IOException {
+        Files.write(
+                lines,
+                List.of(
+                        CtrLines.exit("tc2", 1, 2),
+                        CtrLines.exit("tc", "tc2", 3, 1),
+                        CtrLines.exit("tc", 2, 1)));
+        try (Listener listener = bind();
+                Listening all = new Listening(context, Listener.ENDPOINT, "");
+                Listening one =
+                        new Listening(context, Listener.ENDPOINT, "/tasks/exit/default/tc/")) {
+            listener.start();
+            goOnceHeardBy(all);
+
+            assertThat(one.next().event().exit().pid()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void numbersTenThousandExitsWithoutHolesAndGoesOnAfterARestart() throws IOException {
+        List<String> many = new ArrayList<>();
+        for (int i = 1; i <= 10_000; i++) {
+            many.add(CtrLines.exit("c" + i, i, i % 256));
+        }
+        Files.write(lines, many);
+        long last = 0;
+        for (int run = 0; run < 2; run++) {
+            Files.deleteIfExists(go);
+            try (Listener listener = bind();
+                    Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
+                listener.start();
+                goOnceHeardBy(inside);
+                for (int i = 1; i <= 10_000; i++) {
+                    ExitEvent event = inside.nextExit().event();
+                    assertThat(event.exit().pid()).isEqualTo(i);
+                    assertThat(event.seq()).isEqualTo(last == 0 ? event.seq() : last + 1);
+                    last = event.seq();
+                }
+            }
+        }
+    }
+
+    @Test
+    void marksWhatContainerdMadeUpAfterAForcedDelete() throws IOException {
+        Instant before = Instant.parse("2026-11-23T02:00:00Z");
+        Life forced =
+                registry.register(TC, stateDir, before)
+                        .withInit(InitProcess.of(100))
+                        .withForceDeleted();
+        registry.update(forced);
+        registry.register(new ContainerKey("default", "sound"), stateDir, before);
+        Files.write(
+                lines, List.of(CtrLines.exit("tc", 100, 137), CtrLines.exit("sound", 200, 137)));
+        try (Listener listener = bind();
+                Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
+            listener.start();
+            goOnceHeardBy(inside);
+
+            assertThat(inside.nextExit().event().source()).isEqualTo(ExitSource.ASSUMED);
+            assertThat(inside.nextExit().event().source()).isEqualTo(ExitSource.CONTAINERD);
+        }
+    }
+
+    @Test
+    void marksAnOutOfMemoryKillBetweenStartAndExit() throws IOException {
+        Files.write(
+                lines,
+                List.of(
+                        CtrLines.start("tc", 100),
+                        CtrLines.oom("tc"),
+                        CtrLines.exit("tc", 100, 137)));
+        try (Listener listener = bind();
+                Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
+            listener.start();
+            goOnceHeardBy(inside);
+
+            assertThat(inside.nextExit().event().oomKilled()).isTrue();
+        }
+    }
+
+    @Test
+    void tellsAGapWhenTheSourceEnds() throws IOException {
+        Settings settings = settings(List.of("/bin/sh", "-c", "echo no containerd >&2; exit 1"));
+        try (Listener listener = bind(settings);
+                Listening inside = new Listening(context, Listener.ENDPOINT, "/tardis/gap/")) {
+            listener.start();
+
+            assertThat(new String(inside.next().payload(), StandardCharsets.UTF_8))
+                    .contains("ended with 1: no containerd");
+        }
+    }
+
+    @Test
+    void namesTheEndpointThatIsTaken() throws IOException {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            endpoint = "tcp://127.0.0.1:" + taken.getLocalPort();
+
+            assertThatThrownBy(this::bind)
+                    .isInstanceOf(SetupException.class)
+                    .hasMessageContaining(endpoint);
+        }
+        bind().close();
+    }
+
+    @Test
+    void namesAnEndpointThatIsNone() {
+        endpoint = "tcp://nowhere";
+
+        assertThatThrownBy(this::bind)
+                .isInstanceOf(SetupException.class)
+                .hasMessageContaining(endpoint);
+    }
+
+    /** As when a later part of the daemon fails to start. */
+    @Test
+    void givesEverythingBackThoughItWasNeverStarted() {
+        bind().close();
+
+        bind().close();
+    }
+
+    @Test
+    void mayBeClosedTwice() {
+        Listener listener = bind();
+        listener.start();
+        listener.close();
+        listener.close();
+        bind().close();
+    }
+
+    private Listener bind() {
+        String script =
+                "while [ ! -e %1$s/go ]; do echo probe; sleep 0.05; done; cat %1$s/lines; exec sleep 60"
+                        .formatted(stateDir);
+        return bind(settings(List.of("/bin/sh", "-c", script)));
+    }
+
+    private Listener bind(Settings settings) {
+        return Listener.bind(
+                settings,
+                lock,
+                new EventSource(settings, InstantSource.system()),
+                context,
+                registry,
+                FakeStore.ENDPOINT,
+                InstantSource.system());
+    }
+
+    private void goOnceHeardBy(Listening... subscribers) throws IOException {
+        for (Listening subscriber : subscribers) {
+            subscriber.next("/tardis/gap/");
+        }
+        Files.createFile(go);
+    }
+
+    private Settings settings(List<String> ctrCommand) {
+        return new Settings(
+                stateDir,
+                stateDir,
+                stateDir.resolve("checkpoint"),
+                stateDir.resolve("tardis.log"),
+                "INFO",
+                Optional.empty(),
+                ctrCommand,
+                endpoint,
+                "tcp://127.0.0.1:1",
+                RecordScope.ENABLED,
+                Duration.ofDays(30),
+                Duration.ofDays(1),
+                Duration.ofSeconds(1),
+                true);
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package io.tardis.store;
+
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.stream.LongStream;
+
+/**
+ * Appends exits to the log that its argument names until it is killed, in groups of growing size,
+ * and prints the number of the last exit of each group once it is told to be safe.
+ */
+final class Appender {
+
+    private Appender() {}
+
+    public static void main(String[] arguments) {
+        try (SqliteExitLog log =
+                SqliteExitLog.openWriter(Path.of(arguments[0]), InstantSource.system())) {
+            long seq = log.lastSeq() + 1;
+            for (int size = 1; ; size = size % 20 + 1) {
+                log.append(group(seq, size));
+                seq += size;
+                System.out.println(seq - 1);
+            }
+        }
+    }
+
+    private static List<Recorded> group(long first, int size) {
+        return LongStream.range(first, first + size)
+                .mapToObj(i ->
+                        Exits.ending(
+                                "life-" + i,
+                                i,
+                                Exits.exit(i, Exits.container("c" + i % 10), i, i % 256)))
+                .toList();
+    }
+}

@@ -1,0 +1,92 @@
+package io.tardis.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A {@code main} of the test tree in a process of its own, for what only shows between processes.
+ */
+final class ChildJvm implements AutoCloseable {
+
+    private static final long PATIENCE_SECONDS = 30;
+
+    private final Process process;
+    private final BufferedReader output;
+
+    private ChildJvm(Process process) {
+        this.process = process;
+        this.output = process.inputReader(StandardCharsets.UTF_8);
+    }
+
+    static ChildJvm start(Class<?> main, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(
+                List.of(
+                        "-Xmx128m",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-XX:+UseSerialGC",
+                        "-XX:TieredStopAtLevel=1"));
+        command.addAll(List.of("-cp", classPath(main), main.getName()));
+        command.addAll(List.of(arguments));
+        return new ChildJvm(
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    /** The next line that it prints; null at its end. */
+    @Nullable String line() throws IOException {
+        return output.readLine();
+    }
+
+    /**
+     * SIGKILL, and nothing runs in it any more when this returns. What it had printed can still be
+     * read, which the process's own method would prevent.
+     */
+    void kill() throws InterruptedException {
+        process.toHandle().destroyForcibly();
+        assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+
+    /** The module path is put on the class path: the child is no test of modules. */
+    private static String classPath(Class<?> main) {
+        return Stream.of(
+                        testClasses(main),
+                        System.getProperty("jdk.module.path", ""),
+                        System.getProperty("java.class.path", ""))
+                .collect(Collectors.joining(File.pathSeparator));
+    }
+
+    private static String testClasses(Class<?> main) {
+        try {
+            URL file = main.getResource(main.getSimpleName() + ".class");
+            assertThat(file).isNotNull();
+            URI root = file.toURI().resolve(main.getPackageName().replaceAll("[^.]+\\.?", "../"));
+            return Path.of(root).toString();
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

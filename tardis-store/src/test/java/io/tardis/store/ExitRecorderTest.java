@@ -1,0 +1,266 @@
+package io.tardis.store;
+
+import static io.tardis.store.Exits.AT;
+import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.container;
+import static io.tardis.store.Exits.exec;
+import static io.tardis.store.Exits.exit;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Level;
+import io.tardis.core.config.RecordScope;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import io.tardis.core.wire.Topic;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqPublisher;
+import io.tardis.core.zmq.ZmqSubscriber;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(60)
+class ExitRecorderTest {
+
+    @TempDir private Path directory;
+    private final HandClock clock = new HandClock();
+    private final InMemoryExitLog log = new InMemoryExitLog();
+    private final EndCache ends = new EndCache(log);
+    private final List<Set<ContainerKey>> told = new CopyOnWriteArrayList<>();
+    private ZmqContext context;
+    private ZmqPublisher publisher;
+    private ContainerRegistry registry;
+    private ExitRecorder recorder;
+
+    @BeforeEach
+    void subscribe() {
+        context = new ZmqContext(_ -> {});
+        publisher = context.publisher(List.of("inproc://events"));
+        registry = new ContainerRegistry(directory);
+        recorder = recorder(RecordScope.ALL);
+    }
+
+    @AfterEach
+    void close() {
+        log.disk.release(1_000);
+        recorder.close();
+        publisher.close();
+        context.close();
+    }
+
+    @Test
+    void writesWhatIsPublishedInOrder() {
+        recorder.start();
+        for (long seq = 1; seq <= 100; seq++) {
+            publish(exit(seq, TC, seq, 0));
+        }
+
+        awaitThat(() -> log.numbers().size() == 100);
+        assertThat(log.numbers())
+                .containsExactlyElementsOf(LongStream.rangeClosed(1, 100).boxed().toList());
+    }
+
+    @Test
+    void writesInOneGroupWhatArrivesDuringACommit() {
+        log.stopTheDisk();
+        recorder.start();
+        publish(exit(1, TC, 1, 0));
+        awaitThat(() -> log.attempts.get() == 1);
+        for (long seq = 2; seq <= 501; seq++) {
+            publish(exit(seq, TC, seq, 0));
+        }
+
+        log.disk.release(1_000);
+
+        awaitThat(() -> log.numbers().size() == 501);
+        assertThat(log.groups).startsWith(1).hasSizeLessThan(10);
+    }
+
+    @Test
+    void tellsOfAnEndAfterItsCommitAndNotBefore() {
+        log.stopTheDisk();
+        recorder.start();
+        publish(exit(1, TC, 1, 3));
+        awaitThat(() -> log.attempts.get() == 1);
+        assertThat(told).isEmpty();
+
+        log.disk.release();
+
+        awaitThat(() -> !told.isEmpty());
+        assertThat(told).containsExactly(Set.of(TC));
+        assertThat(ends.latest(TC).orElseThrow().durable()).isTrue();
+    }
+
+    @Test
+    void tellsOfNoEndWhereThereIsNone() {
+        recorder.start();
+        publish(exec(1, TC, 1, 3));
+        publish(exit(2, container("end"), 1, 3));
+
+        awaitThat(() -> !told.isEmpty());
+        assertThat(told).containsExactly(Set.of(container("end")));
+        assertThat(log.numbers()).containsExactly(1L, 2L);
+    }
+
+    @Test
+    void keepsCodesOfEnabledLivesOnly() throws IOException {
+        recorder.close();
+        recorder = recorder(RecordScope.ENABLED);
+        registry.update(
+                registry.register(TC, directory, AT.minusSeconds(1)).withInit(InitProcess.of(100)));
+        recorder.start();
+        publish(exit(1, container("other"), 50, 1));
+        publish(exit(2, TC, 100, 2));
+
+        awaitThat(() -> log.numbers().size() == 2);
+        awaitThat(() -> !told.isEmpty());
+        assertThat(told).containsExactly(Set.of(TC));
+        assertThat(ends.latest(container("other"))).isEmpty();
+    }
+
+    @Test
+    void keepsInMemoryWhatTheDiskDoesNotTakeAndWritesItLater() {
+        log.failsToWrite = true;
+        try (CapturedLog messages = new CapturedLog(ExitRecorder.class)) {
+            recorder.start();
+            publish(exit(1, TC, 1, 3));
+            awaitThat(() -> isToldOf(TC));
+            assertThat(ends.latest(TC).orElseThrow().durable()).isFalse();
+            publish(exec(2, TC, 2, 0));
+            publish(exit(3, container("b"), 3, 0));
+            awaitThat(() -> isToldOf(container("b")));
+            awaitThat(() -> log.attempts.get() >= 3);
+            assertThat(messages.at(Level.ERROR)).as("told once").hasSize(1);
+            assertThat(log.numbers()).isEmpty();
+
+            log.failsToWrite = false;
+
+            awaitThat(() -> log.numbers().equals(List.of(1L, 2L, 3L)));
+            awaitThat(() -> ends.notRecorded().isEmpty());
+            assertThat(ends.latest(TC).orElseThrow().durable()).isTrue();
+        }
+    }
+
+    /** Each attempt writes all that is pending: one for each exit would be ever more work. */
+    @Test
+    void triesAFailingDiskEverySecondAndNotForEveryExit() {
+        log.failsToWrite = true;
+        try (CapturedLog messages = new CapturedLog(ExitRecorder.class)) {
+            recorder.start();
+            for (int i = 1; i <= 200; i++) {
+                ContainerKey container = container("c" + i);
+                publish(exit(i, container, i, 0));
+                awaitThat(() -> isToldOf(container));
+            }
+
+            assertThat(log.attempts.get()).isLessThan(100);
+            assertThat(messages.at(Level.ERROR)).hasSize(1);
+            log.failsToWrite = false;
+            awaitThat(() -> log.numbers().size() == 200);
+        }
+    }
+
+    @Test
+    void passesOverWhatItCannotRead() {
+        try (CapturedLog messages = new CapturedLog(ExitRecorder.class)) {
+            recorder.start();
+            publisher.send(Topic.exitOf(TC), "no JSON".getBytes(StandardCharsets.UTF_8));
+            publisher.send(Topic.exitOf(TC), new byte[0]);
+            publisher.send(Topic.exitOf(TC), "{\"v\":2}".getBytes(StandardCharsets.UTF_8));
+            publish(exit(1, TC, 1, 0));
+
+            awaitThat(() -> log.numbers().equals(List.of(1L)));
+            assertThat(messages.at(Level.ERROR)).hasSize(3);
+        }
+    }
+
+    @Test
+    void writesAllThatHasArrivedBeforeItEnds() {
+        int backlog = 5_000;
+        for (long seq = 1; seq <= backlog; seq++) {
+            publish(exec(seq, TC, seq, 0));
+        }
+        recorder.start();
+
+        recorder.close();
+
+        assertThat(log.numbers()).hasSize(backlog);
+    }
+
+    @Test
+    void tellsWhatItCouldNotWriteBeforeItEnds() {
+        log.failsToWrite = true;
+        try (CapturedLog messages = new CapturedLog(ExitRecorder.class)) {
+            recorder.start();
+            publish(exit(1, TC, 1, 0));
+            awaitThat(() -> isToldOf(TC));
+
+            recorder.close();
+
+            assertThat(messages.at(Level.ERROR)).anyMatch(it -> it.startsWith("1 exits"));
+        }
+    }
+
+    @Test
+    void removesWhatIsOlderThanTheSettingsSay() {
+        recorder.start();
+
+        awaitThat(() -> !log.pruned.isEmpty());
+        assertThat(log.pruned)
+                .containsExactly(
+                        new InMemoryExitLog.Pruned(
+                                clock.instant().minus(TestSettings.REPLAY),
+                                clock.instant().minus(TestSettings.RETENTION)));
+    }
+
+    @Test
+    void mayBeClosedTwiceAndWithoutAStart() {
+        recorder.close();
+        recorder = recorder(RecordScope.ALL);
+        recorder.start();
+        recorder.close();
+        recorder.close();
+    }
+
+    private ExitRecorder recorder(RecordScope scope) {
+        ZmqSubscriber subscriber =
+                context.subscriber("inproc://events", List.of(Topic.EXIT, Topic.EXEC_EXIT));
+        return new ExitRecorder(
+                subscriber,
+                log,
+                new LifeStates(registry, scope),
+                ends,
+                told::add,
+                TestSettings.of(directory, "tcp://127.0.0.1:1", scope),
+                clock);
+    }
+
+    private boolean isToldOf(ContainerKey container) {
+        return told.stream().anyMatch(it -> it.contains(container));
+    }
+
+    private void publish(ExitEvent event) {
+        Published message = new Published.Exit(event);
+        publisher.send(PublishedCodec.topic(message), PublishedCodec.encode(message));
+    }
+
+    private static void awaitThat(Callable<Boolean> condition) {
+        await().pollInterval(Duration.ofMillis(2)).atMost(Duration.ofSeconds(30)).until(condition);
+    }
+}

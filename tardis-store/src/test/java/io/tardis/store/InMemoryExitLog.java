@@ -1,0 +1,113 @@
+package io.tardis.store;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A log in memory whose disk fails, or takes its time, when a test says so. */
+final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
+
+    /** What {@link #prune} was asked for. */
+    record Pruned(Instant eventsBefore, Instant endsBefore) {}
+
+    /** The size of each group that was written. */
+    final List<Integer> groups = new CopyOnWriteArrayList<>();
+
+    final List<Pruned> pruned = new CopyOnWriteArrayList<>();
+
+    /** How often a group was to be written, also in vain. */
+    final AtomicInteger attempts = new AtomicInteger();
+
+    volatile boolean failsToWrite;
+    volatile boolean failsToRead;
+    final AtomicInteger lookups = new AtomicInteger();
+
+    /** Each group needs a permit. */
+    final Semaphore disk = new Semaphore(1_000_000);
+
+    private final List<Recorded> recorded = new CopyOnWriteArrayList<>();
+
+    /** Every group waits for a permit from now on. */
+    void stopTheDisk() {
+        disk.drainPermits();
+    }
+
+    List<Long> numbers() {
+        return recorded.stream().map(it -> it.event().seq()).toList();
+    }
+
+    @Override
+    public void append(List<Recorded> batch) {
+        attempts.incrementAndGet();
+        disk.acquireUninterruptibly();
+        if (failsToWrite) {
+            throw new ExitLogException("the disk is full", new IllegalStateException());
+        }
+        recorded.addAll(batch);
+        groups.add(batch.size());
+    }
+
+    @Override
+    public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
+        pruned.add(new Pruned(eventsBefore, endsBefore));
+        return false;
+    }
+
+    @Override
+    public Optional<End> latestEnd(ContainerKey container) {
+        lookups.incrementAndGet();
+        return ends().stream().filter(it -> it.container().equals(container)).findFirst();
+    }
+
+    @Override
+    public List<ExitEvent> eventsAfter(long seq, int limit) {
+        readable();
+        return recorded.stream()
+                .map(Recorded::event)
+                .filter(it -> it.seq() > seq)
+                .limit(limit)
+                .toList();
+    }
+
+    @Override
+    public List<End> latestEnds(Optional<String> namespace, int limit) {
+        return ends().stream().limit(limit).toList();
+    }
+
+    @Override
+    public long firstSeq() {
+        readable();
+        return recorded.isEmpty() ? 0 : recorded.getFirst().event().seq();
+    }
+
+    @Override
+    public long lastSeq() {
+        readable();
+        return recorded.isEmpty() ? 0 : recorded.getLast().event().seq();
+    }
+
+    @Override
+    public void close() {}
+
+    /** Newest first. */
+    private List<End> ends() {
+        readable();
+        List<End> ends = new ArrayList<>();
+        recorded.forEach(it -> it.end().ifPresent(ends::add));
+        ends.sort(Comparator.comparing(End::createdAt).reversed());
+        return ends;
+    }
+
+    private void readable() {
+        if (failsToRead) {
+            throw new ExitLogException("the disk is gone", new IllegalStateException());
+        }
+    }
+}

@@ -1,0 +1,537 @@
+package io.tardis.store;
+
+import static io.tardis.store.Exits.AT;
+import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.container;
+import static io.tardis.store.Exits.exit;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Level;
+import io.tardis.core.UnavailableException;
+import io.tardis.core.client.QueryClient;
+import io.tardis.core.config.RecordScope;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Exited;
+import io.tardis.core.wire.Answer.Lost;
+import io.tardis.core.wire.Answer.Refused;
+import io.tardis.core.wire.Answer.Running;
+import io.tardis.core.wire.Answer.Unknown;
+import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqRequester;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Asks a server over TCP, as any client does. */
+@Timeout(60)
+class QueryServerTest {
+
+    private static final Duration LONG = Duration.ofSeconds(50);
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    @TempDir private Path directory;
+    private final InMemoryExitLog log = new InMemoryExitLog();
+    private final EndCache ends = new EndCache(log);
+    private final ExecutorService clients = Executors.newCachedThreadPool();
+    private ZmqContext context;
+    private ContainerRegistry registry;
+    private String endpoint;
+    private QueryServer server;
+    private QueryClient client;
+
+    @BeforeEach
+    void serve() throws IOException {
+        context = new ZmqContext(_ -> {});
+        registry = new ContainerRegistry(directory);
+        endpoint = TestSettings.freeEndpoint();
+        server =
+                new QueryServer(
+                        context.replier(List.of("inproc://queries", endpoint)),
+                        log,
+                        registry,
+                        new LifeStates(registry, RecordScope.ENABLED),
+                        ends,
+                        "1.2.3");
+        server.start();
+        client = new QueryClient(context, endpoint);
+    }
+
+    @AfterEach
+    void close() {
+        client.close();
+        server.close();
+        clients.close();
+        context.close();
+    }
+
+    @Test
+    void answersAPing() {
+        record("life", 0, exit(17, TC, 100, 0));
+
+        assertThat(client.ping()).isEqualTo(new Answer.Pong("1.2.3", 17));
+    }
+
+    @Test
+    void answersInsideTheProcessToo() {
+        try (QueryClient inside = new QueryClient(context, "inproc://queries")) {
+            assertThat(inside.ping()).isEqualTo(new Answer.Pong("1.2.3", 0));
+        }
+    }
+
+    @Test
+    void answersHowAContainerEnded() throws IOException {
+        assertThat(now(TC)).isEqualTo(new Unknown(TC));
+
+        Life life = start(TC, 100);
+        assertThat(now(TC)).isEqualTo(new Running(TC));
+
+        record(life.id(), 0, exit(1, TC, 100, 42));
+        assertThat(now(TC)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+        registry.close(TC);
+        assertThat(now(TC)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+    }
+
+    @Test
+    void answersWithTheBytesThatTheProtocolNames() throws IOException {
+        start(TC, 100);
+        assertThat(ask("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
+                .isEqualTo(
+                        """
+                        {"status":"running","namespace":"default","container_id":"tc"}\
+                        """);
+        assertThat(ask("{\"op\":\"exit_code\",\"namespace\":\"k8s.io\",\"container_id\":\"tc\"}"))
+                .isEqualTo(
+                        """
+                        {"status":"unknown","namespace":"k8s.io","container_id":"tc"}\
+                        """);
+        assertThat(ask("{\"op\":\"ping\",\"comment\":\"ignored\"}"))
+                .isEqualTo(
+                        """
+                        {"status":"ok","version":"1.2.3","last_seq":0}\
+                        """);
+    }
+
+    @Test
+    void answersALostEndWithoutANumber() throws IOException {
+        start(TC, 100);
+        registry.close(TC);
+
+        assertThat(now(TC)).isEqualTo(new Lost(TC));
+        assertThat(ask("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
+                .contains("\"lost\"")
+                .doesNotContain("exit_code", "exit_status");
+    }
+
+    @Test
+    void saysThatAnEndIsNotOnDisk() throws IOException {
+        Life life = start(TC, 100);
+        ends.notRecorded(Exits.end(life.id(), 0, exit(1, TC, 100, 3)));
+
+        assertThat(now(TC)).isEqualTo(new Exited(exit(1, TC, 100, 3), false));
+        assertThat(ask("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
+                .contains("\"durable\":false");
+    }
+
+    @Test
+    void replaysWhatIsRecorded() {
+        for (long seq = 11; seq <= 20; seq++) {
+            record("life-" + seq, seq, exit(seq, TC, seq, 0));
+        }
+
+        Answer.Events events = client.replay(12, 3);
+
+        assertThat(events.events()).extracting(ExitEvent::seq).containsExactly(13L, 14L, 15L);
+        assertThat(events.firstSeq()).isEqualTo(11);
+        assertThat(events.lastSeq()).isEqualTo(20);
+        assertThat(client.replay(20, 3).events()).isEmpty();
+    }
+
+    @Test
+    void listsOpenLivesFirstThenTheNewestEnds() throws IOException {
+        start(container("open"), 100);
+        record("a", 1, exit(1, container("a"), 1, 1));
+        record("b", 2, exit(2, container("b"), 2, 2));
+        ends.notRecorded(Exits.end("c", 3, exit(3, container("c"), 3, 3)));
+
+        List<Answer.OfContainer> listed = client.list(Optional.empty(), 10).containers();
+
+        assertThat(listed)
+                .containsExactly(
+                        new Running(container("open")),
+                        new Exited(exit(3, container("c"), 3, 3), false),
+                        new Exited(exit(2, container("b"), 2, 2), true),
+                        new Exited(exit(1, container("a"), 1, 1), true));
+        assertThat(client.list(Optional.of("default"), 2).containers()).hasSize(2);
+        assertThat(client.list(Optional.of("k8s.io"), 10).containers()).isEmpty();
+    }
+
+    @Test
+    void listsAContainerOnce() throws IOException {
+        record("first", 1, exit(1, TC, 100, 1));
+        start(TC, 200);
+
+        assertThat(client.list(Optional.empty(), 10).containers()).containsExactly(new Running(TC));
+    }
+
+    @Test
+    void answersWhoWaitsWhenTheEndIsRecorded() throws Exception {
+        Life life = start(TC, 100);
+        Future<Answer.OfContainer> first = askAndWait(TC, LONG);
+        Future<Answer.OfContainer> second = askAndWait(TC, LONG);
+        start(container("other"), 200);
+        Future<Answer.OfContainer> other = askAndWait(container("other"), LONG);
+
+        record(life.id(), 0, exit(1, TC, 100, 42));
+
+        assertThat(soon(first)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+        assertThat(soon(second)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+        assertThat(other.isDone()).isFalse();
+        server.close();
+        assertThat(soon(other)).as("at the end").isEqualTo(new Running(container("other")));
+    }
+
+    /** The delete of a life can be here before its exit is. */
+    @Test
+    void letsWaitForTheEndOfALifeThatIsDeleted() throws Exception {
+        Life life = start(TC, 100);
+        registry.close(TC);
+        Future<Answer.OfContainer> waiting = askAndWait(TC, LONG);
+
+        record(life.id(), 0, exit(1, TC, 100, 0));
+
+        assertThat(soon(waiting)).isEqualTo(new Exited(exit(1, TC, 100, 0), true));
+    }
+
+    @Test
+    void answersThatItRunsWhenTheWaitIsOver() throws IOException {
+        start(TC, 100);
+        long begin = System.nanoTime();
+
+        assertThat(client.exitCode(TC, Duration.ofMillis(300))).isEqualTo(new Running(TC));
+
+        assertThat(Duration.ofNanos(System.nanoTime() - begin))
+                .isGreaterThanOrEqualTo(Duration.ofMillis(300));
+    }
+
+    @Test
+    void answersTheShorterWaitFirst() throws Exception {
+        start(TC, 100);
+        Future<Answer.OfContainer> longer = askAndWait(TC, LONG);
+
+        assertThat(client.exitCode(TC, Duration.ofMillis(100))).isEqualTo(new Running(TC));
+
+        assertThat(longer.isDone()).isFalse();
+        server.close();
+        assertThat(soon(longer)).isEqualTo(new Running(TC));
+    }
+
+    @Test
+    void letsNobodyWaitWhereNothingCanCome() {
+        long begin = System.nanoTime();
+
+        assertThat(client.exitCode(TC, LONG)).isEqualTo(new Unknown(TC));
+
+        assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(LONG);
+    }
+
+    @Test
+    void letsNoWaitDelayAnotherClient() throws Exception {
+        start(TC, 100);
+        List<Future<Answer.OfContainer>> waiting = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            waiting.add(askAndWait(TC, LONG));
+        }
+
+        for (int i = 0; i < 100; i++) {
+            assertThat(client.ping().version()).isEqualTo("1.2.3");
+        }
+
+        assertThat(waiting).noneMatch(Future::isDone);
+        server.close();
+        for (Future<Answer.OfContainer> it : waiting) {
+            assertThat(soon(it)).isEqualTo(new Running(TC));
+        }
+    }
+
+    @Test
+    void livesOnWhenWhoWaitedHasGone() throws Exception {
+        Life life = start(TC, 100);
+        try (ZmqRequester impatient = context.requester(endpoint, Duration.ofMillis(300))) {
+            byte[] question =
+                    "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":50000}"
+                            .getBytes(StandardCharsets.UTF_8);
+            assertThatThrownBy(() -> impatient.ask(question, Duration.ZERO))
+                    .isInstanceOf(UnavailableException.class);
+        }
+        Future<Answer.OfContainer> waiting = askAndWait(TC, LONG);
+        record(life.id(), 0, exit(1, TC, 100, 0));
+
+        assertThat(soon(waiting)).isInstanceOf(Exited.class);
+        assertThat(client.ping()).isNotNull();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                " ",
+                "x",
+                "null",
+                "1",
+                "\"ping\"",
+                "[]",
+                "[{\"op\":\"ping\"}]",
+                "{",
+                "{}",
+                "{\"op\":null}",
+                "{\"op\":1}",
+                "{\"op\":\"PING\"}",
+                "{\"op\":\"drop\"}",
+                "{\"op\":\"ping\"",
+                "{\"op\":\"ping\"}{\"op\":\"ping\"}",
+                "{\"op\":\"ping\",\"op\":\"ping\"}",
+                "{'op':'ping'}",
+                "\uFEFF{\"op\":\"ping\"} x",
+                "{\"op\":\"ping\"}\0",
+                "{\"op\":\"exit_code\"}",
+                "{\"op\":\"exit_code\",\"container_id\":\"\"}",
+                "{\"op\":\"exit_code\",\"container_id\":7}",
+                "{\"op\":\"exit_code\",\"container_id\":\"../../etc\"}",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"namespace\":\"..\"}",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":-1}",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":3600001}",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":1e3}",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":\"5\"}",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":99999999999999999999}",
+                "{\"op\":\"replay\",\"limit\":0}",
+                "{\"op\":\"replay\",\"limit\":10001}",
+                "{\"op\":\"replay\",\"after\":-1}",
+                "{\"op\":\"replay\",\"after\":9223372036854775808}",
+                "{\"op\":\"list\",\"namespace\":\"a/b\"}",
+                "{\"op\":\"list\",\"limit\":-5}",
+            })
+    void refusesWhatIsNoQuestionAndSaysWhy(String question) {
+        assertRefused(question.getBytes(StandardCharsets.UTF_8));
+        assertThat(client.ping()).isNotNull();
+    }
+
+    static Stream<byte[]> bytesThatAreNoText() {
+        return Stream.of(
+                new byte[] {0},
+                new byte[] {(byte) 0xff, (byte) 0xfe},
+                new byte[] {'{', '"', 'o', 'p', '"', ':', '"', (byte) 0xc3, '"', '}'},
+                "[".repeat(60_000).getBytes(StandardCharsets.UTF_8),
+                "{\"a\":".repeat(10_000).getBytes(StandardCharsets.UTF_8),
+                ("{\"op\":\"" + "x".repeat(60_000) + "\"}").getBytes(StandardCharsets.UTF_8),
+                ("{\"op\":" + "9".repeat(60_000) + "}").getBytes(StandardCharsets.UTF_8));
+    }
+
+    @ParameterizedTest
+    @MethodSource("bytesThatAreNoText")
+    void refusesWhatIsNoTextOrFarTooDeep(byte[] question) {
+        assertRefused(question);
+        assertThat(client.ping()).isNotNull();
+    }
+
+    @Test
+    void refusesRandomBytesAndSpoiledQuestions() {
+        long seed = 20_261_123;
+        Random random = new Random(seed);
+        byte[] good =
+                "{\"op\":\"exit_code\",\"namespace\":\"default\",\"container_id\":\"tc\",\"wait_ms\":0}"
+                        .getBytes(StandardCharsets.UTF_8);
+        try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
+            for (int i = 0; i < 500; i++) {
+                byte[] question;
+                if (i % 2 == 0) {
+                    question = new byte[random.nextInt(200)];
+                    random.nextBytes(question);
+                } else {
+                    question = good.clone();
+                    question[random.nextInt(question.length)] ^= (byte) (1 << random.nextInt(8));
+                }
+                Answer answer = AnswerCodec.decode(requester.ask(question, Duration.ZERO));
+                // A flipped bit may name another container, or be in a key that is then ignored.
+                assertThat(answer)
+                        .as("question %d of seed %d", i, seed)
+                        .isInstanceOfAny(
+                                i % 2 == 0
+                                        ? new Class<?>[] {Refused.class}
+                                        : new Class<?>[] {
+                                            Refused.class, Unknown.class, Running.class
+                                        });
+            }
+        }
+        assertThat(client.ping()).isNotNull();
+    }
+
+    /** A frame over the limit costs its sender the connection, and nobody else anything. */
+    @Test
+    void livesOnAfterAQuestionThatIsFarTooLong() {
+        try (ZmqRequester requester = context.requester(endpoint, Duration.ofMillis(300))) {
+            assertThatThrownBy(() -> requester.ask(new byte[1 << 20], Duration.ZERO))
+                    .isInstanceOf(UnavailableException.class);
+        }
+        assertThat(client.ping()).isNotNull();
+    }
+
+    @Test
+    void saysThatTheLogCannotBeReadAndLivesOn() throws IOException {
+        start(TC, 100);
+        log.failsToRead = true;
+        try (CapturedLog messages = new CapturedLog(QueryServer.class)) {
+            for (String question :
+                    List.of(
+                            "{\"op\":\"ping\"}",
+                            "{\"op\":\"replay\"}",
+                            "{\"op\":\"list\"}",
+                            "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":50000}")) {
+                assertThat(ask(question)).contains("\"unavailable\"", "the disk is gone");
+            }
+            assertThat(messages.at(Level.ERROR)).hasSize(4);
+        }
+        log.failsToRead = false;
+
+        assertThat(client.ping()).isNotNull();
+    }
+
+    @Test
+    void tellsWhoWaitsThatTheLogCannotBeReadAndLivesOn() throws Exception {
+        Life life = start(TC, 100);
+        Future<byte[]> waiting =
+                clients.submit(() -> {
+                    try (ZmqRequester requester = context.requester(endpoint, LONG)) {
+                        return requester.ask(
+                                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":50000}"
+                                        .getBytes(StandardCharsets.UTF_8),
+                                Duration.ZERO);
+                    }
+                });
+        await().until(() -> log.lookups.get() > 0);
+
+        try (CapturedLog messages = new CapturedLog(QueryServer.class)) {
+            log.failsToRead = true;
+            record(life.id(), 0, exit(1, TC, 100, 0));
+
+            assertThat(AnswerCodec.decode(soon(waiting)))
+                    .isEqualTo(new Refused(Refused.UNAVAILABLE, "the disk is gone"));
+            assertThat(messages.at(Level.ERROR)).hasSize(1);
+        }
+        log.failsToRead = false;
+        assertThat(now(TC)).isInstanceOf(Exited.class);
+    }
+
+    @Test
+    void answersManyClientsAtOnce() throws Exception {
+        record("life", 0, exit(1, TC, 100, 42));
+        List<Future<List<Answer.OfContainer>>> answers = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            answers.add(
+                    clients.submit(() -> {
+                        try (QueryClient each = new QueryClient(context, endpoint)) {
+                            return IntStream.range(0, 100)
+                                    .mapToObj(_ -> each.exitCode(TC, Duration.ZERO))
+                                    .toList();
+                        }
+                    }));
+        }
+        for (Future<List<Answer.OfContainer>> it : answers) {
+            assertThat(soon(it)).hasSize(100).allMatch(Exited.class::isInstance);
+        }
+    }
+
+    @Test
+    void mayBeClosedTwice() {
+        server.close();
+        server.close();
+        server.ended(Set.of(TC));
+    }
+
+    private Answer.OfContainer now(ContainerKey container) {
+        return client.exitCode(container, Duration.ZERO);
+    }
+
+    /** Returns when the server has the question, and is about to let it wait. */
+    private Future<Answer.OfContainer> askAndWait(ContainerKey container, Duration wait) {
+        ends.recorded(Exits.end("none", 0, exit(0, container, 0, 0))); // so that the log is asked
+        int before = log.lookups.get();
+        Future<Answer.OfContainer> answer =
+                clients.submit(() -> {
+                    try (QueryClient each = new QueryClient(context, endpoint)) {
+                        return each.exitCode(container, wait);
+                    }
+                });
+        await().pollInterval(Duration.ofMillis(2))
+                .atMost(PATIENCE)
+                .until(() -> log.lookups.get() > before);
+        return answer;
+    }
+
+    private static <T> T soon(Future<T> answer) throws Exception {
+        return answer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    private String ask(String question) {
+        return new String(ask(question.getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8);
+    }
+
+    private byte[] ask(byte[] question) {
+        try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
+            return requester.ask(question, Duration.ZERO);
+        }
+    }
+
+    private void assertRefused(byte[] question) {
+        assertThat(AnswerCodec.decode(ask(question)))
+                .isInstanceOfSatisfying(
+                        Refused.class,
+                        it -> {
+                            assertThat(it.error()).isEqualTo("bad_request");
+                            assertThat(it.message()).isNotBlank();
+                        });
+    }
+
+    private Life start(ContainerKey container, long pid) throws IOException {
+        Life life =
+                registry.register(container, directory, AT.minusSeconds(60))
+                        .withInit(InitProcess.of(pid));
+        registry.update(life);
+        return life;
+    }
+
+    /** As the recorder does. */
+    private void record(String life, long began, ExitEvent event) {
+        End end = Exits.end(life, began, event);
+        log.append(List.of(new Recorded(event, Optional.of(end))));
+        ends.recorded(end);
+        server.ended(Set.of(end.container()));
+    }
+}

@@ -1,0 +1,237 @@
+package io.tardis.store;
+
+import static io.tardis.store.Exits.AT;
+import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.container;
+import static io.tardis.store.Exits.exec;
+import static io.tardis.store.Exits.exit;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Level;
+import io.tardis.core.SetupException;
+import io.tardis.core.client.QueryClient;
+import io.tardis.core.config.RecordScope;
+import io.tardis.core.config.Settings;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Exited;
+import io.tardis.core.wire.Answer.Running;
+import io.tardis.core.wire.Answer.Unknown;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqPublisher;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The whole store, between a publisher that a test holds and real clients. */
+@Timeout(60)
+class StoreTest {
+
+    private static final String EVENTS = "inproc://events";
+
+    @TempDir private Path stateDir;
+    private final HandClock clock = new HandClock();
+    private ZmqContext context;
+    private ZmqPublisher publisher;
+    private ContainerRegistry registry;
+    private String endpoint;
+
+    @BeforeEach
+    void publish() throws IOException {
+        context = new ZmqContext(_ -> {});
+        publisher = context.publisher(List.of(EVENTS));
+        registry = new ContainerRegistry(stateDir.resolve("containers"));
+        endpoint = TestSettings.freeEndpoint();
+    }
+
+    /** Would hang if the store had left a socket open. */
+    @AfterEach
+    void close() {
+        publisher.close();
+        context.close();
+    }
+
+    @Test
+    void answersTheCodeOfALifeWhileItWaitsAndAfterARestart() throws Exception {
+        enable(100);
+        ExitEvent event = exit(7, TC, 100, 42);
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Running(TC));
+            CompletableFuture<Answer> waiting =
+                    CompletableFuture.supplyAsync(() -> {
+                        try (QueryClient each = new QueryClient(context, Store.ENDPOINT)) {
+                            return each.exitCode(TC, Duration.ofSeconds(50));
+                        }
+                    });
+
+            send(event);
+
+            assertThat(waiting.get(20, TimeUnit.SECONDS)).isEqualTo(new Exited(event, true));
+        }
+        registry.close(TC);
+
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(event, true));
+            assertThat(client.ping().lastSeq()).isEqualTo(7);
+            assertThat(client.ping().version()).isEqualTo("test");
+        }
+    }
+
+    @Test
+    void replaysEveryExitButKeepsCodesOfEnabledLivesOnly() {
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            send(exit(1, TC, 100, 42));
+            send(exec(2, TC, 101, 1));
+            await().until(() -> client.ping().lastSeq() == 2);
+
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Unknown(TC));
+            assertThat(client.replay(0, 10).events())
+                    .containsExactly(exit(1, TC, 100, 42), exec(2, TC, 101, 1));
+            assertThat(client.list(Optional.empty(), 10).containers()).isEmpty();
+        }
+    }
+
+    @Test
+    void keepsEveryCodeIfAllAreWanted() {
+        try (Store store = open(RecordScope.ALL);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            send(exit(1, TC, 100, 42));
+            send(exit(2, container("b"), 200, 0));
+            await().until(() -> client.ping().lastSeq() == 2);
+
+            assertThat(client.exitCode(TC, Duration.ZERO))
+                    .isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+            assertThat(client.list(Optional.empty(), 10).containers()).hasSize(2);
+        }
+    }
+
+    @Test
+    void answersFromMemoryWhileTheDiskIsFull() throws Exception {
+        enable(100);
+        ExitEvent event = exit(1, TC, 100, 42);
+        try (CapturedLog messages = new CapturedLog(ExitRecorder.class);
+                Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            sql(
+                    "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END");
+            send(event);
+            assertThat(client.exitCode(TC, Duration.ofSeconds(20)))
+                    .isEqualTo(new Exited(event, false));
+            assertThat(messages.at(Level.ERROR)).hasSize(1);
+
+            sql("DROP TRIGGER full");
+
+            await().atMost(Duration.ofSeconds(20))
+                    .until(() ->
+                            client.exitCode(TC, Duration.ZERO).equals(new Exited(event, true)));
+        }
+    }
+
+    @Test
+    void forgetsAnEndAfterItsRetention() {
+        try (Store store = open(RecordScope.ALL);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            send(exit(1, TC, 100, 42));
+            await().until(() -> client.ping().lastSeq() == 1);
+        }
+        clock.move(TestSettings.REPLAY.plusSeconds(1));
+        try (Store store = open(RecordScope.ALL);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            await().until(() -> client.replay(0, 10).events().isEmpty());
+            assertThat(client.exitCode(TC, Duration.ZERO)).isInstanceOf(Exited.class);
+        }
+        clock.move(TestSettings.RETENTION);
+        try (Store store = open(RecordScope.ALL);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            await().until(() -> client.list(Optional.empty(), 10).containers().isEmpty());
+            assertThat(client.ping().lastSeq()).as("numbers are never forgotten").isEqualTo(1);
+        }
+    }
+
+    @Test
+    void recordsWhatWasPublishedJustBeforeTheEnd() {
+        try (Store store = open(RecordScope.ALL)) {
+            assertThat(store).isNotNull();
+            for (long seq = 1; seq <= 3_000; seq++) {
+                send(exec(seq, TC, seq, 0));
+            }
+        }
+        try (SqliteExitLog log = SqliteExitLog.openReader(stateDir.resolve("exits.db"))) {
+            assertThat(log.eventsAfter(0, 10_000)).hasSize(3_000);
+        }
+    }
+
+    @Test
+    void namesTheEndpointThatIsTaken() throws IOException {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            endpoint = "tcp://127.0.0.1:" + taken.getLocalPort();
+
+            assertThatThrownBy(() -> open(RecordScope.ALL))
+                    .isInstanceOf(SetupException.class)
+                    .hasMessageContaining(endpoint);
+        }
+        open(RecordScope.ALL).close();
+    }
+
+    @Test
+    void mayBeClosedTwice() {
+        Store store = open(RecordScope.ALL);
+        store.close();
+        store.close();
+    }
+
+    private Store open(RecordScope scope) {
+        Settings settings = TestSettings.of(stateDir, endpoint, scope);
+        return Store.open(settings, EVENTS, context, registry, "test", clock);
+    }
+
+    private void enable(long pid) throws IOException {
+        registry.update(
+                registry.register(TC, stateDir, AT.minusSeconds(60)).withInit(InitProcess.of(pid)));
+    }
+
+    private void send(ExitEvent event) {
+        Published message = new Published.Exit(event);
+        publisher.send(PublishedCodec.topic(message), PublishedCodec.encode(message));
+    }
+
+    private void sql(String text) throws SQLException {
+        try (Connection connection =
+                        DriverManager.getConnection("jdbc:sqlite:" + stateDir.resolve("exits.db"));
+                Statement statement = connection.createStatement()) {
+            statement.executeUpdate(text);
+        }
+    }
+}

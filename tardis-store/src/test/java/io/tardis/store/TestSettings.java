@@ -1,0 +1,44 @@
+package io.tardis.store;
+
+import io.tardis.core.config.RecordScope;
+import io.tardis.core.config.Settings;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/** The settings that the store reads; the rest is filler. */
+final class TestSettings {
+
+    static final Duration RETENTION = Duration.ofDays(30);
+    static final Duration REPLAY = Duration.ofDays(1);
+
+    private TestSettings() {}
+
+    static Settings of(Path stateDir, String queryEndpoint, RecordScope record) {
+        return new Settings(
+                stateDir,
+                stateDir,
+                stateDir.resolve("checkpoint"),
+                stateDir.resolve("tardis.log"),
+                "INFO",
+                Optional.empty(),
+                List.of("ctr", "events"),
+                "tcp://127.0.0.1:1",
+                queryEndpoint,
+                record,
+                RETENTION,
+                REPLAY,
+                Duration.ofSeconds(1),
+                false);
+    }
+
+    static String freeEndpoint() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return "tcp://127.0.0.1:" + socket.getLocalPort();
+        }
+    }
+}
