@@ -145,11 +145,12 @@ public final class ExitSubscriber implements AutoCloseable {
         try {
             Events events = queries.replay(last, REPLAY_BATCH);
             events.events().forEach(this::give);
-            if (events.events().size() < REPLAY_BATCH) {
-                caughtUp = true;
-                // Numbers up to here that were not among the events were never recorded.
+            if (events.events().isEmpty()) {
+                // Numbers up to here that are not in the log were never recorded.
                 last = Math.max(last, events.lastSeq());
             }
+            published = Math.max(published, events.lastSeq());
+            caughtUp |= last >= events.lastSeq();
         } catch (UnavailableException e) {
             LOG.warn("the exits after {} cannot be replayed yet: {}", last, e.getMessage());
         }
