@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * <h2>How</h2>
  *
  * Exits are numbered without holes. The subscriber knows the number of the last one that it gave to
- * its user. A message or a heartbeat that is ahead of it proves a hole, and the hole is filled by
+ * its user. A message of any kind that is ahead of it proves a hole, and the hole is filled by
  * replay, up to that number. The store records a moment after the listener publishes, so a replay
  * may end short of it: then the next message, heartbeat or second asks again. Numbers that the
  * store has passed without recording them are gone for everyone, and are not waited for.
@@ -69,7 +69,13 @@ public final class ExitSubscriber implements AutoCloseable {
             ZmqContext context, String eventsEndpoint, String queryEndpoint, long after) {
         this.subscriber =
                 context.subscriber(
-                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.HEARTBEAT));
+                        eventsEndpoint,
+                        List.of(
+                                Topic.EXIT,
+                                Topic.EXEC_EXIT,
+                                Topic.HEARTBEAT,
+                                Topic.GAP,
+                                Topic.LOST));
         this.queries = new QueryClient(context, queryEndpoint);
         this.last = after;
         this.published = after;
