@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * <h2>How</h2>
  *
  * Exits are numbered without holes. The subscriber knows the number of the last one that it gave to
- * its user. A message or a heartbeat that is ahead of it proves a hole, and the hole is filled by
+ * its user. A message of any kind that is ahead of it proves a hole, and the hole is filled by
  * replay, up to that number. The store records a moment after the listener publishes, so a replay
  * may end short of it: then the next message, heartbeat or second asks again. Numbers that the
  * store has passed without recording them are gone for everyone, and are not waited for.
@@ -69,7 +69,13 @@ public final class ExitSubscriber implements AutoCloseable {
             ZmqContext context, String eventsEndpoint, String queryEndpoint, long after) {
         this.subscriber =
                 context.subscriber(
-                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.HEARTBEAT));
+                        eventsEndpoint,
+                        List.of(
+                                Topic.EXIT,
+                                Topic.EXEC_EXIT,
+                                Topic.HEARTBEAT,
+                                Topic.GAP,
+                                Topic.LOST));
         this.queries = new QueryClient(context, queryEndpoint);
         this.last = after;
         this.published = after;
@@ -145,11 +151,12 @@ public final class ExitSubscriber implements AutoCloseable {
         try {
             Events events = queries.replay(last, REPLAY_BATCH);
             events.events().forEach(this::give);
-            if (events.events().size() < REPLAY_BATCH) {
-                caughtUp = true;
-                // Numbers up to here that were not among the events were never recorded.
+            if (events.events().isEmpty()) {
+                // Numbers up to here that are not in the log were never recorded.
                 last = Math.max(last, events.lastSeq());
             }
+            published = Math.max(published, events.lastSeq());
+            caughtUp |= last >= events.lastSeq();
         } catch (UnavailableException e) {
             LOG.warn("the exits after {} cannot be replayed yet: {}", last, e.getMessage());
         }

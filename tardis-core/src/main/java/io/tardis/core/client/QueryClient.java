@@ -20,8 +20,9 @@ import java.util.Optional;
 /**
  * Asks a Tardis daemon. For one thread.
  *
- * <p>Every method throws {@link UnavailableException} if there is no answer in time, and {@link
- * TardisException} if the daemon refuses the question or answers something else.
+ * <p>Every method throws {@link UnavailableException} if there is no answer in time or the daemon
+ * cannot answer now, and {@link TardisException} if it refuses the question or answers something
+ * else.
  */
 public final class QueryClient implements AutoCloseable {
 
@@ -88,8 +89,10 @@ public final class QueryClient implements AutoCloseable {
     private <T extends Answer> T ask(Query query, Duration answerTime, Class<T> expected) {
         Answer answer = AnswerCodec.decode(requester.ask(QueryCodec.encode(query), answerTime));
         if (answer instanceof Refused(String error, String message)) {
-            throw new TardisException(
-                    "the daemon refused the question (" + error + "): " + message);
+            String why = "the daemon refused the question (" + error + "): " + message;
+            throw error.equals(Refused.UNAVAILABLE)
+                    ? new UnavailableException(why)
+                    : new TardisException(why);
         }
         if (!expected.isInstance(answer)) {
             throw new TardisException("the daemon answered " + answer + " to " + query);

@@ -150,13 +150,14 @@ public final class ContainerRegistry {
     }
 
     /**
-     * Removes all that is kept for the container, and its open life. No symbolic link is followed.
+     * Removes all that is kept for the container, its open life first. No symbolic link is
+     * followed.
      *
-     * @throws IOException if something could not be removed; the rest is gone
+     * @throws IOException if something could not be removed; no life is open then all the same,
+     *     unless it is the life itself
      */
     public synchronized void remove(ContainerKey container) throws IOException {
-        close(container);
-        ContainerTree.remove(containersDir, container);
+        ContainerTree.remove(containersDir, container, Optional.of(Path.of(OPEN)));
     }
 
     private Optional<Life> read(ContainerKey container, String name) {

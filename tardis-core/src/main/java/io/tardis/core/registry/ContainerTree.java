@@ -10,6 +10,7 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
 import java.nio.file.attribute.BasicFileAttributeView;
+import java.util.Optional;
 
 /**
  * Removes {@code ROOT/NS/ID/} with everything in it.
@@ -34,23 +35,36 @@ public final class ContainerTree {
      * @throws IOException if something could not be removed
      */
     public static void remove(Path root, ContainerKey container) throws IOException {
+        remove(root, container, Optional.empty());
+    }
+
+    /** As {@link #remove(Path, ContainerKey)}, and the entry {@code first} goes first. */
+    static void remove(Path root, ContainerKey container, Optional<Path> first) throws IOException {
+        Path name = Path.of(container.id());
         try (SecureDirectoryStream<Path> rootStream = open(root);
                 SecureDirectoryStream<Path> namespace =
                         openBelow(rootStream, Path.of(container.namespace()))) {
-            removeEntry(namespace, Path.of(container.id()), 0);
+            if (first.isPresent() && isDirectory(namespace, name)) {
+                removeChild(namespace, name, first.get());
+            }
+            removeEntry(namespace, name, 0);
         } catch (NoSuchFileException e) {
             return; // nothing was kept
         }
     }
 
+    private static void removeChild(SecureDirectoryStream<Path> parent, Path name, Path child)
+            throws IOException {
+        try (SecureDirectoryStream<Path> children = openBelow(parent, name)) {
+            removeEntry(children, child, 1);
+        } catch (NoSuchFileException e) {
+            return; // it is not there
+        }
+    }
+
     private static void removeEntry(SecureDirectoryStream<Path> parent, Path name, int depth)
             throws IOException {
-        boolean directory =
-                parent.getFileAttributeView(
-                                name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
-                        .readAttributes()
-                        .isDirectory();
-        if (!directory) {
+        if (!isDirectory(parent, name)) {
             parent.deleteFile(name);
             return;
         }
@@ -63,6 +77,14 @@ public final class ContainerTree {
             }
         }
         parent.deleteDirectory(name);
+    }
+
+    private static boolean isDirectory(SecureDirectoryStream<Path> parent, Path name)
+            throws IOException {
+        return parent.getFileAttributeView(
+                        name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+                .readAttributes()
+                .isDirectory();
     }
 
     @SuppressWarnings("StreamResourceLeak") // the caller closes what this returns

@@ -113,7 +113,7 @@ public final class AnswerCodec {
     private static Answer decodeOk(JsonNode node) {
         if (node.has("events")) {
             List<ExitEvent> events = new ArrayList<>();
-            node.path("events").forEach(event -> events.add(EventJson.read(event)));
+            EventJson.array(node, "events").forEach(event -> events.add(EventJson.read(event)));
             return new Events(
                     events,
                     EventJson.number(node, "first_seq"),
@@ -121,7 +121,7 @@ public final class AnswerCodec {
         }
         if (node.has("containers")) {
             List<OfContainer> containers = new ArrayList<>();
-            node.path("containers")
+            EventJson.array(node, "containers")
                     .forEach(container ->
                             containers.add(
                                     decodeOfContainer(

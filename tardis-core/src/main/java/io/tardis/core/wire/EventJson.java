@@ -118,9 +118,7 @@ final class EventJson {
             return new ExitEvent(
                     number(node, "seq"),
                     exit,
-                    node.has("signal")
-                            ? OptionalInt.of((int) number(node, "signal"))
-                            : OptionalInt.empty(),
+                    signal(node),
                     node.path("oom_killed").asBoolean(false),
                     ExitSource.parse(string(node, "source")));
         } catch (IllegalArgumentException | DateTimeException e) {
@@ -128,10 +126,22 @@ final class EventJson {
         }
     }
 
+    private static OptionalInt signal(JsonNode node) {
+        if (!node.has("signal")) {
+            return OptionalInt.empty();
+        }
+        long signal = number(node, "signal");
+        if (signal != (int) signal) {
+            throw new MalformedMessageException("signal is not a number of 32 bits");
+        }
+        return OptionalInt.of((int) signal);
+    }
+
     static void checkVersion(JsonNode node) {
-        if (node.path("v").asInt(0) != VERSION) {
+        JsonNode version = node.path("v");
+        if (!version.isIntegralNumber() || version.asInt(0) != VERSION) {
             throw new MalformedMessageException(
-                    "v is " + node.path("v") + ", but only version " + VERSION + " is understood");
+                    "v is " + version + ", but only version " + VERSION + " is understood");
         }
     }
 
@@ -150,6 +160,15 @@ final class EventJson {
                     key + (value.isMissingNode() ? " is missing" : " is not a string"));
         }
         return value.stringValue();
+    }
+
+    static JsonNode array(JsonNode node, String key) {
+        JsonNode value = node.path(key);
+        if (!value.isArray()) {
+            throw new MalformedMessageException(
+                    key + (value.isMissingNode() ? " is missing" : " is not an array"));
+        }
+        return value;
     }
 
     static long number(JsonNode node, String key) {

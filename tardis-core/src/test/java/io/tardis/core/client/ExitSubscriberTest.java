@@ -42,6 +42,14 @@ class ExitSubscriberTest {
 
     private final List<ExitEvent> recorded = new CopyOnWriteArrayList<>();
     private final AtomicInteger replays = new AtomicInteger();
+
+    /** The most events that the store puts into one answer, whatever it is asked for. */
+    private volatile int longestAnswer = Integer.MAX_VALUE;
+
+    /** How many replays the store refuses, because its disk cannot be read. */
+    private final AtomicInteger refusals = new AtomicInteger();
+
+    private String tcpQueries;
     private ZmqContext context;
     private ZmqPublisher publisher;
     private ZmqReplier replier;
@@ -49,10 +57,11 @@ class ExitSubscriberTest {
     private volatile boolean stopping;
 
     @BeforeEach
-    void open() {
+    void open() throws IOException {
         context = new ZmqContext(_ -> {});
         publisher = context.publisher(List.of(EVENTS));
-        replier = context.replier(List.of(QUERIES));
+        tcpQueries = freeEndpoint();
+        replier = context.replier(List.of(QUERIES, tcpQueries));
         store = Thread.ofPlatform().name("fake-store").start(this::serve);
     }
 
@@ -188,10 +197,7 @@ class ExitSubscriberTest {
 
     @Test
     void goesOnWhenThePublisherIsAnotherOne() throws IOException {
-        String endpoint;
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            endpoint = "tcp://127.0.0.1:" + free.getLocalPort();
-        }
+        String endpoint = freeEndpoint();
         publisher.close();
         publisher = context.publisher(List.of(endpoint));
         try (ExitSubscriber subscriber = new ExitSubscriber(context, endpoint, QUERIES, 0)) {
@@ -211,6 +217,91 @@ class ExitSubscriberTest {
                 assertThat(subscriber.next(MOMENT)).isEqualTo(exit(2));
             });
             assertNext(subscriber, 3, 4);
+        }
+    }
+
+    @Test
+    void goesOnAskingWhenTheStoreAnswersLessThanItWasAskedFor() {
+        longestAnswer = 3;
+        record(1, 10);
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            assertNext(subscriber, 1, 10);
+            record(11, 19);
+            happen(20);
+
+            assertNext(subscriber, 11, 20);
+            assertThat(subscriber.next(MOMENT)).isNull();
+        }
+    }
+
+    @Test
+    void seesByAGapThatEventsWereDropped() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            record(1, 3);
+            publish(new Published.Gap(3, NOW, NOW.plusSeconds(1), "ctr ended with 1"));
+
+            assertNext(subscriber, 1, 3);
+        }
+    }
+
+    @Test
+    void seesByALostLifeThatEventsWereDropped() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            record(1, 3);
+            publish(new Published.Lost(3, new ContainerKey("default", "tc"), "5f0c"));
+
+            assertNext(subscriber, 1, 3);
+        }
+    }
+
+    @Test
+    void asksAgainWhenTheStoreCannotAnswerNow() {
+        refusals.set(2);
+        record(1, 3);
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            assertNext(subscriber, 1, 3);
+        }
+
+        assertThat(refusals.get()).isNegative();
+    }
+
+    @Test
+    void passesOverAMessageThatItCannotUnderstandAndReplaysIt() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            record(1, 1);
+            publisher.send("/tasks/exit/default/tc1/", new byte[] {'{'});
+            assertThat(subscriber.next(MOMENT)).isNull();
+            happen(2);
+
+            assertNext(subscriber, 1, 2);
+        }
+    }
+
+    @Test
+    void takesABatchOfTheLongestEventsOverTcp() {
+        // Some 300 kB in one frame: more than a bound socket takes, and less than this one must.
+        String longest = "x".repeat(ContainerKey.MAX_IDENTIFIER_LENGTH);
+        ContainerKey container = new ContainerKey(longest, longest);
+        List<ExitEvent> events =
+                LongStream.rangeClosed(1, 1_000)
+                        .mapToObj(seq ->
+                                new ExitEvent(
+                                        seq,
+                                        new TaskExit(
+                                                container, longest, TaskExit.MAX_UINT32, 0, NOW),
+                                        OptionalInt.of(64),
+                                        true,
+                                        ExitSource.CONTAINERD))
+                        .toList();
+        recorded.addAll(events);
+
+        try (ExitSubscriber subscriber = new ExitSubscriber(context, EVENTS, tcpQueries, 0)) {
+            for (ExitEvent event : events) {
+                assertThat(subscriber.next(PATIENCE)).isEqualTo(event);
+            }
         }
     }
 
@@ -254,6 +345,12 @@ class ExitSubscriberTest {
                 ExitSource.CONTAINERD);
     }
 
+    private static String freeEndpoint() throws IOException {
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return "tcp://127.0.0.1:" + free.getLocalPort();
+        }
+    }
+
     private void serve() {
         try (ZmqReplier own = replier) {
             while (!stopping) {
@@ -272,8 +369,14 @@ class ExitSubscriberTest {
             return new Answer.Refused("bad_request", "no subscriber asks " + query);
         }
         replays.incrementAndGet();
+        if (refusals.getAndDecrement() > 0) {
+            return new Answer.Refused(Answer.Refused.UNAVAILABLE, "the disk cannot be read");
+        }
         List<ExitEvent> events =
-                recorded.stream().filter(it -> it.seq() > after).limit(limit).toList();
+                recorded.stream()
+                        .filter(it -> it.seq() > after)
+                        .limit(Math.min(limit, longestAnswer))
+                        .toList();
         return recorded.isEmpty()
                 ? new Answer.Events(List.of(), 0, 0)
                 : new Answer.Events(events, recorded.getFirst().seq(), recorded.getLast().seq());

@@ -1,15 +1,19 @@
 package io.tardis.core.registry;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.OptionalLong;
+import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -159,6 +163,91 @@ class ContainerRegistryTest {
         assertThat(registry.openLives()).isEmpty();
         Life next = registry.register(TC, BUNDLE, NOW);
         assertThat(registry.open(TC)).hasValue(next);
+    }
+
+    @Test
+    void passesOverALifeThatIsTorn() throws IOException {
+        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT));
+        byte[] whole = Files.readAllBytes(containers.resolve("default/tc/life.json"));
+
+        for (int length = 0; length < whole.length; length++) {
+            Files.write(containers.resolve("default/tc/life.json"), Arrays.copyOf(whole, length));
+
+            assertThat(registry.open(TC)).as("%d bytes", length).isEmpty();
+        }
+    }
+
+    @Test
+    void takesASpoiledLifeForNoneOrForOneOfTheSameContainer() throws IOException {
+        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT).withLost());
+        byte[] whole = Files.readAllBytes(containers.resolve("default/tc/life.json"));
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+
+        for (int i = 0; i < 2_000; i++) {
+            byte[] spoiled = whole.clone();
+            spoiled[random.nextInt(spoiled.length)] = (byte) random.nextInt(256);
+            Files.write(containers.resolve("default/tc/life.json"), spoiled);
+
+            assertThat(registry.openLives())
+                    .as("seed %d: %s", seed, new String(spoiled, StandardCharsets.ISO_8859_1))
+                    .allMatch(life -> life.container().equals(TC));
+        }
+    }
+
+    @Test
+    void writesALifeAsOtherVersionsReadIt() throws IOException {
+        Path file = containers.resolve("default/tc/life.json");
+        Life life = registry.register(TC, BUNDLE, NOW).withInit(INIT);
+        registry.update(life);
+
+        assertThat(file)
+                .hasContent(
+                        "{\"v\":1,\"life\":\"%s\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23.418Z\",\"bundle\":\"/run/bundle\",\"pid\":6615,\"start_time\":123456}"
+                                .formatted(life.id()));
+        Files.writeString(file, Files.readString(file).replace("{", "{\"new\":[{}],"));
+        assertThat(registry.open(TC)).hasValue(life);
+    }
+
+    @Test
+    void leavesNothingBesideALifeThatItWrites() throws IOException {
+        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT));
+
+        assertThat(containers.resolve("default/tc")).isDirectoryNotContaining("regex:.*/\\..*");
+    }
+
+    @Test
+    void passesOverADirectoryInPlaceOfALife() throws IOException {
+        Files.createDirectories(containers.resolve("default/tc/life.json"));
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.openLives()).isEmpty();
+    }
+
+    @Test
+    void changesNothingBehindALinkWhenItRemoves() throws IOException {
+        Path outside = Files.createDirectories(folder.resolve("outside/tc"));
+        Files.writeString(outside.resolve("life.json"), "precious");
+        Files.createDirectories(containers.resolve("default"));
+        Files.createSymbolicLink(containers.resolve("default/tc"), outside);
+        Files.createSymbolicLink(containers.resolve("moby"), outside.getParent());
+
+        registry.remove(TC);
+        assertThatThrownBy(() -> registry.remove(new ContainerKey("moby", "tc")))
+                .isInstanceOf(IOException.class);
+
+        assertThat(outside.resolve("life.json")).hasContent("precious");
+        assertThat(containers.resolve("default")).isEmptyDirectory();
+    }
+
+    @Test
+    void leavesNoLifeOpenThatItCouldNotRemoveAsAWhole() throws IOException {
+        registry.register(TC, BUNDLE, NOW);
+        Files.createDirectories(containers.resolve("default/tc/" + "d/".repeat(200)));
+
+        assertThatThrownBy(() -> registry.remove(TC)).isInstanceOf(IOException.class);
+
+        assertThat(registry.open(TC)).isEmpty();
     }
 
     @Test

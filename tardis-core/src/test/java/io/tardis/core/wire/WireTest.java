@@ -219,6 +219,67 @@ class WireTest {
                 .hasMessageContaining(problem);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\'',
+            value = {
+                "\"v\":1, | '' | only version 1",
+                "\"v\":1 | \"v\":\"1\" | only version 1",
+                "\"v\":1 | \"v\":1.5 | only version 1",
+                "\"v\":1 | \"v\":true | only version 1",
+                "\"v\":1 | \"v\":4294967297 | only version 1",
+                "\"v\":1 | \"v\":[1] | only version 1",
+                "1732330000123001 | \"1\" | seq is not a whole number",
+                "\"default\" | \"\" | names no container",
+                "\"container_id\":\"tc\" | \"container_id\":\"..\" | names no container",
+                "\"id\":\"tc\" | \"id\":\"a/b\" | not a process id",
+                "6615 | -1 | pid out of range",
+                "\"exit_status\":137, | '' | exit_status is missing",
+                "\"exit_status\":137 | \"exit_status\":null | exit_status is not a whole number",
+                "\"exit_status\":137 | \"exit_status\":1e2 | exit_status is not a whole number",
+                "\"exit_status\":137 | \"exit_status\":-1 | exit status out of range",
+                "\"exit_status\":137 | \"exit_status\":4294967296 | exit status out of range",
+                "\"signal\":9 | \"signal\":\"9\" | signal is not a whole number",
+                // Its lowest 32 bits are 9.
+                "\"signal\":9 | \"signal\":4294967305 | signal is not",
+                "2025-04-04T | yesterday | not an exit",
+                "\"containerd\" | \"rumour\" | not an exit source",
+            })
+    void refusesAnExitWithAFieldThatMakesNoSense(String good, String bad, String problem) {
+        assertThat(KILLED_FIELDS).contains(good);
+        String fields = KILLED_FIELDS.replace(good, bad);
+
+        assertThatThrownBy(() -> PublishedCodec.decodeExit(bytes("{" + fields + "}")))
+                .isInstanceOf(MalformedMessageException.class)
+                .hasMessageContaining(problem);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\'',
+            value = {
+                "{} | status is missing",
+                "{\"status\":\"dead\"} | 'an answer of status ''dead'' is not understood'",
+                "{\"status\":\"running\",\"namespace\":\"default\"} | container_id is missing",
+                "{\"status\":\"exited\",\"exit_code\":0} | only version 1",
+                "{\"status\":\"ok\"} | version is missing",
+                "{\"status\":\"ok\",\"events\":[]} | first_seq is missing",
+                "{\"status\":\"ok\",\"events\":[7],\"first_seq\":1,\"last_seq\":7} | only version 1",
+                "{\"status\":\"ok\",\"events\":7,\"first_seq\":1,\"last_seq\":7} | events is not an array",
+                "{\"status\":\"ok\",\"events\":null,\"first_seq\":1,\"last_seq\":7} | events is not an array",
+                "{\"status\":\"ok\",\"events\":{},\"first_seq\":1,\"last_seq\":7} | events is not an array",
+                "{\"status\":\"ok\",\"containers\":\"tc\"} | containers is not an array",
+                "{\"status\":\"ok\",\"containers\":[{}]} | status is missing",
+                "{\"status\":\"error\",\"error\":\"bad_request\"} | message is missing",
+            })
+    void refusesAnAnswerThatMakesNoSense(String answer, String problem) {
+        assertThatThrownBy(() -> AnswerCodec.decode(bytes(answer)))
+                .isInstanceOf(MalformedMessageException.class)
+                .hasMessageContaining(problem);
+    }
+
     @Test
     void refusesNestingThatCouldEatTheStack() {
         String bomb = "{\"op\":\"ping\",\"x\":" + "[".repeat(5_000) + "]".repeat(5_000) + "}";

@@ -1,6 +1,7 @@
 package io.tardis.core.zmq;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
@@ -66,6 +67,21 @@ class ZmqContextTest {
     }
 
     @Test
+    void subscribesFreshConnectionsWithoutTheHangOfThirtySeconds() {
+        try (ZmqPublisher publisher = context.publisher(List.of(endpoint))) {
+            for (int i = 0; i < 30; i++) {
+                try (ZmqSubscriber subscriber = context.subscriber(endpoint, List.of("/tasks/"))) {
+                    await().atMost(PATIENCE)
+                            .until(() -> {
+                                publisher.send("/tasks/", bytes("tick"));
+                                return subscriber.receive(Duration.ofMillis(20)) != null;
+                            });
+                }
+            }
+        }
+    }
+
+    @Test
     void survivesAFrameThatAnnouncesMoreThanThereIsMemoryFor() throws IOException {
         try (Echo _ = new Echo()) {
             announceFrameOf(0x7fff_fff0L);
@@ -112,6 +128,30 @@ class ZmqContextTest {
             dealer.send("question");
 
             assertThat(dealer.recvStr()).isEqualTo("number");
+            assertThat(dealer.recvStr()).isEmpty();
+            assertThat(dealer.recvStr()).isEqualTo("question");
+            assertThat(dealer.hasReceiveMore()).isFalse();
+        }
+        other.term();
+    }
+
+    @Test
+    void answersAQuestionWithoutAnEmptyFrameAndOneOfSeveralFrames() {
+        ZMQ.Context other = ZMQ.context(1);
+        try (Echo _ = new Echo();
+                ZMQ.Socket dealer = other.socket(SocketType.DEALER)) {
+            dealer.setLinger(0);
+            dealer.setHandshakeIvl(250);
+            dealer.setReceiveTimeOut((int) PATIENCE.toMillis());
+            dealer.connect(endpoint);
+
+            dealer.send("bare");
+            assertThat(dealer.recvStr()).isEqualTo("bare");
+            assertThat(dealer.hasReceiveMore()).isFalse();
+
+            dealer.sendMore("");
+            dealer.sendMore("question");
+            dealer.send("more");
             assertThat(dealer.recvStr()).isEmpty();
             assertThat(dealer.recvStr()).isEqualTo("question");
             assertThat(dealer.hasReceiveMore()).isFalse();
@@ -169,6 +209,29 @@ class ZmqContextTest {
             assertThat(replier.receive(Duration.ofMinutes(5))).isNull();
             waker.join();
         }
+    }
+
+    @Test
+    void endsTheNextWaitOnceHoweverOftenItWasWoken() {
+        try (ZmqReplier replier = context.replier(List.of("inproc://queries"))) {
+            replier.wake();
+            replier.wake();
+
+            assertThat(replier.receive(Duration.ofMinutes(5))).isNull();
+
+            long begin = System.nanoTime();
+            assertThat(replier.receive(Duration.ofMillis(200))).isNull();
+            assertThat(Duration.ofNanos(System.nanoTime() - begin))
+                    .isGreaterThan(Duration.ofMillis(150));
+        }
+    }
+
+    @Test
+    void mayBeWokenAfterItIsClosed() {
+        ZmqReplier replier = context.replier(List.of("inproc://queries"));
+        replier.close();
+
+        assertThatCode(replier::wake).doesNotThrowAnyException();
     }
 
     @Test
