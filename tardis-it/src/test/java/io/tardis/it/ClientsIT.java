@@ -131,7 +131,9 @@ class ClientsIT {
         int descriptors = daemon.descriptors().size();
 
         try (LiveProcess client = badClient(how, endpoint, number, seed)) {
-            client.awaitLine(how + ", seed " + seed, SOON, "ready"::equals);
+            // Connections that find the queue full are tried again by the kernel, a second later.
+            Duration patience = SOON.plus(Duration.ofMillis(20L * number));
+            client.awaitLine(how + ", seed " + seed, patience, "ready"::equals);
             assertAnswersQuickly();
             assertUnharmed(daemon);
         }
