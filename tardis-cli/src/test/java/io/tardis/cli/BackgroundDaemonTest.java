@@ -97,7 +97,7 @@ class BackgroundDaemonTest {
                         [ -e '%1$s' ] || {
                           touch '%1$s'
                           "$0" "$@" &
-                          while [ ! -e '%2$s' ]; do sleep 0.01; done
+                          while [ -e '%1$s' ] && [ ! -e '%2$s' ]; do sleep 0.01; done
                           exit 4
                         }
                         """
