@@ -157,7 +157,7 @@ public final class ExitSubscriber implements AutoCloseable {
             }
             published = Math.max(published, events.lastSeq());
             caughtUp |= last >= events.lastSeq();
-        } catch (UnavailableException e) {
+        } catch (UnavailableException | RefusedForNowException e) {
             LOG.warn("the exits after {} cannot be replayed yet: {}", last, e.getMessage());
         }
     }

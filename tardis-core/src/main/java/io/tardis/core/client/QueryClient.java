@@ -20,9 +20,8 @@ import java.util.Optional;
 /**
  * Asks a Tardis daemon. For one thread.
  *
- * <p>Every method throws {@link UnavailableException} if there is no answer in time or the daemon
- * cannot answer now, and {@link TardisException} if it refuses the question or answers something
- * else.
+ * <p>Every method throws {@link UnavailableException} if there is no answer in time, and {@link
+ * TardisException} if the daemon refuses the question or answers something else.
  */
 public final class QueryClient implements AutoCloseable {
 
@@ -91,7 +90,7 @@ public final class QueryClient implements AutoCloseable {
         if (answer instanceof Refused(String error, String message)) {
             String why = "the daemon refused the question (" + error + "): " + message;
             throw error.equals(Refused.UNAVAILABLE)
-                    ? new UnavailableException(why)
+                    ? new RefusedForNowException(why)
                     : new TardisException(why);
         }
         if (!expected.isInstance(answer)) {

@@ -174,13 +174,13 @@ class QueryClientTest {
     }
 
     @Test
-    void isUnavailableWhenTheStoreOfTheDaemonIs() {
+    void tellsARefusalForNowFromOneForGood() {
         try (Daemon _ =
                         answering(
                                 _ -> new Answer.Refused(Answer.Refused.UNAVAILABLE, "disk full"));
                 QueryClient client = new QueryClient(context, endpoint, PATIENCE)) {
             assertThatThrownBy(client::ping)
-                    .isInstanceOf(UnavailableException.class)
+                    .isInstanceOf(RefusedForNowException.class)
                     .hasMessageContaining("disk full");
         }
     }

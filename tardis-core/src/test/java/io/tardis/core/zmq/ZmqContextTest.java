@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.UnavailableException;
@@ -47,10 +48,10 @@ class ZmqContextTest {
         endpoint = "tcp://127.0.0.1:" + port;
     }
 
-    /** Hangs if a socket or a connection was leaked. */
+    /** Would hang, deaf to interrupts, if a socket or a connection was leaked. */
     @AfterEach
     void close() {
-        context.close();
+        assertTimeoutPreemptively(Duration.ofSeconds(20), context::close);
         assertThat(deadIoThread.get()).isNull();
     }
 
