@@ -198,7 +198,7 @@ class StoreTest {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             endpoint = "tcp://127.0.0.1:" + taken.getLocalPort();
 
-            assertThatThrownBy(() -> open(RecordScope.ALL))
+            assertThatThrownBy(() -> openNow(RecordScope.ALL))
                     .isInstanceOf(SetupException.class)
                     .hasMessageContaining(endpoint);
         }
@@ -212,7 +212,13 @@ class StoreTest {
         store.close();
     }
 
+    /** JeroMQ frees an address a moment after its socket was closed. */
     private Store open(RecordScope scope) {
+        return await().ignoreException(SetupException.class)
+                .until(() -> openNow(scope), it -> true);
+    }
+
+    private Store openNow(RecordScope scope) {
         Settings settings = TestSettings.of(stateDir, endpoint, scope);
         return Store.open(settings, EVENTS, context, registry, "test", clock);
     }
