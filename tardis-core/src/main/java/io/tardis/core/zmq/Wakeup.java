@@ -11,6 +11,7 @@ import org.zeromq.ZMQ;
 final class Wakeup implements AutoCloseable {
 
     private static final int SOCKET = 0;
+    private static final int PIPE = 1;
 
     private final ZMQ.Poller poller;
     private final Pipe pipe;
@@ -35,13 +36,16 @@ final class Wakeup implements AutoCloseable {
      */
     boolean awaitReadable(long timeoutMillis) {
         poller.poll(timeoutMillis);
-        if (woken.getAndSet(false)) {
+        // Only what the poll has seen: a wake sets its mark before it writes its byte, and a mark
+        // taken back in between would leave the byte there, and end every wait from then on.
+        if (poller.pollin(PIPE)) {
             try {
                 drain.clear();
                 pipe.source().read(drain);
             } catch (IOException e) {
                 throw new UncheckedIOException("the wake-up pipe cannot be read", e);
             }
+            woken.getAndSet(false);
         }
         return poller.pollin(SOCKET);
     }
