@@ -77,14 +77,14 @@ public final class ZmqContext implements AutoCloseable {
      *
      * @param endpoint what it connects to
      * @param prefixes the topics that it wants; the empty one wants all
+     * @throws SetupException if the endpoint is none, or its host is not known
      */
     public ZmqSubscriber subscriber(String endpoint, List<String> prefixes) {
         ZMQ.Socket socket = connecting(SocketType.SUB);
         socket.setRcvHWM(0);
         // Subscribing first, the subscription is on its way with the connection itself.
         prefixes.forEach(socket::subscribe);
-        socket.connect(endpoint);
-        return new ZmqSubscriber(context, socket);
+        return new ZmqSubscriber(context, connect(socket, endpoint));
     }
 
     /**
@@ -105,13 +105,7 @@ public final class ZmqContext implements AutoCloseable {
      */
     public ZmqRequester requester(String endpoint, Duration patience) {
         return new ZmqRequester(
-                () -> {
-                    ZMQ.Socket socket = connecting(SocketType.REQ);
-                    socket.connect(endpoint);
-                    return socket;
-                },
-                endpoint,
-                patience);
+                () -> connect(connecting(SocketType.REQ), endpoint), endpoint, patience);
     }
 
     /**
@@ -129,6 +123,16 @@ public final class ZmqContext implements AutoCloseable {
         socket.setReconnectIVL(RECONNECT_MILLIS);
         socket.setLinger(0);
         return socket;
+    }
+
+    private static ZMQ.Socket connect(ZMQ.Socket socket, String endpoint) {
+        try {
+            socket.connect(endpoint);
+            return socket;
+        } catch (ZMQException | IllegalArgumentException e) {
+            socket.close(); // or the context would wait for it for ever
+            throw new SetupException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
+        }
     }
 
     private static ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {

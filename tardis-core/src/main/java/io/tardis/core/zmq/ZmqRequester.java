@@ -1,5 +1,6 @@
 package io.tardis.core.zmq;
 
+import io.tardis.core.SetupException;
 import io.tardis.core.UnavailableException;
 import java.time.Duration;
 import java.util.function.Supplier;
@@ -26,6 +27,7 @@ public final class ZmqRequester implements AutoCloseable {
      * @param question its bytes
      * @param answerTime how long the other side may take by the question's own wish
      * @throws UnavailableException if there is none in that time and the patience on top of it
+     * @throws SetupException if the endpoint is none, or its host is not known
      */
     public byte[] ask(byte[] question, Duration answerTime) {
         ZMQ.Socket connected = socket;
@@ -34,15 +36,16 @@ public final class ZmqRequester implements AutoCloseable {
             socket = connected;
         }
         Duration wait = answerTime.plus(patience);
-        connected.setReceiveTimeOut((int) wait.toMillis());
-        connected.setSendTimeOut((int) wait.toMillis());
+        int waitMillis = (int) Math.min(Integer.MAX_VALUE, wait.toMillis());
+        connected.setReceiveTimeOut(waitMillis);
+        connected.setSendTimeOut(waitMillis);
         byte[] answer = connected.send(question) ? connected.recv() : null;
         if (answer == null) {
             // A REQ socket that waits for an answer can send nothing else: only a new one can ask
             // again.
             close();
             throw new UnavailableException(
-                    "no answer from " + endpoint + " within " + wait.toMillis() + " ms");
+                    "no answer from " + endpoint + " within " + waitMillis + " ms");
         }
         return answer;
     }
