@@ -83,15 +83,17 @@ class LostIT {
 
         try (LiveProcess waiting = lab.tardis().waitFor(container)) {
             waiting.awaitExit(LATE_WORD.plus(SOON));
-            assertThat(waiting.output()).doesNotContainPattern("(?m)^0$");
         }
         JsonNode answer = lab.tardis().exitCode(container);
         assertThat(answer.path("status").asString()).isIn("lost", "exited");
         if (answer.has("exit_code")) {
-            assertThat(answer.path("source").asString()).as("%s", answer).isEqualTo("assumed");
-            assertThat(answer.path("exit_code").asInt()).isNotZero();
+            // The real one, if the daemon was back before the process was reaped; or a made-up one.
+            boolean real = answer.path("source").asString().equals("kernel");
+            assertThat(answer.path("source").asString()).as("%s", answer).isIn("kernel", "assumed");
+            assertThat(answer.path("exit_code").asInt() == 0).as("%s", answer).isEqualTo(real);
         }
-        assertThat(lab.tardis().isKept(container) || lab.tardis().isRegistered(container)).isTrue();
+        assertThat(lab.tardis().isCleaned(container) && answer.path("exit_code").asInt(-1) != 0)
+                .isFalse();
     }
 
     @ContainerTest

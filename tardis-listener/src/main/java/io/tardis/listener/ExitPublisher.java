@@ -100,11 +100,12 @@ final class ExitPublisher implements AutoCloseable {
         thread.start();
     }
 
-    /** Publishes what is in the queue, and ends. */
-    @Override
-    public void close() {
-        if (thread.getState() == Thread.State.NEW) {
-            socket.close();
+    /**
+     * Publishes what is in the queue. The socket stays open, for those who have not read all of it:
+     * JeroMQ may fail in a subscriber of the same process whose publisher closes under it.
+     */
+    void stop() {
+        if (thread.getState() == Thread.State.NEW || thread.getState() == Thread.State.TERMINATED) {
             return;
         }
         try {
@@ -119,8 +120,17 @@ final class ExitPublisher implements AutoCloseable {
         }
     }
 
+    /** Stops, and closes the socket. May be called twice. */
+    @Override
+    public void close() {
+        stop();
+        if (!thread.isAlive()) {
+            socket.close(); // its owner has ended
+        }
+    }
+
     private void run() {
-        try (socket) {
+        try {
             while (true) {
                 Signal signal = queue.poll(untilNextDuty(), TimeUnit.NANOSECONDS);
                 if (signal instanceof Signal.Stop) {

@@ -155,13 +155,14 @@ public final class Listener implements AutoCloseable {
         source.close();
         witness.ifPresent(KernelWitness::close);
         checker.close();
-        publisher.close();
+        publisher.stop();
     }
 
     /** Stops, and writes the last number down. May be called twice. */
     @Override
     public void close() {
         stop();
+        publisher.close();
         sequence.close();
     }
 
