@@ -144,6 +144,9 @@ final class QueryServer implements AutoCloseable {
                 OfContainer state = stateOf(container);
                 Duration wait = boundedWait(state, maxWait);
                 if (wait.isPositive() && waiting.size() < MAX_WAITING) {
+                    if (waiting.isEmpty()) {
+                        nextLook = System.nanoTime() + LOOK.toNanos();
+                    }
                     waiting.add(
                             new Waiting(request, container, System.nanoTime() + wait.toNanos()));
                 } else {
