@@ -40,6 +40,9 @@ public final class ExitSubscriber implements AutoCloseable {
     /** How long the store may lag behind the publisher before the replay is asked for again. */
     private static final Duration RETRY = Duration.ofMillis(50);
 
+    /** How long to wait for a replay, also where the user has less time. */
+    private static final Duration REPLAY_PATIENCE = Duration.ofSeconds(1);
+
     private final ZmqSubscriber subscriber;
     private final QueryClient queries;
     private final Deque<ExitEvent> ready = new ArrayDeque<>();
@@ -54,6 +57,9 @@ public final class ExitSubscriber implements AutoCloseable {
     private boolean caughtUp;
 
     private long position;
+
+    /** Whether the last replay failed, which was told then. */
+    private boolean unavailable;
 
     /**
      * A subscriber that begins after the exit {@code after}: its user gets every recorded exit with
@@ -76,7 +82,7 @@ public final class ExitSubscriber implements AutoCloseable {
                                 Topic.HEARTBEAT,
                                 Topic.GAP,
                                 Topic.LOST));
-        this.queries = new QueryClient(context, queryEndpoint);
+        this.queries = new QueryClient(context, queryEndpoint, REPLAY_PATIENCE);
         this.last = after;
         this.published = after;
         this.position = after;
@@ -85,12 +91,18 @@ public final class ExitSubscriber implements AutoCloseable {
     /**
      * The next exit; null when the time is over.
      *
-     * @param timeout the longest wait
+     * @param timeout the longest wait; where a replay is due and the daemon does not answer, a
+     *     second may come on top
      * @throws TardisException if the daemon answers what cannot be understood
      */
     public @Nullable ExitEvent next(Duration timeout) {
         long deadline = System.nanoTime() + timeout.toNanos();
         while (ready.isEmpty()) {
+            // What has come already is read first, even where there is no time to wait: as long as
+            // it goes on from the last exit, no replay is needed.
+            if (last >= published && receive(Duration.ZERO)) {
+                continue;
+            }
             if (isBehind()) {
                 replay();
             }
@@ -113,10 +125,11 @@ public final class ExitSubscriber implements AutoCloseable {
         return position;
     }
 
-    private void receive(Duration timeout) {
+    /** Whether there was a message in time. */
+    private boolean receive(Duration timeout) {
         ZmqSubscriber.Message message = subscriber.receive(timeout);
         if (message == null) {
-            return;
+            return false;
         }
         try {
             switch (PublishedCodec.decode(message.topic(), message.payload())) {
@@ -129,6 +142,7 @@ public final class ExitSubscriber implements AutoCloseable {
         } catch (MalformedMessageException e) {
             LOG.warn("a message on {} cannot be understood: {}", message.topic(), e.getMessage());
         }
+        return true;
     }
 
     private void accept(ExitEvent event) {
@@ -150,6 +164,7 @@ public final class ExitSubscriber implements AutoCloseable {
     private void replay() {
         try {
             Events events = queries.replay(last, REPLAY_BATCH);
+            unavailable = false;
             events.events().forEach(this::give);
             if (events.events().isEmpty()) {
                 // Numbers up to here that are not in the log were never recorded.
@@ -158,7 +173,10 @@ public final class ExitSubscriber implements AutoCloseable {
             published = Math.max(published, events.lastSeq());
             caughtUp |= last >= events.lastSeq();
         } catch (UnavailableException | RefusedForNowException e) {
-            LOG.warn("the exits after {} cannot be replayed yet: {}", last, e.getMessage());
+            if (!unavailable) {
+                LOG.warn("the exits after {} cannot be replayed yet: {}", last, e.getMessage());
+            }
+            unavailable = true;
         }
     }
 

@@ -268,6 +268,43 @@ class ExitSubscriberTest {
     }
 
     @Test
+    void givesWhatHasComeWithoutWaiting() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            happen(1);
+
+            await().atMost(PATIENCE)
+                    .untilAsserted(
+                            () -> assertThat(subscriber.next(Duration.ZERO)).isEqualTo(exit(1)));
+        }
+    }
+
+    @Test
+    void returnsSoonWhenNobodyAnswersTheReplay() throws IOException {
+        try (ExitSubscriber subscriber = new ExitSubscriber(context, EVENTS, freeEndpoint(), 0)) {
+            long start = System.nanoTime();
+
+            assertThat(subscriber.next(MOMENT)).isNull();
+
+            assertThat(Duration.ofNanos(System.nanoTime() - start))
+                    .isLessThan(Duration.ofSeconds(4));
+        }
+    }
+
+    @Test
+    void givesWhatIsPublishedThoughNobodyAnswersTheReplay() throws IOException {
+        try (ExitSubscriber subscriber = new ExitSubscriber(context, EVENTS, freeEndpoint(), 0)) {
+            assertThat(subscriber.next(MOMENT)).isNull();
+            publish(new Published.Exit(exit(1)));
+            publish(new Published.Exit(exit(2)));
+
+            await().atMost(PATIENCE)
+                    .untilAsserted(() -> assertThat(subscriber.next(MOMENT)).isEqualTo(exit(1)));
+            assertThat(subscriber.next(MOMENT)).isEqualTo(exit(2));
+        }
+    }
+
+    @Test
     void passesOverAMessageThatItCannotUnderstandAndReplaysIt() {
         try (ExitSubscriber subscriber = subscriber(0)) {
             catchUp(subscriber);
