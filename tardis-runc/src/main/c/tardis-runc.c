@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,6 +47,9 @@ enum {
     COLD_MS = 5000,        /* callers kill a create after 10 s or more */
     COLD_DELETE_MS = 3000, /* and a clean-up's delete after 5 s */
     COLD_POLL_MS = 2,
+    TURN_MS = 2000, /* for another launcher that starts the daemon already */
+    TURN_DELETE_MS = 1000,
+    TURN_POLL_MS = 10,
     MAX_REQUEST = 64 * 1024,
     MAX_SETTINGS = 256 * 1024,
     MAX_LAUNCHER = 2 * 1024 * 1024,
@@ -562,6 +566,39 @@ static bool run_cold_shim(char **argv, int patience) {
     return false;
 }
 
+/* A lock on the run directory, which only its owner can open, or -1. */
+static int open_turn(const char *run_dir) {
+    (void)mkdir(run_dir, S_IRWXU); /* as the daemon would make it; who failed here fails at open */
+    int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    if (fd >= 0 && (fstat(fd, &status) != 0 || status.st_uid != geteuid()
+                    || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/*
+ * Without a daemon one launcher at a time runs a cold shim: when a node starts all its containers
+ * at once, a JVM for each would keep the daemon from coming up. Who has waited long enough for its
+ * turn goes on without it.
+ */
+static bool start_daemon(const struct settings *settings, char **argv, bool is_delete) {
+    int64_t deadline = now_ms() + (is_delete ? TURN_DELETE_MS : TURN_MS);
+    int turn = open_turn(settings->run_dir);
+    bool done = false;
+    while (turn >= 0 && !done && flock(turn, LOCK_EX | LOCK_NB) != 0 && now_ms() < deadline) {
+        sleep_ms(TURN_POLL_MS);
+        done = ask_daemon(settings, argv);
+    }
+    done = done || run_cold_shim(argv, is_delete ? COLD_DELETE_MS : COLD_MS);
+    if (turn >= 0) {
+        close(turn);
+    }
+    return done;
+}
+
 /* ------------------------------------------------------------------------------ the runtime */
 
 /* Whether it is this program, under whatever name: starting it would never end. */
@@ -652,7 +689,7 @@ int main(int argc, char **argv) {
     struct settings settings = read_settings();
     struct command command = parse(argv);
     if (is_possibly_ours(&settings, &command) && !ask_daemon(&settings, argv)
-        && !run_cold_shim(argv, command.kind == DELETE ? COLD_DELETE_MS : COLD_MS)) {
+        && !start_daemon(&settings, argv, command.kind == DELETE)) {
         tell(&settings, &command, "WARN",
              join("the daemon does not answer: %s/%s goes on without it", command.name_space,
                   command.id));

@@ -105,7 +105,7 @@ class FirstContainerIT {
     void containersThatAreFirstAtOnceShareOneDaemon()
             throws InterruptedException, ExecutionException {
         List<Container> containers = new ArrayList<>();
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 8; i++) {
             containers.add(lab.container("tc" + i).enabled());
         }
 

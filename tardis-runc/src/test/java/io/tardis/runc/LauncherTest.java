@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
@@ -22,6 +23,7 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,6 +40,7 @@ class LauncherTest {
     private static final String[] START = {"--root", "/r/default", "start", "tc"};
     private static final String[] DELETE = {"--root", "/r/default", "delete", "tc"};
     private static final int RUNTIME_CODE = 42;
+    private static final Duration TEN_SECONDS = Duration.ofSeconds(10);
 
     @TempDir private Path folder;
     private Path launcher;
@@ -222,6 +225,67 @@ class LauncherTest {
     }
 
     @Test
+    void letsOneStartTheDaemonAndTheOthersWaitForIt() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        coldShim("echo >>cold; until [ -S tardis.sock ]; do sleep 0.02; done");
+        List<Process> launchers = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            launchers.add(builder(launcher, Map.of(), START).start());
+        }
+        for (Process started : launchers) {
+            await().atMost(TEN_SECONDS).until(() -> hasOpen(started, folder));
+        }
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("cold")));
+
+        try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
+            for (Process started : launchers) {
+                assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
+            }
+
+            assertThat(daemon.requests).hasSize(2);
+        }
+        assertThat(Files.readAllLines(folder.resolve("cold"))).hasSize(1);
+    }
+
+    @Test
+    void waitsForAnotherOnesDaemonWithinBounds() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        coldShim("echo >>cold; exec sleep 3600");
+        Process first = builder(launcher, Map.of(), START).start();
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("cold")));
+
+        Run second = run(DELETE);
+
+        assertThat(second.code()).isEqualTo(RUNTIME_CODE);
+        // One second for its turn, three for its own shim; callers give up after five.
+        assertThat(second.taken()).isBetween(Duration.ofSeconds(3), Duration.ofSeconds(5));
+        assertThat(first.waitFor()).isEqualTo(RUNTIME_CODE);
+        assertThat(Files.readAllLines(folder.resolve("cold"))).hasSize(2);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"rwxrwxrwx", "rwxr-x---"})
+    void waitsForNobodyWhereOthersCouldHoldItUp(String permissions)
+            throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        coldShim("echo >>cold; until [ -e go ]; do sleep 0.02; done");
+        Path run = Files.createDirectory(folder.resolve("run"));
+        Files.setPosixFilePermissions(run, PosixFilePermissions.fromString(permissions));
+        Map<String, String> settings = Map.of("TARDIS_RUN_DIR", run.toString());
+        Process first = builder(launcher, settings, START).start();
+        Process second = builder(launcher, settings, START).start();
+
+        await().atMost(TEN_SECONDS)
+                .until(() ->
+                        Files.exists(folder.resolve("cold"))
+                                && Files.readAllLines(folder.resolve("cold")).size() == 2);
+
+        Files.createFile(folder.resolve("go"));
+        assertThat(first.waitFor()).isEqualTo(RUNTIME_CODE);
+        assertThat(second.waitFor()).isEqualTo(RUNTIME_CODE);
+    }
+
+    @Test
     void reapsTheColdShimAlsoIfItsCallerIgnoresThatChildrenEnd()
             throws IOException, InterruptedException {
         registerLife("default", "tc");
@@ -355,15 +419,27 @@ class LauncherTest {
 
     private Run start(Path program, Map<String, String> settings, String... arguments)
             throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(program.toString()));
-        command.addAll(List.of(arguments));
         Path out = folder.resolve("stdout");
         Path err = folder.resolve("stderr");
         ProcessBuilder builder =
-                new ProcessBuilder(command)
-                        .directory(folder.toFile())
+                builder(program, settings, arguments)
                         .redirectOutput(out.toFile())
                         .redirectError(err.toFile());
+        long begin = System.nanoTime();
+        Process process = builder.start();
+        if (!process.waitFor(30, TimeUnit.SECONDS)) {
+            process.destroyForcibly();
+            throw new AssertionError(builder.command() + " did not end");
+        }
+        Duration taken = Duration.ofNanos(System.nanoTime() - begin);
+        return new Run(process.exitValue(), Files.readString(out), Files.readString(err), taken);
+    }
+
+    private ProcessBuilder builder(
+            Path program, Map<String, String> settings, String... arguments) {
+        List<String> command = new ArrayList<>(List.of(program.toString()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
         Map<String, String> environment = builder.environment();
         environment.keySet().removeIf(key -> key.startsWith("TARDIS_"));
         environment.put("TARDIS_CONFIG", folder.resolve("no-such-file").toString());
@@ -372,14 +448,20 @@ class LauncherTest {
         environment.put("TARDIS_LOG_FILE", folder.resolve("tardis.log").toString());
         environment.put("TARDIS_REAL_RUNC_CMD", runtime.toString());
         environment.putAll(settings);
-        long begin = System.nanoTime();
-        Process process = builder.start();
-        if (!process.waitFor(30, TimeUnit.SECONDS)) {
-            process.destroyForcibly();
-            throw new AssertionError(command + " did not end");
+        return builder;
+    }
+
+    /** Whether the process has that file open. */
+    private static boolean hasOpen(Process process, Path file) throws IOException {
+        try (Stream<Path> descriptors = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+            return descriptors.anyMatch(descriptor -> {
+                try {
+                    return Files.readSymbolicLink(descriptor).equals(file);
+                } catch (IOException e) {
+                    return false; // it was closed meanwhile
+                }
+            });
         }
-        Duration taken = Duration.ofNanos(System.nanoTime() - begin);
-        return new Run(process.exitValue(), Files.readString(out), Files.readString(err), taken);
     }
 
     private void registerLife(String namespace, String id) throws IOException {
