@@ -5,6 +5,7 @@ import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -42,9 +43,12 @@ final class StopCommand implements Callable<Integer> {
             return ExitStatus.OK;
         }
         long pid = running.getAsLong();
-        ProcessHandle.of(pid).ifPresent(ProcessHandle::destroy);
+        Optional<ProcessHandle> daemon = ProcessHandle.of(pid);
+        daemon.ifPresent(ProcessHandle::destroy);
         long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (InstanceLock.holder(settings.stateDir()).equals(running)) {
+        // It gives back the lock, which is the last thing it does, before its process ends.
+        while (InstanceLock.holder(settings.stateDir()).equals(running)
+                || daemon.filter(StopCommand::isRunning).isPresent()) {
             if (System.nanoTime() > deadline) {
                 throw new TardisException(
                         "process "
@@ -57,5 +61,10 @@ final class StopCommand implements Callable<Integer> {
         }
         out.println("stopped process " + pid);
         return ExitStatus.OK;
+    }
+
+    /** A zombie, which its parent may never look at, has no program any more. */
+    private static boolean isRunning(ProcessHandle process) {
+        return process.isAlive() && process.info().command().isPresent();
     }
 }
