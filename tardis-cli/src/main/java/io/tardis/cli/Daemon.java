@@ -141,11 +141,12 @@ final class Daemon {
                         settings.checkpointDir(),
                         exitCodes,
                         listener::watch,
+                        listener::isEndTold,
                         settings.deleteWait(),
                         clock);
         // Longer than the longest wait for an answer: a store that is silent must not look like a
         // daemon that is silent, or the launcher would have the work done once more.
-        Duration longestWork = settings.deleteWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
+        Duration longestWork = shim.longestWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
         return ShimServer.open(settings.socket(), shim, longestWork);
     }
 

@@ -34,6 +34,7 @@ final class ShimCommand {
                             settings.checkpointDir(),
                             (container, _) -> new Answer.Unknown(container),
                             _ -> {}, // no daemon, no witness
+                            _ -> false,
                             Duration.ZERO,
                             InstantSource.system());
             new ColdShim(

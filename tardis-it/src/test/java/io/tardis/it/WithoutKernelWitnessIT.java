@@ -18,7 +18,9 @@ class WithoutKernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownWithinTheWaitAtDelete() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 40));
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().awaitHearing(lab.container("probe"));
+        Load load = Load.of(lab, Load.size("containers", 100));
 
         load.run(8);
 

@@ -4,11 +4,13 @@ import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -57,10 +59,7 @@ public final class Listener implements AutoCloseable {
         this.sequence = sequence;
         this.queries = queries;
         this.source = source;
-        this.joiner =
-                new ExitJoiner(exit ->
-                        registry.lives(exit.container()).stream()
-                                .anyMatch(life -> life.forceDeleted() && life.endsWith(exit)));
+        this.joiner = new ExitJoiner(exit -> shimWasGone(registry, exit));
         this.witness =
                 settings.kernelWitness() ? KernelWitness.open(source::ended) : Optional.empty();
         this.checker =
@@ -135,8 +134,28 @@ public final class Listener implements AutoCloseable {
      * tell it. From any thread.
      */
     public void watch(Life life) {
-        if (witness.isPresent() && !witness.get().watch(life)) {
+        boolean watched = false;
+        try {
+            watched = witness.isEmpty() || witness.get().watch(life);
+        } catch (UncheckedIOException e) {
+            LOG.warn("{} cannot be watched now", life.container(), e);
+        }
+        if (!watched) {
             checker.check();
+        }
+    }
+
+    /**
+     * Whether a life's process was reaped, and the kernel tells how it ended: that is published and
+     * recorded within some milliseconds then. Also true where the end could not be witnessed,
+     * because no daemon ran. From any thread.
+     */
+    public boolean isEndTold(Life life) {
+        try {
+            return witness.isPresent() && life.init().isPresent() && !life.init().get().exists();
+        } catch (UncheckedIOException e) {
+            LOG.warn("whether {} is over cannot be told now", life.container(), e);
+            return false;
         }
     }
 
@@ -164,6 +183,19 @@ public final class Listener implements AutoCloseable {
         stop();
         publisher.close();
         sequence.close();
+    }
+
+    private static boolean shimWasGone(ContainerRegistry registry, TaskExit exit) {
+        try {
+            return registry.lives(exit.container()).stream()
+                    .anyMatch(life -> life.forceDeleted() && life.endsWith(exit));
+        } catch (UncheckedIOException e) {
+            LOG.warn(
+                    "whether containerd made up the end of {} cannot be told now: it is taken for made up",
+                    exit.container(),
+                    e);
+            return true; // a real code that comes after it is not dropped then
+        }
     }
 
     private void rememberRecorded() {

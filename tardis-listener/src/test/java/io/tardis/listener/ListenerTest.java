@@ -224,6 +224,25 @@ class ListenerTest {
         bindAgain().close();
     }
 
+    @Test
+    void knowsThatAnEndIsToldFromTheReapingOn() throws IOException, InterruptedException {
+        Process process = new ProcessBuilder("sleep", "60").start();
+        Life life =
+                registry.register(TC, stateDir, Instant.EPOCH)
+                        .withInit(InitProcess.of(process.pid()));
+        try (Listener listener = bind()) {
+            listener.watch(life);
+            assertThat(listener.isEndTold(life)).isFalse();
+
+            process.destroyForcibly().waitFor();
+
+            // Where the kernel does not tell, containerd's word is still to come.
+            assertThat(listener.isEndTold(life)).isEqualTo(listener.hasKernelWitness());
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
     /** JeroMQ frees an address a moment after its socket was closed. */
     private Listener bindAgain() {
         return await().ignoreExceptions().until(this::bind, it -> true);

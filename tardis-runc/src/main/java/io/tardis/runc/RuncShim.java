@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.ContainerTree;
 import io.tardis.core.registry.InitProcess;
@@ -14,6 +15,7 @@ import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,10 +30,17 @@ public final class RuncShim {
 
     private static final Logger LOG = LoggerFactory.getLogger(RuncShim.class);
 
+    /**
+     * An end that the kernel told is on disk within some milliseconds, or, for a death by SIGKILL,
+     * when containerd had its time to say why. That is no wait for a code: it is there.
+     */
+    private static final Duration RECORDING = Duration.ofSeconds(1);
+
     private final ContainerRegistry registry;
     private final Path checkpointDir;
     private final ExitCodes exitCodes;
     private final Consumer<Life> onStart;
+    private final Predicate<Life> isEndTold;
     private final Duration deleteWait;
     private final InstantSource clock;
 
@@ -42,7 +51,9 @@ public final class RuncShim {
      * @param checkpointDir holds the checkpoints of containers, {@code NS/ID/}
      * @param exitCodes asked at {@code delete}
      * @param onStart told each life whose process is known now, before the process runs
-     * @param deleteWait the longest wait for a code at {@code delete}
+     * @param isEndTold whether a life's end is known already, and is only to be recorded
+     * @param deleteWait the longest wait for a code at {@code delete}; an end that is told is
+     *     waited for in any case until it is recorded
      * @param clock the wall clock
      */
     public RuncShim(
@@ -50,12 +61,14 @@ public final class RuncShim {
             Path checkpointDir,
             ExitCodes exitCodes,
             Consumer<Life> onStart,
+            Predicate<Life> isEndTold,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;
         this.checkpointDir = checkpointDir;
         this.exitCodes = exitCodes;
         this.onStart = onStart;
+        this.isEndTold = isEndTold;
         this.deleteWait = deleteWait;
         this.clock = clock;
     }
@@ -63,8 +76,10 @@ public final class RuncShim {
     /**
      * Does what is to be done before the runtime gets {@code command}; returns when the runtime may
      * run.
+     *
+     * @return false if it could not be done, which is logged
      */
-    public void before(RuncCommandLine command) {
+    public boolean before(RuncCommandLine command) {
         try {
             switch (command) {
                 case RuncCommandLine.Create(ContainerKey container, Path bundle) ->
@@ -75,9 +90,16 @@ public final class RuncShim {
                         delete(container, force);
                 case RuncCommandLine.PassThrough _ -> {}
             }
+            return true;
         } catch (IOException | RuntimeException e) {
-            LOG.error("{} goes on without a record", command, e);
+            LOG.error("{} cannot be attended to", command, e);
+            return false;
         }
+    }
+
+    /** The longest time that {@link #before} waits for something. */
+    public Duration longestWait() {
+        return deleteWait.compareTo(RECORDING) > 0 ? deleteWait : RECORDING;
     }
 
     private void create(ContainerKey container, Path bundle) throws IOException {
@@ -117,8 +139,14 @@ public final class RuncShim {
             return; // the second delete, or nothing of ours
         }
         boolean started = open.get().init().isPresent();
-        Answer.OfContainer answer = ask(container, force || !started ? Duration.ZERO : deleteWait);
-        if (answer instanceof Exited exited && exited.event().exit().exitStatus() == 0) {
+        Duration wait = force || !started ? Duration.ZERO : deleteWait;
+        if (wait.compareTo(RECORDING) < 0 && isEndTold.test(open.get())) {
+            wait = RECORDING;
+        }
+        Answer.OfContainer answer = ask(container, wait);
+        if (answer instanceof Exited(ExitEvent event, boolean _)
+                && event.exit().exitStatus() == 0
+                && open.get().endsWith(event.exit())) {
             try {
                 ContainerTree.remove(checkpointDir, container);
             } finally {

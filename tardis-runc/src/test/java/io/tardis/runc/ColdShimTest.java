@@ -183,6 +183,7 @@ class ColdShimTest {
                 directory.resolve("checkpoint"),
                 codes,
                 _ -> {},
+                _ -> false,
                 Duration.ZERO,
                 () -> Instant.EPOCH);
     }

@@ -15,6 +15,11 @@ import java.util.function.Function;
 /** Gives one answer to every question, and remembers the questions. */
 final class FakeExitCodes implements ExitCodes {
 
+    /** The pid that all tests give a container's first process. */
+    static final long PID = 6615;
+
+    private static final Instant LATER = Instant.parse("2026-11-23T06:51:24Z");
+
     record Question(ContainerKey container, Duration maxWait) {}
 
     private final List<Question> questions = new CopyOnWriteArrayList<>();
@@ -25,11 +30,15 @@ final class FakeExitCodes implements ExitCodes {
     }
 
     void answerExited(long status) {
+        answerExited(status, PID);
+    }
+
+    void answerExited(long status, long pid) {
         answer(container ->
                 new Answer.Exited(
                         new ExitEvent(
                                 1,
-                                new TaskExit(container, container.id(), 42, status, Instant.EPOCH),
+                                new TaskExit(container, container.id(), pid, status, LATER),
                                 OptionalInt.empty(),
                                 false,
                                 ExitSource.KERNEL),

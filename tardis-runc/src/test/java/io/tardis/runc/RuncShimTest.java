@@ -15,7 +15,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,6 +37,7 @@ class RuncShimTest {
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
     private final List<Life> started = new ArrayList<>();
+    private final Set<Life> told = new HashSet<>();
     private ContainerRegistry registry;
     private RuncShim shim;
 
@@ -42,9 +45,18 @@ class RuncShimTest {
     void makeShim() throws IOException {
         Bundles.write(bundle(), Bundles.ENABLED);
         registry = new ContainerRegistry(containers());
-        shim =
-                new RuncShim(
-                        registry, checkpoints(), exitCodes, started::add, DELETE_WAIT, () -> NOW);
+        shim = shim(DELETE_WAIT);
+    }
+
+    private RuncShim shim(Duration deleteWait) {
+        return new RuncShim(
+                registry,
+                checkpoints(),
+                exitCodes,
+                started::add,
+                told::contains,
+                deleteWait,
+                () -> NOW);
     }
 
     // --- create, restore
@@ -120,11 +132,11 @@ class RuncShimTest {
     void notesThePidAtStart() throws IOException {
         create();
         Life created = registry.open(TC).orElseThrow();
-        Files.writeString(bundle().resolve("init.pid"), "6615");
+        Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
 
         start();
 
-        Life life = created.withInit(InitProcess.of(6615));
+        Life life = created.withInit(InitProcess.of(FakeExitCodes.PID));
         assertThat(registry.open(TC)).hasValue(life);
         assertThat(started).containsExactly(life);
     }
@@ -153,7 +165,7 @@ class RuncShimTest {
 
     @Test
     void notesNothingAtTheStartOfOtherContainers() throws IOException {
-        Files.writeString(bundle().resolve("init.pid"), "6615");
+        Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
 
         start();
 
@@ -242,6 +254,47 @@ class RuncShimTest {
 
         assertThat(exitCodes.questions()).isEmpty();
         assertThat(checkpoints().resolve("default/tc")).exists();
+    }
+
+    @Test
+    void waitsForTheRecordOfAnEndThatIsToldEvenWhereDeleteDoesNotWait() throws IOException {
+        liveAndKeepThings();
+        shim = shim(Duration.ZERO);
+        told.add(registry.open(TC).orElseThrow());
+        exitCodes.answerExited(0);
+
+        delete();
+
+        assertThat(exitCodes.questions())
+                .singleElement()
+                .satisfies(question -> assertThat(question.maxWait()).isPositive());
+        assertThat(exitCodes.questions().getFirst().maxWait()).isEqualTo(shim.longestWait());
+        assertThat(containers().resolve("default/tc")).doesNotExist();
+    }
+
+    @Test
+    void doesNotWaitForAnEndThatNobodyTold() throws IOException {
+        liveAndKeepThings();
+        shim = shim(Duration.ZERO);
+        exitCodes.answer(Answer.Running::new);
+
+        delete();
+
+        assertThat(exitCodes.questions())
+                .containsExactly(new FakeExitCodes.Question(TC, Duration.ZERO));
+    }
+
+    /** A store that cannot read the registry may know a life before this one only. */
+    @Test
+    void keepsEverythingWhereTheAnswerIsOfAnotherLife() throws IOException {
+        liveAndKeepThings();
+        exitCodes.answerExited(0, FakeExitCodes.PID + 1);
+
+        delete();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(containers().resolve("default/tc/kept")).exists();
+        assertThat(checkpoints().resolve("default/tc/kept")).exists();
     }
 
     @Test
@@ -411,7 +464,7 @@ class RuncShimTest {
     /** Creates and starts a container that keeps a file in each of its directories. */
     private void liveAndKeepThings() throws IOException {
         create();
-        Files.writeString(bundle().resolve("init.pid"), "6615");
+        Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
         start();
         for (String kept : List.of("default/tc", "default/other", "second/tc")) {
             for (Path root : List.of(containers(), checkpoints())) {

@@ -61,6 +61,7 @@ class ShimServerTest {
                         directory.resolve("checkpoint"),
                         exitCodes,
                         _ -> {},
+                        _ -> false,
                         Duration.ofMillis(700),
                         () -> Instant.EPOCH);
         Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
@@ -82,6 +83,14 @@ class ShimServerTest {
         try (ShimServer _ = open()) {
             assertThat(ShimClient.isServed(socket)).isTrue();
             assertThat(ShimClient.call(socket, Path.of("/"), List.of())).isTrue();
+        }
+    }
+
+    @Test
+    void saysGoWhereNobodyCouldDoTheWork() throws IOException {
+        Files.writeString(directory.resolve("containers"), "in the place of the registry");
+        try (ShimServer _ = open()) {
+            assertThat(call("create", "--bundle", "bundle", "tc")).isTrue();
         }
     }
 
