@@ -131,7 +131,13 @@ final class TardisNode implements AutoCloseable {
 
     /** The command line of {@code tardis-runc ARGUMENTS}. */
     Command runcCommand(String... arguments) {
-        List<String> argv = new ArrayList<>(List.of(runtime()));
+        return runcCommandBy(List.of(), arguments);
+    }
+
+    /** The same, run by another program: {@code PROGRAM... tardis-runc ARGUMENTS}. */
+    Command runcCommandBy(List<String> program, String... arguments) {
+        List<String> argv = new ArrayList<>(program);
+        argv.add(runtime());
         argv.addAll(List.of(arguments));
         return Command.of(argv).with(environment());
     }

@@ -107,7 +107,8 @@ final class KernelWitness implements AutoCloseable {
      * Watches the process of {@code life}, which may be a zombie already. From any thread; when it
      * returns true, its end cannot be missed. Does nothing for a life that is watched already.
      *
-     * @return false if the process is gone, or is not known
+     * @return false if the process is gone, is not known, or cannot be watched
+     * @throws java.io.UncheckedIOException if it cannot be looked at now, for want of descriptors
      */
     boolean watch(Life life) {
         if (life.init().isEmpty()) {
@@ -116,36 +117,47 @@ final class KernelWitness implements AutoCloseable {
         if (!lives.add(life.id())) {
             return true;
         }
-        boolean watching = open(life, life.init().get());
-        if (!watching) {
-            lives.remove(life.id());
+        boolean watching = false;
+        try {
+            watching = open(life, life.init().get());
+            return watching;
+        } finally {
+            if (!watching) {
+                lives.remove(life.id());
+            }
         }
-        return watching;
     }
 
     private boolean open(Life life, InitProcess init) {
         try {
             Pidfd process = Pidfd.open(init.pid());
-            // Looked at with the pidfd in hand: it is the same process as long as it exists.
-            if (!init.exists()) {
-                process.close();
-                return false;
-            }
-            long number = nextNumber.incrementAndGet();
-            watched.put(number, new Watched(life, process));
+            boolean watching = false;
             try {
-                newest.put(life.container(), number);
-                epoll.add(process, number);
-            } catch (SystemCall.Failure e) {
-                watched.remove(number);
-                newest.remove(life.container(), number);
-                process.close();
-                throw e;
+                // Looked at with the pidfd in hand: it is the same process as long as it exists.
+                watching = init.exists() && add(life, process);
+                return watching;
+            } finally {
+                if (!watching) {
+                    process.close();
+                }
             }
-            return true;
         } catch (SystemCall.Failure e) {
             LOG.debug("{} (pid {}) cannot be watched", life.container(), init.pid(), e);
             return false;
+        }
+    }
+
+    private boolean add(Life life, Pidfd process) throws SystemCall.Failure {
+        long number = nextNumber.incrementAndGet();
+        watched.put(number, new Watched(life, process));
+        newest.put(life.container(), number);
+        try {
+            epoll.add(process, number);
+            return true;
+        } catch (SystemCall.Failure e) {
+            watched.remove(number);
+            newest.remove(life.container(), number);
+            throw e;
         }
     }
 

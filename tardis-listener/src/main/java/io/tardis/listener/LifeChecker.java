@@ -103,6 +103,7 @@ final class LifeChecker implements AutoCloseable {
     }
 
     private void run() {
+        boolean failing = false;
         try (Ends store = ends.get()) {
             while (true) {
                 boolean asked = awaitRequest();
@@ -114,10 +115,17 @@ final class LifeChecker implements AutoCloseable {
                         registry.openLives().forEach(this::check);
                     }
                     suspects.values().removeIf(suspect -> isResolved(suspect, store));
+                    failing = false;
                 } catch (TardisException | UncheckedIOException e) {
-                    // Neither the registry's disk nor the store may be there now; both are asked
-                    // again.
-                    LOG.warn("the registered lives cannot be checked now", e);
+                    // Neither the registry's disk, nor the store, nor a descriptor may be there
+                    // now; all is tried again.
+                    if (!failing) {
+                        LOG.warn("the registered lives cannot be checked now", e);
+                    }
+                    failing = true;
+                    if (asked) {
+                        requests.release();
+                    }
                     TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
                 }
             }

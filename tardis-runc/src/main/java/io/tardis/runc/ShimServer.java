@@ -5,6 +5,7 @@ import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
@@ -63,6 +64,9 @@ public final class ShimServer implements AutoCloseable {
     private final ScheduledExecutorService deadlines =
             Executors.newSingleThreadScheduledExecutor(
                     Thread.ofPlatform().daemon().name("tardis-runc-deadlines").factory());
+
+    /** How often in a row nothing could be accepted; for the acceptor alone. */
+    private long refused;
 
     private ShimServer(
             Path socket,
@@ -181,13 +185,19 @@ public final class ShimServer implements AutoCloseable {
     private void acceptOne() throws InterruptedException {
         try {
             SocketChannel connection = server.accept();
+            if (refused > 0) {
+                LOG.info("command lines are accepted again, after {} failures", refused);
+                refused = 0;
+            }
             workers.execute(() -> serve(connection));
         } catch (ClosedChannelException e) {
             connections.release();
         } catch (IOException e) {
             // Out of descriptors, for instance: they will return, and launchers try again.
             connections.release();
-            LOG.error("no command line can be accepted on {} now", socket, e);
+            if (refused++ == 0) {
+                LOG.error("no command line can be accepted on {} now", socket, e);
+            }
             Thread.sleep(ACCEPT_PAUSE);
         }
     }
@@ -205,12 +215,23 @@ public final class ShimServer implements AutoCloseable {
             // First a word to the launcher: one that has given up is not there to take it, and the
             // work of a call that is over would fall upon the container's next life.
             LauncherProtocol.writeWait(out, longestWork);
-            shim.before(command);
-            LauncherProtocol.writeGo(out);
+            if (shim.before(command) || hasDescriptors()) {
+                LauncherProtocol.writeGo(out);
+            } // else the launcher has it done by a process that has descriptors
         } catch (IOException e) {
             LOG.warn("a launcher could not be served: {}", e.toString());
         } finally {
             connections.release();
+        }
+    }
+
+    /** Whether something can be opened: if so, another process could not have done better. */
+    private static boolean hasDescriptors() {
+        try (InputStream _ = Files.newInputStream(Path.of("/dev/null"))) {
+            return true;
+        } catch (IOException e) {
+            LOG.debug("no descriptor is left", e);
+            return false;
         }
     }
 

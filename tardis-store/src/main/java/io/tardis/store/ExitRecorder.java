@@ -7,12 +7,15 @@ import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqSubscriber;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -31,6 +34,8 @@ final class ExitRecorder implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ExitRecorder.class);
     private static final int BATCH = 1_000;
     private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration REGISTRY_RETRY = Duration.ofMillis(100);
+    private static final Duration REGISTRY_PATIENCE = Duration.ofMinutes(1);
     private static final Duration PRUNE_INTERVAL = Duration.ofMinutes(1);
     private static final int PRUNE_BATCH = 1_000;
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
@@ -141,7 +146,7 @@ final class ExitRecorder implements AutoCloseable {
         try {
             switch (PublishedCodec.decode(message.topic(), message.payload())) {
                 case Published.Exit(ExitEvent event) ->
-                        arrived.add(new Recorded(event, lives.endOf(event)));
+                        arrived.add(new Recorded(event, endOf(event)));
                 // The registry says that it is lost; who waits is to be told.
                 case Published.Lost lost -> onEnds.accept(Set.of(lost.container()));
                 case Published.Heartbeat _, Published.Gap _ -> LOG.trace("nothing to record");
@@ -149,6 +154,39 @@ final class ExitRecorder implements AutoCloseable {
         } catch (MalformedMessageException e) {
             LOG.error(
                     "a message on {} cannot be understood and is not recorded", message.topic(), e);
+        }
+    }
+
+    /**
+     * Whose end it is. While the registry cannot be read, for want of descriptors for instance,
+     * that cannot be told, and a code without its life would be lost: the exit waits, and what
+     * comes after it waits in the socket. Not for ever: it may be one bad file.
+     */
+    private Optional<End> endOf(ExitEvent event) {
+        long deadline = System.nanoTime() + REGISTRY_PATIENCE.toNanos();
+        boolean told = false;
+        while (true) {
+            try {
+                Optional<End> end = lives.endOf(event);
+                if (told) {
+                    LOG.info("the registry can be read again");
+                }
+                return end;
+            } catch (UncheckedIOException e) {
+                if (stopping || System.nanoTime() - deadline >= 0) {
+                    LOG.error(
+                            "no code is kept of exit {} of {}: whose end it is cannot be read",
+                            event.seq(),
+                            event.exit().container(),
+                            e);
+                    return Optional.empty();
+                }
+                if (!told) {
+                    LOG.error("exits wait until the registry can be read again", e);
+                    told = true;
+                }
+                LockSupport.parkNanos(REGISTRY_RETRY.toNanos());
+            }
         }
     }
 

@@ -198,11 +198,11 @@ final class QueryServer implements AutoCloseable {
         return lives.stateOf(container, ends::latest);
     }
 
-    /** What to answer to whoever has waited; also when the log cannot be read any more. */
+    /** What to answer to whoever has waited; also when log or registry cannot be read any more. */
     private Answer answerAfterWait(ContainerKey container) {
         try {
             return stateOf(container);
-        } catch (ExitLogException e) {
+        } catch (ExitLogException | UncheckedIOException e) {
             return unavailable(e);
         }
     }

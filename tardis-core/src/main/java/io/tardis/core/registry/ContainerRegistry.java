@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -104,24 +105,39 @@ public final class ContainerRegistry {
     }
 
     /**
-     * The life of the container that is not deleted yet; one that cannot be read is logged, and
+     * The life of the container that is not deleted yet; a file that holds none is logged, and
      * counts as none.
+     *
+     * @throws UncheckedIOException if there is a life that cannot be read now, for want of
+     *     descriptors for instance
      */
     public Optional<Life> open(ContainerKey container) {
         return read(container, OPEN);
     }
 
-    /** The container's newest life that is deleted, if something is still kept for it. */
+    /**
+     * The container's newest life that is deleted, if something is still kept for it.
+     *
+     * @throws UncheckedIOException as {@link #open}
+     */
     public Optional<Life> last(ContainerKey container) {
         return read(container, LAST);
     }
 
-    /** The open life of the container and the one before it, where they are there. */
+    /**
+     * The open life of the container and the one before it, where they are there.
+     *
+     * @throws UncheckedIOException as {@link #open}
+     */
     public List<Life> lives(ContainerKey container) {
         return Stream.of(open(container), last(container)).flatMap(Optional::stream).toList();
     }
 
-    /** Every open life, in no particular order. */
+    /**
+     * Every open life, in no particular order.
+     *
+     * @throws UncheckedIOException as {@link #open}
+     */
     public List<Life> openLives() {
         List<Life> lives = new ArrayList<>();
         for (String namespace : names(containersDir)) {
@@ -161,8 +177,16 @@ public final class ContainerRegistry {
     }
 
     private Optional<Life> read(ContainerKey container, String name) {
+        Path file = directory(container).resolve(name);
         try {
-            return LifeFile.read(directory(container).resolve(name), container);
+            return LifeFile.read(file, container);
+        } catch (FileSystemException e) {
+            if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+                // There is a life: whoever took it for none would answer for the one before.
+                throw new UncheckedIOException(e);
+            }
+            LOG.warn("{} is no life and is passed over: {}", file, e.getMessage());
+            return Optional.empty();
         } catch (IOException e) {
             LOG.warn(
                     "a life of {} cannot be read and is passed over: {}",

@@ -1,8 +1,11 @@
 package io.tardis.core.registry;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
@@ -18,7 +21,11 @@ public record InitProcess(long pid, OptionalLong startTime) {
 
     private static final int START_TIME_AFTER_NAME = 19;
 
-    /** The process that has {@code pid} now. */
+    /**
+     * The process that has {@code pid} now.
+     *
+     * @throws UncheckedIOException if it cannot be looked at now, for want of descriptors
+     */
     public static InitProcess of(long pid) {
         return new InitProcess(pid, readStartTime(pid));
     }
@@ -26,6 +33,8 @@ public record InitProcess(long pid, OptionalLong startTime) {
     /**
      * Whether this process is there, running or as a zombie. One whose start time is not known is
      * taken for gone: its pid may be another process's by now.
+     *
+     * @throws UncheckedIOException if that cannot be told now, for want of descriptors
      */
     public boolean exists() {
         return startTime.isPresent() && startTime.equals(readStartTime(pid));
@@ -40,8 +49,12 @@ public record InitProcess(long pid, OptionalLong startTime) {
             // Its second field is the program's name in parentheses, which may hold anything.
             String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
             return OptionalLong.of(Long.parseLong(fields[START_TIME_AFTER_NAME]));
-        } catch (IOException e) {
+        } catch (NoSuchFileException e) {
             return OptionalLong.empty(); // there is no such process
+        } catch (FileSystemException e) {
+            throw new UncheckedIOException(e); // it cannot be opened
+        } catch (IOException e) {
+            return OptionalLong.empty(); // it went while it was read
         }
     }
 }

@@ -1,0 +1,155 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
+
+/** No descriptor is left: to the daemon, because of its clients, or to the launcher. */
+@RequiresContainers
+class DescriptorsIT {
+
+    private static final Duration SOON = Duration.ofSeconds(30);
+    private static final Duration BOUND = Duration.ofSeconds(20);
+    private static final int SPARE = 20;
+
+    /** More than are spare, so that whatever is given back is taken at once. */
+    private static final int CONNECTIONS = 100;
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    @ContainerTest
+    @Timeout(600)
+    void noExitIsLostWhileTheDaemonHasNoDescriptorLeft() {
+        Container good = lab.container("good").enabled();
+        Container bad = lab.container("bad").enabled();
+        Container during = lab.container("during").enabled();
+        Outcome _ = lab.container("before").enabled().sh("exit 7");
+        good.startEndingWith(0);
+        bad.startEndingWith(5);
+        Proc daemon = lab.tardis().runningDaemon();
+        int descriptors = daemon.descriptors().size();
+        lab.expectErrors();
+
+        try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
+            Wait.until(
+                    "connection of the one who waits",
+                    SOON,
+                    () -> daemon.descriptors().size() > descriptors);
+            try (LiveProcess _ = useUpDescriptors(daemon)) {
+                bounded(during, 3);
+                bounded(lab.container("plain"), 4);
+                good.end();
+                bad.end();
+            }
+            // Who waits is answered: with the code, or that it cannot be told just then.
+            if (waiting.awaitExit(SOON) == 0) {
+                assertThat(waiting.output()).isEqualTo("5\n");
+            } else {
+                assertThat(waiting.output()).contains("(unavailable)", "Too many open files");
+            }
+        }
+
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+        awaitCode(good, 0);
+        awaitCode(bad, 5);
+        awaitCode(during, 3);
+        assertThat(lab.tardis().code(lab.container("before"))).isEqualTo("7");
+        assertThat(lab.tardis().isKept(during)).isTrue();
+        assertThat(lab.tardis().published(during)).hasSize(1);
+        assertThat(good.remove()).isEqualTo(0);
+        assertThat(bad.remove()).isEqualTo(5);
+        assertThat(lab.tardis().isCleaned(good)).isTrue();
+        assertThat(lab.tardis().isKept(bad)).isTrue();
+        Container next = lab.container("next").enabled();
+        assertThat(next.run("/bin/true").code()).isEqualTo(0);
+        assertThat(lab.tardis().isCleaned(next)).isTrue();
+        assertThat(lab.tardis().log().lines().filter(line -> line.contains("Too many open files")))
+                .as("told, but not again and again")
+                .hasSizeBetween(1, 40);
+        Wait.until(
+                () -> "descriptors given back: " + daemon.descriptors(),
+                SOON,
+                () -> daemon.descriptors().size() <= descriptors + 5);
+    }
+
+    @ContainerTest
+    void theLauncherNeedsNoDescriptorToBecomeTheRuntime() throws IOException {
+        // Without a descriptor no dynamic loader can work: busybox has none.
+        Path runtime = Files.copy(Programs.find("busybox"), folder("runtime").resolve("true"));
+        TardisNode node = lab.tardis().with("TARDIS_REAL_RUNC_CMD", runtime.toString());
+        Path bundle = folder("bundle");
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+
+        for (int left = 0; left <= 3; left++) {
+            Outcome outcome =
+                    node.runcCommandBy(
+                                    List.of("prlimit", "--nofile=" + (3 + left)),
+                                    "--root",
+                                    folder("runc").toString(),
+                                    "create",
+                                    "--bundle",
+                                    bundle.toString(),
+                                    "tc")
+                            .run();
+
+            assertThat(outcome.code()).as("%d descriptors left: %s", left, outcome).isEqualTo(0);
+            assertThat(outcome.out() + outcome.err()).isEmpty();
+        }
+    }
+
+    /** Connections that the daemon takes until it cannot; they end with the process. */
+    private LiveProcess useUpDescriptors(Proc daemon) {
+        int limit = daemon.descriptors().size() + SPARE;
+        Outcome _ =
+                Command.of(
+                                "prlimit",
+                                "--pid",
+                                Long.toString(daemon.pid()),
+                                "--nofile=" + limit + ":" + limit)
+                        .run()
+                        .orFail();
+        LiveProcess client =
+                Command.of(
+                                Machine.PYTHON,
+                                TardisNode.script("bad_client.py").toString(),
+                                "many",
+                                lab.tardis().setting("TARDIS_QUERY_ENDPOINT"),
+                                Integer.toString(CONNECTIONS))
+                        .start(folder("clients").resolve("many"));
+        client.awaitLine("start", SOON, "ready"::equals);
+        // The kernel keeps one, which is not shown, for the accept that waits for launchers.
+        Wait.until(
+                () -> "end of the descriptors: " + daemon.descriptors().size() + " of " + limit,
+                SOON,
+                () -> daemon.descriptors().size() >= limit - 1);
+        return client;
+    }
+
+    private void bounded(Container container, int code) {
+        Instant begin = Instant.now();
+        assertThat(container.sh("exit " + code).code()).isEqualTo(code);
+        assertThat(Duration.between(begin, Instant.now())).isLessThan(BOUND);
+    }
+
+    private void awaitCode(Container container, int code) {
+        Wait.until(
+                () -> "end of " + container + "; answer " + lab.tardis().exitCode(container),
+                SOON,
+                () -> lab.tardis().status(container).equals("exited"));
+        JsonNode answer = lab.tardis().exitCode(container);
+        assertThat(answer.path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
+    }
+
+    private Path folder(String name) {
+        return lab.scratch().folder(name);
+    }
+}
