@@ -161,8 +161,6 @@ class StartIT {
                 Outcome _ = lab.tardis().tardis("stop").orFail();
             } else {
                 lab.tardis().killDaemon();
-                // ctr, left alone, ends when it has something to tell.
-                Outcome _ = lab.container("probe" + i).run("/bin/true").orFail();
             }
             Wait.until(
                     () -> "end of " + lab.tardis().processes(),
@@ -178,6 +176,29 @@ class StartIT {
         assertThat(container.remove()).isEqualTo(5);
         assertThat(lab.tardis().code(container)).isEqualTo("5");
         assertThat(lab.tardis().isKept(container)).isTrue();
+    }
+
+    /** containerd says nothing meanwhile, by which ctr could notice that nobody reads it. */
+    @ContainerTest
+    void ctrEndsWithADaemonThatIsKilled() {
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().awaitHearing(lab.container("probe"));
+        Proc source = onlySource();
+        // Threads of the daemon come and go with these, and none of them takes ctr along.
+        for (int i = 0; i < 10; i++) {
+            assertThat(lab.container("tc").enabled().run("/bin/true").code()).isEqualTo(0);
+        }
+        assertThat(onlySource()).isEqualTo(source);
+
+        lab.tardis().killDaemon();
+
+        Wait.until("end of " + source, Duration.ofSeconds(1), () -> !source.isAlive());
+    }
+
+    private Proc onlySource() {
+        List<Proc> sources = lab.tardis().sources();
+        assertThat(sources).hasSize(1);
+        return sources.getFirst();
     }
 
     /** The daemon's open descriptors when ctr runs and no probe of the start is left. */

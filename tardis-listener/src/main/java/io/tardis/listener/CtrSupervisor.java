@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -60,6 +61,10 @@ final class CtrSupervisor implements AutoCloseable {
     private static final Duration HEALTHY_LIFE = Duration.ofSeconds(1);
 
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
+    private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
+
+    /** Of util-linux; busybox's cannot do it. */
+    private static final List<String> SETPRIV = List.of("setpriv", "--pdeathsig", "KILL", "--");
 
     private final List<String> command;
     private final InstantSource clock;
@@ -107,6 +112,7 @@ final class CtrSupervisor implements AutoCloseable {
     }
 
     private void run() {
+        List<String> bound = boundToThisThread(command);
         int endsInARow = 0;
         Instant lastRead = clock.instant();
         String told = "";
@@ -115,7 +121,7 @@ final class CtrSupervisor implements AutoCloseable {
             String end;
             boolean heard = false;
             try {
-                Process process = new ProcessBuilder(command).start();
+                Process process = new ProcessBuilder(bound).start();
                 child = process;
                 starts.incrementAndGet();
                 if (stopping.getCount() == 0) {
@@ -143,6 +149,36 @@ final class CtrSupervisor implements AutoCloseable {
             boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();
             endsInARow = healthy ? 0 : endsInARow + 1;
         }
+    }
+
+    /**
+     * The command with which a source ends with the thread that starts it. A daemon that is killed
+     * cannot end its source, which would then live on until containerd's next event.
+     *
+     * <p>The kernel signals a child when the thread that forked it ends, not the process (prctl(2),
+     * PR_SET_PDEATHSIG). The JDK forks in the thread that calls it, and here that is the one that
+     * reads the source to its end. Where there is no such program, or the daemon is killed before
+     * it has asked the kernel, the source lives on as it would without.
+     */
+    private static List<String> boundToThisThread(List<String> command) {
+        List<String> probe = new ArrayList<>(SETPRIV);
+        probe.add("true");
+        try {
+            Process process = new ProcessBuilder(probe).start();
+            if (process.waitFor(PROBE_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
+                    && process.exitValue() == 0) {
+                List<String> bound = new ArrayList<>(SETPRIV);
+                bound.addAll(command);
+                return bound;
+            }
+            process.destroyForcibly();
+        } catch (IOException e) {
+            LOG.debug("there is no setpriv", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        LOG.info("the event source may outlive a daemon that is killed: setpriv cannot bind it");
+        return command;
     }
 
     /** How long to wait before the next start, after so many ends that were not sound. */

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import ch.qos.logback.classic.Level;
 import io.tardis.core.event.CtrEvent;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -14,6 +15,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -221,8 +223,8 @@ class CtrSupervisorTest {
         Path command = directory.resolve("late-ctr");
         start(List.of(command.toString()));
         assertThat(sink.awaitGaps(3))
-                .allSatisfy(it -> assertThat(it.reason()).contains(command.toString()));
-        assertThat(started.orElseThrow().starts()).isZero();
+                .extracting(RecordingSink.Gap::reason)
+                .allSatisfy(it -> assertThat(it).contains(command.toString(), "No such file"));
 
         Path beside = directory.resolve("beside");
         Files.writeString(
@@ -291,6 +293,37 @@ class CtrSupervisorTest {
         assertThat(threadNames()).doesNotContain("tardis-listener-events");
     }
 
+    /** The kernel would end the source with the thread that forked it. */
+    @Test
+    void endsNoSourceWithTheThreadThatStartedTheSupervisor()
+            throws IOException, InterruptedException {
+        Path go = directory.resolve("go");
+        CompletableFuture<Path> task = new CompletableFuture<>();
+        Thread starter =
+                new Thread(() -> {
+                    start(
+                            script(
+                                    echo(CtrLines.exit("tc", 1, 0))
+                                            + "; while [ ! -e "
+                                            + go
+                                            + " ]; do sleep 0.05; done; "
+                                            + echo(CtrLines.exit("tc", 2, 0))
+                                            + "; exec sleep 60"));
+                    sink.awaitExits(1);
+                    task.complete(ownTask());
+                });
+
+        starter.start();
+        starter.join();
+        Path ended = task.join();
+        await().until(() -> !Files.exists(ended));
+        Files.writeString(go, "");
+
+        sink.awaitExits(2);
+        assertThat(sink.gaps()).isEmpty();
+        assertThat(started.orElseThrow().starts()).isEqualTo(1);
+    }
+
     @Test
     void leavesNoThreadBehind() {
         CtrSupervisor supervisor =
@@ -337,6 +370,15 @@ class CtrSupervisorTest {
     /** An exit line whose pid is the script's own. */
     private static String echoOwnPid() {
         return echo(CtrLines.exit("tc", 7777777, 0)).replace("7777777", "'$$'");
+    }
+
+    /** The calling thread, as the kernel shows it while it lives. */
+    private static Path ownTask() {
+        try {
+            return Path.of("/proc").resolve(Files.readSymbolicLink(Path.of("/proc/thread-self")));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static boolean isAlive(long pid) {
