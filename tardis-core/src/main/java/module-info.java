@@ -6,8 +6,11 @@ import org.jspecify.annotations.NullMarked;
  * It depends on no other module of Tardis.
  */
 @NullMarked
+@SuppressWarnings("requires-automatic") // jnacl, the newest release, is no module yet
 module io.tardis.core {
     requires static transitive org.jspecify;
+    // JeroMQ has it as optional, so that it would be missing at run time, and with it CURVE.
+    requires jnacl;
     requires org.slf4j;
     requires org.zeromq.jeromq;
     requires tools.jackson.databind;
@@ -15,6 +18,7 @@ module io.tardis.core {
     exports io.tardis.core;
     exports io.tardis.core.client;
     exports io.tardis.core.config;
+    exports io.tardis.core.curve;
     exports io.tardis.core.event;
     exports io.tardis.core.registry;
     exports io.tardis.core.wire;

@@ -79,7 +79,9 @@ final class Daemon {
         // The lock goes last: who waits for it finds the ports free and everything written.
         try (EventSource source = new EventSource(settings, clock);
                 InstanceLock lock = takeLock(source);
-                ZmqContext context = new ZmqContext(cause -> fail("ZeroMQ's I/O thread", cause));
+                ZmqContext context =
+                        new ZmqContext(
+                                cause -> fail("a thread of ZeroMQ's", cause), settings.curve());
                 Listener listener =
                         Listener.bind(
                                 settings, lock, source, context, registry, Store.ENDPOINT, clock);

@@ -8,13 +8,16 @@ import org.slf4j.LoggerFactory;
 /** A client of the running daemon, with a ZeroMQ context of its own. */
 final class DaemonQueries implements AutoCloseable {
 
-    private final ZmqContext context =
-            new ZmqContext(cause ->
-                    LoggerFactory.getLogger(DaemonQueries.class)
-                            .error("ZeroMQ's I/O thread died", cause));
+    private final ZmqContext context;
     private final QueryClient client;
 
     DaemonQueries(Settings settings) {
+        this.context =
+                new ZmqContext(
+                        cause ->
+                                LoggerFactory.getLogger(DaemonQueries.class)
+                                        .error("ZeroMQ's I/O thread died", cause),
+                        settings.curve());
         this.client = new QueryClient(context, settings.queryEndpoint());
     }
 

@@ -27,7 +27,8 @@ class MainTest {
     void knowsTheseCommands() {
         assertThat(Main.commandLine(tardis.environment()).getSubcommands())
                 .containsOnlyKeys(
-                        "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch");
+                        "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch",
+                        "keygen");
     }
 
     @Test
@@ -40,7 +41,10 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"daemon", "stop", "restart", "status", "get", "wait", "ls", "watch"})
+    @ValueSource(
+            strings = {
+                "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch", "keygen"
+            })
     void tellsTheUsageOfEachCommand(String command) {
         Tardis.Result result = tardis.run(command, "--help");
 

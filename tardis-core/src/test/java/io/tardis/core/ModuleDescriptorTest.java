@@ -20,6 +20,7 @@ class ModuleDescriptorTest {
                         "io.tardis.core",
                         "io.tardis.core.client",
                         "io.tardis.core.config",
+                        "io.tardis.core.curve",
                         "io.tardis.core.event",
                         "io.tardis.core.registry",
                         "io.tardis.core.wire",
@@ -34,6 +35,7 @@ class ModuleDescriptorTest {
                 .extracting(ModuleDescriptor.Requires::name)
                 .containsExactlyInAnyOrder(
                         "java.base",
+                        "jnacl",
                         "org.jspecify",
                         "org.slf4j",
                         "org.zeromq.jeromq",

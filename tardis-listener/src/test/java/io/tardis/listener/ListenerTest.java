@@ -288,7 +288,8 @@ class ListenerTest {
                 Duration.ofDays(30),
                 Duration.ofDays(1),
                 Duration.ofSeconds(1),
-                true);
+                true,
+                Optional.empty());
     }
 
     private static int freePort() throws IOException {

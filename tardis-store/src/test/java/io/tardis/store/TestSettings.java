@@ -33,7 +33,8 @@ final class TestSettings {
                 RETENTION,
                 REPLAY,
                 Duration.ofSeconds(1),
-                false);
+                false,
+                Optional.empty());
     }
 
     static String freeEndpoint() throws IOException {

@@ -47,7 +47,22 @@ public enum Setting {
     KERNEL_WITNESS(
             "TARDIS_KERNEL_WITNESS",
             "auto",
-            "auto: the kernel is asked how processes end, too, if it can tell; off: it is not");
+            "auto: the kernel is asked how processes end, too, if it can tell; off: it is not"),
+    /** The key pair of the daemon, or of the user of a command. */
+    CURVE_SECRET_KEY_FILE(
+            "TARDIS_CURVE_SECRET_KEY_FILE",
+            "none",
+            "The key pair of the daemon, or of who runs a command: NAME.key_secret of tardis keygen. Without it, loopback only"),
+    /** The clients that the daemon knows. */
+    CURVE_CLIENTS_DIR(
+            "TARDIS_CURVE_CLIENTS_DIR",
+            "none",
+            "Who may connect besides the owner of the daemon's key pair: a directory of public keys, *.key"),
+    /** The daemon that a command knows. */
+    CURVE_SERVER_KEY_FILE(
+            "TARDIS_CURVE_SERVER_KEY_FILE",
+            "the own public key",
+            "The daemon's public key, NAME.key, for commands with a key pair of their own");
 
     private final String key;
     private final String defaultValue;

@@ -1,5 +1,6 @@
 package io.tardis.core.config;
 
+import io.tardis.core.curve.CurveKeys;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -23,6 +24,8 @@ import java.util.Optional;
  * @param replay how long an event can be replayed
  * @param deleteWait the longest wait for a code at delete
  * @param kernelWitness whether the kernel is asked how processes end, where it can tell
+ * @param curve the keys for everything that goes over TCP; without them both endpoints are loopback
+ *     addresses
  */
 public record Settings(
         Path stateDir,
@@ -38,7 +41,8 @@ public record Settings(
         Duration retention,
         Duration replay,
         Duration deleteWait,
-        boolean kernelWitness) {
+        boolean kernelWitness,
+        Optional<CurveKeys> curve) {
 
     public Settings {
         ctrCommand = List.copyOf(ctrCommand);

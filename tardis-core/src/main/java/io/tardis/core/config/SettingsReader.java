@@ -1,6 +1,10 @@
 package io.tardis.core.config;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.curve.CurveKeyFiles;
+import io.tardis.core.curve.CurveKeyPair;
+import io.tardis.core.curve.CurveKeys;
+import io.tardis.core.curve.CurvePublicKey;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -50,7 +54,12 @@ public final class SettingsReader {
             Stream.of(Setting.values()).map(Setting::key).collect(Collectors.toUnmodifiableSet());
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
-    private static final Pattern ENDPOINT = Pattern.compile("tcp://[^/\\s]+:([0-9]{1,5})");
+    private static final Pattern ENDPOINT = Pattern.compile("tcp://([^/\\s]+):([0-9]{1,5})");
+
+    /** Names of interfaces are not looked up: they count as elsewhere, even {@code lo}. */
+    private static final Pattern LOOPBACK =
+            Pattern.compile("localhost|::1|\\[::1]|127(\\.(25[0-5]|2[0-4]\\d|1?\\d?\\d)){3}");
+
     private static final int MAX_PORT = 65_535;
     private static final Set<String> LEVELS = Set.of("ERROR", "WARN", "INFO", "DEBUG", "TRACE");
     private static final int MAX_DELETE_WAIT_MS = 4_000;
@@ -103,6 +112,8 @@ public final class SettingsReader {
                         Setting.STATE_DIR,
                         Path.of(Setting.STATE_DIR.defaultValue()),
                         SettingsReader::path);
+        Optional<CurveKeys> curve = curve();
+        Function<String, String> endpoint = text -> endpoint(text, curve.isPresent());
         return new Settings(
                 stateDir,
                 value(
@@ -120,19 +131,41 @@ public final class SettingsReader {
                         SettingsReader::logLevel),
                 value(Setting.REAL_RUNC_CMD, Optional.empty(), Optional::of),
                 value(Setting.CTR_CMD, List.of("ctr", "events"), SettingsReader::command),
-                value(
-                        Setting.EVENTS_ENDPOINT,
-                        Setting.EVENTS_ENDPOINT.defaultValue(),
-                        SettingsReader::endpoint),
-                value(
-                        Setting.QUERY_ENDPOINT,
-                        Setting.QUERY_ENDPOINT.defaultValue(),
-                        SettingsReader::endpoint),
+                value(Setting.EVENTS_ENDPOINT, Setting.EVENTS_ENDPOINT.defaultValue(), endpoint),
+                value(Setting.QUERY_ENDPOINT, Setting.QUERY_ENDPOINT.defaultValue(), endpoint),
                 value(Setting.RECORD, RecordScope.ENABLED, SettingsReader::recordScope),
                 value(Setting.RETENTION, Duration.ofDays(30), SettingsReader::duration),
                 value(Setting.REPLAY, Duration.ofDays(1), SettingsReader::duration),
                 value(Setting.DELETE_WAIT_MS, Duration.ofSeconds(1), SettingsReader::deleteWait),
-                value(Setting.KERNEL_WITNESS, true, SettingsReader::kernelWitness));
+                value(Setting.KERNEL_WITNESS, true, SettingsReader::kernelWitness),
+                curve);
+    }
+
+    private Optional<CurveKeys> curve() {
+        Optional<CurveKeyPair> own =
+                value(
+                        Setting.CURVE_SECRET_KEY_FILE,
+                        Optional.empty(),
+                        text -> Optional.of(CurveKeyFiles.readPair(path(text))));
+        Optional<CurvePublicKey> server =
+                value(
+                        Setting.CURVE_SERVER_KEY_FILE,
+                        Optional.empty(),
+                        text -> Optional.of(CurveKeyFiles.readPublic(path(text))));
+        Optional<Path> clients =
+                value(Setting.CURVE_CLIENTS_DIR, Optional.empty(), text -> Optional.of(path(text)));
+        for (Setting other : List.of(Setting.CURVE_SERVER_KEY_FILE, Setting.CURVE_CLIENTS_DIR)) {
+            Value value = values.get(other.key());
+            if (value != null && !values.containsKey(Setting.CURVE_SECRET_KEY_FILE.key())) {
+                problems.add(
+                        value.origin()
+                                + ": "
+                                + other.key()
+                                + " is of no use without "
+                                + Setting.CURVE_SECRET_KEY_FILE.key());
+            }
+        }
+        return own.map(it -> new CurveKeys(it, server.orElse(it.publicKey()), clients));
     }
 
     private void readConfiguredFile(String name) {
@@ -199,7 +232,7 @@ public final class SettingsReader {
         }
         try {
             return parser.apply(value.text());
-        } catch (IllegalArgumentException e) {
+        } catch (IllegalArgumentException | SetupException e) {
             problems.add(
                     value.origin()
                             + ": "
@@ -246,10 +279,17 @@ public final class SettingsReader {
         return words;
     }
 
-    private static String endpoint(String text) {
+    private static String endpoint(String text, boolean withKeys) {
         Matcher matcher = ENDPOINT.matcher(text);
-        if (!matcher.matches() || Integer.parseInt(matcher.group(1)) > MAX_PORT) {
+        if (!matcher.matches() || Integer.parseInt(matcher.group(2)) > MAX_PORT) {
             throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
+        }
+        if (!withKeys && !LOOPBACK.matcher(matcher.group(1)).matches()) {
+            throw new IllegalArgumentException(
+                    "not a loopback address, and without keys anybody on the network could read there; make a key"
+                            + " pair with 'tardis keygen' and name it in "
+                            + Setting.CURVE_SECRET_KEY_FILE.key()
+                            + ", or take tcp://127.0.0.1:PORT");
         }
         return text;
     }

@@ -1,9 +1,15 @@
 package io.tardis.core.zmq;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.curve.CurveClients;
+import io.tardis.core.curve.CurveKeys;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.zeromq.SocketType;
 import org.zeromq.ZMQ;
 import org.zeromq.ZMQException;
@@ -26,14 +32,29 @@ import zmq.Msg;
  *       plain context: each owner closes its own sockets, and {@link #close} waits for them.
  *   <li>An I/O thread that dies all the same leaves sockets that look alive. The context tells its
  *       owner, who must end the process.
+ *   <li>What a malformed CURVE handshake throws in the I/O thread, its default handler prints. Here
+ *       it is logged.
  * </ul>
  *
- * Made and closed by one thread; sockets may be made by any.
+ * <h2>Keys</h2>
+ *
+ * With {@link CurveKeys} every {@code tcp} endpoint is CURVE's, for those who bind and those who
+ * connect: nothing leaves the machine in clear text, and only clients that are known get in. {@code
+ * inproc} needs no keys: it does not leave the process.
+ *
+ * <p>Made and closed by one thread; sockets may be made by any.
  */
 public final class ZmqContext implements AutoCloseable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(ZmqContext.class);
+
     private static final int HANDSHAKE_MILLIS = 250;
     private static final int RECONNECT_MILLIS = 10;
+
+    /**
+     * A client that is refused tries again, and each time both sides calculate for milliseconds.
+     */
+    private static final int CURVE_RECONNECT_MILLIS = 100;
 
     /** The longest frame that a bound socket takes; what clients send is far smaller. */
     private static final int MAX_RECEIVED_BYTES = 64 * 1024;
@@ -48,22 +69,41 @@ public final class ZmqContext implements AutoCloseable {
     private static final int LINGER_MILLIS = 500;
 
     private final ZMQ.Context context = ZMQ.context(1);
+    private final Consumer<Throwable> onDeadThread;
+    private final Optional<CurveKeys> keys;
+    private @Nullable ZapHandler zap; // guarded by this
 
     /**
-     * A context with one I/O thread.
+     * A context with one I/O thread, and no keys.
      *
-     * @param onDeadIoThread called once by an I/O thread that dies of {@code Throwable}; the
-     *     process should end then
+     * @param onDeadThread called once by an I/O thread that dies of {@code Throwable}; the process
+     *     should end then
      */
-    public ZmqContext(Consumer<Throwable> onDeadIoThread) {
-        context.setUncaughtExceptionHandler((_, cause) -> onDeadIoThread.accept(cause));
+    public ZmqContext(Consumer<Throwable> onDeadThread) {
+        this(onDeadThread, Optional.empty());
+    }
+
+    /**
+     * A context with one I/O thread, and one that knows clients if there are keys and a socket is
+     * bound.
+     *
+     * @param onDeadThread called once by each of them that dies of {@code Throwable}; the process
+     *     should end then
+     * @param keys for every {@code tcp} endpoint
+     */
+    public ZmqContext(Consumer<Throwable> onDeadThread, Optional<CurveKeys> keys) {
+        this.onDeadThread = onDeadThread;
+        this.keys = keys;
+        context.setUncaughtExceptionHandler((_, cause) -> onDeadThread.accept(cause));
+        context.setNotificationExceptionHandler(
+                (_, cause) -> LOG.debug("a connection failed", cause));
     }
 
     /**
      * A PUB socket.
      *
      * @param endpoints what it binds to, {@code inproc} and {@code tcp}
-     * @throws SetupException if an endpoint cannot be bound
+     * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqPublisher publisher(List<String> endpoints) {
         ZMQ.Socket socket = context.socket(SocketType.PUB);
@@ -80,7 +120,7 @@ public final class ZmqContext implements AutoCloseable {
      * @throws SetupException if the endpoint is none, or its host is not known
      */
     public ZmqSubscriber subscriber(String endpoint, List<String> prefixes) {
-        ZMQ.Socket socket = connecting(SocketType.SUB);
+        ZMQ.Socket socket = connecting(SocketType.SUB, endpoint);
         socket.setRcvHWM(0);
         // Subscribing first, the subscription is on its way with the connection itself.
         prefixes.forEach(socket::subscribe);
@@ -91,7 +131,7 @@ public final class ZmqContext implements AutoCloseable {
      * A ROUTER socket that answers REQ clients in any order.
      *
      * @param endpoints what it binds to, {@code inproc} and {@code tcp}
-     * @throws SetupException if an endpoint cannot be bound
+     * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqReplier replier(List<String> endpoints) {
         return new ZmqReplier(context, bind(context.socket(SocketType.ROUTER), endpoints));
@@ -105,7 +145,7 @@ public final class ZmqContext implements AutoCloseable {
      */
     public ZmqRequester requester(String endpoint, Duration patience) {
         return new ZmqRequester(
-                () -> connect(connecting(SocketType.REQ), endpoint), endpoint, patience);
+                () -> connect(connecting(SocketType.REQ, endpoint), endpoint), endpoint, patience);
     }
 
     /**
@@ -114,20 +154,36 @@ public final class ZmqContext implements AutoCloseable {
      */
     @Override
     public void close() {
+        synchronized (this) {
+            if (zap != null) {
+                zap.close();
+            }
+        }
         context.term();
     }
 
-    private ZMQ.Socket connecting(SocketType type) {
+    private ZMQ.Socket connecting(SocketType type, String endpoint) {
         ZMQ.Socket socket = context.socket(type);
         socket.setHandshakeIvl(HANDSHAKE_MILLIS);
         socket.setReconnectIVL(RECONNECT_MILLIS);
         socket.setLinger(0);
+        if (keys.isPresent() && isTcp(endpoint)) {
+            socket.setReconnectIVL(CURVE_RECONNECT_MILLIS);
+            socket.setCurveServerKey(keys.get().server().bytes());
+            setKeyPair(socket, keys.get());
+        }
         return socket;
+    }
+
+    /** What was bound on every address is reached on the machine itself. */
+    private static String reachable(String endpoint) {
+        return endpoint.replaceFirst("^tcp://(\\*|0\\.0\\.0\\.0):", "tcp://127.0.0.1:")
+                .replaceFirst("^tcp://\\[::]:", "tcp://[::1]:");
     }
 
     private static ZMQ.Socket connect(ZMQ.Socket socket, String endpoint) {
         try {
-            socket.connect(endpoint);
+            socket.connect(reachable(endpoint));
             return socket;
         } catch (ZMQException | IllegalArgumentException e) {
             socket.close(); // or the context would wait for it for ever
@@ -135,10 +191,20 @@ public final class ZmqContext implements AutoCloseable {
         }
     }
 
-    private static ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {
+    private ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {
         socket.setMaxMsgSize(MAX_RECEIVED_BYTES);
         socket.setMsgAllocator(size -> new Msg(Math.max(0, size)));
         socket.setLinger(LINGER_MILLIS);
+        if (keys.isPresent() && endpoints.stream().anyMatch(ZmqContext::isTcp)) {
+            try {
+                startZap(keys.get());
+            } catch (RuntimeException e) {
+                socket.close();
+                throw e;
+            }
+            socket.setCurveServer(true);
+            setKeyPair(socket, keys.get());
+        }
         for (String endpoint : endpoints) {
             try {
                 socket.bind(endpoint);
@@ -148,5 +214,27 @@ public final class ZmqContext implements AutoCloseable {
             }
         }
         return socket;
+    }
+
+    /** Before the first socket that depends on it is bound. */
+    private synchronized void startZap(CurveKeys curve) {
+        if (zap == null) {
+            CurveClients clients = CurveClients.open(curve);
+            zap = new ZapHandler(context, clients, onDeadThread);
+            zap.start();
+            LOG.info(
+                    "clients need keys: the server's is {}, and those of {} clients are admitted",
+                    curve.own().publicKey(),
+                    clients.size());
+        }
+    }
+
+    private static void setKeyPair(ZMQ.Socket socket, CurveKeys curve) {
+        socket.setCurvePublicKey(curve.own().publicKey().bytes());
+        socket.setCurveSecretKey(curve.own().secretBytes());
+    }
+
+    private static boolean isTcp(String endpoint) {
+        return endpoint.startsWith("tcp://");
     }
 }

@@ -39,7 +39,8 @@ class SettingsReaderTest {
                     Duration.ofDays(30),
                     Duration.ofDays(1),
                     Duration.ofSeconds(1),
-                    true);
+                    true,
+                    Optional.empty());
 
     @TempDir Path directory;
 
@@ -73,7 +74,7 @@ class SettingsReaderTest {
                 TARDIS_LOG_LEVEL=debug
                 TARDIS_REAL_RUNC_CMD=crun
                 TARDIS_CTR_CMD=ctr --address '/run/a b.sock' events
-                TARDIS_EVENTS_ENDPOINT=tcp://*:1
+                TARDIS_EVENTS_ENDPOINT=tcp://127.1.2.3:1
                 TARDIS_QUERY_ENDPOINT=tcp://[::1]:65535
                 TARDIS_RECORD=all
                 TARDIS_RETENTION=12h
@@ -93,13 +94,14 @@ class SettingsReaderTest {
                         "DEBUG",
                         Optional.of("crun"),
                         List.of("ctr", "--address", "/run/a b.sock", "events"),
-                        "tcp://*:1",
+                        "tcp://127.1.2.3:1",
                         "tcp://[::1]:65535",
                         RecordScope.ALL,
                         Duration.ofHours(12),
                         Duration.ofSeconds(90),
                         Duration.ZERO,
-                        false);
+                        false,
+                        Optional.empty());
         assertThat(settings).isEqualTo(expected);
         assertThat(SettingsReader.lenient(environment)).isEqualTo(expected);
     }

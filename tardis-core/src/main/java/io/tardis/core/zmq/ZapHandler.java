@@ -1,0 +1,145 @@
+package io.tardis.core.zmq;
+
+import io.tardis.core.curve.CurveClients;
+import io.tardis.core.curve.CurvePublicKey;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.zeromq.SocketType;
+import org.zeromq.ZMQ;
+
+/**
+ * Tells the sockets of a context who may connect (ZAP 1.0, rfc.zeromq.org/spec/27), in a thread of
+ * its own. It must be there before the first CURVE socket is bound and go after the last one:
+ * without a handler JeroMQ, as libzmq, lets everybody in who knows the server's public key. So a
+ * handler that fails leaves its socket open, where nobody is answered and nobody gets in.
+ *
+ * <p>JeroMQ's own {@code ZAuth} wants a {@code ZContext}, and reads key files that are wrong
+ * without a word.
+ */
+final class ZapHandler implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ZapHandler.class);
+    private static final String ENDPOINT = "inproc://zeromq.zap.01";
+    private static final byte[] VERSION = bytes("1.0");
+
+    /** A request is version, id, domain, address, identity, mechanism and credentials. */
+    private static final int REQUEST_FRAMES = 7;
+
+    /** Anybody can be refused as often as they like, but not fill the log with it. */
+    private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
+
+    private final ZMQ.Socket socket;
+    private final Wakeup wakeup;
+    private final CurveClients clients;
+    private final Consumer<Throwable> onDeath;
+    private final Thread thread = new Thread(this::run, "tardis-zmq-clients");
+    private volatile boolean stopping;
+    private long refused;
+    private long nextReport = System.nanoTime();
+
+    /**
+     * Binds; {@link #start} begins.
+     *
+     * @param onDeath called by the thread if it dies
+     */
+    ZapHandler(ZMQ.Context context, CurveClients clients, Consumer<Throwable> onDeath) {
+        this.clients = clients;
+        this.onDeath = onDeath;
+        socket = context.socket(SocketType.REP);
+        socket.setLinger(0);
+        socket.bind(ENDPOINT);
+        wakeup = new Wakeup(context, socket);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    private void run() {
+        try {
+            while (!stopping) {
+                byte[] first = socket.recv(ZMQ.DONTWAIT);
+                if (first == null) {
+                    wakeup.awaitReadable(-1);
+                } else {
+                    answer(first);
+                }
+            }
+        } catch (RuntimeException e) {
+            onDeath.accept(e);
+        }
+    }
+
+    private void answer(byte[] first) {
+        List<byte[]> request = new ArrayList<>(List.of(first));
+        while (socket.hasReceiveMore()) {
+            request.add(socket.recv());
+        }
+        boolean admitted = isAdmitted(request);
+        socket.sendMore(VERSION);
+        socket.sendMore(request.size() > 1 ? request.get(1) : bytes(""));
+        socket.sendMore(admitted ? "200" : "400");
+        socket.sendMore(admitted ? "OK" : "not a client of this server");
+        socket.sendMore(""); // user
+        socket.send(""); // metadata
+    }
+
+    private boolean isAdmitted(List<byte[]> request) {
+        if (request.size() != REQUEST_FRAMES
+                || !Arrays.equals(request.get(0), VERSION)
+                || !Arrays.equals(request.get(5), bytes("CURVE"))
+                || request.get(6).length != ZMQ.Curve.KEY_SIZE) {
+            LOG.warn("a connection was refused whose credentials are no CURVE key");
+            return false;
+        }
+        CurvePublicKey client = new CurvePublicKey(ZMQ.Curve.z85Encode(request.get(6)));
+        boolean admitted = clients.admits(client);
+        if (!admitted) {
+            reportRefused(new String(request.get(3), StandardCharsets.UTF_8), client);
+        }
+        return admitted;
+    }
+
+    private void reportRefused(String address, CurvePublicKey client) {
+        refused++;
+        if (System.nanoTime() - nextReport >= 0) {
+            LOG.warn(
+                    "refused {} connection(s); the last one from {} with the key {}, which is not among the clients'",
+                    refused,
+                    address,
+                    client);
+            refused = 0;
+            nextReport = System.nanoTime() + REPORT_INTERVAL.toNanos();
+        }
+    }
+
+    /** Ends the thread, and closes its socket. When every other socket is closed, not before. */
+    @Override
+    public void close() {
+        stopping = true;
+        wakeup.wake();
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        wakeup.close();
+        socket.close();
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+}
