@@ -6,12 +6,14 @@ subscriptions, so from the first heartbeat on, nothing of the topics can be miss
 
 import sys
 
+import keys
 import zmq
 
 endpoint, topics = sys.argv[1], sys.argv[2:]
 socket = zmq.Context().socket(zmq.SUB)
 for topic in [*topics, "/tardis/heartbeat/"]:
     socket.subscribe(topic)
+keys.use(socket)
 socket.connect(endpoint)
 while True:
     frames = socket.recv_multipart()

@@ -21,6 +21,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -37,16 +38,21 @@ final class TardisNode implements AutoCloseable {
     private final TardisInstallation installation;
     private final Path folder;
     private final Map<String, String> settings;
-    private int started;
+    private final AtomicInteger started; // by all views of the node, whose files have one folder
 
     TardisNode(TardisInstallation installation, Path folder, Path containerdSocket) {
-        this(installation, folder, settings(folder, containerdSocket));
+        this(installation, folder, settings(folder, containerdSocket), new AtomicInteger());
     }
 
-    private TardisNode(TardisInstallation installation, Path folder, Map<String, String> settings) {
+    private TardisNode(
+            TardisInstallation installation,
+            Path folder,
+            Map<String, String> settings,
+            AtomicInteger started) {
         this.installation = installation;
         this.folder = folder;
         this.settings = settings;
+        this.started = started;
     }
 
     private static Map<String, String> settings(Path folder, Path containerdSocket) {
@@ -77,12 +83,12 @@ final class TardisNode implements AutoCloseable {
     TardisNode with(String key, String value) {
         Map<String, String> changed = new TreeMap<>(settings);
         changed.put(key, value);
-        return new TardisNode(installation, folder, changed);
+        return new TardisNode(installation, folder, changed, started);
     }
 
     /** The same node run from another installation. */
     TardisNode from(TardisInstallation other) {
-        return new TardisNode(other, folder, settings);
+        return new TardisNode(other, folder, settings, started);
     }
 
     /** What to have in the environment for Tardis to be this node. */
@@ -158,8 +164,8 @@ final class TardisNode implements AutoCloseable {
 
     /** Starts {@code tardis daemon}, and does not wait. */
     LiveProcess launchDaemon() {
-        started++;
-        return command("daemon").start(folder.resolve("daemon-" + started + ".out"));
+        return command("daemon")
+                .start(folder.resolve("daemon-" + started.incrementAndGet() + ".out"));
     }
 
     /** Waits until the daemon takes the shim's calls and answers queries. */
@@ -266,9 +272,8 @@ final class TardisNode implements AutoCloseable {
 
     /** {@code tardis wait} for a container, beside the test. */
     LiveProcess waitFor(Container container) {
-        started++;
         return command("wait", container.name(), "--timeout", "2m")
-                .start(folder.resolve("wait-" + started + ".out"));
+                .start(folder.resolve("wait-" + started.incrementAndGet() + ".out"));
     }
 
     /** The living event sources of the daemon: {@code ctr events}. */
@@ -309,12 +314,18 @@ final class TardisNode implements AutoCloseable {
                                 script("query.py").toString(),
                                 setting("TARDIS_QUERY_ENDPOINT")));
         argv.addAll(List.of(requests));
-        return Command.of(argv).run().orFail().out().lines().map(JSON::readTree).toList();
+        return Command.of(argv)
+                .with(keys())
+                .run()
+                .orFail()
+                .out()
+                .lines()
+                .map(JSON::readTree)
+                .toList();
     }
 
     /** A Python process that prints what is published. */
     LiveProcess subscribe(String... topics) {
-        started++;
         List<String> argv =
                 new ArrayList<>(
                         List.of(
@@ -322,7 +333,16 @@ final class TardisNode implements AutoCloseable {
                                 script("subscriber.py").toString(),
                                 setting("TARDIS_EVENTS_ENDPOINT")));
         argv.addAll(List.of(topics));
-        return Command.of(argv).start(folder.resolve("subscriber-" + started + ".out"));
+        return Command.of(argv)
+                .with(keys())
+                .start(folder.resolve("subscriber-" + started.incrementAndGet() + ".out"));
+    }
+
+    /** The keys that this node's view of the world has, for keys.py. */
+    private Map<String, String> keys() {
+        Map<String, String> keys = new TreeMap<>(settings);
+        keys.keySet().removeIf(key -> !key.matches("TARDIS_CURVE_.*_FILE"));
+        return keys;
     }
 
     /** A Python program among the tests' resources. */

@@ -34,6 +34,12 @@ final class ZapHandler implements AutoCloseable {
     /** Anybody can be refused as often as they like, but not fill the log with it. */
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
+    /**
+     * How long to wait for the rest of a request, which is there with its beginning; but JeroMQ
+     * drops it where the client hangs up in that moment, and goes on with the next request.
+     */
+    private static final int REST_MILLIS = 100;
+
     private final ZMQ.Socket socket;
     private final Wakeup wakeup;
     private final CurveClients clients;
@@ -53,6 +59,7 @@ final class ZapHandler implements AutoCloseable {
         this.onDeath = onDeath;
         socket = context.socket(SocketType.REP);
         socket.setLinger(0);
+        socket.setReceiveTimeOut(REST_MILLIS);
         socket.bind(ENDPOINT);
         wakeup = new Wakeup(context, socket);
     }
@@ -78,8 +85,11 @@ final class ZapHandler implements AutoCloseable {
 
     private void answer(byte[] first) {
         List<byte[]> request = new ArrayList<>(List.of(first));
-        while (socket.hasReceiveMore()) {
-            request.add(socket.recv());
+        while (socket.hasReceiveMore() && !stopping) {
+            byte[] frame = socket.recv();
+            if (frame != null) {
+                request.add(frame);
+            }
         }
         boolean admitted = isAdmitted(request);
         socket.sendMore(VERSION);
@@ -95,25 +105,27 @@ final class ZapHandler implements AutoCloseable {
                 || !Arrays.equals(request.get(0), VERSION)
                 || !Arrays.equals(request.get(5), bytes("CURVE"))
                 || request.get(6).length != ZMQ.Curve.KEY_SIZE) {
-            LOG.warn("a connection was refused whose credentials are no CURVE key");
+            reportRefused("somebody", "no CURVE key");
             return false;
         }
         CurvePublicKey client = new CurvePublicKey(ZMQ.Curve.z85Encode(request.get(6)));
         boolean admitted = clients.admits(client);
         if (!admitted) {
-            reportRefused(new String(request.get(3), StandardCharsets.UTF_8), client);
+            reportRefused(
+                    new String(request.get(3), StandardCharsets.UTF_8),
+                    "the key " + client + ", which is not among the clients'");
         }
         return admitted;
     }
 
-    private void reportRefused(String address, CurvePublicKey client) {
+    private void reportRefused(String address, String credentials) {
         refused++;
         if (System.nanoTime() - nextReport >= 0) {
             LOG.warn(
-                    "refused {} connection(s); the last one from {} with the key {}, which is not among the clients'",
+                    "refused {} connection(s); the last one from {} with {}",
                     refused,
                     address,
-                    client);
+                    credentials);
             refused = 0;
             nextReport = System.nanoTime() + REPORT_INTERVAL.toNanos();
         }

@@ -126,8 +126,9 @@ class CurveSocketsTest {
             assertRefused(ALICE, SERVER.publicKey());
         }
         try (ZmqContext plain = new ZmqContext(dead::set);
-                Echo _ = await().ignoreExceptions()
-                        .until(() -> new Echo(plain, endpoint), it -> true)) {
+                Echo _ =
+                        await().ignoreExceptions()
+                                .until(() -> new Echo(plain, endpoint), it -> true)) {
             assertRefused(ALICE, SERVER.publicKey());
         }
     }
@@ -182,8 +183,7 @@ class CurveSocketsTest {
     void reachesItselfWhereItIsBoundOnEveryAddress() {
         try (Echo _ = new Echo(server, endpoint);
                 ZmqRequester requester = server.requester("tcp://*:" + port, PATIENCE)) {
-            assertThat(text(requester.ask(bytes("question"), Duration.ZERO)))
-                    .isEqualTo("question");
+            assertThat(text(requester.ask(bytes("question"), Duration.ZERO))).isEqualTo("question");
         }
     }
 

@@ -1,0 +1,249 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
+
+/** A daemon with keys: who has one that it knows hears and is answered, and nobody else. */
+@RequiresContainers
+class CurveIT {
+
+    private static final int BAD_SETTING = 2;
+    private static final Duration SOON = Duration.ofSeconds(20);
+
+    /** Answers must come in this time whatever strangers do, a Python's start included. */
+    private static final Duration QUICKLY = Duration.ofSeconds(2);
+
+    @RegisterExtension
+    final Lab lab =
+            Lab.withTardis()
+                    .setting(
+                            "TARDIS_CURVE_SECRET_KEY_FILE",
+                            node -> {
+                                Outcome _ = node.tardis("keygen", name(node, "server")).orFail();
+                                return name(node, "server") + ".key_secret";
+                            })
+                    .setting("TARDIS_CURVE_CLIENTS_DIR", CurveIT::makeClientsDir);
+
+    @ContainerTest
+    void pyzmqHearsAndAsksWithKeysThatTardisMade() {
+        TardisNode alice = clientWithKeysOfTardis("alice");
+        Container three = lab.container("three").enabled();
+        Container zero = lab.container("zero").enabled();
+        try (LiveProcess _ = lab.tardis().startDaemon();
+                LiveProcess subscriber = alice.subscribe("/tasks/exit/default/")) {
+            awaitSubscription(subscriber);
+
+            assertThat(three.sh("exit 3").code()).isEqualTo(3);
+            assertThat(zero.sh("exit 0").code()).isZero();
+
+            subscriber.awaitLine("exit", SOON, line -> isExit(line, "three", 3));
+            subscriber.awaitLine("exit", SOON, line -> isExit(line, "zero", 0));
+            JsonNode answer = alice.exitCode(three);
+            assertThat(answer.path("status").asString()).isEqualTo("exited");
+            assertThat(answer.path("exit_code").asInt()).isEqualTo(3);
+            assertThat(alice.published(zero)).hasSize(1);
+        }
+        // Inside the daemon, where the shim asks, there are no keys.
+        assertThat(lab.tardis().isKept(three)).isTrue();
+        assertThat(lab.tardis().isCleaned(zero)).isTrue();
+    }
+
+    @ContainerTest
+    void commandsOnTheNodeNeedNoMoreThanTheDaemon() {
+        commandsWork(lab.tardis());
+        assertThat(lab.tardis().tardis("status").code()).isZero();
+    }
+
+    @ContainerTest
+    void commandsElsewhereNeedKeysOfTheirOwnAndTheDaemons() {
+        commandsWork(clientWithKeysOfTardis("alice"));
+    }
+
+    @ContainerTest
+    void keysThatPyzmqMadeServeTheDaemonAndTheCommands() throws IOException {
+        makeKeysWithPyzmq("daemon");
+        makeKeysWithPyzmq("carol");
+        TardisNode node =
+                lab.tardis()
+                        .with(
+                                "TARDIS_CURVE_SECRET_KEY_FILE",
+                                name(lab.tardis(), "daemon") + ".key_secret");
+        TardisNode carol = client("carol", "daemon");
+        // pyzmq leaves the secret key open to everybody.
+        lab.expectErrors();
+        Outcome refused = node.tardis("daemon");
+        assertThat(refused.code()).isEqualTo(BAD_SETTING);
+        assertThat(refused.err())
+                .contains(
+                        node.setting("TARDIS_CURVE_SECRET_KEY_FILE"),
+                        "open to others than its owner");
+
+        close("daemon");
+        close("carol");
+        try (LiveProcess _ = node.startDaemon()) {
+            commandsWork(carol);
+            assertThat(carol.lastSeq()).isPositive();
+        }
+    }
+
+    @ContainerTest
+    void strangersAndClientsWithoutKeysGetNothingAndCostNothing() {
+        TardisNode alice = clientWithKeysOfTardis("alice");
+        Outcome _ = lab.tardis().tardis("keygen", name(lab.tardis(), "mallory")).orFail();
+        TardisNode mallory = client("mallory", "server");
+        TardisNode plain =
+                lab.tardis()
+                        .with("TARDIS_CURVE_SECRET_KEY_FILE", "")
+                        .with("TARDIS_CURVE_CLIENTS_DIR", "");
+        try (LiveProcess _ = lab.tardis().startDaemon();
+                LiveProcess known = alice.subscribe("/tasks/");
+                LiveProcess stranger = mallory.subscribe("/tasks/");
+                LiveProcess withoutKeys = plain.subscribe("/tasks/")) {
+            awaitSubscription(known);
+            Proc daemon = lab.tardis().runningDaemon();
+            int descriptors = daemon.descriptors().size();
+
+            Outcome strangers = strangers(400);
+            assertThat(lab.container("tc").enabled().sh("exit 3").code()).isEqualTo(3);
+            known.awaitLine("exit", SOON, line -> isExit(line, "tc", 3));
+
+            assertThat(strangers.orFail().text()).isEqualTo("got 0");
+            for (TardisNode nobody : List.of(mallory, plain)) {
+                Outcome get = nobody.tardis("get", "tc");
+                assertThat(get.out()).isEmpty();
+                assertThat(get.code()).isEqualTo(3);
+                assertThat(get.err()).contains("no answer from");
+            }
+            // A heartbeat is due every 5 s, and the waits of two commands are longer.
+            assertThat(stranger.output()).isEmpty();
+            assertThat(withoutKeys.output()).isEmpty();
+            long begin = System.nanoTime();
+            assertThat(alice.code(lab.container("tc"))).isEqualTo("3");
+            assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(QUICKLY);
+            Wait.until(
+                    () -> "descriptors as before, " + descriptors + ": " + daemon.descriptors(),
+                    SOON,
+                    // Of the two that wait in vain each has a connection, or just not.
+                    () -> daemon.descriptors().size() <= descriptors + 2);
+            assertThat(lab.tardis().log().lines().filter(line -> line.contains("refused")))
+                    .hasSizeBetween(1, 10);
+        }
+    }
+
+    @ContainerTest
+    void clientsAreAddedWhileTheDaemonRuns() {
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().awaitHearing(lab.container("probe"));
+
+        TardisNode late = clientWithKeysOfTardis("late");
+
+        assertThat(late.tardis("status").orFail().out()).contains("last exit");
+        assertThat(late.lastSeq()).isPositive();
+    }
+
+    private void commandsWork(TardisNode client) {
+        Container container = lab.container("tc").enabled();
+        Outcome _ = lab.container("before").enabled().sh("exit 4");
+        Path output = lab.scratch().folder("out").resolve("watch");
+        try (LiveProcess watch = client.command("watch", "--all").start(output)) {
+            watch.awaitLine("past", SOON, line -> line.contains("before exited with 4"));
+
+            assertThat(container.sh("exit 7").code()).isEqualTo(7);
+
+            watch.awaitLine("exit", SOON, line -> line.contains("tc exited with 7"));
+        }
+        assertThat(client.code(container)).isEqualTo("7");
+        assertThat(client.tardis("wait", "tc", "--timeout", "10s").orFail().text()).isEqualTo("7");
+        assertThat(client.tardis("ls").orFail().out()).contains("before", "tc");
+    }
+
+    private Outcome strangers(int number) {
+        return Command.of(
+                        Machine.PYTHON,
+                        TardisNode.script("strangers.py").toString(),
+                        lab.tardis().setting("TARDIS_EVENTS_ENDPOINT"),
+                        lab.tardis().setting("TARDIS_QUERY_ENDPOINT"),
+                        Integer.toString(number),
+                        name(lab.tardis(), "server") + ".key")
+                .run();
+    }
+
+    /** A client that the daemon knows, with keys made by {@code tardis keygen}. */
+    private TardisNode clientWithKeysOfTardis(String name) {
+        Outcome _ = lab.tardis().tardis("keygen", name(lab.tardis(), name)).orFail();
+        makeKnown(name);
+        return client(name, "server");
+    }
+
+    private void makeKeysWithPyzmq(String name) {
+        Outcome _ =
+                Command.of(
+                                Machine.PYTHON,
+                                "-c",
+                                "import sys, zmq.auth; zmq.auth.create_certificates(*sys.argv[1:])",
+                                name(lab.tardis(), ""), // the folder
+                                name)
+                        .run()
+                        .orFail();
+        makeKnown(name);
+    }
+
+    private void makeKnown(String name) {
+        try {
+            Path file = Path.of(name(lab.tardis(), name) + ".key");
+            Files.copy(
+                    file,
+                    Path.of(lab.tardis().setting("TARDIS_CURVE_CLIENTS_DIR"))
+                            .resolve(name + ".key"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void close(String name) throws IOException {
+        Files.setPosixFilePermissions(
+                Path.of(name(lab.tardis(), name) + ".key_secret"),
+                PosixFilePermissions.fromString("rw-------"));
+    }
+
+    /** The node as seen by a client that has its own pair and the daemon's public key. */
+    private TardisNode client(String name, String server) {
+        return lab.tardis()
+                .with("TARDIS_CURVE_SECRET_KEY_FILE", name(lab.tardis(), name) + ".key_secret")
+                .with("TARDIS_CURVE_SERVER_KEY_FILE", name(lab.tardis(), server) + ".key");
+    }
+
+    private static String name(TardisNode node, String name) {
+        return Path.of(node.setting("TARDIS_CONFIG")).resolveSibling(name).toString();
+    }
+
+    private static String makeClientsDir(TardisNode node) {
+        try {
+            return Files.createDirectory(
+                            Path.of(name(node, "clients")),
+                            PosixFilePermissions.asFileAttribute(
+                                    PosixFilePermissions.fromString("rwx------")))
+                    .toString();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void awaitSubscription(LiveProcess subscriber) {
+        subscriber.awaitLine("heartbeat", SOON, line -> line.startsWith("/tardis/heartbeat/\t"));
+    }
+
+    private static boolean isExit(String line, String container, int code) {
+        return line.startsWith("/tasks/exit/default/" + container + "/\t")
+                && line.contains("\"exit_status\":" + code + ",");
+    }
+}
