@@ -110,12 +110,11 @@ public final class CurveClients {
         PosixFileAttributes attributes =
                 Files.readAttributes(
                         directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        String user = System.getProperty("user.name");
         String problem = null;
         if (!attributes.isDirectory()) {
             problem = attributes.isSymbolicLink() ? "is a symbolic link" : "is not a directory";
-        } else if (!attributes.owner().getName().equals(user)) {
-            problem = "belongs to " + attributes.owner().getName() + ", and not to " + user;
+        } else if (!Owner.isUs(attributes)) {
+            problem = Owner.complaint(attributes);
         } else if (attributes.permissions().contains(PosixFilePermission.GROUP_WRITE)
                 || attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE)) {
             problem = "can be written by others than its owner; close it with chmod go-w";

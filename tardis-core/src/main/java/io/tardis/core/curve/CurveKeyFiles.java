@@ -159,12 +159,8 @@ public final class CurveKeyFiles {
                     attributes.isSymbolicLink()
                             ? "is a symbolic link; name the file itself"
                             : "is not a file";
-        } else if (!attributes.owner().getName().equals(System.getProperty("user.name"))) {
-            problem =
-                    "belongs to "
-                            + attributes.owner().getName()
-                            + ", and not to "
-                            + System.getProperty("user.name");
+        } else if (!Owner.isUs(attributes)) {
+            problem = Owner.complaint(attributes);
         } else if (attributes.permissions().stream().anyMatch(OTHERS::contains)) {
             problem = "is open to others than its owner; close it with chmod 600";
         }
