@@ -4,6 +4,7 @@ Prints "ready" when the misbehaviour is under way, keeps it up until its standar
 prints what came of it.
 """
 
+import json
 import random
 import resource
 import socket
@@ -105,6 +106,39 @@ if how == "requests":
         if not answer.startswith(b'{"status":"'):
             print("answer", i, answer, flush=True)
     print("answered", number, flush=True)
+
+if how == "flood":
+    # Asks as fast as it can over several connections, with waits among it, and reads what comes back.
+    context = zmq.Context()
+    clients = [context.socket(zmq.DEALER) for _ in range(number)]
+    for client in clients:
+        client.linger = 0
+        client.connect(endpoint)
+    requests = [
+        b'{"op":"exit_code","container_id":"running","wait_ms":3600000}',
+        b'{"op":"ping"}',
+        b'{"op":"list","limit":10000}',
+        b'{"op":"replay","limit":10000}',
+        b"x" * 60_000,
+    ]
+    told = set()
+    while True:
+        for client in clients:
+            try:
+                for _ in range(100):
+                    client.send_multipart([b"", chance.choice(requests)], zmq.NOBLOCK)
+            except zmq.Again:
+                pass
+            try:
+                while True:
+                    answer = json.loads(client.recv_multipart(zmq.NOBLOCK)[1])
+                    for key in "MAX_WAITING", "MAX_REQUESTS_PER_SECOND", "MAX_REQUEST_BYTES":
+                        line = answer.get("error", "") + " TARDIS_" + key
+                        if key in answer.get("message", "") and line not in told:
+                            told.add(line)
+                            print(line, flush=True)
+            except zmq.Again:
+                pass
 
 if how == "slow":
     subscriber = zmq.Context().socket(zmq.SUB)

@@ -43,6 +43,7 @@ final class StatusCommand implements Callable<Integer> {
             Answer.Pong pong = queries.client().ping();
             out.println("version   " + pong.version());
             out.println("last exit " + (pong.lastSeq() == 0 ? "none" : pong.lastSeq()));
+            out.println("durable   " + durability(pong.backlog()));
         } catch (UnavailableException e) {
             out.println("queries   NOT ANSWERED: " + e.getMessage());
             return ExitStatus.FAILED;
@@ -53,5 +54,17 @@ final class StatusCommand implements Callable<Integer> {
             out.println("log       " + settings.logFile());
         }
         return ExitStatus.OK;
+    }
+
+    private static String durability(Answer.Backlog backlog) {
+        String state =
+                backlog.durable()
+                        ? "yes"
+                        : "NO, "
+                                + backlog.unwritten()
+                                + " exits are in memory only until the disk can be written";
+        return backlog.dropped() == 0
+                ? state
+                : state + "; " + backlog.dropped() + " exits were given up since the start";
     }
 }

@@ -78,6 +78,7 @@ class DaemonTest {
                     .startsWith("daemon    running as process " + daemon.pid() + "\n")
                     .contains("version   " + Version.text() + "\n")
                     .contains("last exit none\n")
+                    .contains("durable   yes\n")
                     .contains("state     " + tardis.stateDir() + "\n");
 
             Tardis.Result stop = tardis.run("stop");

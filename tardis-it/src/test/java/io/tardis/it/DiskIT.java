@@ -50,6 +50,9 @@ class DiskIT {
                 .as("told once, not at each try")
                 .filteredOn(error -> error.contains("kept in memory"))
                 .hasSize(1);
+        assertThat(lab.tardis().tardis("status").orFail().text())
+                .contains("durable   NO, 2 exits are in memory only");
+        assertThat(lab.tardis().ask("{\"op\":\"ping\"}").path("durable").asBoolean(true)).isFalse();
         Container unheard = lab.container("unheard").enabled();
         assertThat(unheard.sh("exit 3").code()).isEqualTo(3);
 
@@ -60,6 +63,7 @@ class DiskIT {
                 () ->
                         lab.tardis().exitCodes(List.of(good, bad)).stream()
                                 .allMatch(answer -> answer.path("durable").asBoolean(true)));
+        assertThat(lab.tardis().tardis("status").orFail().text()).contains("durable   yes");
         lab.tardis().killDaemon();
         Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Limits;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
@@ -289,7 +290,8 @@ class ListenerTest {
                 Duration.ofDays(1),
                 Duration.ofSeconds(1),
                 true,
-                Optional.empty());
+                Optional.empty(),
+                Limits.DEFAULT);
     }
 
     private static int freePort() throws IOException {

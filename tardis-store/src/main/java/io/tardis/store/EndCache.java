@@ -62,6 +62,11 @@ final class EndCache {
         notRecorded.merge(end.container(), end, EndCache::better);
     }
 
+    /** The log will never have this end: it was given up. */
+    void forget(End end) {
+        notRecorded.remove(end.container(), end);
+    }
+
     /** The ends that the log could not take, in no order. */
     List<End> notRecorded() {
         return List.copyOf(notRecorded.values());

@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.config.Setting;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
@@ -26,8 +27,8 @@ import org.slf4j.LoggerFactory;
  * commit, and what arrives meanwhile into the next. An end is told to those who wait for it only
  * after its commit.
  *
- * <p>What the disk does not take stays in memory, in order, and is tried again every second; until
- * then its ends are answered from memory.
+ * <p>What the disk does not take stays in memory, in order and within a limit ({@link Unwritten}),
+ * and is tried again every second; until then its ends are answered from memory.
  */
 final class ExitRecorder implements AutoCloseable {
 
@@ -49,15 +50,16 @@ final class ExitRecorder implements AutoCloseable {
     private final Duration replay;
     private final InstantSource clock;
     private final Thread thread;
-    private final List<Recorded> pending = new ArrayList<>();
+    private final Unwritten unwritten;
     private volatile boolean stopping;
-    private boolean failing;
+    private boolean droppedIsTold;
     private long nextTry;
     private long nextPrune;
 
     /**
      * From now on the subscriber and the log belong to the recorder's thread.
      *
+     * @param unwritten where what is not on disk is kept
      * @param onEnds told the containers whose ends can now be answered; called from the recorder's
      *     thread
      */
@@ -66,6 +68,7 @@ final class ExitRecorder implements AutoCloseable {
             ExitLog.Writer log,
             LifeStates lives,
             EndCache ends,
+            Unwritten unwritten,
             Consumer<Set<ContainerKey>> onEnds,
             Settings settings,
             InstantSource clock) {
@@ -73,6 +76,7 @@ final class ExitRecorder implements AutoCloseable {
         this.log = log;
         this.lives = lives;
         this.ends = ends;
+        this.unwritten = unwritten;
         this.onEnds = onEnds;
         this.retention = settings.retention();
         this.replay = settings.replay();
@@ -113,20 +117,20 @@ final class ExitRecorder implements AutoCloseable {
                 last = stopping;
                 List<Recorded> arrived = collect(last ? Duration.ZERO : RETRY);
                 mayBeMore = arrived.size() == BATCH;
-                pending.addAll(arrived);
-                if (failing && !last && System.nanoTime() - nextTry < 0) {
+                arrived.forEach(unwritten::add);
+                if (unwritten.isFailing() && !last && System.nanoTime() - nextTry < 0) {
                     keepInMemory(arrived);
-                } else if (!pending.isEmpty()) {
+                } else if (unwritten.size() > 0) {
                     record(arrived);
                 }
                 if (!last && System.nanoTime() - nextPrune >= 0) {
                     prune();
                 }
-            } while (!last || (mayBeMore && !failing));
-            if (!pending.isEmpty()) {
+            } while (!last || (mayBeMore && !unwritten.isFailing()));
+            if (unwritten.size() > 0) {
                 LOG.error(
                         "{} exits could not be written before the end, and are lost",
-                        pending.size());
+                        unwritten.size());
             }
         }
     }
@@ -190,31 +194,53 @@ final class ExitRecorder implements AutoCloseable {
         }
     }
 
-    /** Writes all that is pending; {@code arrived} is the part of it that is new. */
+    /** Writes all that is not written yet; {@code arrived} is the part of it that is new. */
     private void record(List<Recorded> arrived) {
-        try {
-            log.append(pending);
-            List<End> written = endsOf(pending);
-            pending.clear();
-            written.forEach(ends::recorded);
-            if (failing) {
-                LOG.info("the exit log can be written again");
-            }
-            failing = false;
-            tell(written);
-        } catch (ExitLogException e) {
-            if (!failing) {
-                LOG.error("exits are kept in memory only, until the log can be written again", e);
-            }
-            failing = true;
-            nextTry = System.nanoTime() + RETRY.toNanos();
+        boolean failed = unwritten.isFailing();
+        if (failed) {
             keepInMemory(arrived);
+        }
+        try {
+            // In steps: a try at a full disk shall not cost more, the longer it is full.
+            while (unwritten.size() > 0) {
+                List<Recorded> batch = unwritten.oldest(BATCH);
+                log.append(batch);
+                unwritten.written(batch);
+                List<End> written = endsOf(batch);
+                written.forEach(ends::recorded);
+                tell(written);
+            }
+            if (failed) {
+                LOG.info(
+                        "the exit log can be written again; {} exits were given up since the start",
+                        unwritten.backlog().dropped());
+            }
+        } catch (ExitLogException e) {
+            if (!failed) {
+                LOG.error("exits are kept in memory only, until the log can be written again", e);
+                keepInMemory(arrived);
+            }
+            unwritten.notWritten();
+            nextTry = System.nanoTime() + RETRY.toNanos();
         }
     }
 
     private void keepInMemory(List<Recorded> arrived) {
         List<End> kept = endsOf(arrived);
         kept.forEach(ends::notRecorded);
+        for (var given = unwritten.dropOverLimit();
+                given.isPresent();
+                given = unwritten.dropOverLimit()) {
+            given.get().end().ifPresent(ends::forget);
+            if (!droppedIsTold) {
+                LOG.error(
+                        "too many exits wait for the disk ({}): from exit {} on some are given up, and are lost",
+                        Setting.MAX_UNWRITTEN.key(),
+                        given.get().event().seq());
+                droppedIsTold = true;
+            }
+        }
+        unwritten.notWritten();
         tell(kept);
     }
 

@@ -1,9 +1,11 @@
 package io.tardis.store;
 
+import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Containers;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.Exited;
@@ -30,6 +32,7 @@ import java.util.PriorityQueue;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,9 +54,6 @@ final class QueryServer implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(QueryServer.class);
 
-    /** A question more than this is answered at once: it holds memory for as long as it waits. */
-    private static final int MAX_WAITING = 10_000;
-
     /**
      * How long a life that is over may still get a code: its delete is not ordered after its exit.
      */
@@ -68,6 +68,8 @@ final class QueryServer implements AutoCloseable {
     private final ContainerRegistry registry;
     private final LifeStates lives;
     private final EndCache ends;
+    private final Supplier<Backlog> backlog;
+    private final Gate gate;
     private final String version;
     private final Thread thread;
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
@@ -82,12 +84,16 @@ final class QueryServer implements AutoCloseable {
             ContainerRegistry registry,
             LifeStates lives,
             EndCache ends,
+            Supplier<Backlog> backlog,
+            Limits limits,
             String version) {
         this.replier = replier;
         this.log = log;
         this.registry = registry;
         this.lives = lives;
         this.ends = ends;
+        this.backlog = backlog;
+        this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.thread = new Thread(this::run, "tardis-store-replies");
     }
@@ -138,17 +144,18 @@ final class QueryServer implements AutoCloseable {
     }
 
     private void handle(ZmqReplier.Request request) {
+        Optional<Refused> refusal = gate.refusal(request, System.nanoTime());
+        if (refusal.isPresent()) {
+            reply(request, refusal.get());
+            return;
+        }
         try {
             Query query = QueryCodec.decode(request.payload());
             if (query instanceof Query.ExitCode(ContainerKey container, Duration maxWait)) {
                 OfContainer state = stateOf(container);
                 Duration wait = boundedWait(state, maxWait);
-                if (wait.isPositive() && waiting.size() < MAX_WAITING) {
-                    if (waiting.isEmpty()) {
-                        nextLook = System.nanoTime() + LOOK.toNanos();
-                    }
-                    waiting.add(
-                            new Waiting(request, container, System.nanoTime() + wait.toNanos()));
+                if (wait.isPositive()) {
+                    letWait(request, container, wait);
                 } else {
                     reply(request, state);
                 }
@@ -162,6 +169,18 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
+    private void letWait(ZmqReplier.Request request, ContainerKey container, Duration wait) {
+        Optional<Refused> refusal = gate.refusalToWait(request, waiting.size());
+        if (refusal.isPresent()) {
+            reply(request, refusal.get());
+            return;
+        }
+        if (waiting.isEmpty()) {
+            nextLook = System.nanoTime() + LOOK.toNanos();
+        }
+        waiting.add(new Waiting(request, container, System.nanoTime() + wait.toNanos()));
+    }
+
     private Answer answer(Query query) {
         return switch (query) {
             case Query.ExitCode(ContainerKey container, Duration _) -> stateOf(container);
@@ -172,7 +191,7 @@ final class QueryServer implements AutoCloseable {
             }
             case Query.ListContainers(Optional<String> namespace, int limit) ->
                     list(namespace, limit);
-            case Query.Ping() -> new Pong(version, log.lastSeq());
+            case Query.Ping() -> new Pong(version, log.lastSeq(), backlog.get());
         };
     }
 

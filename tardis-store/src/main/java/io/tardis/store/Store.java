@@ -62,12 +62,23 @@ public final class Store implements AutoCloseable {
         }
         LifeStates lives = new LifeStates(registry, settings.record());
         EndCache ends = new EndCache(reader);
-        QueryServer server = new QueryServer(replier, reader, registry, lives, ends, version);
+        Unwritten unwritten = new Unwritten(settings.limits().maxUnwritten());
+        QueryServer server =
+                new QueryServer(
+                        replier,
+                        reader,
+                        registry,
+                        lives,
+                        ends,
+                        unwritten::backlog,
+                        settings.limits(),
+                        version);
         ZmqSubscriber subscriber =
                 context.subscriber(
                         eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
         ExitRecorder recorder =
-                new ExitRecorder(subscriber, writer, lives, ends, server::ended, settings, clock);
+                new ExitRecorder(
+                        subscriber, writer, lives, ends, unwritten, server::ended, settings, clock);
         server.start();
         recorder.start();
         return new Store(recorder, server);

@@ -14,6 +14,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
+import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.wire.Topic;
@@ -42,6 +43,7 @@ class ExitRecorderTest {
     private final HandClock clock = new HandClock();
     private final InMemoryExitLog log = new InMemoryExitLog();
     private final EndCache ends = new EndCache(log);
+    private final Unwritten unwritten = new Unwritten(TestSettings.LIMITS.maxUnwritten());
     private final List<Set<ContainerKey>> told = new CopyOnWriteArrayList<>();
     private ZmqContext context;
     private ZmqPublisher publisher;
@@ -148,12 +150,46 @@ class ExitRecorderTest {
             awaitThat(() -> log.attempts.get() >= 3);
             assertThat(messages.at(Level.ERROR)).as("told once").hasSize(1);
             assertThat(log.numbers()).isEmpty();
+            awaitThat(() -> unwritten.backlog().equals(new Backlog(false, 3, 0)));
 
             log.failsToWrite = false;
 
             awaitThat(() -> log.numbers().equals(List.of(1L, 2L, 3L)));
             awaitThat(() -> ends.notRecorded().isEmpty());
             assertThat(ends.latest(TC).orElseThrow().durable()).isTrue();
+            assertThat(unwritten.backlog()).isEqualTo(Backlog.NONE);
+        }
+    }
+
+    @Test
+    void givesUpWhatEndsNoLifeFirstWhenTooManyWaitForTheDisk() {
+        int max = TestSettings.LIMITS.maxUnwritten();
+        log.failsToWrite = true;
+        try (CapturedLog messages = new CapturedLog(ExitRecorder.class)) {
+            recorder.start();
+            publish(exit(1, TC, 1, 3));
+            publish(exec(2, TC, 2, 0));
+            publish(exec(3, TC, 3, 0));
+            for (long seq = 4; seq <= max + 2; seq++) {
+                publish(exit(seq, container("c" + seq), seq, 0));
+            }
+            awaitThat(() -> unwritten.backlog().equals(new Backlog(false, max, 2)));
+            assertThat(ends.latest(TC)).isPresent();
+
+            publish(exit(max + 3, container("last"), 4, 0));
+            awaitThat(() -> unwritten.backlog().equals(new Backlog(false, max, 3)));
+
+            assertThat(ends.latest(TC)).as("the oldest end").isEmpty();
+            assertThat(messages.at(Level.ERROR))
+                    .filteredOn(it -> it.contains("TARDIS_MAX_UNWRITTEN"))
+                    .as("told once")
+                    .hasSize(1);
+            log.failsToWrite = false;
+            awaitThat(() -> log.numbers().size() == max);
+            assertThat(log.numbers())
+                    .containsExactlyElementsOf(LongStream.rangeClosed(4, max + 3).boxed().toList());
+            awaitThat(() -> unwritten.backlog().equals(new Backlog(true, 0, 3)));
+            assertThat(ends.notRecorded()).isEmpty();
         }
     }
 
@@ -246,6 +282,7 @@ class ExitRecorderTest {
                 log,
                 new LifeStates(registry, scope),
                 ends,
+                unwritten,
                 told::add,
                 TestSettings.of(directory, "tcp://127.0.0.1:1", scope),
                 clock);

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
+import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
@@ -61,6 +62,7 @@ class QueryServerTest {
     private final InMemoryExitLog log = new InMemoryExitLog();
     private final EndCache ends = new EndCache(log);
     private final ExecutorService clients = Executors.newCachedThreadPool();
+    private volatile Answer.Backlog backlog = Answer.Backlog.NONE;
     private ZmqContext context;
     private ContainerRegistry registry;
     private String endpoint;
@@ -79,6 +81,8 @@ class QueryServerTest {
                         registry,
                         new LifeStates(registry, RecordScope.ENABLED),
                         ends,
+                        () -> backlog,
+                        TestSettings.LIMITS,
                         "1.2.3");
         server.start();
         client = new QueryClient(context, endpoint);
@@ -97,6 +101,13 @@ class QueryServerTest {
         record("life", 0, exit(17, TC, 100, 0));
 
         assertThat(client.ping()).isEqualTo(new Answer.Pong("1.2.3", 17));
+    }
+
+    @Test
+    void tellsThatTheDiskCannotBeWritten() {
+        backlog = new Answer.Backlog(false, 12, 3);
+
+        assertThat(client.ping()).isEqualTo(new Answer.Pong("1.2.3", 0, backlog));
     }
 
     @Test
@@ -135,7 +146,7 @@ class QueryServerTest {
         assertThat(ask("{\"op\":\"ping\",\"comment\":\"ignored\"}"))
                 .isEqualTo(
                         """
-                        {"status":"ok","version":"1.2.3","last_seq":0}\
+                        {"status":"ok","version":"1.2.3","last_seq":0,"durable":true,"unwritten":0,"dropped":0}\
                         """);
     }
 
@@ -393,6 +404,42 @@ class QueryServerTest {
         assertThat(client.ping()).isNotNull();
     }
 
+    @Test
+    void refusesARequestThatIsLongerThanAllowed() {
+        byte[] longest = padded(TestSettings.LIMITS.maxRequestBytes());
+        assertThat(AnswerCodec.decode(ask(longest))).isInstanceOf(Answer.Pong.class);
+
+        assertThat(AnswerCodec.decode(ask(padded(longest.length + 1))))
+                .isEqualTo(
+                        new Refused(
+                                Refused.BAD_REQUEST,
+                                "the request has 4097 bytes, more than 4096 (TARDIS_MAX_REQUEST_BYTES)"));
+    }
+
+    @Test
+    void refusesToLetMoreWaitThanAllowedButNotFromThisProcess() throws Exception {
+        start(TC, 100);
+        List<Future<Answer.OfContainer>> waiting = new ArrayList<>();
+        for (int i = 0; i < TestSettings.LIMITS.maxWaiting(); i++) {
+            waiting.add(askAndWait(TC, LONG));
+        }
+
+        assertThatThrownBy(() -> client.exitCode(TC, LONG))
+                .isInstanceOf(TardisException.class)
+                .hasMessageContaining("too_many")
+                .hasMessageContaining("TARDIS_MAX_WAITING");
+        assertThat(now(TC)).as("without a wait").isEqualTo(new Running(TC));
+        try (QueryClient inside = new QueryClient(context, "inproc://queries")) {
+            assertThat(inside.exitCode(TC, Duration.ofMillis(100))).isEqualTo(new Running(TC));
+        }
+
+        assertThat(waiting).noneMatch(Future::isDone);
+        server.close();
+        for (Future<Answer.OfContainer> it : waiting) {
+            assertThat(soon(it)).isEqualTo(new Running(TC));
+        }
+    }
+
     /** A frame over the limit costs its sender the connection, and nobody else anything. */
     @Test
     void livesOnAfterAQuestionThatIsFarTooLong() {
@@ -507,6 +554,12 @@ class QueryServerTest {
         try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
             return requester.ask(question, Duration.ZERO);
         }
+    }
+
+    /** A ping of that many bytes, the frame that a REQ client puts before it counted. */
+    private static byte[] padded(int length) {
+        String ping = "{\"op\":\"ping\"}";
+        return (" ".repeat(length - ping.length()) + ping).getBytes(StandardCharsets.UTF_8);
     }
 
     private void assertRefused(byte[] question) {

@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.config.Limits;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import java.io.IOException;
@@ -14,6 +15,10 @@ import java.util.Optional;
 final class TestSettings {
 
     static final Duration RETENTION = Duration.ofDays(30);
+
+    /** Small ones, so that a test reaches them. */
+    static final Limits LIMITS = new Limits(1_000, 4_096, 100, 10_000);
+
     static final Duration REPLAY = Duration.ofDays(1);
 
     private TestSettings() {}
@@ -34,7 +39,8 @@ final class TestSettings {
                 REPLAY,
                 Duration.ofSeconds(1),
                 false,
-                Optional.empty());
+                Optional.empty(),
+                LIMITS);
     }
 
     static String freeEndpoint() throws IOException {

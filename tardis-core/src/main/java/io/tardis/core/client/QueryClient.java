@@ -89,7 +89,7 @@ public final class QueryClient implements AutoCloseable {
         Answer answer = AnswerCodec.decode(requester.ask(QueryCodec.encode(query), answerTime));
         if (answer instanceof Refused(String error, String message)) {
             String why = "the daemon refused the question (" + error + "): " + message;
-            throw error.equals(Refused.UNAVAILABLE)
+            throw error.equals(Refused.UNAVAILABLE) || error.equals(Refused.TOO_MANY)
                     ? new RefusedForNowException(why)
                     : new TardisException(why);
         }

@@ -4,7 +4,8 @@ import io.tardis.core.TardisException;
 import java.io.Serial;
 
 /**
- * The daemon cannot answer now, because its log cannot be read; the same question may work later.
+ * The daemon cannot answer now, because its log cannot be read or too much is asked; the same
+ * question may work later.
  */
 final class RefusedForNowException extends TardisException {
 

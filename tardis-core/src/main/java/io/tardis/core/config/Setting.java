@@ -62,7 +62,25 @@ public enum Setting {
     CURVE_SERVER_KEY_FILE(
             "TARDIS_CURVE_SERVER_KEY_FILE",
             "the own public key",
-            "The daemon's public key, NAME.key, for commands with a key pair of their own");
+            "The daemon's public key, NAME.key, for commands with a key pair of their own"),
+    /** How much waits for the disk. */
+    MAX_UNWRITTEN(
+            "TARDIS_MAX_UNWRITTEN",
+            "100000",
+            "Exits that are kept in memory while the disk cannot be written (1000 to 1000000)"),
+    /** How long a request may be. */
+    MAX_REQUEST_BYTES(
+            "TARDIS_MAX_REQUEST_BYTES", "4096", "The longest request, in bytes (512 to 65536)"),
+    /** How many wait. */
+    MAX_WAITING(
+            "TARDIS_MAX_WAITING",
+            "10000",
+            "Requests over ZeroMQ that wait for an end at the same time (0 to 100000)"),
+    /** How often one client may ask. */
+    MAX_REQUESTS_PER_SECOND(
+            "TARDIS_MAX_REQUESTS_PER_SECOND",
+            "10000",
+            "Requests of one connection in a second (1 to 1000000)");
 
     private final String key;
     private final String defaultValue;

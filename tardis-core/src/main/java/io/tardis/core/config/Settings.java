@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param kernelWitness whether the kernel is asked how processes end, where it can tell
  * @param curve the keys for everything that goes over TCP; without them both endpoints are loopback
  *     addresses
+ * @param limits how much of the daemon others can take
  */
 public record Settings(
         Path stateDir,
@@ -42,7 +43,8 @@ public record Settings(
         Duration replay,
         Duration deleteWait,
         boolean kernelWitness,
-        Optional<CurveKeys> curve) {
+        Optional<CurveKeys> curve,
+        Limits limits) {
 
     public Settings {
         ctrCommand = List.copyOf(ctrCommand);

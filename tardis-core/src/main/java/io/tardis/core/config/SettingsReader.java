@@ -138,7 +138,8 @@ public final class SettingsReader {
                 value(Setting.REPLAY, Duration.ofDays(1), SettingsReader::duration),
                 value(Setting.DELETE_WAIT_MS, Duration.ofSeconds(1), SettingsReader::deleteWait),
                 value(Setting.KERNEL_WITNESS, true, SettingsReader::kernelWitness),
-                curve);
+                curve,
+                limits());
     }
 
     private Optional<CurveKeys> curve() {
@@ -166,6 +167,33 @@ public final class SettingsReader {
             }
         }
         return own.map(it -> new CurveKeys(it, server.orElse(it.publicKey()), clients));
+    }
+
+    private Limits limits() {
+        Limits none = Limits.DEFAULT;
+        return new Limits(
+                number(Setting.MAX_UNWRITTEN, none.maxUnwritten(), 1_000, 1_000_000),
+                number(
+                        Setting.MAX_REQUEST_BYTES,
+                        none.maxRequestBytes(),
+                        512,
+                        Limits.MAX_REQUEST_BYTES),
+                number(Setting.MAX_WAITING, none.maxWaiting(), 0, 100_000),
+                number(Setting.MAX_REQUESTS_PER_SECOND, none.maxRequestsPerSecond(), 1, 1_000_000));
+    }
+
+    private int number(Setting setting, int defaultValue, int min, int max) {
+        return value(
+                setting,
+                defaultValue,
+                text -> {
+                    int number = text.matches("[0-9]{1,9}") ? Integer.parseInt(text) : -1;
+                    if (number < min || number > max) {
+                        throw new IllegalArgumentException(
+                                "not a number from " + min + " to " + max);
+                    }
+                    return number;
+                });
     }
 
     private void readConfiguredFile(String name) {

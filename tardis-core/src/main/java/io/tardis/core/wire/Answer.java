@@ -61,8 +61,28 @@ public sealed interface Answer {
      *
      * @param version the version of Tardis
      * @param lastSeq the newest exit that is recorded; 0 if there is none
+     * @param backlog what is not on disk
      */
-    record Pong(String version, long lastSeq) implements Answer {}
+    record Pong(String version, long lastSeq, Backlog backlog) implements Answer {
+
+        /** The answer of a daemon whose disk is well. */
+        public Pong(String version, long lastSeq) {
+            this(version, lastSeq, Backlog.NONE);
+        }
+    }
+
+    /**
+     * The exits that are not on disk.
+     *
+     * @param durable whether the disk could be written at the last try
+     * @param unwritten how many exits are in memory only, because it could not
+     * @param dropped how many exits the daemon has given up since its start, because memory for
+     *     them is limited
+     */
+    record Backlog(boolean durable, long unwritten, long dropped) {
+        /** Everything is on disk. */
+        public static final Backlog NONE = new Backlog(true, 0, 0);
+    }
 
     /**
      * The question was not answered.
@@ -73,6 +93,9 @@ public sealed interface Answer {
     record Refused(String error, String message) implements Answer {
         /** The bytes were no question. */
         public static final String BAD_REQUEST = "bad_request";
+
+        /** The asker, or all together, ask more than a limit allows. */
+        public static final String TOO_MANY = "too_many";
 
         /** The store cannot answer now. */
         public static final String UNAVAILABLE = "unavailable";

@@ -2,6 +2,7 @@ package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Containers;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.Exited;
@@ -24,7 +25,8 @@ import tools.jackson.databind.JsonNode;
  * {"status":"running","namespace":"default","container_id":"tc"}          likewise "lost" and "unknown"
  * {"status":"ok","events":[{...}],"first_seq":1,"last_seq":9}             to replay
  * {"status":"ok","containers":[{"status":"exited",...}]}                  to list
- * {"status":"ok","version":"0.1.0","last_seq":9}                          to ping
+ * {"status":"ok","version":"0.1.0","last_seq":9,
+ *  "durable":true,"unwritten":0,"dropped":0}                              to ping
  * {"status":"error","error":"bad_request","message":"..."}
  * </pre>
  */
@@ -59,10 +61,13 @@ public final class AnswerCodec {
                     }
                     json.writeEndArray();
                 }
-                case Pong(String version, long lastSeq) -> {
+                case Pong(String version, long lastSeq, Backlog backlog) -> {
                     json.writeStringProperty("status", "ok");
                     json.writeStringProperty("version", version);
                     json.writeNumberProperty("last_seq", lastSeq);
+                    json.writeBooleanProperty("durable", backlog.durable());
+                    json.writeNumberProperty("unwritten", backlog.unwritten());
+                    json.writeNumberProperty("dropped", backlog.dropped());
                 }
                 case Refused(String error, String message) -> {
                     json.writeStringProperty("status", "error");
@@ -128,7 +133,13 @@ public final class AnswerCodec {
                                             EventJson.string(container, "status"), container)));
             return new Containers(containers);
         }
-        return new Pong(EventJson.string(node, "version"), EventJson.number(node, "last_seq"));
+        return new Pong(
+                EventJson.string(node, "version"),
+                EventJson.number(node, "last_seq"),
+                new Backlog(
+                        node.path("durable").asBoolean(true),
+                        node.path("unwritten").asLong(0),
+                        node.path("dropped").asLong(0)));
     }
 
     private static OfContainer decodeOfContainer(String status, JsonNode node) {

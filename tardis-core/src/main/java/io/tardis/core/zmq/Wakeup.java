@@ -4,34 +4,35 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Pipe;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 import org.zeromq.ZMQ;
 
-/** Waits for a socket, and lets other threads end the wait. */
+/** Waits for one socket or several, and lets other threads end the wait. */
 final class Wakeup implements AutoCloseable {
 
-    private static final int SOCKET = 0;
-    private static final int PIPE = 1;
+    private static final int PIPE = 0;
 
     private final ZMQ.Poller poller;
     private final Pipe pipe;
     private final AtomicBoolean woken = new AtomicBoolean();
     private final ByteBuffer drain = ByteBuffer.allocate(16);
 
-    Wakeup(ZMQ.Context context, ZMQ.Socket socket) {
+    Wakeup(ZMQ.Context context, List<ZMQ.Socket> sockets) {
         try {
             pipe = Pipe.open();
             pipe.source().configureBlocking(false);
         } catch (IOException e) {
             throw new UncheckedIOException("no pipe can be made", e);
         }
-        poller = context.poller(2);
-        poller.register(socket, ZMQ.Poller.POLLIN);
+        poller = context.poller(1 + sockets.size());
         poller.register(pipe.source(), ZMQ.Poller.POLLIN);
+        sockets.forEach(it -> poller.register(it, ZMQ.Poller.POLLIN));
     }
 
     /**
-     * Whether the socket can be read; false when the time is over or {@link #wake} was called.
+     * Whether a socket can be read; false when the time is over or {@link #wake} was called.
      * Negative waits for ever.
      */
     boolean awaitReadable(long timeoutMillis) {
@@ -47,7 +48,7 @@ final class Wakeup implements AutoCloseable {
             }
             woken.getAndSet(false);
         }
-        return poller.pollin(SOCKET);
+        return IntStream.range(PIPE + 1, poller.getSize()).anyMatch(poller::pollin);
     }
 
     /**

@@ -3,6 +3,7 @@ package io.tardis.core.zmq;
 import io.tardis.core.SetupException;
 import io.tardis.core.curve.CurveClients;
 import io.tardis.core.curve.CurveKeys;
+import io.tardis.core.config.Limits;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -57,13 +58,19 @@ public final class ZmqContext implements AutoCloseable {
     private static final int CURVE_RECONNECT_MILLIS = 100;
 
     /** The longest frame that a bound socket takes; what clients send is far smaller. */
-    private static final int MAX_RECEIVED_BYTES = 64 * 1024;
+    private static final int MAX_RECEIVED_BYTES = Limits.MAX_REQUEST_BYTES;
 
     /**
      * How many messages wait for a subscriber that does not read; what is over that is dropped, and
      * got by replay.
      */
     private static final int PUBLISHER_HIGH_WATER_MARK = 10_000;
+
+    /**
+     * How many requests of one connection are read before the first of them is answered; the rest
+     * waits in the client.
+     */
+    private static final int REQUESTS_HIGH_WATER_MARK = 100;
 
     /** How long the last messages may take to leave. */
     private static final int LINGER_MILLIS = 500;
@@ -134,7 +141,30 @@ public final class ZmqContext implements AutoCloseable {
      * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqReplier replier(List<String> endpoints) {
-        return new ZmqReplier(context, bind(context.socket(SocketType.ROUTER), endpoints));
+        Optional<ZMQ.Socket> inside =
+                router(endpoints.stream().filter(ZmqContext::isInside).toList());
+        try {
+            return new ZmqReplier(
+                    context,
+                    inside,
+                    router(endpoints.stream().filter(it -> !isInside(it)).toList()));
+        } catch (SetupException e) {
+            inside.ifPresent(ZMQ.Socket::close);
+            throw e;
+        }
+    }
+
+    private static boolean isInside(String endpoint) {
+        return endpoint.startsWith("inproc:");
+    }
+
+    private Optional<ZMQ.Socket> router(List<String> endpoints) {
+        if (endpoints.isEmpty()) {
+            return Optional.empty();
+        }
+        ZMQ.Socket socket = context.socket(SocketType.ROUTER);
+        socket.setRcvHWM(REQUESTS_HIGH_WATER_MARK);
+        return Optional.of(bind(socket, endpoints));
     }
 
     /**

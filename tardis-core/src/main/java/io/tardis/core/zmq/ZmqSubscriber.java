@@ -2,6 +2,7 @@ package io.tardis.core.zmq;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.zeromq.ZMQ;
 
@@ -23,7 +24,7 @@ public final class ZmqSubscriber implements AutoCloseable {
 
     ZmqSubscriber(ZMQ.Context context, ZMQ.Socket socket) {
         this.socket = socket;
-        this.wakeup = new Wakeup(context, socket);
+        this.wakeup = new Wakeup(context, List.of(socket));
     }
 
     /**

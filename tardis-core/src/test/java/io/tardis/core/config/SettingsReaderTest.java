@@ -40,7 +40,8 @@ class SettingsReaderTest {
                     Duration.ofDays(1),
                     Duration.ofSeconds(1),
                     true,
-                    Optional.empty());
+                    Optional.empty(),
+                    Limits.DEFAULT);
 
     @TempDir Path directory;
 
@@ -81,6 +82,10 @@ class SettingsReaderTest {
                 TARDIS_REPLAY=90s
                 TARDIS_DELETE_WAIT_MS=0
                 TARDIS_KERNEL_WITNESS=off
+                TARDIS_MAX_UNWRITTEN=1000
+                TARDIS_MAX_REQUEST_BYTES=512
+                TARDIS_MAX_WAITING=0
+                TARDIS_MAX_REQUESTS_PER_SECOND=1
                 """);
 
         Settings settings = SettingsReader.strict(environment);
@@ -101,7 +106,8 @@ class SettingsReaderTest {
                         Duration.ofSeconds(90),
                         Duration.ZERO,
                         false,
-                        Optional.empty());
+                        Optional.empty(),
+                        new Limits(1_000, 512, 0, 1));
         assertThat(settings).isEqualTo(expected);
         assertThat(SettingsReader.lenient(environment)).isEqualTo(expected);
     }

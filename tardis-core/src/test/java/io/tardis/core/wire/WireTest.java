@@ -76,6 +76,7 @@ class WireTest {
                 new Answer.Containers(
                         List.of(new Answer.Exited(KILLED, true), new Answer.Lost(TC))),
                 new Answer.Pong("0.1.0", 9),
+                new Answer.Pong("0.1.0", 9, new Answer.Backlog(false, 12, 3)),
                 new Answer.Refused("bad_request", "op is missing"));
     }
 
@@ -120,7 +121,7 @@ class WireTest {
                         "{\"status\":\"ok\",\"events\":[],\"first_seq\":0,\"last_seq\":0}",
                         "{\"status\":\"error\",\"error\":\"bad_request\",\"message\":\"op is missing\"}")
                 .filteredOn(it -> it.contains("\"durable\":false"))
-                .hasSize(1);
+                .hasSize(2);
     }
 
     @Test

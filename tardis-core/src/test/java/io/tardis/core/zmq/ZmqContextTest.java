@@ -20,6 +20,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -191,6 +192,29 @@ class ZmqContextTest {
             for (int i = 0; i < count; i++) {
                 assertThat(next(subscriber)).isEqualTo(Integer.toString(i));
             }
+        }
+    }
+
+    @Test
+    void givesQuestionsOfThisProcessFirst() {
+        try (ZmqReplier replier = context.replier(List.of("inproc://queries", endpoint));
+                ZmqRequester outside = context.requester(endpoint, Duration.ofMillis(300));
+                ZmqRequester inside =
+                        context.requester("inproc://queries", Duration.ofMillis(300))) {
+            assertThatThrownBy(() -> outside.ask(bytes("outside"), Duration.ZERO))
+                    .isInstanceOf(UnavailableException.class);
+            assertThatThrownBy(() -> inside.ask(bytes("inside"), Duration.ZERO))
+                    .isInstanceOf(UnavailableException.class);
+
+            ZmqReplier.Request first = Objects.requireNonNull(replier.receive(PATIENCE));
+            ZmqReplier.Request second = Objects.requireNonNull(replier.receive(PATIENCE));
+
+            assertThat(text(first.payload())).isEqualTo("inside");
+            assertThat(first.fromThisProcess()).isTrue();
+            assertThat(first.size()).isEqualTo(6);
+            assertThat(text(second.payload())).isEqualTo("outside");
+            assertThat(second.fromThisProcess()).isFalse();
+            assertThat(second.connection()).isNotEqualTo(first.connection());
         }
     }
 

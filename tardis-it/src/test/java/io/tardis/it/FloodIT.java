@@ -1,0 +1,77 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Clients that ask without end are refused, and no container waits because of them. */
+@RequiresContainers
+class FloodIT {
+
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    /** Far less than a shim that has to wait for the store: 1 s for the code, 1 s for patience. */
+    private static final Duration A_DELETE = Duration.ofSeconds(1);
+
+    @RegisterExtension
+    final Lab lab =
+            Lab.withTardis()
+                    .setting("TARDIS_MAX_WAITING", "10")
+                    .setting("TARDIS_MAX_REQUESTS_PER_SECOND", "1000");
+
+    @ContainerTest
+    @Timeout(300)
+    void clientsThatFloodAreRefusedAndEveryDeleteIsDecidedInTime() throws InterruptedException {
+        Container running = lab.container("running").enabled();
+        running.startEndingWith(7);
+        Proc daemon = lab.tardis().runningDaemon();
+        Load load = Load.of(lab, Load.size("containers", 40));
+
+        try (LiveProcess flood = flood(4)) {
+            for (String refusal :
+                    List.of(
+                            "too_many TARDIS_MAX_WAITING",
+                            "too_many TARDIS_MAX_REQUESTS_PER_SECOND",
+                            "bad_request TARDIS_MAX_REQUEST_BYTES")) {
+                String _ = flood.awaitLine(refusal, SOON, refusal::equals);
+            }
+            load.run(4);
+            for (int i = 0; i < 5; i++) {
+                Container each = lab.freshContainer().enabled();
+                each.startEndingWith(i % 2);
+                each.end();
+                Wait.until("end of " + each, SOON, () -> hasEnded(each));
+                Instant begin = Instant.now();
+                assertThat(each.remove()).isEqualTo(i % 2);
+                assertThat(Duration.between(begin, Instant.now())).isLessThan(A_DELETE);
+                assertThat(lab.tardis().isCleaned(each)).isEqualTo(i % 2 == 0);
+            }
+            assertThat(flood.isAlive()).as(flood.output()).isTrue();
+        }
+
+        assertThat(load.wrong(lab.tardis())).isEmpty();
+        running.end();
+        assertThat(running.remove()).isEqualTo(7);
+        assertThat(lab.tardis().code(running)).isEqualTo("7");
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+    }
+
+    private boolean hasEnded(Container container) {
+        return lab.tardis().status(container).equals("exited");
+    }
+
+    private LiveProcess flood(int connections) {
+        return Command.of(
+                        List.of(
+                                Machine.PYTHON,
+                                TardisNode.script("bad_client.py").toString(),
+                                "flood",
+                                lab.tardis().setting("TARDIS_QUERY_ENDPOINT"),
+                                Integer.toString(connections)))
+                .start(lab.scratch().folder("clients").resolve("flood"));
+    }
+}

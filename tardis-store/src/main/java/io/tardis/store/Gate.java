@@ -1,0 +1,92 @@
+package io.tardis.store;
+
+import io.tardis.core.config.Limits;
+import io.tardis.core.config.Setting;
+import io.tardis.core.wire.Answer.Refused;
+import io.tardis.core.zmq.ZmqReplier;
+import java.nio.ByteBuffer;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Refuses what other processes ask beyond the limits. Questions of this process always pass: a
+ * delete must not wait because somebody else asks much.
+ *
+ * <p>Requests are counted for each connection, so that one client's flood costs the others nothing,
+ * and by whole seconds: a client may use up its second at once. For one thread.
+ */
+final class Gate {
+
+    private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+
+    private final Limits limits;
+    private final Map<ByteBuffer, Integer> requests = new HashMap<>();
+    private long second;
+
+    /**
+     * A gate that nobody has passed yet.
+     *
+     * @param nanoTime now, by the monotonic clock
+     */
+    Gate(Limits limits, long nanoTime) {
+        this.limits = limits;
+        this.second = nanoTime;
+    }
+
+    /**
+     * Why the question is not even read; empty if it is.
+     *
+     * @param nanoTime now, by the monotonic clock
+     */
+    Optional<Refused> refusal(ZmqReplier.Request request, long nanoTime) {
+        if (request.fromThisProcess()) {
+            return Optional.empty();
+        }
+        if (nanoTime - second >= SECOND) {
+            second = nanoTime;
+            requests.clear();
+        }
+        if (requests.merge(request.connection(), 1, Integer::sum) > limits.maxRequestsPerSecond()) {
+            return tooMany(
+                    "this connection asked more than "
+                            + limits.maxRequestsPerSecond()
+                            + " times within a second ("
+                            + Setting.MAX_REQUESTS_PER_SECOND.key()
+                            + ")");
+        }
+        if (request.size() > limits.maxRequestBytes()) {
+            return Optional.of(
+                    new Refused(
+                            Refused.BAD_REQUEST,
+                            "the request has "
+                                    + request.size()
+                                    + " bytes, more than "
+                                    + limits.maxRequestBytes()
+                                    + " ("
+                                    + Setting.MAX_REQUEST_BYTES.key()
+                                    + ")"));
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * Why the question cannot wait for its answer; empty if it can.
+     *
+     * @param waiting how many wait already
+     */
+    Optional<Refused> refusalToWait(ZmqReplier.Request request, int waiting) {
+        return request.fromThisProcess() || waiting < limits.maxWaiting()
+                ? Optional.empty()
+                : tooMany(
+                        waiting
+                                + " requests wait for an end already ("
+                                + Setting.MAX_WAITING.key()
+                                + ")");
+    }
+
+    private static Optional<Refused> tooMany(String message) {
+        return Optional.of(new Refused(Refused.TOO_MANY, message));
+    }
+}
