@@ -234,7 +234,9 @@ final class ExitPublisher implements AutoCloseable {
     }
 
     private void publishGap(Instant from, String reason) {
-        publish(new Published.Gap(sequence.last(), from, clock.instant(), reason));
+        Instant to = clock.instant();
+        // The clock may have been set back meanwhile.
+        publish(new Published.Gap(sequence.last(), from.isAfter(to) ? to : from, to, reason));
         onGap.run();
     }
 

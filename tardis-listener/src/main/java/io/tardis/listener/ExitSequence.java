@@ -125,6 +125,17 @@ final class ExitSequence implements AutoCloseable {
         return number;
     }
 
+    /**
+     * Goes on after {@code number} if that is further on: it is in the exit log, though the file
+     * was lost and the clock has been set back since.
+     */
+    void goOnAfter(long number) {
+        if (number > last()) {
+            LOG.warn("numbers go on after {}, which is recorded, not after {}", number, last());
+            next = number + 1;
+        }
+    }
+
     /** Notes that nothing beyond the last number was given out. */
     @Override
     public void close() {

@@ -8,6 +8,7 @@ import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import java.io.UncheckedIOException;
@@ -200,11 +201,19 @@ public final class Listener implements AutoCloseable {
 
     private void rememberRecorded() {
         try (QueryClient store = queries.get()) {
-            long after = Math.max(0, sequence.last() - REMEMBERED);
-            store.replay(after, REMEMBERED).events().forEach(joiner::remember);
+            Events recorded = lastOf(store, sequence.last());
+            if (recorded.lastSeq() > sequence.last()) {
+                sequence.goOnAfter(recorded.lastSeq());
+                recorded = lastOf(store, recorded.lastSeq());
+            }
+            recorded.events().forEach(joiner::remember);
         } catch (TardisException e) {
             LOG.warn("what was published before cannot be read; it may be published again", e);
         }
+    }
+
+    private static Events lastOf(QueryClient store, long last) {
+        return store.replay(Math.max(0, last - REMEMBERED), REMEMBERED);
     }
 
     /** Asks the store for the checker's thread. */

@@ -53,6 +53,22 @@ class ExitSequenceTest {
         }
     }
 
+    /** The file was lost, the exit log was not, and the clock has been set back. */
+    @Test
+    void goesOnAfterWhatIsRecordedIfThatIsFurtherOn() {
+        try (ExitSequence sequence = open()) {
+            long recorded = sequence.last() + 5_000_000;
+
+            sequence.goOnAfter(recorded);
+            assertThat(sequence.next()).isEqualTo(recorded + 1);
+            sequence.goOnAfter(recorded - 1);
+            assertThat(sequence.next()).isEqualTo(recorded + 2);
+        }
+        try (ExitSequence sequence = open()) {
+            assertThat(sequence.last()).isGreaterThan(clock.millis() * 1000 + 5_000_000);
+        }
+    }
+
     @Test
     void neverGoesBackWhenTheClockDoes() {
         try (ExitSequence sequence = open()) {

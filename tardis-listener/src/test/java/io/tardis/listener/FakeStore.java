@@ -48,7 +48,9 @@ final class FakeStore implements AutoCloseable {
         return switch (query) {
             case Query.Replay(long after, int _) ->
                     new Answer.Events(
-                            recorded.stream().filter(it -> it.seq() > after).toList(), 0, 0);
+                            recorded.stream().filter(it -> it.seq() > after).toList(),
+                            0,
+                            recorded.stream().mapToLong(ExitEvent::seq).max().orElse(0));
             case Query.ExitCode(ContainerKey container, Duration _) -> stateOf(container);
             case Query.ListContainers _, Query.Ping _ ->
                     new Answer.Refused("bad_request", "no listener asks that");

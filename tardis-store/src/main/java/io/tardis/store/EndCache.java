@@ -82,10 +82,15 @@ final class EndCache {
         }
     }
 
-    /** The same choice that the log makes: the newer life, and of one life the first real end. */
+    /**
+     * The same choice that the log makes: the newer life, and of one life the first real end.
+     * {@code second} was heard after {@code first}.
+     */
     private static End better(End first, End second) {
         if (!first.lifeId().equals(second.lifeId())) {
-            return second.createdAt().isBefore(first.createdAt()) ? first : second;
+            return second.newest() || !second.createdAt().isBefore(first.createdAt())
+                    ? second
+                    : first;
         }
         boolean firstIsMadeUp = first.event().source() == ExitSource.ASSUMED;
         return firstIsMadeUp && second.event().source() != ExitSource.ASSUMED ? second : first;

@@ -34,6 +34,15 @@ interface ExitLog {
          */
         boolean prune(Instant eventsBefore, Instant endsBefore, int limit);
 
+        /** When the oldest record was written; empty if there is none. */
+        Optional<Instant> oldest();
+
+        /** What was given to {@link #setAgedTo} last; empty if nothing was. */
+        Optional<Instant> agedTo();
+
+        /** Keeps what the {@link RetentionClock} shows. */
+        void setAgedTo(Instant time);
+
         @Override
         void close();
     }

@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +39,10 @@ final class ExitRecorder implements AutoCloseable {
     private static final Duration REGISTRY_RETRY = Duration.ofMillis(100);
     private static final Duration REGISTRY_PATIENCE = Duration.ofMinutes(1);
     private static final Duration PRUNE_INTERVAL = Duration.ofMinutes(1);
+
+    /** How much the time by which records grow old moves before it is written down. */
+    private static final Duration AGE_STEP = Duration.ofHours(1);
+
     private static final int PRUNE_BATCH = 1_000;
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
@@ -55,6 +60,8 @@ final class ExitRecorder implements AutoCloseable {
     private boolean droppedIsTold;
     private long nextTry;
     private long nextPrune;
+    private @Nullable RetentionClock age;
+    private Instant agedTo = Instant.EPOCH;
 
     /**
      * From now on the subscriber and the log belong to the recorder's thread.
@@ -257,13 +264,32 @@ final class ExitRecorder implements AutoCloseable {
 
     /** One small step, so that exits never wait for it. */
     private void prune() {
-        Instant now = clock.instant();
+        long now = System.nanoTime();
         try {
-            boolean more = log.prune(now.minus(replay), now.minus(retention), PRUNE_BATCH);
-            nextPrune = System.nanoTime() + (more ? RETRY : PRUNE_INTERVAL).toNanos();
+            Instant time = retentionClock(now).advance(clock.instant(), log.oldest(), now);
+            boolean more = log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
+            if (Duration.between(agedTo, time).abs().compareTo(AGE_STEP) >= 0) {
+                log.setAgedTo(time);
+                agedTo = time;
+            }
+            nextPrune = now + (more ? RETRY : PRUNE_INTERVAL).toNanos();
         } catch (ExitLogException e) {
             LOG.warn("old records cannot be removed now", e);
-            nextPrune = System.nanoTime() + PRUNE_INTERVAL.toNanos();
+            nextPrune = now + PRUNE_INTERVAL.toNanos();
         }
+    }
+
+    private RetentionClock retentionClock(long now) {
+        RetentionClock known = age;
+        if (known == null) {
+            Instant begin = clock.instant();
+            agedTo = log.agedTo().orElse(begin);
+            if (agedTo.equals(begin)) {
+                log.setAgedTo(begin);
+            }
+            known = new RetentionClock(agedTo, now);
+            age = known;
+        }
+        return known;
     }
 }

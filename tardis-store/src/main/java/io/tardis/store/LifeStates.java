@@ -10,6 +10,7 @@ import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
@@ -21,6 +22,9 @@ import java.util.function.Function;
  * create} failed) never lived: what is known of the container is what was known before.
  */
 final class LifeStates {
+
+    /** Begins the id of a life that the registry does not know. */
+    private static final String UNREGISTERED = "exit-";
 
     private final ContainerRegistry registry;
     private final RecordScope scope;
@@ -35,15 +39,17 @@ final class LifeStates {
         if (!event.exit().isContainerExit()) {
             return Optional.empty();
         }
-        Optional<Life> life =
-                registry.lives(event.exit().container()).stream()
-                        .filter(it -> it.endsWith(event.exit()))
-                        .findFirst();
-        if (life.isPresent()) {
-            return Optional.of(new End(life.get().id(), life.get().createdAt(), event));
+        // The open life first, if there is one: whatever comes first is the newest.
+        List<Life> known = registry.lives(event.exit().container());
+        for (Life life : known) {
+            if (life.endsWith(event.exit())) {
+                boolean newest = life.equals(known.getFirst());
+                return Optional.of(new End(life.id(), life.createdAt(), event, newest));
+            }
         }
+        String id = UNREGISTERED + event.seq();
         return scope == RecordScope.ALL
-                ? Optional.of(new End("exit-" + event.seq(), event.exit().exitedAt(), event))
+                ? Optional.of(new End(id, event.exit().exitedAt(), event, known.isEmpty()))
                 : Optional.empty();
     }
 
@@ -78,7 +84,13 @@ final class LifeStates {
         return latest.isPresent() && latest.get().end().lifeId().equals(life.id());
     }
 
+    /**
+     * Only a life that is not registered can be newer than the last registered one; its clock is
+     * all that is known of it.
+     */
     private static boolean isOlder(Life life, Optional<EndCache.Known> latest) {
-        return latest.isPresent() && life.createdAt().isBefore(latest.get().end().createdAt());
+        return latest.isPresent()
+                && latest.get().end().lifeId().startsWith(UNREGISTERED)
+                && life.createdAt().isBefore(latest.get().end().createdAt());
     }
 }

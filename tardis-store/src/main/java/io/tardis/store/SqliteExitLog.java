@@ -39,10 +39,13 @@ import org.sqlite.SQLiteException;
  *         event        BLOB     the exit as it was published, JSON
  *         crc          INTEGER  CRC-32 of event
  * lives   life         TEXT     the life's id
- *         namespace, container_id, created_at (microseconds since 1970), recorded_at
+ *         namespace, container_id, recorded_at
+ *         created_at   INTEGER  orders the lives of a container: when the life began, microseconds since
+ *                               1970, or just after the life before it if the clock was set back since
  *         assumed      INTEGER  1 if containerd made the code up
  *         event, crc            as above
- * meta    key, value            last_seq: the greatest number ever written
+ * meta    key, value            last_seq: the greatest number ever written; aged_to: what the
+ *                               RetentionClock shows, milliseconds since 1970
  * </pre>
  *
  * {@code application_id} is {@code 'TARD'} and {@code user_version} the version of this format.
@@ -118,7 +121,11 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                             PreparedStatement lives =
                                     connection.prepareStatement(
                                             """
-                                            INSERT INTO lives VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                                            INSERT INTO lives VALUES (?1, ?2, ?3, CASE WHEN ?9 THEN max(?4, coalesce((
+                                                SELECT created_at + 1 FROM lives
+                                                WHERE namespace = ?2 AND container_id = ?3 AND life <> ?1
+                                                ORDER BY created_at DESC LIMIT 1), ?4)) ELSE ?4 END,
+                                              ?5, ?6, ?7, ?8)
                                             ON CONFLICT (life) DO UPDATE SET recorded_at = excluded.recorded_at,
                                               assumed = excluded.assumed, event = excluded.event, crc = excluded.crc
                                             WHERE lives.assumed > excluded.assumed\
@@ -144,6 +151,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                                 lives.setInt(6, end.event().source() == ExitSource.ASSUMED ? 1 : 0);
                                 lives.setBytes(7, json);
                                 lives.setLong(8, crc(json));
+                                lives.setBoolean(9, end.newest());
                                 lives.addBatch();
                             }
                         }
@@ -165,6 +173,34 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                     removed[1] = delete("lives", "life", endsBefore, limit);
                 });
         return removed[0] == limit || removed[1] == limit;
+    }
+
+    @Override
+    public Optional<Instant> oldest() {
+        return time(
+                """
+                SELECT min(t) FROM (SELECT min(recorded_at) AS t FROM events
+                                    UNION ALL SELECT min(recorded_at) FROM lives)\
+                """);
+    }
+
+    @Override
+    public Optional<Instant> agedTo() {
+        return time("SELECT max(value) FROM meta WHERE key = 'aged_to'");
+    }
+
+    @Override
+    public void setAgedTo(Instant time) {
+        inTransaction(
+                "write to",
+                () -> {
+                    try (PreparedStatement meta =
+                            connection.prepareStatement(
+                                    "INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)")) {
+                        meta.setLong(1, time.toEpochMilli());
+                        meta.executeUpdate();
+                    }
+                });
     }
 
     @Override
@@ -346,6 +382,18 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         } catch (SQLException e) {
             throw new ExitLogException("cannot read " + file + ": " + e.getMessage(), e);
         }
+    }
+
+    private Optional<Instant> time(String sql) {
+        return query(
+                        sql,
+                        _ -> {},
+                        row -> {
+                            long millis = row.getLong(1);
+                            return row.wasNull() ? null : Instant.ofEpochMilli(millis);
+                        })
+                .stream()
+                .findFirst();
     }
 
     private long number(String sql) {

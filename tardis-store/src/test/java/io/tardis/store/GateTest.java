@@ -79,7 +79,12 @@ class GateTest {
             List<CompletableFuture<byte[]>> answers =
                     clients.stream()
                             .map(it ->
-                                    CompletableFuture.supplyAsync(() -> it.ask("x".getBytes(StandardCharsets.UTF_8), Duration.ZERO), Thread::startVirtualThread))
+                                    CompletableFuture.supplyAsync(
+                                            () ->
+                                                    it.ask(
+                                                            "x".getBytes(StandardCharsets.UTF_8),
+                                                            Duration.ZERO),
+                                            Thread::startVirtualThread))
                             .toList();
             while (requests.size() < from.length) {
                 requests.add(

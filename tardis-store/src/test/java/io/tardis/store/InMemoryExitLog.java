@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /** A log in memory whose disk fails, or takes its time, when a test says so. */
 final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
@@ -28,6 +29,9 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     volatile boolean failsToWrite;
     volatile boolean failsToRead;
     final AtomicInteger lookups = new AtomicInteger();
+
+    volatile Optional<Instant> oldest = Optional.empty();
+    volatile @Nullable Instant agedTo;
 
     /** Each group needs a permit. */
     final Semaphore disk = new Semaphore(1_000_000);
@@ -58,6 +62,21 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
         pruned.add(new Pruned(eventsBefore, endsBefore));
         return false;
+    }
+
+    @Override
+    public Optional<Instant> oldest() {
+        return oldest;
+    }
+
+    @Override
+    public Optional<Instant> agedTo() {
+        return Optional.ofNullable(agedTo);
+    }
+
+    @Override
+    public void setAgedTo(Instant time) {
+        agedTo = time;
     }
 
     @Override

@@ -60,7 +60,7 @@ class LifeStatesTest {
         Life life = start(registry.register(TC, directory, BEFORE), 100);
         ExitEvent event = exit(1, TC, 100, 42);
         Optional<End> end = enabled.endOf(event);
-        assertThat(end).contains(new End(life.id(), life.createdAt(), event));
+        assertThat(end).contains(new End(life.id(), life.createdAt(), event, true));
 
         assertThat(state(end)).isEqualTo(new Exited(event, true));
         registry.close(TC);
@@ -177,7 +177,7 @@ class LifeStatesTest {
         ExitEvent event = exit(7, TC, 100, 1);
 
         assertThat(enabled.endOf(event)).isEmpty();
-        assertThat(all.endOf(event)).contains(new End("exit-7", AT, event));
+        assertThat(all.endOf(event)).contains(new End("exit-7", AT, event, true));
     }
 
     private Answer state(Optional<End> latest) {

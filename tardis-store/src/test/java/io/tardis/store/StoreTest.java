@@ -157,21 +157,21 @@ class StoreTest {
     }
 
     @Test
-    void forgetsAnEndAfterItsRetention() {
+    void forgetsAnEndAfterItsRetention() throws SQLException {
         try (Store store = open(RecordScope.ALL);
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
             send(exit(1, TC, 100, 42));
             await().until(() -> client.ping().lastSeq() == 1);
         }
-        clock.move(TestSettings.REPLAY.plusSeconds(1));
+        runFor(TestSettings.REPLAY.plusSeconds(1));
         try (Store store = open(RecordScope.ALL);
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
             await().until(() -> client.replay(0, 10).events().isEmpty());
             assertThat(client.exitCode(TC, Duration.ZERO)).isInstanceOf(Exited.class);
         }
-        clock.move(TestSettings.RETENTION);
+        runFor(TestSettings.RETENTION);
         try (Store store = open(RecordScope.ALL);
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
@@ -221,6 +221,12 @@ class StoreTest {
     private Store openNow(RecordScope scope) {
         Settings settings = TestSettings.of(stateDir, endpoint, scope);
         return Store.open(settings, EVENTS, context, registry, "test", clock);
+    }
+
+    /** As if a daemon had run all the time. */
+    private void runFor(Duration time) throws SQLException {
+        clock.move(time);
+        sql("UPDATE meta SET value = " + clock.millis() + " WHERE key = 'aged_to'");
     }
 
     private void enable(long pid) throws IOException {
