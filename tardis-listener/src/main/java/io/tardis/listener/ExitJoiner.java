@@ -3,12 +3,14 @@ package io.tardis.listener;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.Life;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +18,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Queue;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,8 +58,18 @@ final class ExitJoiner {
      * @param joined the exit that is published for it
      * @param life the life that the kernel witnessed; empty if containerd told first
      * @param byContainerd whether containerd has told it, too
+     * @param disputed whether somebody has told another status since
      */
-    private record Told(Joined joined, Optional<String> life, boolean byContainerd) {}
+    private record Told(
+            Joined joined, Optional<String> life, boolean byContainerd, boolean disputed) {}
+
+    /**
+     * A disagreement that is to be published.
+     *
+     * @param joined the exit as it was published, which counts
+     * @param dispute what was told of it afterwards
+     */
+    record Disputed(Joined joined, Dispute dispute) {}
 
     /** A death that waits for containerd's word, and until when. */
     private record Held(Joined joined, long deadline) {}
@@ -89,6 +103,8 @@ final class ExitJoiner {
 
     private final Map<ContainerKey, Boolean> oomKilled = bounded();
 
+    private final Queue<Disputed> disputes = new ArrayDeque<>();
+
     /**
      * A joiner that remembers nothing yet.
      *
@@ -103,7 +119,7 @@ final class ExitJoiner {
     void remember(ExitEvent event) {
         TaskExit exit = event.exit();
         Joined joined = new Joined(exit, event.signal(), event.oomKilled(), event.source());
-        told.put(keyOf(exit), new Told(joined, Optional.empty(), true));
+        told.put(keyOf(exit), new Told(joined, Optional.empty(), true, false));
         if (exit.isContainerExit()) {
             ended.put(exit.container(), keyOf(exit));
         }
@@ -142,8 +158,11 @@ final class ExitJoiner {
         TaskExit exit = new TaskExit(container, container.id(), process.pid(), code, at);
         Told before = told.get(process);
         if (before != null && before.life().orElse(life.id()).equals(life.id())) {
-            logRepetition(before.joined(), exit, ExitSource.KERNEL);
+            boolean disputed = isDisputed(before, exit, ExitSource.KERNEL);
             if (before.joined().source() != ExitSource.ASSUMED) {
+                told.put(
+                        process,
+                        new Told(before.joined(), before.life(), before.byContainerd(), disputed));
                 return Optional.empty();
             }
         }
@@ -153,7 +172,7 @@ final class ExitJoiner {
                         signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal),
                         oomKilled.remove(container) != null,
                         ExitSource.KERNEL);
-        told.put(process, new Told(joined, Optional.of(life.id()), before != null));
+        told.put(process, new Told(joined, Optional.of(life.id()), before != null, false));
         ended.put(container, process);
         if (signal == SIGKILL && !joined.oomKilled()) {
             held.put(process, new Held(joined, nanoTime + HOLD.toNanos()));
@@ -194,24 +213,23 @@ final class ExitJoiner {
                 nameless ? ended.getOrDefault(exit.container(), keyOf(exit)) : keyOf(exit);
         Told before = nameless && !ended.containsKey(exit.container()) ? null : told.get(process);
         if (before != null) {
-            logRepetition(before.joined(), exit, ExitSource.CONTAINERD);
-            told.put(process, new Told(before.joined(), before.life(), true));
+            boolean disputed =
+                    isDisputed(
+                            before,
+                            exit,
+                            isMadeUp(exit) ? ExitSource.ASSUMED : ExitSource.CONTAINERD);
+            told.put(process, new Told(before.joined(), before.life(), true, disputed));
             boolean outOfMemory = own && oomKilled.remove(exit.container()) != null;
             return Optional.ofNullable(held.remove(process))
                     .map(it -> it.joined().withOomKilled(outOfMemory));
         }
-        boolean madeUp =
-                own
-                        && (exit.exitStatus() == MADE_UP_KILLED
-                                || exit.exitStatus() == MADE_UP_UNKNOWN)
-                        && shimWasGone.test(exit);
         Joined joined =
                 new Joined(
                         exit,
                         OptionalInt.empty(),
                         own && oomKilled.remove(exit.container()) != null,
-                        madeUp ? ExitSource.ASSUMED : ExitSource.CONTAINERD);
-        told.put(process, new Told(joined, Optional.empty(), true));
+                        isMadeUp(exit) ? ExitSource.ASSUMED : ExitSource.CONTAINERD);
+        told.put(process, new Told(joined, Optional.empty(), true, false));
         if (own) {
             ended.put(exit.container(), process);
         }
@@ -233,19 +251,42 @@ final class ExitJoiner {
                         delete.exitedAt()));
     }
 
-    private static void logRepetition(Joined before, TaskExit now, ExitSource source) {
-        if (before.exit().exitStatus() != now.exitStatus()) {
-            LOG.warn(
-                    "{} (pid {}) ended with {} ({}), but is now told to have ended with {} ({})",
-                    now.container(),
-                    now.pid(),
-                    before.exit().exitStatus(),
-                    before.source().word(),
-                    now.exitStatus(),
-                    source.word());
-        } else {
+    /** A disagreement since the last one that was given; null if there was none. */
+    @Nullable Disputed nextDispute() {
+        return disputes.poll();
+    }
+
+    private boolean isMadeUp(TaskExit exit) {
+        return exit.isContainerExit()
+                && (exit.exitStatus() == MADE_UP_KILLED || exit.exitStatus() == MADE_UP_UNKNOWN)
+                && shimWasGone.test(exit);
+    }
+
+    /**
+     * Whether two sources disagree; the first time, that is to be published. A code that was made
+     * up disputes nothing, and is not disputed: a real one replaces it.
+     */
+    private boolean isDisputed(Told before, TaskExit now, ExitSource source) {
+        Joined first = before.joined();
+        if (first.exit().exitStatus() == now.exitStatus()) {
             LOG.debug("{} (pid {}) is told once more to have ended", now.container(), now.pid());
+            return before.disputed();
         }
+        LOG.warn(
+                "{} (pid {}) ended with {} ({}), but is now told to have ended with {} ({})",
+                now.container(),
+                now.pid(),
+                first.exit().exitStatus(),
+                first.source().word(),
+                now.exitStatus(),
+                source.word());
+        if (first.source() == ExitSource.ASSUMED || source == ExitSource.ASSUMED) {
+            return before.disputed();
+        }
+        if (!before.disputed()) {
+            disputes.add(new Disputed(first, new Dispute(now.exitStatus(), source)));
+        }
+        return true;
     }
 
     private static ProcessKey keyOf(TaskExit exit) {

@@ -159,6 +159,12 @@ final class ExitPublisher implements AutoCloseable {
     private void doDuties() {
         long now = System.nanoTime();
         joiner.overdue(now).forEach(this::publish);
+        for (var it = joiner.nextDispute(); it != null; it = joiner.nextDispute()) {
+            ExitJoiner.Joined joined = it.joined();
+            publish(
+                    new Published.Disputed(
+                            sequence.last(), joined.exit(), joined.source(), it.dispute()));
+        }
         if (unreadable.count > 0 && unreadable.nextReport - now <= 0) {
             reportUnreadable(now);
         }

@@ -6,6 +6,7 @@ import ch.qos.logback.classic.Level;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -63,6 +64,49 @@ class ExitJoinerTest {
                     .asString()
                     .contains("default/tc", "ended with 3", "ended with 4");
         }
+    }
+
+    @Test
+    void givesADisagreementOnceWithTheExitThatCounts() {
+        ExitJoiner.Joined first = joiner.exited(own(TC, 100, 3)).orElseThrow();
+        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
+        assertThat(joiner.nextDispute()).isNull();
+
+        assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
+        assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
+        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
+        assertThat(joiner.exited(own(TC, 100, 7))).isEmpty();
+
+        assertThat(joiner.nextDispute())
+                .isEqualTo(new ExitJoiner.Disputed(first, new Dispute(0, ExitSource.CONTAINERD)));
+        assertThat(joiner.nextDispute()).isNull();
+    }
+
+    @Test
+    void givesADisagreementOfTheKernelAndContainerdWhoeverWasFirst() {
+        joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        joiner.exited(own(TC, 100, 0));
+        assertThat(joiner.nextDispute())
+                .extracting(ExitJoiner.Disputed::dispute)
+                .isEqualTo(new Dispute(0, ExitSource.CONTAINERD));
+
+        joiner.exited(own(TC, 200, 0));
+        joiner.witnessed(life("2", 200), 3 << 8, NOW, 0);
+        assertThat(joiner.nextDispute())
+                .extracting(ExitJoiner.Disputed::dispute)
+                .isEqualTo(new Dispute(3, ExitSource.KERNEL));
+    }
+
+    @Test
+    void disputesNothingByACodeThatWasMadeUp() {
+        shimWasGone.add(TC);
+        joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
+
+        assertThat(joiner.exited(own(TC, 200, 255))).isPresent();
+        assertThat(joiner.witnessed(life("2", 200), 3 << 8, NOW, 0)).isPresent();
+
+        assertThat(joiner.nextDispute()).isNull();
     }
 
     @Test

@@ -57,6 +57,11 @@ final class EndCache {
         notRecorded.remove(end.container(), end);
     }
 
+    /** The log has something new about the end of {@code container}. */
+    void changed(ContainerKey container) {
+        recorded.invalidate(container);
+    }
+
     /** The log could not take this end; until it can, it is kept here. */
     void notRecorded(End end) {
         notRecorded.merge(end.container(), end, EndCache::better);

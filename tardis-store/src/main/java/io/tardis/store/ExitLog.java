@@ -1,7 +1,9 @@
 package io.tardis.store;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.TaskExit;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -23,6 +25,12 @@ interface ExitLog {
          * a life stays, unless it was made up and the new one is not.
          */
         void append(List<Recorded> batch);
+
+        /**
+         * Writes that a source disputes {@code exit}. Nothing, if that is not among the last ends
+         * of its container, or is disputed already.
+         */
+        void dispute(TaskExit exit, Dispute dispute);
 
         /**
          * Removes some of what is too old.

@@ -12,9 +12,11 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -56,6 +58,7 @@ final class ExitRecorder implements AutoCloseable {
     private final InstantSource clock;
     private final Thread thread;
     private final Unwritten unwritten;
+    private final Queue<Published.Disputed> disputes = new ArrayDeque<>();
     private volatile boolean stopping;
     private boolean droppedIsTold;
     private long nextTry;
@@ -130,6 +133,7 @@ final class ExitRecorder implements AutoCloseable {
                 } else if (unwritten.size() > 0) {
                     record(arrived);
                 }
+                recordDisputes();
                 if (!last && System.nanoTime() - nextPrune >= 0) {
                     prune();
                 }
@@ -160,6 +164,7 @@ final class ExitRecorder implements AutoCloseable {
                         arrived.add(new Recorded(event, endOf(event)));
                 // The registry says that it is lost; who waits is to be told.
                 case Published.Lost lost -> onEnds.accept(Set.of(lost.container()));
+                case Published.Disputed disputed -> disputes.add(disputed);
                 case Published.Heartbeat _, Published.Gap _ -> LOG.trace("nothing to record");
             }
         } catch (MalformedMessageException e) {
@@ -229,6 +234,25 @@ final class ExitRecorder implements AutoCloseable {
             }
             unwritten.notWritten();
             nextTry = System.nanoTime() + RETRY.toNanos();
+        }
+    }
+
+    /** After the exits that they are about. The log file tells of each in any case. */
+    private void recordDisputes() {
+        if (unwritten.isFailing()) {
+            while (disputes.size() > BATCH) {
+                disputes.remove();
+            }
+            return;
+        }
+        try {
+            for (var it = disputes.peek(); it != null; it = disputes.peek()) {
+                log.dispute(it.exit(), it.dispute());
+                ends.changed(it.exit().container());
+                disputes.remove();
+            }
+        } catch (ExitLogException e) {
+            LOG.warn("a dispute about {} cannot be recorded now", disputes.element().exit(), e);
         }
     }
 

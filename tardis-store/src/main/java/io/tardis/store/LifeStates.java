@@ -75,8 +75,8 @@ final class LifeStates {
                 && !isOlder(last.get(), latest)) {
             return new Lost(container);
         }
-        return latest.<Answer.OfContainer>map(
-                        known -> new Exited(known.end().event(), known.durable()))
+        return latest.<Answer.OfContainer>map(known ->
+                        new Exited(known.end().event(), known.durable(), known.end().dispute()))
                 .orElseGet(() -> new Unknown(container));
     }
 

@@ -2,12 +2,15 @@ package io.tardis.store;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -23,6 +26,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -44,6 +48,8 @@ import org.sqlite.SQLiteException;
  *                               1970, or just after the life before it if the clock was set back since
  *         assumed      INTEGER  1 if containerd made the code up
  *         event, crc            as above
+ * disputes life        TEXT     whose end is disputed
+ *          recorded_at, status (the other one), source (its word), crc (of the two)
  * meta    key, value            last_seq: the greatest number ever written; aged_to: what the
  *                               RetentionClock shows, milliseconds since 1970
  * </pre>
@@ -164,15 +170,47 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
+    public void dispute(TaskExit exit, Dispute dispute) {
+        List<End> ends =
+                query(
+                        """
+                        SELECT life, created_at, event, crc, NULL, NULL, NULL FROM lives
+                        WHERE namespace = ? AND container_id = ? ORDER BY created_at DESC LIMIT 10\
+                        """,
+                        statement -> bind(statement, exit.container()),
+                        this::end);
+        long now = clock.millis();
+        inTransaction(
+                "write a dispute to",
+                () -> {
+                    try (PreparedStatement statement =
+                            connection.prepareStatement(
+                                    "INSERT OR IGNORE INTO disputes VALUES (?, ?, ?, ?, ?)")) {
+                        for (End end : ends) {
+                            if (end.event().exit().equals(exit)) {
+                                statement.setString(1, end.lifeId());
+                                statement.setLong(2, now);
+                                statement.setLong(3, dispute.exitStatus());
+                                statement.setString(4, dispute.source().word());
+                                statement.setLong(5, crc(dispute));
+                                statement.executeUpdate();
+                            }
+                        }
+                    }
+                });
+    }
+
+    @Override
     public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
-        int[] removed = new int[2];
+        int[] removed = new int[3];
         inTransaction(
                 "remove old records from",
                 () -> {
                     removed[0] = delete("events", "seq", eventsBefore, limit);
                     removed[1] = delete("lives", "life", endsBefore, limit);
+                    removed[2] = delete("disputes", "life", endsBefore, limit);
                 });
-        return removed[0] == limit || removed[1] == limit;
+        return IntStream.of(removed).anyMatch(it -> it == limit);
     }
 
     @Override
@@ -208,13 +246,11 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         List<End> ends =
                 query(
                         """
-                        SELECT life, created_at, event, crc FROM lives WHERE namespace = ? AND container_id = ?
-                        ORDER BY created_at DESC LIMIT 1\
+                        SELECT l.life, created_at, event, l.crc, status, source, d.crc
+                        FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
+                        WHERE namespace = ? AND container_id = ? ORDER BY created_at DESC LIMIT 1\
                         """,
-                        statement -> {
-                            statement.setString(1, container.namespace());
-                            statement.setString(2, container.id());
-                        },
+                        statement -> bind(statement, container),
                         this::end);
         return ends.stream().findFirst();
     }
@@ -223,7 +259,9 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     public List<End> latestEnds(Optional<String> namespace, int limit) {
         return query(
                 """
-                SELECT life, created_at, event, crc FROM lives AS l WHERE (?1 IS NULL OR namespace = ?1)
+                SELECT l.life, created_at, event, l.crc, status, source, d.crc
+                FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
+                WHERE (?1 IS NULL OR namespace = ?1)
                 AND created_at = (SELECT max(created_at) FROM lives
                                   WHERE namespace = l.namespace AND container_id = l.container_id)
                 ORDER BY created_at DESC LIMIT ?2\
@@ -283,7 +321,32 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     private @Nullable End end(ResultSet row) throws SQLException {
         ExitEvent event = event(row, 3);
-        return event == null ? null : new End(row.getString(1), instant(row.getLong(2)), event);
+        return event == null
+                ? null
+                : new End(row.getString(1), instant(row.getLong(2)), event, false, dispute(row));
+    }
+
+    private Optional<Dispute> dispute(ResultSet row) throws SQLException {
+        String source = row.getString(6);
+        if (source == null) {
+            return Optional.empty();
+        }
+        try {
+            Dispute dispute = new Dispute(row.getLong(5), ExitSource.parse(source));
+            if (crc(dispute) == row.getLong(7)) {
+                return Optional.of(dispute);
+            }
+        } catch (IllegalArgumentException e) {
+            LOG.debug("a dispute of the source {}", source, e);
+        }
+        LOG.error("a dispute in {} is damaged and is passed over", file);
+        return Optional.empty();
+    }
+
+    private static void bind(PreparedStatement statement, ContainerKey container)
+            throws SQLException {
+        statement.setString(1, container.namespace());
+        statement.setString(2, container.id());
     }
 
     private @Nullable ExitEvent event(ResultSet row, int column) throws SQLException {
@@ -319,6 +382,13 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at)");
         execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
+        execute(
+                """
+                CREATE TABLE IF NOT EXISTS disputes (
+                  life TEXT PRIMARY KEY, recorded_at INTEGER NOT NULL, status INTEGER NOT NULL,
+                  source TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID\
+                """);
+        execute("CREATE INDEX IF NOT EXISTS disputes_by_age ON disputes (recorded_at)");
         execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)");
         execute("INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)");
     }
@@ -481,6 +551,11 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             }
         }
         LOG.error("{} was set aside as {}, and a new exit log begun: {}", file, aside, problem);
+    }
+
+    private static long crc(Dispute dispute) {
+        String text = dispute.exitStatus() + " " + dispute.source().word();
+        return crc(text.getBytes(StandardCharsets.US_ASCII));
     }
 
     private static long crc(byte[] bytes) {

@@ -75,7 +75,8 @@ public final class Store implements AutoCloseable {
                         version);
         ZmqSubscriber subscriber =
                 context.subscriber(
-                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
+                        eventsEndpoint,
+                        List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST, Topic.DISPUTE));
         ExitRecorder recorder =
                 new ExitRecorder(
                         subscriber, writer, lives, ends, unwritten, server::ended, settings, clock);

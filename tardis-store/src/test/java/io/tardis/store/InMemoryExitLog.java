@@ -1,7 +1,9 @@
 package io.tardis.store;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.TaskExit;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -30,6 +32,7 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     volatile boolean failsToRead;
     final AtomicInteger lookups = new AtomicInteger();
 
+    final List<Dispute> disputes = new CopyOnWriteArrayList<>();
     volatile Optional<Instant> oldest = Optional.empty();
     volatile @Nullable Instant agedTo;
 
@@ -56,6 +59,11 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
         }
         recorded.addAll(batch);
         groups.add(batch.size());
+    }
+
+    @Override
+    public void dispute(TaskExit exit, Dispute dispute) {
+        disputes.add(dispute);
     }
 
     @Override

@@ -14,7 +14,9 @@ import io.tardis.core.SetupException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.wire.Answer;
@@ -157,6 +159,33 @@ class StoreTest {
     }
 
     @Test
+    void tellsThatAnEndIsDisputed() throws IOException {
+        enable(100);
+        ExitEvent event = exit(1, TC, 100, 3);
+        ExitEvent other = exit(2, container("other"), 100, 3);
+        Dispute dispute = new Dispute(0, ExitSource.KERNEL);
+        Exited disputed = new Exited(event, true, Optional.of(dispute));
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            send(event);
+            await().until(() -> client.exitCode(TC, Duration.ZERO) instanceof Exited);
+            send(other);
+            for (ExitEvent each : List.of(event, other)) {
+                send(new Published.Disputed(2, each.exit(), each.source(), dispute));
+            }
+
+            await().until(() -> client.exitCode(TC, Duration.ZERO).equals(disputed));
+            assertThat(client.list(Optional.empty(), 10).containers()).containsExactly(disputed);
+        }
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(disputed);
+        }
+    }
+
+    @Test
     void forgetsAnEndAfterItsRetention() throws SQLException {
         try (Store store = open(RecordScope.ALL);
                 QueryClient client = new QueryClient(context, endpoint)) {
@@ -235,7 +264,10 @@ class StoreTest {
     }
 
     private void send(ExitEvent event) {
-        Published message = new Published.Exit(event);
+        send(new Published.Exit(event));
+    }
+
+    private void send(Published message) {
         publisher.send(PublishedCodec.topic(message), PublishedCodec.encode(message));
     }
 

@@ -1,6 +1,7 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Containers;
@@ -14,6 +15,7 @@ import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
 
@@ -22,6 +24,8 @@ import tools.jackson.databind.JsonNode;
  *
  * <pre>
  * {"status":"exited","exit_code":137, ...the fields of the exit}          "durable":false if it is not on disk
+ *                                                                         "disputed_status":0,"disputed_source":"containerd" if
+ *                                                                         another source told something else
  * {"status":"running","namespace":"default","container_id":"tc"}          likewise "lost" and "unknown"
  * {"status":"ok","events":[{...}],"first_seq":1,"last_seq":9}             to replay
  * {"status":"ok","containers":[{"status":"exited",...}]}                  to list
@@ -80,13 +84,14 @@ public final class AnswerCodec {
 
     private static void write(JsonGenerator json, OfContainer answer) {
         switch (answer) {
-            case Exited(ExitEvent event, boolean durable) -> {
+            case Exited(ExitEvent event, boolean durable, Optional<Dispute> dispute) -> {
                 json.writeStringProperty("status", "exited");
                 json.writeNumberProperty("exit_code", event.exit().exitStatus());
                 EventJson.write(json, event);
                 if (!durable) {
                     json.writeBooleanProperty("durable", false);
                 }
+                dispute.ifPresent(it -> EventJson.write(json, it));
             }
             case Running(ContainerKey container) -> write(json, "running", container);
             case Lost(ContainerKey container) -> write(json, "lost", container);
@@ -144,7 +149,11 @@ public final class AnswerCodec {
 
     private static OfContainer decodeOfContainer(String status, JsonNode node) {
         return switch (status) {
-            case "exited" -> new Exited(EventJson.read(node), node.path("durable").asBoolean(true));
+            case "exited" ->
+                    new Exited(
+                            EventJson.read(node),
+                            node.path("durable").asBoolean(true),
+                            EventJson.readDispute(node));
             case "running" -> new Running(EventJson.readContainer(node));
             case "lost" -> new Lost(EventJson.readContainer(node));
             case "unknown" -> new Unknown(EventJson.readContainer(node));

@@ -1,12 +1,14 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
 import java.io.ByteArrayOutputStream;
 import java.time.DateTimeException;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import tools.jackson.core.JacksonException;
@@ -90,14 +92,29 @@ final class EventJson {
         json.writeNumberProperty("seq", event.seq());
         json.writeStringProperty(
                 "topic", exit.isContainerExit() ? "/tasks/exit" : "/tasks/exec-exit");
-        writeContainer(json, exit.container());
-        json.writeStringProperty("id", exit.id());
-        json.writeNumberProperty("pid", exit.pid());
+        writeProcess(json, exit);
         json.writeNumberProperty("exit_status", exit.exitStatus());
         event.signal().ifPresent(signal -> json.writeNumberProperty("signal", signal));
         json.writeBooleanProperty("oom_killed", event.oomKilled());
         json.writeStringProperty("exited_at", Rfc3339.format(exit.exitedAt()));
         json.writeStringProperty("source", event.source().word());
+    }
+
+    static void write(JsonGenerator json, TaskExit exit) {
+        writeProcess(json, exit);
+        json.writeNumberProperty("exit_status", exit.exitStatus());
+        json.writeStringProperty("exited_at", Rfc3339.format(exit.exitedAt()));
+    }
+
+    static void write(JsonGenerator json, Dispute dispute) {
+        json.writeNumberProperty("disputed_status", dispute.exitStatus());
+        json.writeStringProperty("disputed_source", dispute.source().word());
+    }
+
+    private static void writeProcess(JsonGenerator json, TaskExit exit) {
+        writeContainer(json, exit.container());
+        json.writeStringProperty("id", exit.id());
+        json.writeNumberProperty("pid", exit.pid());
     }
 
     static void writeContainer(JsonGenerator json, ContainerKey container) {
@@ -107,23 +124,41 @@ final class EventJson {
 
     static ExitEvent read(JsonNode node) {
         checkVersion(node);
+        return new ExitEvent(
+                number(node, "seq"),
+                readExit(node),
+                signal(node),
+                node.path("oom_killed").asBoolean(false),
+                source(node, "source"));
+    }
+
+    static TaskExit readExit(JsonNode node) {
         try {
-            TaskExit exit =
-                    new TaskExit(
-                            readContainer(node),
-                            string(node, "id"),
-                            number(node, "pid"),
-                            number(node, "exit_status"),
-                            Rfc3339.parse(string(node, "exited_at")));
-            return new ExitEvent(
-                    number(node, "seq"),
-                    exit,
-                    signal(node),
-                    node.path("oom_killed").asBoolean(false),
-                    ExitSource.parse(string(node, "source")));
+            return new TaskExit(
+                    readContainer(node),
+                    string(node, "id"),
+                    number(node, "pid"),
+                    number(node, "exit_status"),
+                    Rfc3339.parse(string(node, "exited_at")));
         } catch (IllegalArgumentException | DateTimeException e) {
             throw new MalformedMessageException("this is not an exit: " + e.getMessage(), e);
         }
+    }
+
+    static ExitSource source(JsonNode node, String key) {
+        try {
+            return ExitSource.parse(string(node, key));
+        } catch (IllegalArgumentException e) {
+            throw new MalformedMessageException("this is not an exit: " + e.getMessage(), e);
+        }
+    }
+
+    static Optional<Dispute> readDispute(JsonNode node) {
+        return node.has("disputed_status")
+                ? Optional.of(
+                        new Dispute(
+                                number(node, "disputed_status"), source(node, "disputed_source")))
+                : Optional.empty();
     }
 
     private static OptionalInt signal(JsonNode node) {

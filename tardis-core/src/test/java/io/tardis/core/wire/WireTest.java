@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -52,7 +53,12 @@ class WireTest {
                 new Published.Exit(EXEC),
                 new Published.Heartbeat(9, AT),
                 new Published.Gap(9, AT, AT.plusSeconds(1), "ctr \"ended\" with 1"),
-                new Published.Lost(9, TC, "5f0c"));
+                new Published.Lost(9, TC, "5f0c"),
+                new Published.Disputed(
+                        9,
+                        KILLED.exit(),
+                        ExitSource.KERNEL,
+                        new Dispute(0, ExitSource.CONTAINERD)));
     }
 
     static List<Query> queries() {
@@ -68,6 +74,7 @@ class WireTest {
         return List.of(
                 new Answer.Exited(KILLED, true),
                 new Answer.Exited(EXEC, false),
+                new Answer.Exited(KILLED, true, Optional.of(new Dispute(0, ExitSource.CONTAINERD))),
                 new Answer.Running(TC),
                 new Answer.Lost(TC),
                 new Answer.Unknown(TC),
@@ -115,6 +122,9 @@ class WireTest {
         assertThat(answers().stream().map(it -> text(AnswerCodec.encode(it))))
                 .contains(
                         "{\"status\":\"exited\",\"exit_code\":137," + KILLED_FIELDS + "}",
+                        "{\"status\":\"exited\",\"exit_code\":137,"
+                                + KILLED_FIELDS
+                                + ",\"disputed_status\":0,\"disputed_source\":\"containerd\"}",
                         "{\"status\":\"running\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
                         "{\"status\":\"lost\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
                         "{\"status\":\"unknown\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
