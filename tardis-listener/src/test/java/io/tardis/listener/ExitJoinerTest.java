@@ -302,7 +302,7 @@ class ExitJoinerTest {
             assertThat(log.at(Level.WARN))
                     .singleElement()
                     .asString()
-                    .contains("ended with 3 (kernel)", "ended with 137 (containerd)");
+                    .contains("ended with 3 (kernel)", "ended with 137 (assumed)");
         }
     }
 

@@ -20,6 +20,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
@@ -31,6 +32,7 @@ import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.sqlite.ProgressHandler;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
 
@@ -64,6 +66,57 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     private static final Logger LOG = LoggerFactory.getLogger(SqliteExitLog.class);
     private static final int APPLICATION_ID = 0x54415244;
     private static final int VERSION = 1;
+
+    /** The columns that {@link #end} reads. */
+    private static final String ENDS =
+            """
+            SELECT l.life, created_at, event, l.crc, status, source, d.crc
+            FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
+            """;
+
+    private static final String OF_CONTAINER =
+            " WHERE namespace = ?1 AND container_id = ?2 ORDER BY created_at DESC LIMIT ";
+    private static final String NEWEST_OF_EACH =
+            """
+             created_at = (SELECT max(created_at) FROM lives
+                           WHERE namespace = l.namespace AND container_id = l.container_id)
+            ORDER BY created_at DESC LIMIT ?1\
+            """;
+
+    static final String LATEST_END = ENDS + OF_CONTAINER + 1;
+    static final String LAST_ENDS = ENDS + OF_CONTAINER + 10;
+    static final String LATEST_ENDS = ENDS + " WHERE" + NEWEST_OF_EACH;
+    static final String LATEST_ENDS_OF_NAMESPACE =
+            ENDS + " WHERE namespace = ?2 AND" + NEWEST_OF_EACH;
+    static final String EVENTS_AFTER = "SELECT event, crc FROM events WHERE seq > ? ORDER BY seq";
+    static final String FIRST_SEQ = "SELECT coalesce(min(seq), 0) FROM events";
+    static final String LAST_SEQ = "SELECT value FROM meta WHERE key = 'last_seq'";
+    static final String OLDEST =
+            """
+            SELECT min(t) FROM (SELECT min(recorded_at) AS t FROM events
+                                UNION ALL SELECT min(recorded_at) FROM lives)\
+            """;
+    static final String INSERT_EVENT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)";
+    static final String INSERT_END =
+            """
+            INSERT INTO lives VALUES (?1, ?2, ?3, CASE WHEN ?9 THEN max(?4, coalesce((
+                SELECT created_at + 1 FROM lives
+                WHERE namespace = ?2 AND container_id = ?3 AND life <> ?1
+                ORDER BY created_at DESC LIMIT 1), ?4)) ELSE ?4 END,
+              ?5, ?6, ?7, ?8)
+            ON CONFLICT (life) DO UPDATE SET recorded_at = excluded.recorded_at,
+              assumed = excluded.assumed, event = excluded.event, crc = excluded.crc
+            WHERE lives.assumed > excluded.assumed\
+            """;
+    static final String INSERT_DISPUTE = "INSERT OR IGNORE INTO disputes VALUES (?, ?, ?, ?, ?)";
+    static final String DELETE_EVENTS = delete("events", "seq");
+    static final String DELETE_LIVES = delete("lives", "life");
+    static final String DELETE_DISPUTES = delete("disputes", "life");
+
+    /** How long the start may be delayed by looking for damage. */
+    private static final Duration CHECK_TIME = Duration.ofMillis(500);
+
+    private static final int CHECK_STEPS = 10_000;
 
     private final Path file;
     private final Connection connection;
@@ -121,21 +174,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         inTransaction(
                 "write " + batch.size() + " exits to",
                 () -> {
-                    try (PreparedStatement events =
-                                    connection.prepareStatement(
-                                            "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)");
-                            PreparedStatement lives =
-                                    connection.prepareStatement(
-                                            """
-                                            INSERT INTO lives VALUES (?1, ?2, ?3, CASE WHEN ?9 THEN max(?4, coalesce((
-                                                SELECT created_at + 1 FROM lives
-                                                WHERE namespace = ?2 AND container_id = ?3 AND life <> ?1
-                                                ORDER BY created_at DESC LIMIT 1), ?4)) ELSE ?4 END,
-                                              ?5, ?6, ?7, ?8)
-                                            ON CONFLICT (life) DO UPDATE SET recorded_at = excluded.recorded_at,
-                                              assumed = excluded.assumed, event = excluded.event, crc = excluded.crc
-                                            WHERE lives.assumed > excluded.assumed\
-                                            """);
+                    try (PreparedStatement events = connection.prepareStatement(INSERT_EVENT);
+                            PreparedStatement lives = connection.prepareStatement(INSERT_END);
                             PreparedStatement meta =
                                     connection.prepareStatement(
                                             "UPDATE meta SET value = max(value, ?) WHERE key = 'last_seq'")) {
@@ -172,20 +212,13 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public void dispute(TaskExit exit, Dispute dispute) {
         List<End> ends =
-                query(
-                        """
-                        SELECT life, created_at, event, crc, NULL, NULL, NULL FROM lives
-                        WHERE namespace = ? AND container_id = ? ORDER BY created_at DESC LIMIT 10\
-                        """,
-                        statement -> bind(statement, exit.container()),
-                        this::end);
+                query(LAST_ENDS, statement -> bind(statement, exit.container()), this::end);
         long now = clock.millis();
         inTransaction(
                 "write a dispute to",
                 () -> {
                     try (PreparedStatement statement =
-                            connection.prepareStatement(
-                                    "INSERT OR IGNORE INTO disputes VALUES (?, ?, ?, ?, ?)")) {
+                            connection.prepareStatement(INSERT_DISPUTE)) {
                         for (End end : ends) {
                             if (end.event().exit().equals(exit)) {
                                 statement.setString(1, end.lifeId());
@@ -206,20 +239,16 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         inTransaction(
                 "remove old records from",
                 () -> {
-                    removed[0] = delete("events", "seq", eventsBefore, limit);
-                    removed[1] = delete("lives", "life", endsBefore, limit);
-                    removed[2] = delete("disputes", "life", endsBefore, limit);
+                    removed[0] = delete(DELETE_EVENTS, eventsBefore, limit);
+                    removed[1] = delete(DELETE_LIVES, endsBefore, limit);
+                    removed[2] = delete(DELETE_DISPUTES, endsBefore, limit);
                 });
         return IntStream.of(removed).anyMatch(it -> it == limit);
     }
 
     @Override
     public Optional<Instant> oldest() {
-        return time(
-                """
-                SELECT min(t) FROM (SELECT min(recorded_at) AS t FROM events
-                                    UNION ALL SELECT min(recorded_at) FROM lives)\
-                """);
+        return time(OLDEST);
     }
 
     @Override
@@ -243,32 +272,19 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public Optional<End> latestEnd(ContainerKey container) {
-        List<End> ends =
-                query(
-                        """
-                        SELECT l.life, created_at, event, l.crc, status, source, d.crc
-                        FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
-                        WHERE namespace = ? AND container_id = ? ORDER BY created_at DESC LIMIT 1\
-                        """,
-                        statement -> bind(statement, container),
-                        this::end);
-        return ends.stream().findFirst();
+        return query(LATEST_END, statement -> bind(statement, container), this::end).stream()
+                .findFirst();
     }
 
     @Override
     public List<End> latestEnds(Optional<String> namespace, int limit) {
         return query(
-                """
-                SELECT l.life, created_at, event, l.crc, status, source, d.crc
-                FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
-                WHERE (?1 IS NULL OR namespace = ?1)
-                AND created_at = (SELECT max(created_at) FROM lives
-                                  WHERE namespace = l.namespace AND container_id = l.container_id)
-                ORDER BY created_at DESC LIMIT ?2\
-                """,
+                namespace.isPresent() ? LATEST_ENDS_OF_NAMESPACE : LATEST_ENDS,
                 statement -> {
-                    statement.setString(1, namespace.orElse(null));
-                    statement.setInt(2, limit);
+                    statement.setInt(1, limit);
+                    if (namespace.isPresent()) {
+                        statement.setString(2, namespace.get());
+                    }
                 },
                 this::end);
     }
@@ -276,20 +292,17 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public List<ExitEvent> eventsAfter(long seq, int limit) {
         return query(
-                "SELECT event, crc FROM events WHERE seq > ? ORDER BY seq",
-                statement -> statement.setLong(1, seq),
-                row -> event(row, 1),
-                limit);
+                EVENTS_AFTER, statement -> statement.setLong(1, seq), row -> event(row, 1), limit);
     }
 
     @Override
     public long firstSeq() {
-        return number("SELECT coalesce(min(seq), 0) FROM events");
+        return number(FIRST_SEQ);
     }
 
     @Override
     public long lastSeq() {
-        return number("SELECT value FROM meta WHERE key = 'last_seq'");
+        return number(LAST_SEQ);
     }
 
     @Override
@@ -301,22 +314,17 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         }
     }
 
-    private int delete(String table, String key, Instant before, int limit) throws SQLException {
-        try (PreparedStatement statement =
-                connection.prepareStatement(
-                        "DELETE FROM "
-                                + table
-                                + " WHERE "
-                                + key
-                                + " IN (SELECT "
-                                + key
-                                + " FROM "
-                                + table
-                                + " WHERE recorded_at < ? LIMIT ?)")) {
+    private int delete(String sql, Instant before, int limit) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
             statement.setLong(1, before.toEpochMilli());
             statement.setInt(2, limit);
             return statement.executeUpdate();
         }
+    }
+
+    private static String delete(String table, String key) {
+        return "DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE recorded_at < ? LIMIT ?)"
+                .formatted(table, key, key, table);
     }
 
     private @Nullable End end(ResultSet row) throws SQLException {
@@ -382,6 +390,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at)");
         execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
+        execute("CREATE INDEX IF NOT EXISTS lives_by_beginning ON lives (created_at)");
+        execute("CREATE INDEX IF NOT EXISTS lives_by_namespace ON lives (namespace, created_at)");
         execute(
                 """
                 CREATE TABLE IF NOT EXISTS disputes (
@@ -516,9 +526,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                         + ", and this Tardis knows none after "
                         + VERSION;
             }
-            String check =
-                    log.query("PRAGMA quick_check(1)", _ -> {}, row -> row.getString(1)).getFirst();
-            return check.equals("ok") ? null : "it is damaged: " + check;
+            return damageOf(log);
         } catch (ExitLogException e) {
             if (e.getCause() instanceof SQLiteException cause && isDamage(cause)) {
                 return "it is damaged: " + cause.getMessage();
@@ -529,6 +537,41 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                 return "it is damaged: " + e.getMessage();
             }
             throw e;
+        }
+    }
+
+    /**
+     * What SQLite finds to be damaged within {@link #CHECK_TIME}, or null. The check reads every
+     * page, which would take minutes for a log of gigabytes, and the first container waits for the
+     * start; what is damaged further on, a record's checksum tells.
+     */
+    private static @Nullable String damageOf(SqliteExitLog log) throws SQLException {
+        long deadline = System.nanoTime() + CHECK_TIME.toNanos();
+        ProgressHandler.setHandler(
+                log.connection,
+                CHECK_STEPS,
+                new ProgressHandler() {
+                    @Override
+                    protected int progress() {
+                        return System.nanoTime() - deadline < 0 ? 0 : 1;
+                    }
+                });
+        try {
+            String check =
+                    log.query("PRAGMA quick_check(1)", _ -> {}, row -> row.getString(1)).getFirst();
+            return check.equals("ok") ? null : "it is damaged: " + check;
+        } catch (ExitLogException e) {
+            if (e.getCause() instanceof SQLiteException cause
+                    && cause.getResultCode() == SQLiteErrorCode.SQLITE_INTERRUPT) {
+                LOG.info(
+                        "{} was looked through for {} ms, not to its end",
+                        log.file,
+                        CHECK_TIME.toMillis());
+                return null;
+            }
+            throw e;
+        } finally {
+            ProgressHandler.clearHandler(log.connection);
         }
     }
 

@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -33,6 +34,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,6 +42,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
@@ -304,6 +307,49 @@ class SqliteExitLogTest {
             assertThat(log.lastSeq()).isEqualTo(25);
         }
     }
+
+    /** With millions of records, a statement that reads a whole table holds everybody up. */
+    @ParameterizedTest
+    @FieldSource("STATEMENTS")
+    void readsNoTableAsAWhole(String statement) throws SQLException {
+        List<String> plan = new ArrayList<>();
+        try (SqliteExitLog _ = open();
+                Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
+                ResultSet rows =
+                        connection
+                                .createStatement()
+                                .executeQuery("EXPLAIN QUERY PLAN " + statement)) {
+            while (rows.next()) {
+                plan.add(rows.getString("detail"));
+            }
+        }
+
+        assertThat(plan)
+                .as(statement)
+                .noneMatch(it -> it.contains("TEMP B-TREE"))
+                // In the order of an index it reads as much as it gives.
+                .noneMatch(it -> it.startsWith("SCAN") && !BOUNDED_SCANS.contains(it));
+    }
+
+    static final List<String> STATEMENTS =
+            List.of(
+                    SqliteExitLog.LATEST_END,
+                    SqliteExitLog.LAST_ENDS,
+                    SqliteExitLog.LATEST_ENDS,
+                    SqliteExitLog.LATEST_ENDS_OF_NAMESPACE,
+                    SqliteExitLog.EVENTS_AFTER,
+                    SqliteExitLog.FIRST_SEQ,
+                    SqliteExitLog.LAST_SEQ,
+                    SqliteExitLog.OLDEST,
+                    SqliteExitLog.INSERT_EVENT,
+                    SqliteExitLog.INSERT_END,
+                    SqliteExitLog.INSERT_DISPUTE,
+                    SqliteExitLog.DELETE_EVENTS,
+                    SqliteExitLog.DELETE_LIVES,
+                    SqliteExitLog.DELETE_DISPUTES);
+
+    private static final Set<String> BOUNDED_SCANS =
+            Set.of("SCAN l USING INDEX lives_by_beginning", "SCAN (subquery-1)");
 
     @Test
     void removesNothingWhenTheClockGoesBack() {

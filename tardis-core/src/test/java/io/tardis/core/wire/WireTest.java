@@ -112,9 +112,17 @@ class WireTest {
                         "{\"v\":1,\"last_seq\":9,\"at\":\"2025-04-04T19:10:59.78307293Z\"}",
                         "{\"v\":1,\"last_seq\":9,\"from\":\"2025-04-04T19:10:59.78307293Z\","
                                 + "\"to\":\"2025-04-04T19:11:00.78307293Z\",\"reason\":\"ctr \\\"ended\\\" with 1\"}",
-                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"life\":\"5f0c\"}");
+                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"life\":\"5f0c\"}",
+                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"id\":\"tc\",\"pid\":"
+                                + KILLED.exit().pid()
+                                + ",\"exit_status\":137,\"exited_at\":\"2025-04-04T19:10:59.78307293Z\",\"source\":\"kernel\","
+                                + "\"disputed_status\":0,\"disputed_source\":\"containerd\"}");
         assertThat(published().stream().map(PublishedCodec::topic))
-                .endsWith("/tardis/heartbeat/", "/tardis/gap/", "/tardis/lost/default/tc/");
+                .endsWith(
+                        "/tardis/heartbeat/",
+                        "/tardis/gap/",
+                        "/tardis/lost/default/tc/",
+                        "/tardis/dispute/default/tc/");
     }
 
     @Test
