@@ -195,6 +195,19 @@ class ExitPublisherTest {
     }
 
     @Test
+    void tellsNoGapThatEndsBeforeItBegan() throws InterruptedException {
+        publisher.start();
+        Instant from = clock.instant();
+        clock.move(Duration.ofDays(-365));
+        queue.put(new ExitPublisher.Signal.Missed(from, "ctr ended"));
+
+        assertThat(subscriber.next("/tardis/gap/").published())
+                .isEqualTo(
+                        new Published.Gap(
+                                first - 1, clock.instant(), clock.instant(), "ctr ended"));
+    }
+
+    @Test
     void tellsALineThatCannotBeReadAsAGap() throws InterruptedException {
         publisher.start();
         try (CapturedLog log = new CapturedLog(ExitPublisher.class)) {
