@@ -144,7 +144,7 @@ public final class RuncShim {
             wait = RECORDING;
         }
         Answer.OfContainer answer = ask(container, wait);
-        if (answer instanceof Exited(ExitEvent event, boolean _)
+        if (answer instanceof Exited(ExitEvent event, boolean _, var _)
                 && event.exit().exitStatus() == 0
                 && open.get().endsWith(event.exit())) {
             try {

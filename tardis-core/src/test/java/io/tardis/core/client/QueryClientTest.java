@@ -34,6 +34,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 class QueryClientTest {
@@ -173,11 +175,10 @@ class QueryClientTest {
         }
     }
 
-    @Test
-    void tellsARefusalForNowFromOneForGood() {
-        try (Daemon _ =
-                        answering(
-                                _ -> new Answer.Refused(Answer.Refused.UNAVAILABLE, "disk full"));
+    @ParameterizedTest
+    @ValueSource(strings = {Answer.Refused.UNAVAILABLE, Answer.Refused.TOO_MANY})
+    void tellsARefusalForNowFromOneForGood(String error) {
+        try (Daemon _ = answering(_ -> new Answer.Refused(error, "disk full"));
                 QueryClient client = new QueryClient(context, endpoint, PATIENCE)) {
             assertThatThrownBy(client::ping)
                     .isInstanceOf(RefusedForNowException.class)
