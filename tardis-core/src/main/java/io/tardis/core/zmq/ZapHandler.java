@@ -61,7 +61,7 @@ final class ZapHandler implements AutoCloseable {
         socket.setLinger(0);
         socket.setReceiveTimeOut(REST_MILLIS);
         socket.bind(ENDPOINT);
-        wakeup = new Wakeup(context, socket);
+        wakeup = new Wakeup(context, List.of(socket));
     }
 
     void start() {

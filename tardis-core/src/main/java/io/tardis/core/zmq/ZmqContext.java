@@ -1,9 +1,9 @@
 package io.tardis.core.zmq;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Limits;
 import io.tardis.core.curve.CurveClients;
 import io.tardis.core.curve.CurveKeys;
-import io.tardis.core.config.Limits;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
