@@ -1,0 +1,25 @@
+#!/bin/sh
+# Fuzzes each target in turn with Jazzer: scripts/fuzz.sh [SECONDS_PER_TARGET], by default 60.
+# What it learned is kept in .cifuzz-corpus beside each module's pom.xml and used the next time. A
+# finding fails the script and names the file that holds the input.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/prepare.sh
+
+seconds=${1:-60}
+case $seconds in
+    '' | *[!0-9]* | 0*) fail "usage: scripts/fuzz.sh [SECONDS_PER_TARGET]" ;;
+esac
+find_jdk
+has mvn || fail "no Maven (mvn) on PATH"
+
+# Jazzer fuzzes one target a JVM.
+fuzz() {
+    echo "Fuzzing $2 for $seconds s"
+    JAZZER_FUZZ=1 JAZZER_MAX_DURATION="${seconds}s" mvn -B -ntp -q test -pl "$1" -am \
+        -Dtest="$2" -Dsurefire.failIfNoSpecifiedTests=false
+}
+
+fuzz tardis-core CtrEventParserFuzzTest
+fuzz tardis-core WireFuzzTest
+fuzz tardis-runc RuncCommandLineFuzzTest
