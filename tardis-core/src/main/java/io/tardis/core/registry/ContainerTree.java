@@ -2,6 +2,7 @@ package io.tardis.core.registry;
 
 import io.tardis.core.event.ContainerKey;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Removes {@code ROOT/NS/ID/} with everything in it.
@@ -32,7 +34,7 @@ public final class ContainerTree {
      *
      * @param root the directory that holds {@code NS/ID/}; it may itself be reached through links
      * @param container names the directory
-     * @throws IOException if something could not be removed
+     * @throws IOException if something could not be removed; the rest is gone
      */
     public static void remove(Path root, ContainerKey container) throws IOException {
         remove(root, container, Optional.empty());
@@ -72,11 +74,39 @@ public final class ContainerTree {
             throw new IOException("more than " + MAX_DEPTH + " directories deep at " + name);
         }
         try (SecureDirectoryStream<Path> children = openBelow(parent, name)) {
-            for (Path child : children) {
-                removeEntry(children, child.getFileName(), depth + 1);
-            }
+            removeAll(children, depth + 1);
         }
         parent.deleteDirectory(name);
+    }
+
+    /** Removes what can be removed, and fails afterwards if that was not all. */
+    private static void removeAll(SecureDirectoryStream<Path> children, int depth)
+            throws IOException {
+        @Nullable IOException failure = null;
+        try {
+            for (Path child : children) {
+                try {
+                    removeEntry(children, child.getFileName(), depth);
+                } catch (NoSuchFileException _) {
+                    // Somebody else removed it meanwhile.
+                } catch (IOException e) {
+                    failure = suppressing(failure, e);
+                }
+            }
+        } catch (DirectoryIteratorException e) {
+            failure = suppressing(failure, new IOException("a directory cannot be listed", e));
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private static IOException suppressing(@Nullable IOException first, IOException next) {
+        if (first == null) {
+            return next;
+        }
+        first.addSuppressed(next);
+        return first;
     }
 
     private static boolean isDirectory(SecureDirectoryStream<Path> parent, Path name)

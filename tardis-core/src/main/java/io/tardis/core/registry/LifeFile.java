@@ -84,9 +84,14 @@ final class LifeFile {
             if (!named.equals(container)) {
                 throw new IOException(file + " is the life of " + named);
             }
+            String id = node.path("life").asString();
+            if (!ContainerKey.isIdentifier(id)) {
+                // It becomes part of a file's name when the life is written again.
+                throw new IOException(file + " has no life's id");
+            }
             return Optional.of(
                     new Life(
-                            node.path("life").asString(),
+                            id,
                             container,
                             Rfc3339.parse(node.path("created_at").asString()),
                             Path.of(node.path("bundle").asString()),

@@ -102,6 +102,19 @@ class ContainerRegistryTest {
         assertThat(containers.resolve("default/tc/kept")).hasContent("kept");
     }
 
+    /** It becomes part of a file's name when the life is written again. */
+    @Test
+    void passesOverALifeWhoseIdCouldLeaveItsDirectory() throws IOException {
+        Life life = registry.register(TC, BUNDLE, NOW);
+        Path file = containers.resolve("default/tc/life.json");
+        Files.writeString(file, Files.readString(file).replace(life.id(), "/../../x"));
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThatThrownBy(() -> LifeFile.read(file, TC))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("life.json has no life's id");
+    }
+
     @Test
     void removesEverything() throws IOException {
         registry.register(TC, BUNDLE, NOW);

@@ -9,6 +9,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,6 +90,61 @@ class ContainerTreeTest {
 
         assertThat(root.resolve("default/tc")).doesNotExist();
         assertThat(outside.resolve("precious")).hasContent("precious");
+    }
+
+    /** An administrator may put the state directory elsewhere with a link. */
+    @Test
+    void followsALinkThatLeadsToTheRoot() throws IOException {
+        Path link = Files.createSymbolicLink(folder.resolve("link"), root);
+        Files.createDirectories(root.resolve("default/tc/a"));
+
+        ContainerTree.remove(link, TC);
+
+        assertThat(root.resolve("default/tc")).doesNotExist();
+    }
+
+    @Test
+    void removesTheRestWhenSomethingCannotBeRemoved() throws IOException {
+        Path directory = root.resolve("default/tc");
+        Files.createDirectories(directory.resolve("m/" + "d/".repeat(140)));
+        for (char name = 'a'; name <= 'z'; name++) {
+            Files.createDirectories(directory.resolve(name + "1/x"));
+        }
+
+        assertThatThrownBy(() -> ContainerTree.remove(root, TC))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("directories deep");
+
+        try (Stream<Path> left = Files.list(directory)) {
+            assertThat(left).containsExactly(directory.resolve("m"));
+        }
+    }
+
+    /** What somebody else removes meanwhile is gone, and no reason to stop. */
+    @Test
+    void goesOnWhenFilesVanishMeanwhile() throws Exception {
+        Path directory = root.resolve("default/tc");
+        try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
+            for (int round = 0; round < 20; round++) {
+                List<Path> files = new ArrayList<>();
+                Files.createDirectories(directory);
+                for (int i = 0; i < 200; i++) {
+                    files.add(Files.createFile(directory.resolve("file" + i)));
+                }
+                Future<?> other =
+                        thread.submit(() -> {
+                            for (Path file : files.reversed()) {
+                                Files.deleteIfExists(file);
+                            }
+                            return null;
+                        });
+
+                ContainerTree.remove(root, TC);
+
+                other.get();
+                assertThat(directory).doesNotExist();
+            }
+        }
     }
 
     @Test
