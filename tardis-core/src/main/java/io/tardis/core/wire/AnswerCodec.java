@@ -159,7 +159,9 @@ public final class AnswerCodec {
             case "unknown" -> new Unknown(EventJson.readContainer(node));
             default ->
                     throw new MalformedMessageException(
-                            "an answer of status '" + status + "' is not understood");
+                            "an answer of status '"
+                                    + EventJson.shortened(status)
+                                    + "' is not understood");
         };
     }
 }

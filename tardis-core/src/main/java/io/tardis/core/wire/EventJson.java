@@ -45,6 +45,8 @@ final class EventJson {
 
     static final int VERSION = 1;
 
+    private static final int MAX_QUOTED = 300;
+
     /** Strict about what would be ambiguous, and bounded in depth and length. */
     static final JsonMapper JSON =
             JsonMapper.builder(
@@ -78,12 +80,18 @@ final class EventJson {
         try {
             node = JSON.readTree(bytes);
         } catch (JacksonException e) {
-            throw new MalformedMessageException("this is not JSON: " + e.getOriginalMessage(), e);
+            throw new MalformedMessageException(
+                    "this is not JSON: " + shortened(String.valueOf(e.getOriginalMessage())), e);
         }
         if (!node.isObject()) {
             throw new MalformedMessageException("this is not a JSON object");
         }
         return node;
+    }
+
+    /** A reason may repeat the other side's text, which can be long. */
+    static String shortened(String text) {
+        return text.length() <= MAX_QUOTED ? text : text.substring(0, MAX_QUOTED) + "...";
     }
 
     static void write(JsonGenerator json, ExitEvent event) {
@@ -141,7 +149,8 @@ final class EventJson {
                     number(node, "exit_status"),
                     Rfc3339.parse(string(node, "exited_at")));
         } catch (IllegalArgumentException | DateTimeException e) {
-            throw new MalformedMessageException("this is not an exit: " + e.getMessage(), e);
+            throw new MalformedMessageException(
+                    "this is not an exit: " + shortened(String.valueOf(e.getMessage())), e);
         }
     }
 
@@ -176,7 +185,11 @@ final class EventJson {
         JsonNode version = node.path("v");
         if (!version.isIntegralNumber() || version.asInt(0) != VERSION) {
             throw new MalformedMessageException(
-                    "v is " + version + ", but only version " + VERSION + " is understood");
+                    "v is "
+                            + shortened(version.toString())
+                            + ", but only version "
+                            + VERSION
+                            + " is understood");
         }
     }
 
@@ -184,7 +197,8 @@ final class EventJson {
         try {
             return new ContainerKey(string(node, "namespace"), string(node, "container_id"));
         } catch (IllegalArgumentException e) {
-            throw new MalformedMessageException("this names no container: " + e.getMessage(), e);
+            throw new MalformedMessageException(
+                    "this names no container: " + shortened(String.valueOf(e.getMessage())), e);
         }
     }
 

@@ -109,7 +109,9 @@ public final class PublishedCodec {
             };
         } catch (DateTimeException e) {
             throw new MalformedMessageException(
-                    "a time in this message cannot be read: " + e.getMessage(), e);
+                    "a time in this message cannot be read: "
+                            + EventJson.shortened(String.valueOf(e.getMessage())),
+                    e);
         }
     }
 

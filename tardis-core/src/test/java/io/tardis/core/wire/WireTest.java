@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The wire formats, byte for byte as docs/protocol.md has them. */
 class WireTest {
@@ -297,6 +298,34 @@ class WireTest {
         assertThatThrownBy(() -> AnswerCodec.decode(bytes(answer)))
                 .isInstanceOf(MalformedMessageException.class)
                 .hasMessageContaining(problem);
+    }
+
+    /** The reason is sent back: it must not repeat all that was asked. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{'op':'ping','LONG':1,'LONG':1}",
+                "{'op':'ping',LONG}",
+                "{'v':'LONG','last_seq':1}",
+                "{'status':'LONG'}",
+                "{'status':'running','namespace':'LONG','container_id':'tc'}",
+                "{'v':1,'last_seq':1,'at':'LONG'}"
+            })
+    void refusesInAShortSentence(String template) {
+        byte[] bytes =
+                template.replace('\'', '"')
+                        .replace("LONG", "x".repeat(20_000))
+                        .getBytes(StandardCharsets.UTF_8);
+
+        for (Consumer<byte[]> decode :
+                List.<Consumer<byte[]>>of(
+                        QueryCodec::decode,
+                        AnswerCodec::decode,
+                        b -> PublishedCodec.decode(Topic.HEARTBEAT, b))) {
+            assertThatThrownBy(() -> decode.accept(bytes))
+                    .isInstanceOf(MalformedMessageException.class)
+                    .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(500));
+        }
     }
 
     @Test
