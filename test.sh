@@ -9,4 +9,6 @@ cd "$(dirname "$0")"
 install_missing maven cc containerd runc busybox python3-zmq
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
-exec mvn -B -ntp clean verify "$@"
+mvn -B -ntp clean verify "$@"
+# After the tests, so that it takes no time from those that measure it: a minute in all.
+scripts/fuzz.sh 20

@@ -1,13 +1,16 @@
 package io.tardis.cli;
 
 import io.tardis.core.client.ExitSubscriber;
+import io.tardis.core.client.PositionFile;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -33,6 +36,16 @@ final class WatchCommand implements Callable<Integer> {
             description = "First prints the past exits that are still kept (TARDIS_REPLAY).")
     private boolean all;
 
+    @Option(
+            names = "--position",
+            paramLabel = "FILE",
+            description = {
+                "Goes on after the exit that was printed last with this FILE, and notes in it what"
+                        + " is printed.",
+                "A new FILE begins with what comes from now on, or, with --all, with the past."
+            })
+    private @Nullable Path file;
+
     WatchCommand(Environment environment) {
         this.environment = environment;
     }
@@ -41,14 +54,21 @@ final class WatchCommand implements Callable<Integer> {
     public Integer call() {
         Logging.forCommand();
         Settings settings = environment.settings();
-        try (DaemonQueries queries = new DaemonQueries(settings)) {
+        try (DaemonQueries queries = new DaemonQueries(settings);
+                PositionFile position = file == null ? null : PositionFile.open(file)) {
             long newest = queries.client().ping().lastSeq();
-            watch(queries, settings, all ? 0 : newest);
+            long begin = all ? 0 : newest;
+            if (position != null) {
+                begin = position.position().orElse(begin);
+                position.acknowledge(begin);
+            }
+            watch(queries, settings, begin, position);
         }
         return ExitStatus.OK;
     }
 
-    private void watch(DaemonQueries queries, Settings settings, long after) {
+    private void watch(
+            DaemonQueries queries, Settings settings, long after, @Nullable PositionFile position) {
         PrintWriter out = spec.commandLine().getOut();
         try (ExitSubscriber exits =
                 new ExitSubscriber(
@@ -60,6 +80,9 @@ final class WatchCommand implements Callable<Integer> {
                 ExitEvent event = exits.next(POLL);
                 if (event != null) {
                     out.println(line(event));
+                    if (position != null && !out.checkError()) {
+                        position.acknowledge(event.seq());
+                    }
                 }
             }
         }

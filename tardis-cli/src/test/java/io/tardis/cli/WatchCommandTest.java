@@ -3,6 +3,7 @@ package io.tardis.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.tardis.core.client.PositionFile;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Published;
@@ -90,6 +91,30 @@ class WatchCommandTest {
 
             breakPipe(out, daemon, watch);
             assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+        }
+    }
+
+    @Test
+    void goesOnAfterWhatItPrintedTheLastTime() throws Exception {
+        Tardis tardis = new Tardis(directory);
+        String file = directory.resolve("position").toString();
+        try (FakeDaemon daemon =
+                new FakeDaemon(tardis.environment().settings(), WatchCommandTest::answer)) {
+            Pipe first = new Pipe();
+            CompletableFuture<Integer> watch = watch(tardis, first, "--all", "--position", file);
+            await().until(() -> first.text().contains("\n"));
+            breakPipe(first, daemon, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+
+            Pipe second = new Pipe();
+            CompletableFuture<Integer> again = watch(tardis, second, "--all", "--position", file);
+            await().until(() -> daemon.queries().contains(new Query.Replay(BEFORE + 1, 500)));
+            breakPipe(second, daemon, again);
+            assertThat(again).isCompletedWithValue(ExitStatus.OK);
+            // What its reader did not get is not noted either.
+            try (PositionFile position = PositionFile.open(Path.of(file))) {
+                assertThat(position.position()).hasValue(BEFORE + 1);
+            }
         }
     }
 

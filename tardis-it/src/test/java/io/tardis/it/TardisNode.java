@@ -288,20 +288,24 @@ final class TardisNode implements AutoCloseable {
      * Everything published of a container, oldest first, its execs included, as a replay tells it.
      */
     List<JsonNode> published(Container container) {
+        return replayAll().stream()
+                .filter(event ->
+                        event.path("namespace").asString().equals(container.namespace())
+                                && event.path("container_id").asString().equals(container.id()))
+                .toList();
+    }
+
+    /** Every exit that can be replayed, oldest first. */
+    List<JsonNode> replayAll() {
         List<JsonNode> found = new ArrayList<>();
         long after = 0;
         while (true) {
-            JsonNode page = ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":500}");
+            JsonNode page = ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":10000}");
             if (page.path("events").isEmpty()) {
                 return found;
             }
-            for (JsonNode event : page.path("events")) {
-                after = event.path("seq").asLong();
-                if (event.path("namespace").asString().equals(container.namespace())
-                        && event.path("container_id").asString().equals(container.id())) {
-                    found.add(event);
-                }
-            }
+            page.path("events").forEach(found::add);
+            after = found.getLast().path("seq").asLong();
         }
     }
 

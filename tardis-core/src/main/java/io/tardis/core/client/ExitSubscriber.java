@@ -29,8 +29,9 @@ import org.slf4j.LoggerFactory;
  * may end short of it: then the next message, heartbeat or second asks again. Numbers that the
  * store has passed without recording them are gone for everyone, and are not waited for.
  *
- * <p>To go on after a restart, keep {@link #position} with what was done for each exit, and begin
- * there.
+ * <p>To go on after a restart, keep {@link #position} with what was done for each exit, or in a
+ * {@link PositionFile}, and begin there. What is no longer in the log by then is told by {@link
+ * #missed}.
  */
 public final class ExitSubscriber implements AutoCloseable {
 
@@ -57,6 +58,8 @@ public final class ExitSubscriber implements AutoCloseable {
     private boolean caughtUp;
 
     private long position;
+
+    private long missed;
 
     /** Whether the last replay failed, which was told then. */
     private boolean unavailable;
@@ -115,6 +118,14 @@ public final class ExitSubscriber implements AutoCloseable {
         }
         ExitEvent event = ready.poll();
         if (event != null) {
+            missed = position == 0 ? 0 : event.seq() - position - 1;
+            if (missed > 0) {
+                LOG.warn(
+                        "{} numbers after {} are not in the log: exits that are too old to be"
+                                + " replayed, or that were never recorded",
+                        missed,
+                        position);
+            }
             position = event.seq();
         }
         return event;
@@ -123,6 +134,15 @@ public final class ExitSubscriber implements AutoCloseable {
     /** The number of the exit that {@link #next} gave last; everything up to it was given. */
     public long position() {
         return position;
+    }
+
+    /**
+     * How many numbers there are between the exit that {@link #next} gave last and the one before
+     * it. Not 0 where exits were older than {@code TARDIS_REPLAY} when this subscriber came back,
+     * or where the machine went down, after which numbers jump.
+     */
+    public long missed() {
+        return missed;
     }
 
     /** Whether there was a message in time. */

@@ -174,6 +174,7 @@ class ExitSubscriberTest {
             happen(1_000_001); // after a crash of the machine
 
             assertNext(subscriber, 1_000_001, 1_000_001);
+            assertThat(subscriber.missed()).isEqualTo(999_998);
             happen(1_000_002);
             assertNext(subscriber, 1_000_002, 1_000_002);
         }
@@ -192,6 +193,26 @@ class ExitSubscriberTest {
         try (ExitSubscriber subscriber = subscriber(position)) {
             assertNext(subscriber, 4, 7);
             assertThat(subscriber.position()).isEqualTo(7);
+        }
+    }
+
+    @Test
+    void tellsWhatIsNoLongerInTheLogWhenItComesBack() {
+        record(10, 12);
+        try (ExitSubscriber subscriber = subscriber(5)) {
+            assertNext(subscriber, 10, 10);
+            assertThat(subscriber.missed()).isEqualTo(4);
+            assertNext(subscriber, 11, 12);
+            assertThat(subscriber.missed()).isZero();
+        }
+    }
+
+    @Test
+    void missesNothingWhereItBeginsWithAllThatIsKept() {
+        record(10, 12);
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            assertNext(subscriber, 10, 10);
+            assertThat(subscriber.missed()).isZero();
         }
     }
 
