@@ -3,6 +3,7 @@ package io.tardis.core.zmq;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -26,7 +27,7 @@ class WakeupTest {
     void open() {
         socket = context.socket(SocketType.PULL);
         socket.bind("inproc://wakeup");
-        wakeup = new Wakeup(context, socket);
+        wakeup = new Wakeup(context, List.of(socket));
     }
 
     @AfterEach
