@@ -123,7 +123,7 @@ class ListenerTest {
         long last = 0;
         for (int run = 0; run < 2; run++) {
             Files.deleteIfExists(go);
-            try (Listener listener = bind();
+            try (Listener listener = bindAgain();
                     Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
                 listener.start();
                 goOnceHeardBy(inside);

@@ -217,9 +217,9 @@ final class ExitRecorder implements AutoCloseable {
             while (unwritten.size() > 0) {
                 List<Recorded> batch = unwritten.oldest(BATCH);
                 log.append(batch);
-                unwritten.written(batch);
                 List<End> written = endsOf(batch);
                 written.forEach(ends::recorded);
+                unwritten.written(batch);
                 tell(written);
             }
             if (failed) {
