@@ -22,10 +22,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Any bytes in the place of a launcher's directory and arguments; by default only the seeds, see
- * CONTRIBUTING.md.
- */
+/** Any bytes in the place of a launcher's directory and arguments; see CONTRIBUTING.md. */
 class RuncCommandLineFuzzTest {
 
     private static final Path CONTAINERS = Path.of("/var/lib/tardis/containers");

@@ -22,9 +22,7 @@ import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Any bytes in the place of {@code ctr}'s output; by default only the seeds, see CONTRIBUTING.md.
- */
+/** Any bytes in the place of {@code ctr}'s output; see CONTRIBUTING.md. */
 class CtrEventParserFuzzTest {
 
     private static final int LONGEST_REASON = 200;

@@ -12,10 +12,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Any bytes in the place of a question, an answer or a message; by default only the seeds, see
- * CONTRIBUTING.md.
- */
+/** Any bytes in the place of a question, an answer or a message; see CONTRIBUTING.md. */
 class WireFuzzTest {
 
     private static final int LONGEST_REFUSAL = 500;
