@@ -41,9 +41,24 @@ final class ExitPublisher implements AutoCloseable {
     }
 
     /** Tells how a process ended, if it is watched. */
-    @FunctionalInterface
     interface Kernel {
+        /** One that watches nothing. */
+        Kernel NONE =
+                new Kernel() {
+                    @Override
+                    public Optional<KernelWitness.Ended> look(ContainerKey container, long pid) {
+                        return Optional.empty();
+                    }
+
+                    @Override
+                    public void arrived(KernelWitness.Ended ended) {}
+                };
+
+        /** How the process ended. It may be told once more, by a {@link Signal.Witnessed}. */
         Optional<KernelWitness.Ended> look(ContainerKey container, long pid);
+
+        /** A {@link Signal.Witnessed} has come out of the queue. */
+        void arrived(KernelWitness.Ended ended);
     }
 
     /** How often the last number is told to whoever missed the message itself. */
@@ -177,7 +192,10 @@ final class ExitPublisher implements AutoCloseable {
     private void handle(Signal signal) {
         switch (signal) {
             case Signal.Heard(CtrEvent event) -> handle(event);
-            case Signal.Witnessed(KernelWitness.Ended ended) -> handle(ended);
+            case Signal.Witnessed(KernelWitness.Ended ended) -> {
+                handle(ended);
+                kernel.arrived(ended);
+            }
             case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
             case Signal.Lost(Life life) ->
                     publish(new Published.Lost(sequence.last(), life.container(), life.id()));

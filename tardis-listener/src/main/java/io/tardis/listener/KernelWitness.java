@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * <p>One thread waits for all of them. What it hears does not depend on containerd, its shim or
  * {@code ctr}, comes before {@code delete} begins, and tells a death by signal from an exit code.
  */
-final class KernelWitness implements AutoCloseable {
+final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
 
     /**
      * The process of a life ended.
@@ -29,7 +29,11 @@ final class KernelWitness implements AutoCloseable {
      * @param life the life
      * @param waitStatus how its process ended, as wait(2) tells it
      */
-    record Ended(Life life, int waitStatus) {}
+    record Ended(Life life, int waitStatus) {
+        long pid() {
+            return life.init().orElseThrow().pid();
+        }
+    }
 
     /** Hears how processes ended. Called from the witness's thread; may block. */
     @FunctionalInterface
@@ -56,6 +60,9 @@ final class KernelWitness implements AutoCloseable {
 
     /** The newest watched life of each container. */
     private final Map<ContainerKey, Long> newest = new ConcurrentHashMap<>();
+
+    /** Ends that the sink was given and has not come to yet. */
+    private final Map<ContainerKey, Ended> onTheWay = new ConcurrentHashMap<>();
 
     private final AtomicLong nextNumber = new AtomicLong();
     private volatile boolean stopping;
@@ -205,16 +212,16 @@ final class KernelWitness implements AutoCloseable {
 
     /**
      * How the process ended that has this container and pid, if it is watched and was reaped. It is
-     * told here then, and not to the sink.
+     * told here then, and not to the sink, unless it is on its way there.
      */
-    synchronized Optional<Ended> look(ContainerKey container, long pid) {
+    @Override
+    public synchronized Optional<Ended> look(ContainerKey container, long pid) {
         Long number = newest.get(container);
-        if (number == null) {
-            return Optional.empty();
-        }
-        Watched candidate = watched.get(number);
-        if (candidate == null || candidate.life().init().orElseThrow().pid() != pid) {
-            return Optional.empty();
+        Watched candidate = number == null ? null : watched.get(number);
+        if (number == null
+                || candidate == null
+                || candidate.life().init().orElseThrow().pid() != pid) {
+            return Optional.ofNullable(onTheWay.get(container)).filter(it -> it.pid() == pid);
         }
         try {
             return take(number, candidate);
@@ -222,6 +229,11 @@ final class KernelWitness implements AutoCloseable {
             LOG.warn("the kernel cannot be asked how {} ended", container, e);
             return Optional.empty();
         }
+    }
+
+    @Override
+    public void arrived(Ended ended) {
+        onTheWay.remove(ended.life().container(), ended);
     }
 
     private void tell(long number) throws SystemCall.Failure {
@@ -232,6 +244,7 @@ final class KernelWitness implements AutoCloseable {
                 return; // look() was faster
             }
             ended = take(number, candidate);
+            ended.ifPresent(it -> onTheWay.put(it.life().container(), it));
         }
         ended.ifPresentOrElse(
                 sink::ended, () -> LOG.error("the kernel does not tell how a process ended"));

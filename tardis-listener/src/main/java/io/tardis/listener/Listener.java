@@ -76,7 +76,8 @@ public final class Listener implements AutoCloseable {
                         source.signals(),
                         joiner,
                         sequence,
-                        (container, pid) -> witness.flatMap(it -> it.look(container, pid)),
+                        witness.<ExitPublisher.Kernel>map(it -> it)
+                                .orElse(ExitPublisher.Kernel.NONE),
                         checker::check,
                         clock);
     }

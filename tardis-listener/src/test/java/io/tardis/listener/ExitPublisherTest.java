@@ -22,6 +22,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,7 +45,22 @@ class ExitPublisherTest {
     private ExitPublisher publisher;
     private Listening subscriber;
     private long first;
-    private volatile ExitPublisher.Kernel kernel = (_, _) -> Optional.empty();
+    private final FakeKernel kernel = new FakeKernel();
+
+    /** Knows of one end at the most. */
+    private static final class FakeKernel implements ExitPublisher.Kernel {
+        private final AtomicReference<KernelWitness.@Nullable Ended> end = new AtomicReference<>();
+
+        @Override
+        public Optional<KernelWitness.Ended> look(ContainerKey container, long pid) {
+            return Optional.ofNullable(end.get()).filter(it -> it.pid() == pid);
+        }
+
+        @Override
+        public void arrived(KernelWitness.Ended ended) {
+            end.compareAndSet(ended, null);
+        }
+    }
 
     @BeforeEach
     void bindAndSubscribe() {
@@ -58,7 +75,7 @@ class ExitPublisherTest {
                         queue,
                         new ExitJoiner(it -> it.exitStatus() == 255),
                         sequence,
-                        (container, pid) -> kernel.look(container, pid),
+                        kernel,
                         () -> {},
                         clock);
     }
@@ -72,7 +89,7 @@ class ExitPublisherTest {
     }
 
     @Test
-    void asksTheKernelWhenContainerdTellsAnExit() {
+    void asksTheKernelWhenContainerdTellsAnExit() throws InterruptedException {
         Life life =
                 new Life(
                         "1",
@@ -82,22 +99,23 @@ class ExitPublisherTest {
                         Optional.of(new InitProcess(100, OptionalLong.of(1))),
                         false,
                         false);
-        kernel =
-                (_, pid) ->
-                        pid == 100
-                                ? Optional.of(new KernelWitness.Ended(life, 11))
-                                : Optional.empty();
+        KernelWitness.Ended ended = new KernelWitness.Ended(life, 11);
+        kernel.end.set(ended);
         publisher.start();
 
         queue.add(
                 new ExitPublisher.Signal.Heard(
                         new CtrEvent.ContainerExit(
                                 new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH))));
+        queue.add(new ExitPublisher.Signal.Witnessed(ended));
+        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 6615, 42, AT)));
 
         ExitEvent event = subscriber.nextExit().event();
         assertThat(event.source()).isEqualTo(ExitSource.KERNEL);
         assertThat(event.signal()).hasValue(11);
         assertThat(event.seq()).isEqualTo(first);
+        assertThat(subscriber.nextExit().event().exit().pid()).as("told once").isEqualTo(6615);
+        assertThat(kernel.end).hasNullValue();
     }
 
     @Test

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -148,6 +149,33 @@ class KernelWitnessTest {
 
         assertThat(witness.look(life.container(), process.pid())).isEmpty();
         assertThat(witness.watching()).isZero();
+    }
+
+    @Test
+    void tellsWhoeverAsksForAnEndThatIsOnItsWay() throws Exception {
+        witness.close();
+        CountDownLatch taken = new CountDownLatch(1);
+        witness =
+                KernelWitness.open(
+                                ended -> {
+                                    taken.countDown();
+                                    seen.add(ended);
+                                })
+                        .orElseThrow();
+        witness.start();
+        Process process = start("read line; exit 3");
+        Life life = life("tc", process.pid());
+        witness.watch(life);
+        end(process);
+        taken.await();
+
+        KernelWitness.Ended ended = new KernelWitness.Ended(life, 3 << 8);
+        assertThat(witness.look(life.container(), process.pid())).hasValue(ended);
+        assertThat(witness.look(life.container(), process.pid() + 1)).isEmpty();
+        assertThat(next()).isEqualTo(ended);
+
+        witness.arrived(ended);
+        assertThat(witness.look(life.container(), process.pid())).isEmpty();
     }
 
     @Test
