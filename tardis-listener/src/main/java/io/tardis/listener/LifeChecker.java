@@ -3,11 +3,12 @@ package io.tardis.listener;
 import io.tardis.core.TardisException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -146,15 +147,20 @@ final class LifeChecker implements AutoCloseable {
     }
 
     private void check(Life life) {
-        // A life without a process was never started: its exit cannot have been missed.
-        if (life.init().isEmpty() || life.lost()) {
-            return;
-        }
-        InitProcess init = life.init().get();
-        boolean watched = witness.isPresent() && witness.get().watch(life);
-        if (!watched && !init.exists()) {
+        if (!life.lost() && isOver(life)) {
             suspects.putIfAbsent(life.id(), new Suspect(life, System.nanoTime()));
         }
+    }
+
+    /** Whether its end may have been missed; if not, it is watched from now on. */
+    private boolean isOver(Life life) {
+        if (life.init().isEmpty()) {
+            // Its start was not seen, or did not come yet. containerd removes the bundle when it
+            // deletes the container.
+            return !Files.exists(life.bundle(), LinkOption.NOFOLLOW_LINKS);
+        }
+        boolean watched = witness.isPresent() && witness.get().watch(life);
+        return !watched && !life.init().get().exists();
     }
 
     private boolean isResolved(Suspect suspect, Ends store) {
@@ -170,7 +176,7 @@ final class LifeChecker implements AutoCloseable {
         LOG.warn(
                 "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
                 life.container(),
-                life.init().orElseThrow().pid());
+                life.init().map(it -> Long.toString(it.pid())).orElse("(not known)"));
         try {
             if (registry.updateIfOpen(life.withLost())) {
                 onLost.accept(life);

@@ -83,6 +83,16 @@ class LifeCheckerTest {
     }
 
     @Test
+    void tellsThatALifeIsLostWhoseStartWasNotSeenAndWhoseBundleIsGone() throws IOException {
+        Life life = registry.register(TC, folder.resolve("removed"), Instant.EPOCH);
+
+        start(Duration.ofMillis(10));
+
+        await().untilAsserted(() -> assertThat(lost).containsExactly(life));
+        assertThat(registry.open(TC)).hasValue(life.withLost());
+    }
+
+    @Test
     void waitsForALateWord() throws IOException {
         register(GONE);
         start(Duration.ofHours(1));

@@ -54,16 +54,21 @@ final class Bundle {
      * @throws IOException if a file is there and cannot be read
      */
     static OptionalLong initPid(Path bundle, Path state) throws IOException {
+        OptionalLong pid = initPid(bundle);
+        return pid.isPresent() ? pid : pidInState(state);
+    }
+
+    /** The same, from {@code init.pid} alone. */
+    static OptionalLong initPid(Path bundle) throws IOException {
         try {
             String text =
                     Files.readString(bundle.resolve("init.pid"), StandardCharsets.US_ASCII).strip();
-            if (text.matches("[1-9][0-9]{0,9}")) {
-                return OptionalLong.of(Long.parseLong(text));
-            }
+            return text.matches("[1-9][0-9]{0,9}")
+                    ? OptionalLong.of(Long.parseLong(text))
+                    : OptionalLong.empty();
         } catch (NoSuchFileException e) {
-            return pidInState(state);
+            return OptionalLong.empty();
         }
-        return pidInState(state);
     }
 
     private static OptionalLong pidInState(Path state) throws IOException {

@@ -139,6 +139,7 @@ public final class RuncShim {
             return; // the second delete, or nothing of ours
         }
         boolean started = open.get().init().isPresent();
+        Life life = started ? open.get() : noteMissedStart(open.get());
         Duration wait = force || !started ? Duration.ZERO : deleteWait;
         if (wait.compareTo(RECORDING) < 0 && isEndTold.test(open.get())) {
             wait = RECORDING;
@@ -146,7 +147,7 @@ public final class RuncShim {
         Answer.OfContainer answer = ask(container, wait);
         if (answer instanceof Exited(ExitEvent event, boolean _, var _)
                 && event.exit().exitStatus() == 0
-                && open.get().endsWith(event.exit())) {
+                && life.endsWith(event.exit())) {
             try {
                 ContainerTree.remove(checkpointDir, container);
             } finally {
@@ -155,11 +156,25 @@ public final class RuncShim {
             LOG.info("{} ended with 0 and is cleaned up", container);
             return;
         }
-        if (force && started && !(answer instanceof Exited)) {
-            registry.update(open.get().withForceDeleted());
+        if (force && life.init().isPresent() && !(answer instanceof Exited)) {
+            registry.update(life.withForceDeleted());
         }
         registry.close(container);
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
+    }
+
+    /**
+     * The life with its process, if it was made well: its start was not seen, or never came. A life
+     * without a process does not count, and the answer would be that of the life before.
+     */
+    private Life noteMissedStart(Life life) throws IOException {
+        OptionalLong pid = Bundle.initPid(life.bundle());
+        if (pid.isEmpty()) {
+            return life;
+        }
+        Life made = life.withInit(InitProcess.of(pid.getAsLong()));
+        registry.update(made);
+        return made;
     }
 
     private Answer.OfContainer ask(ContainerKey container, Duration maxWait) {

@@ -321,6 +321,21 @@ class RuncShimTest {
     }
 
     @Test
+    void aLifeWhoseStartWasNotSeenCountsAllTheSame() throws IOException {
+        for (boolean force : List.of(false, true)) {
+            create();
+            Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
+            exitCodes.answer(Answer.Running::new);
+
+            runc("delete", force ? "--force" : "--", "tc");
+
+            Life life = registry.last(TC).orElseThrow();
+            assertThat(life.init().orElseThrow().pid()).isEqualTo(FakeExitCodes.PID);
+            assertThat(life.forceDeleted()).isEqualTo(force);
+        }
+    }
+
+    @Test
     void waitsForNothingAndMarksTheLifeWhenForceComesFirst() throws IOException {
         liveAndKeepThings();
         Life life = registry.open(TC).orElseThrow();
