@@ -104,6 +104,20 @@ record Proc(long pid) {
                 .orElse(0);
     }
 
+    int threads() {
+        return read("status")
+                .lines()
+                .filter(line -> line.startsWith("Threads:"))
+                .mapToInt(line -> Integer.parseInt(line.replaceAll("\\D", "")))
+                .findFirst()
+                .orElse(0);
+    }
+
+    /** How many processes it has started that are there, zombies too. */
+    int children() {
+        return (int) all().stream().filter(process -> process.parent() == pid).count();
+    }
+
     /** Sends a signal, named without {@code SIG}. A process that has gone is no error. */
     void signal(String name) {
         Command.of("/bin/sh", "-c", "kill -s " + name + " " + pid).run();
