@@ -11,12 +11,16 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class ContainerTreeTest {
@@ -144,6 +148,55 @@ class ContainerTreeTest {
                 other.get();
                 assertThat(directory).doesNotExist();
             }
+        }
+    }
+
+    /** Whoever owns the container's directory swaps one in it for a link, all the time. */
+    @Test
+    @Timeout(60)
+    void removesNothingBehindALinkThatIsSwappedInMeanwhile() throws Exception {
+        Path directory = root.resolve("default/tc");
+        Path swapped = directory.resolve("swapped");
+        AtomicBoolean enough = new AtomicBoolean();
+        AtomicInteger links = new AtomicInteger();
+        try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
+            Future<?> attacker =
+                    thread.submit(() -> {
+                        while (!enough.get()) {
+                            boolean _ = attempt(() -> Files.createDirectory(swapped));
+                            boolean _ = attempt(() -> Files.deleteIfExists(swapped));
+                            if (attempt(() -> Files.createSymbolicLink(swapped, outside))) {
+                                links.incrementAndGet();
+                            }
+                            boolean _ = attempt(() -> Files.deleteIfExists(swapped));
+                        }
+                        return null;
+                    });
+            try {
+                for (int round = 0; round < 3000; round++) {
+                    Files.createDirectories(directory);
+                    boolean _ =
+                            attempt(() -> {
+                                ContainerTree.remove(root, TC);
+                                return TC;
+                            });
+                    assertThat(outside.resolve("precious")).hasContent("precious");
+                }
+            } finally {
+                enough.set(true);
+            }
+            attacker.get();
+        }
+        assertThat(links).hasPositiveValue();
+    }
+
+    /** Whether it succeeded: the other side may be faster, which is what this is about. */
+    private static boolean attempt(Callable<?> act) throws Exception {
+        try {
+            act.call();
+            return true;
+        } catch (IOException _) {
+            return false;
         }
     }
 
