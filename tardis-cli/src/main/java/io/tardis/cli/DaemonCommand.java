@@ -48,6 +48,11 @@ final class DaemonCommand implements Callable<Integer> {
         Logging.forDaemon(settings);
         try {
             return new Daemon(settings, takeOver).run();
+        } catch (AlreadyRunningException e) {
+            // What whoever started it wanted is there, and nobody has to act.
+            LoggerFactory.getLogger(DaemonCommand.class)
+                    .info("this daemon ends: {}", e.getMessage());
+            throw e;
         } catch (TardisException e) {
             // Who started it in the background sees only the log.
             LoggerFactory.getLogger(DaemonCommand.class)
