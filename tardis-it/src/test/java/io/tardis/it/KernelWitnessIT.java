@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -47,7 +48,17 @@ class KernelWitnessIT {
     }
 
     @ContainerTest
-    void answersWhileContainerdIsDown() {
+    void answersWhileContainerdIsDownForASecond() throws InterruptedException {
+        answersWhileContainerdIsDown(1);
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void answersWhileContainerdIsDownForLong() throws InterruptedException {
+        answersWhileContainerdIsDown(Load.size("outage", 8));
+    }
+
+    private void answersWhileContainerdIsDown(int seconds) throws InterruptedException {
         Container good = lab.container("good").enabled();
         Container bad = lab.container("bad").enabled();
         good.startEndingWith(0);
@@ -55,8 +66,10 @@ class KernelWitnessIT {
         Proc goodInit = lab.containerd().initOf(good).orElseThrow();
         Proc badInit = lab.containerd().initOf(bad).orElseThrow();
 
+        long back;
         try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
             lab.containerd().kill();
+            back = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
             goodInit.end();
             badInit.end();
 
@@ -66,6 +79,7 @@ class KernelWitnessIT {
         assertExited(good, 0, "kernel");
         assertExited(bad, 5, "kernel");
 
+        TimeUnit.NANOSECONDS.sleep(back - System.nanoTime()); // the outage
         lab.containerd().start();
         lab.tardis().awaitHearing(lab.container("probe"));
         assertThat(good.remove()).isEqualTo(0);

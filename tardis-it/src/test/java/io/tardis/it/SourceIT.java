@@ -121,6 +121,12 @@ class SourceIT {
         // containerd tells the code once more when it deletes the task, unless it is 0.
         awaitCode(bad, 5);
         assertThat(lab.tardis().isKept(bad)).isTrue();
+        // Of the zero that nobody heard, it is told that it was lost.
+        Wait.until(
+                () -> "answer other than " + lab.tardis().exitCode(good),
+                SOON.plusSeconds(30),
+                () -> !lab.tardis().status(good).equals("running"));
+        assertThat(lab.tardis().status(good)).isIn("exited", "lost");
         assertThat(lab.tardis().exitCode(good).path("exit_code").asInt(0)).isEqualTo(0);
         assertThat(lab.tardis().isCleaned(good))
                 .isEqualTo(lab.tardis().status(good).equals("exited"));
