@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import jdk.net.ExtendedSocketOptions;
 
 /** Speaks to the daemon on {@code tardis.sock}, as the native launcher does. */
 public final class ShimClient {
@@ -39,12 +40,13 @@ public final class ShimClient {
      * @param socket the daemon's socket
      * @param directory the current directory, which relative paths in the command line start from
      * @param arguments runc's arguments; none to ask only whether the daemon is there
-     * @return whether the daemon said go
+     * @return whether the daemon said go; another user who listens there is told nothing
      */
     public static boolean call(Path socket, Path directory, List<String> arguments) {
         // A blocking channel has no timeout: the call runs in a thread of its own, and closing the
         // channel ends it.
         try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            checkServer(channel);
             DataInputStream in = new DataInputStream(Channels.newInputStream(channel));
             DataOutputStream out =
                     new DataOutputStream(
@@ -57,6 +59,14 @@ public final class ShimClient {
             return true;
         } catch (IOException | IllegalArgumentException e) {
             return false;
+        }
+    }
+
+    /** As the launcher does: another user who listens there is neither told nor believed. */
+    private static void checkServer(SocketChannel channel) throws IOException {
+        String server = channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
+        if (!server.equals("root") && !server.equals(System.getProperty("user.name"))) {
+            throw new ConnectException("the socket is served by " + server);
         }
     }
 
