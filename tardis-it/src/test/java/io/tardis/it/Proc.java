@@ -85,8 +85,10 @@ record Proc(long pid) {
         Map<Integer, String> open = new TreeMap<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(path("fd"))) {
             for (Path entry : entries) {
-                open.put(
-                        Integer.valueOf(fileName(entry)), Files.readSymbolicLink(entry).toString());
+                String target = link(entry).toString();
+                if (!target.isEmpty()) { // else it was closed meanwhile
+                    open.put(Integer.valueOf(fileName(entry)), target);
+                }
             }
         } catch (IOException e) {
             return Map.of();
@@ -163,8 +165,12 @@ record Proc(long pid) {
     }
 
     private Path link(String file) {
+        return link(path(file));
+    }
+
+    private static Path link(Path path) {
         try {
-            return Files.readSymbolicLink(path(file));
+            return Files.readSymbolicLink(path);
         } catch (IOException e) {
             return Path.of("");
         }
