@@ -157,7 +157,10 @@ final class ExitJoiner {
         int code = signal == 0 ? waitStatus >> 8 & 0xff : SIGNAL_BASE + signal;
         TaskExit exit = new TaskExit(container, container.id(), process.pid(), code, at);
         Told before = told.get(process);
-        if (before != null && before.life().orElse(life.id()).equals(life.id())) {
+        // Another life of the container may have had the same pid.
+        boolean toldOfThisLife =
+                before != null && before.life().orElse(life.id()).equals(life.id());
+        if (before != null && toldOfThisLife) {
             boolean disputed = isDisputed(before, exit, ExitSource.KERNEL);
             if (before.joined().source() != ExitSource.ASSUMED) {
                 told.put(
@@ -172,7 +175,7 @@ final class ExitJoiner {
                         signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal),
                         oomKilled.remove(container) != null,
                         ExitSource.KERNEL);
-        told.put(process, new Told(joined, Optional.of(life.id()), before != null, false));
+        told.put(process, new Told(joined, Optional.of(life.id()), toldOfThisLife, false));
         ended.put(container, process);
         if (signal == SIGKILL && !joined.oomKilled()) {
             held.put(process, new Held(joined, nanoTime + HOLD.toNanos()));

@@ -388,6 +388,19 @@ class ExitJoinerTest {
         assertThat(joiner.exited(own(TC, 101, 3))).isPresent();
     }
 
+    /** Found by the soak: the kernel may tell the end before containerd tells the start. */
+    @Test
+    void tellsAnEndOnceWhereALaterLifeOfTheContainerHasTheSamePid() {
+        joiner.started(new TaskStart(TC, 100));
+        assertThat(joiner.witnessed(life("1", 100), 3 << 8, NOW, 0)).isPresent();
+        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
+
+        assertThat(joiner.witnessed(life("2", 100), 0, NOW, 0)).isPresent();
+        joiner.started(new TaskStart(TC, 100));
+        assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
+        assertThat(joiner.nextDispute()).isNull();
+    }
+
     private static Life life(String id, long pid) {
         return new Life(
                 id,
