@@ -186,7 +186,11 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
         }
         try {
             epoll.wake();
-            if (!thread.join(STOP_PATIENCE)) {
+            if (thread.join(STOP_PATIENCE)) {
+                // Not by the thread itself: it may end before it is woken, and the number of a
+                // closed descriptor may be somebody else's by then.
+                closeDescriptors();
+            } else {
                 LOG.error("the thread {} did not stop", thread.getName());
             }
         } catch (SystemCall.Failure e) {
@@ -205,8 +209,6 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
             }
         } catch (SystemCall.Failure e) {
             throw new IllegalStateException("the kernel witness cannot go on", e);
-        } finally {
-            closeDescriptors();
         }
     }
 
