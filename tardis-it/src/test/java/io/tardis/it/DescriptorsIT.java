@@ -10,7 +10,6 @@ import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import tools.jackson.databind.JsonNode;
 
 /** No descriptor is left: to the daemon, because of its clients, or to the launcher. */
 @RequiresContainers
@@ -58,9 +57,9 @@ class DescriptorsIT {
         }
 
         assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
-        awaitCode(good, 0);
-        awaitCode(bad, 5);
-        awaitCode(during, 3);
+        lab.tardis().awaitCode(good, 0, SOON);
+        lab.tardis().awaitCode(bad, 5, SOON);
+        lab.tardis().awaitCode(during, 3, SOON);
         assertThat(lab.tardis().code(lab.container("before"))).isEqualTo("7");
         assertThat(lab.tardis().isKept(during)).isTrue();
         assertThat(lab.tardis().published(during)).hasSize(1);
@@ -138,15 +137,6 @@ class DescriptorsIT {
         Instant begin = Instant.now();
         assertThat(container.sh("exit " + code).code()).isEqualTo(code);
         assertThat(Duration.between(begin, Instant.now())).isLessThan(BOUND);
-    }
-
-    private void awaitCode(Container container, int code) {
-        Wait.until(
-                () -> "end of " + container + "; answer " + lab.tardis().exitCode(container),
-                SOON,
-                () -> lab.tardis().status(container).equals("exited"));
-        JsonNode answer = lab.tardis().exitCode(container);
-        assertThat(answer.path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
     }
 
     private Path folder(String name) {

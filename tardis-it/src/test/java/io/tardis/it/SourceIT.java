@@ -8,7 +8,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import tools.jackson.databind.JsonNode;
 
 /** containerd or {@code ctr} is killed or stopped, and no kernel witness makes up for it. */
 @RequiresContainers
@@ -76,8 +75,8 @@ class SourceIT {
         assertThat(lab.tardis().exitCode(good).has("exit_code")).isFalse();
         sources.getFirst().signal("CONT");
 
-        awaitCode(good, 0);
-        awaitCode(bad, 5);
+        lab.tardis().awaitCode(good, 0, SOON);
+        lab.tardis().awaitCode(bad, 5, SOON);
         assertThat(lab.tardis().published(bad)).hasSize(1);
         assertThat(lab.tardis().sources()).isEqualTo(sources);
     }
@@ -113,13 +112,13 @@ class SourceIT {
             if (seconds < SHIM_GIVES_UP) {
                 assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
                 assertThat(waiting.output()).isEqualTo("5\n");
-                awaitCode(good, 0);
+                lab.tardis().awaitCode(good, 0, SOON);
             }
         }
         assertThat(good.remove()).isEqualTo(0);
         assertThat(bad.remove()).isEqualTo(5);
         // containerd tells the code once more when it deletes the task, unless it is 0.
-        awaitCode(bad, 5);
+        lab.tardis().awaitCode(bad, 5, SOON);
         assertThat(lab.tardis().isKept(bad)).isTrue();
         // Of the zero that nobody heard, it is told that it was lost.
         Wait.until(
@@ -130,14 +129,5 @@ class SourceIT {
         assertThat(lab.tardis().exitCode(good).path("exit_code").asInt(0)).isEqualTo(0);
         assertThat(lab.tardis().isCleaned(good))
                 .isEqualTo(lab.tardis().status(good).equals("exited"));
-    }
-
-    private void awaitCode(Container container, int code) {
-        Wait.until(
-                () -> "end of " + container + "; answer " + lab.tardis().exitCode(container),
-                SOON,
-                () -> lab.tardis().status(container).equals("exited"));
-        JsonNode answer = lab.tardis().exitCode(container);
-        assertThat(answer.path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
     }
 }

@@ -1,5 +1,7 @@
 package io.tardis.it;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -307,6 +309,16 @@ final class TardisNode implements AutoCloseable {
             page.path("events").forEach(found::add);
             after = found.getLast().path("seq").asLong();
         }
+    }
+
+    /** Waits until the container's code is answered, and fails if it is another one. */
+    void awaitCode(Container container, int code, Duration patience) {
+        Wait.until(
+                () -> "end of " + container + "; answer " + exitCode(container),
+                patience,
+                () -> status(container).equals("exited"));
+        JsonNode answer = exitCode(container);
+        assertThat(answer.path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
     }
 
     /** Asks several times over one connection. */

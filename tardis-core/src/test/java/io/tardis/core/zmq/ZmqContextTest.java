@@ -58,7 +58,7 @@ class ZmqContextTest {
 
     @Test
     void answersFreshConnectionsWithoutTheHangOfThirtySeconds() {
-        try (Echo _ = new Echo()) {
+        try (Echo _ = new Echo(context, endpoint)) {
             for (int i = 0; i < 40; i++) {
                 try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
                     assertThat(text(requester.ask(bytes("question " + i), Duration.ZERO)))
@@ -85,7 +85,7 @@ class ZmqContextTest {
 
     @Test
     void survivesAFrameThatAnnouncesMoreThanThereIsMemoryFor() throws IOException {
-        try (Echo _ = new Echo()) {
+        try (Echo _ = new Echo(context, endpoint)) {
             announceFrameOf(0x7fff_fff0L);
             announceFrameOf(Long.MAX_VALUE);
             announceFrameOf(-1);
@@ -97,7 +97,7 @@ class ZmqContextTest {
 
     @Test
     void survivesBytesThatAreNoGreeting() throws IOException {
-        try (Echo _ = new Echo()) {
+        try (Echo _ = new Echo(context, endpoint)) {
             for (String nonsense :
                     List.of(
                             "",
@@ -117,7 +117,7 @@ class ZmqContextTest {
     @Test
     void sendsTheWholeEnvelopeBack() {
         ZMQ.Context other = ZMQ.context(1);
-        try (Echo _ = new Echo();
+        try (Echo _ = new Echo(context, endpoint);
                 ZMQ.Socket dealer = other.socket(SocketType.DEALER)) {
             dealer.setLinger(0);
             dealer.setHandshakeIvl(250);
@@ -140,7 +140,7 @@ class ZmqContextTest {
     @Test
     void answersAQuestionWithoutAnEmptyFrameAndOneOfSeveralFrames() {
         ZMQ.Context other = ZMQ.context(1);
-        try (Echo _ = new Echo();
+        try (Echo _ = new Echo(context, endpoint);
                 ZMQ.Socket dealer = other.socket(SocketType.DEALER)) {
             dealer.setLinger(0);
             dealer.setHandshakeIvl(250);
@@ -280,11 +280,13 @@ class ZmqContextTest {
                     .hasMessageContaining(endpoint);
         }
         try (ZmqRequester requester = context.requester(endpoint, PATIENCE)) {
-            try (Echo _ = new Echo()) {
+            try (Echo _ = new Echo(context, endpoint)) {
                 assertThat(text(requester.ask(bytes("1"), Duration.ZERO))).isEqualTo("1");
             }
             // The address is free a moment after the socket was closed.
-            try (Echo _ = await().ignoreExceptions().until(Echo::new, it -> true)) {
+            try (Echo _ =
+                    await().ignoreExceptions()
+                            .until(() -> new Echo(context, endpoint), it -> true)) {
                 assertThat(text(requester.ask(bytes("2"), Duration.ZERO))).isEqualTo("2");
             }
         }
@@ -352,34 +354,5 @@ class ZmqContextTest {
 
     private static String text(byte[] bytes) {
         return new String(bytes, StandardCharsets.UTF_8);
-    }
-
-    /** Sends every question back. */
-    private final class Echo implements AutoCloseable {
-        private final ZmqReplier replier = context.replier(List.of(endpoint));
-        private volatile boolean stopping;
-        private final Thread thread = Thread.ofPlatform().name("echo").start(this::serve);
-
-        private void serve() {
-            try (replier) {
-                while (!stopping) {
-                    ZmqReplier.Request request = replier.receive(Duration.ofMinutes(1));
-                    if (request != null) {
-                        replier.reply(request, request.payload());
-                    }
-                }
-            }
-        }
-
-        @Override
-        public void close() {
-            stopping = true;
-            replier.wake();
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }
     }
 }
