@@ -44,14 +44,14 @@ class DaemonKilledIT {
     @ContainerTest
     @Timeout(3600)
     void takesNoAnswerBackAndMakesNoneUp() throws InterruptedException {
-        int kills = Load.size("kills", 5);
+        int kills = Load.size("kills", 20);
         long seed = Load.seed();
         Random random = new Random(seed);
         ConcurrentLinkedQueue<Outcome> failed = new ConcurrentLinkedQueue<>();
-        // One that is started by hand while a container starts one.
-        lab.expectErrors("already runs");
 
-        try (ExecutorService pool = Executors.newFixedThreadPool(AT_A_TIME)) {
+        List<String> answers;
+        try (LiveProcess client = client();
+                ExecutorService pool = Executors.newFixedThreadPool(AT_A_TIME)) {
             for (int i = 0; i < AT_A_TIME; i++) {
                 pool.execute(() -> runContainers(failed));
             }
@@ -60,20 +60,27 @@ class DaemonKilledIT {
                     bringUp(random.nextBoolean());
                     // The random point of the kill; a wait for a condition would choose it.
                     TimeUnit.MILLISECONDS.sleep(random.nextInt(LONGEST_LIFE_MILLIS));
-                    notePromises();
                     lab.tardis().killDaemon();
                 }
             } finally {
                 enough.set(true);
             }
+            bringUp(true);
+            String last = lastCode();
+            client.awaitLine("answer after the last start", SOON, last::equals);
+            answers = client.lines();
         }
         unwell.addAll(failed);
-        bringUp(true);
+        notePromises(answers);
 
         Load load = Load.of(lab, begun.get());
         System.out.printf(
-                "%d kills, seed %d: %d containers, sources of their codes %s%n",
-                kills, seed, begun.get(), load.sources(lab.tardis()));
+                "%d kills, seed %d: %d containers, %d answers noted, sources of codes %s%n",
+                kills, seed, begun.get(), promised.size(), load.sources(lab.tardis()));
+        assertThat(promised).as("answers noted, seed %d", seed).isNotEmpty();
+        assertThat(answers)
+                .as("answers during the load, seed %d", seed)
+                .noneMatch(line -> line.startsWith("broken"));
         assertThat(unwell).as("containers that suffered, seed %d", seed).isEmpty();
         assertThat(load.unsafe(lab.tardis())).as("seed %d", seed).isEmpty();
         assertThat(broken()).as("answers taken back, seed %d", seed).isEmpty();
@@ -82,6 +89,14 @@ class DaemonKilledIT {
                 () -> "end of " + load.unsettled(lab.tardis()) + ", seed " + seed,
                 LATE_WORD.plus(SOON),
                 () -> load.unsettled(lab.tardis()).isEmpty());
+    }
+
+    /** Of a container that ends after the last start: whoever has its answer saw all before. */
+    private String lastCode() {
+        Container last = lab.container("last").enabled();
+        lab.tardis().awaitHearing(lab.container("probe"));
+        assertThat(last.sh("exit 3").code()).isEqualTo(3);
+        return "last 3";
     }
 
     private void runContainers(ConcurrentLinkedQueue<Outcome> failed) {
@@ -121,15 +136,20 @@ class DaemonKilledIT {
                 () -> lab.tardis().tardis("status").code() == 0);
     }
 
-    /** What is answered now, and must be answered for ever. */
-    private void notePromises() {
-        JsonNode list = lab.tardis().ask("{\"op\":\"list\",\"limit\":10000}");
-        for (JsonNode container : list.path("containers")) {
-            if (container.path("status").asString().equals("exited")
-                    && container.path("durable").asBoolean(true)) {
-                promised.put(
-                        container.path("container_id").asString(),
-                        container.path("exit_code").asInt());
+    /** A client that notes every answer, and compares each later one. */
+    private LiveProcess client() {
+        return Command.of(
+                        Machine.PYTHON,
+                        TardisNode.script("promises.py").toString(),
+                        lab.tardis().setting("TARDIS_QUERY_ENDPOINT"))
+                .start(lab.scratch().folder("clients").resolve("promises"));
+    }
+
+    private void notePromises(List<String> lines) {
+        for (String line : lines) {
+            List<String> words = List.of(line.split(" ", -1));
+            if (words.size() == 2) {
+                promised.put(words.getFirst(), Integer.valueOf(words.getLast()));
             }
         }
     }

@@ -1,0 +1,23 @@
+"""Sits on the path of tardis.sock as another user and says go to everybody: someone_elses_socket.py PATH UID
+
+Prints how many bytes each connection was told.
+"""
+
+import os
+import socket
+import sys
+
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+# The kernel tells a client who it was that listened, so what came before may be root's.
+os.setuid(int(sys.argv[2]))
+server.listen()
+print("ready", flush=True)
+while True:
+    client, _ = server.accept()
+    with client:
+        try:
+            client.sendall(b"WG")
+            print("told", len(client.recv(65536)), flush=True)
+        except OSError as e:
+            print("told 0:", e, flush=True)
