@@ -4,13 +4,12 @@ Prints what a script of lines says, and then stays, as ctr does. Each line of th
 
     {"exit": ID, "status": N, "pid": N}    a good line
     {"text": TEXT}                         a line as it is
-    {"bad": N}                             so many lines that nobody can read
+    {"bad": N}                             so many malformed lines
+    {"not_utf8": N}                        so many lines that are not UTF-8
     {"long": N}                            a line of so many bytes
-    {"wait": FILE}                         waits until the file is there
 """
 
 import json
-import os
 import sys
 import time
 
@@ -22,7 +21,7 @@ def exit_line(spec):
         "container_id": spec["exit"],
         "id": spec["exit"],
         "pid": spec["pid"],
-        "exited_at": spec.get("at", "2026-01-01T00:00:00.5Z"),
+        "exited_at": "2026-01-01T00:00:00.5Z",
     }
     if spec["status"]:
         event["exit_status"] = spec["status"]
@@ -32,10 +31,18 @@ def exit_line(spec):
 BAD = [
     b"no event at all\n",
     b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit {\"container_id\":\n",
-    b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit \xff\xfe\xfd\n",
-    b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit {\"container_id\":\"\xc3\x28\",\"id\":\"x\"}\n",
     b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit {\"exit_status\":\"many\"}\n",
 ]
+NOT_UTF8 = [
+    b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit \xff\xfe\xfd\n",
+    b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit {\"container_id\":\"\xc3\x28\",\"id\":\"x\"}\n",
+]
+
+
+def write(lines, number):
+    for i in range(number):
+        out.write(lines[i % len(lines)])
+
 
 with open(sys.argv[1], encoding="utf-8") as script:
     for line in script:
@@ -45,15 +52,12 @@ with open(sys.argv[1], encoding="utf-8") as script:
         elif "text" in spec:
             out.write(spec["text"].encode() + b"\n")
         elif "bad" in spec:
-            for i in range(spec["bad"]):
-                out.write(BAD[i % len(BAD)])
+            write(BAD, spec["bad"])
+        elif "not_utf8" in spec:
+            write(NOT_UTF8, spec["not_utf8"])
         elif "long" in spec:
             out.write(b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit {\"container_id\":\"")
             out.write(b"x" * spec["long"] + b"\"}\n")
-        elif "wait" in spec:
-            out.flush()
-            while not os.path.exists(spec["wait"]):
-                time.sleep(0.02)
 out.flush()
 while True:
     time.sleep(3600)

@@ -39,14 +39,14 @@ class IntrudersIT {
     final Lab lab =
             Lab.withTardis()
                     .setting("TARDIS_RECORD", "all")
-                    .setting("TARDIS_CTR_CMD", IntrudersIT::source);
+                    .setting("TARDIS_CTR_CMD", ScriptedSource::command);
 
-    private final List<String> script = new ArrayList<>();
+    private final ScriptedSource source = new ScriptedSource();
 
     @ContainerTest
     void aServerOfAnotherUserOnThePortsIsNotBelieved() throws IOException {
         Container before = lab.container("before").enabled();
-        play();
+        source.play(lab.tardis());
         before.startEndingWith(5);
         lab.tardis().killDaemon();
         lab.expectErrors();
@@ -100,14 +100,14 @@ class IntrudersIT {
     @ContainerTest
     void idsThatLeadElsewhereInEventsAreNoContainers() throws IOException {
         for (String id : ELSEWHERE) {
-            event("default", id, id);
-            event("default", "tc", id);
-            event(id, "tc", "tc");
+            source.exit("default", id, id);
+            source.exit("default", "tc", id);
+            source.exit(id, "tc", "tc");
         }
-        event("default", "last", "last");
+        source.exit("default", "last", "last");
         Map<String, String> precious = precious();
-        play();
-        awaitLast();
+        source.play(lab.tardis());
+        ScriptedSource.await(lab.tardis(), lab.container("last"));
 
         assertThat(lab.tardis().replayAll())
                 .allSatisfy(event -> {
@@ -121,11 +121,11 @@ class IntrudersIT {
     @ContainerTest
     void idsThatLeadElsewhereOnTheRuntimesCommandLineChangeNothing() throws IOException {
         for (String id : ELSEWHERE) {
-            event("default", id, id);
+            source.exit("default", id, id);
         }
-        event("default", "last", "last");
-        play();
-        awaitLast();
+        source.exit("default", "last", "last");
+        source.play(lab.tardis());
+        ScriptedSource.await(lab.tardis(), lab.container("last"));
         Map<String, String> precious = precious();
 
         TardisNode node =
@@ -160,7 +160,7 @@ class IntrudersIT {
 
     @ContainerTest
     void idsThatLeadElsewhereInQueriesAreRefused() throws IOException {
-        play();
+        source.play(lab.tardis());
         Map<String, String> precious = precious();
         for (String id : ELSEWHERE) {
             List<JsonNode> answers =
@@ -236,36 +236,5 @@ class IntrudersIT {
             }
         }
         return found;
-    }
-
-    private void event(String namespace, String container, String id) {
-        script.add(
-                """
-                {"text":"2026-01-01 00:00:00.5 +0000 UTC %s /tasks/exit \
-                {\\"container_id\\":\\"%s\\",\\"id\\":\\"%s\\",\\"pid\\":%d,\
-                \\"exited_at\\":\\"2026-01-01T00:00:00.5Z\\"}"}
-                """
-                        .formatted(namespace, container, id, 1000 + script.size())
-                        .strip());
-    }
-
-    private void play() throws IOException {
-        Files.write(scriptFile(lab.tardis()), script);
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
-    }
-
-    private void awaitLast() {
-        Wait.until(
-                () -> "exit of the last one; log:\n" + lab.tardis().log(),
-                SOON,
-                () -> lab.tardis().status(lab.container("last")).equals("exited"));
-    }
-
-    private static String source(TardisNode node) {
-        return Machine.PYTHON + " " + TardisNode.script("source.py") + " " + scriptFile(node);
-    }
-
-    private static Path scriptFile(TardisNode node) {
-        return Path.of(node.setting("TARDIS_CONFIG")).resolveSibling("script");
     }
 }

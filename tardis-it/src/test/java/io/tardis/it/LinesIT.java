@@ -3,11 +3,8 @@ package io.tardis.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -17,110 +14,77 @@ import tools.jackson.databind.JsonNode;
 @RequiresContainers
 class LinesIT {
 
-    private static final Duration SOON = Duration.ofSeconds(60);
     private static final int LONG = 16 << 20;
 
     @RegisterExtension
     final Lab lab =
             Lab.withTardis()
                     .setting("TARDIS_RECORD", "all")
-                    .setting("TARDIS_CTR_CMD", LinesIT::source);
+                    .setting("TARDIS_CTR_CMD", ScriptedSource::command);
 
-    private final List<String> script = new ArrayList<>();
+    private final ScriptedSource source = new ScriptedSource();
 
     @ContainerTest
     @Timeout(600)
-    void goodLinesAreFoundAmongBadOnes() throws IOException {
+    void goodLinesAreFoundAmongMalformedOnes() throws IOException {
         int good = 1000;
-        int badBetween = Load.size("lines", 200_000) / good;
-        for (int i = 0; i < good; i++) {
-            exit("good" + i, i % 256, 1000 + i);
-            script.add("{\"bad\":" + badBetween + "}");
-            if (i % 250 == 0) {
-                script.add("{\"long\":" + LONG + "}");
-            }
-        }
-        exit("last", 7, 999);
-        play();
+        int between = Load.size("lines", 200_000) / good;
+        goodLinesAreFound(good, _ -> source.malformed(between));
+    }
 
-        List<JsonNode> published = awaitPublished("last");
+    @ContainerTest
+    void goodLinesAreFoundAmongLinesOf16MiB() throws IOException {
+        goodLinesAreFound(5, _ -> source.longLine(LONG));
+    }
+
+    @ContainerTest
+    void goodLinesAreFoundAmongLinesThatAreNotUtf8() throws IOException {
+        goodLinesAreFound(100, _ -> source.notUtf8(100));
+    }
+
+    private void goodLinesAreFound(int good, IntConsumer addBadOnes) throws IOException {
+        for (int i = 0; i < good; i++) {
+            source.exit("good" + i, i % 256, 1000 + i);
+            addBadOnes.accept(i);
+        }
+        List<JsonNode> published = published();
 
         assertThat(published)
-                .extracting(event -> event.path("container_id").asString())
+                .extracting(LinesIT::idAndStatus)
                 .containsExactlyElementsOf(
                         IntStream.rangeClosed(0, good)
-                                .mapToObj(i -> i < good ? "good" + i : "last")
+                                .mapToObj(i -> i < good ? "good" + i + " " + i % 256 : "last 7")
                                 .toList());
-        assertThat(published.subList(0, good))
-                .extracting(event -> event.path("exit_status").asInt())
-                .containsExactlyElementsOf(
-                        IntStream.range(0, good).mapToObj(i -> i % 256).toList());
         assertThat(lab.tardis().log().lines().filter(line -> line.contains("cannot be read")))
                 .as("told, but not once a line")
                 .hasSizeBetween(1, 60);
-        assertThat(lab.tardis().sources()).isEmpty(); // not ctr
+    }
+
+    private static String idAndStatus(JsonNode event) {
+        return event.path("container_id").asString() + " " + event.path("exit_status").asInt();
     }
 
     @ContainerTest
     void tellsEachExitOnceHoweverOftenAndLateItIsTold() throws IOException {
-        exit("twice", 3, 11);
-        exit("twice", 3, 11);
-        exit("other", 0, 12);
-        exit("twice", 0, 11);
-        // A second life of the same container, then the first one's exit once more, late.
-        exit("other", 5, 13);
-        exit("other", 0, 12);
-        exit("last", 0, 99);
-        play();
+        source.exit("twice", 3, 11)
+                .exit("twice", 3, 11)
+                .exit("other", 0, 12)
+                .exit("twice", 0, 11)
+                // A second life of the same container, then the first one's exit once more, late.
+                .exit("other", 5, 13)
+                .exit("other", 0, 12);
 
-        List<JsonNode> published = awaitPublished("last");
-
-        assertThat(published)
-                .extracting(event ->
-                        event.path("container_id").asString()
-                                + " "
-                                + event.path("pid").asInt()
-                                + " "
-                                + event.path("exit_status").asInt())
-                .containsExactly("twice 11 3", "other 12 0", "other 13 5", "last 99 0");
+        assertThat(published())
+                .extracting(event -> idAndStatus(event) + " " + event.path("pid").asInt())
+                .containsExactly("twice 3 11", "other 0 12", "other 5 13", "last 7 999");
         assertThat(lab.tardis().code(lab.container("twice"))).isEqualTo("3");
         assertThat(lab.tardis().code(lab.container("other"))).isEqualTo("5");
     }
 
-    private void exit(String id, int status, int pid) {
-        script.add("{\"exit\":\"%s\",\"status\":%d,\"pid\":%d}".formatted(id, status, pid));
-    }
-
-    private void play() throws IOException {
-        Files.write(scriptFile(lab.tardis()), script);
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
-    }
-
-    private List<JsonNode> awaitPublished(String last) {
-        Wait.until(
-                () -> "exit of " + last + "; log:\n" + lab.tardis().log(),
-                SOON,
-                () -> lab.tardis().status(lab.container(last)).equals("exited"));
-        List<JsonNode> all = new ArrayList<>();
-        long after = 0;
-        while (true) {
-            JsonNode page =
-                    lab.tardis().ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":10000}");
-            if (page.path("events").isEmpty()) {
-                return all;
-            }
-            for (JsonNode event : page.path("events")) {
-                all.add(event);
-                after = event.path("seq").asLong();
-            }
-        }
-    }
-
-    private static String source(TardisNode node) {
-        return Machine.PYTHON + " " + TardisNode.script("source.py") + " " + scriptFile(node);
-    }
-
-    private static Path scriptFile(TardisNode node) {
-        return Path.of(node.setting("TARDIS_CONFIG")).resolveSibling("script");
+    /** All that the daemon made of the script, and of one more line after it. */
+    private List<JsonNode> published() throws IOException {
+        source.exit("last", 7, 999).play(lab.tardis());
+        ScriptedSource.await(lab.tardis(), lab.container("last"));
+        return lab.tardis().replayAll();
     }
 }

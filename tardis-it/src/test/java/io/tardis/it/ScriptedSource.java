@@ -1,0 +1,78 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Stands in for {@code ctr events}, to print what containerd never would: {@code source.py}. */
+final class ScriptedSource {
+
+    private static final Duration SOON = Duration.ofSeconds(60);
+
+    private final List<String> script = new ArrayList<>();
+
+    /** What {@code TARDIS_CTR_CMD} is to be. */
+    static String command(TardisNode node) {
+        return Machine.PYTHON + " " + TardisNode.script("source.py") + " " + scriptFile(node);
+    }
+
+    /** The end of a container's first process, in namespace {@code default}. */
+    ScriptedSource exit(String id, int status, int pid) {
+        return add("{\"exit\":\"%s\",\"status\":%d,\"pid\":%d}".formatted(id, status, pid));
+    }
+
+    /** The end of a process with 0, of whatever name. */
+    ScriptedSource exit(String namespace, String container, String id) {
+        return add(
+                """
+                {"text":"2026-01-01 00:00:00.5 +0000 UTC %s /tasks/exit \
+                {\\"container_id\\":\\"%s\\",\\"id\\":\\"%s\\",\\"pid\\":%d,\
+                \\"exited_at\\":\\"2026-01-01T00:00:00.5Z\\"}"}\
+                """
+                        .formatted(namespace, container, id, 1000 + script.size()));
+    }
+
+    /** So many lines that are cut short, no JSON, or of the wrong type. */
+    ScriptedSource malformed(int lines) {
+        return add("{\"bad\":" + lines + "}");
+    }
+
+    /** So many lines that are not UTF-8. */
+    ScriptedSource notUtf8(int lines) {
+        return add("{\"not_utf8\":" + lines + "}");
+    }
+
+    /** A line of so many bytes and some more. */
+    ScriptedSource longLine(int bytes) {
+        return add("{\"long\":" + bytes + "}");
+    }
+
+    private ScriptedSource add(String line) {
+        script.add(line);
+        return this;
+    }
+
+    /** Starts a daemon that hears the script. */
+    void play(TardisNode node) throws IOException {
+        Files.write(scriptFile(node), script);
+        Outcome _ = node.tardis("daemon", "--background").orFail();
+    }
+
+    /** Waits until the end of the container {@code last} is answered. */
+    static void await(TardisNode node, Container last) {
+        Wait.until(
+                () -> "exit of " + last + "; log:\n" + node.log(),
+                SOON,
+                () -> node.status(last).equals("exited"));
+        assertThat(node.sources()).as("living ctr").isEmpty();
+    }
+
+    private static Path scriptFile(TardisNode node) {
+        return Path.of(node.setting("TARDIS_CONFIG")).resolveSibling("script");
+    }
+}
