@@ -81,7 +81,9 @@ final class Daemon {
                 InstanceLock lock = takeLock(source);
                 ZmqContext context =
                         new ZmqContext(
-                                cause -> fail("a thread of ZeroMQ's", cause), settings.curve());
+                                cause -> fail("a thread of ZeroMQ's", cause),
+                                settings.curve(),
+                                settings.limits().maxConnections());
                 Listener listener =
                         Listener.bind(
                                 settings, lock, source, context, registry, Store.ENDPOINT, clock);

@@ -17,7 +17,8 @@ final class DaemonQueries implements AutoCloseable {
                         cause ->
                                 LoggerFactory.getLogger(DaemonQueries.class)
                                         .error("ZeroMQ's I/O thread died", cause),
-                        settings.curve());
+                        settings.curve(),
+                        settings.limits().maxConnections());
         this.client = new QueryClient(context, settings.queryEndpoint());
     }
 

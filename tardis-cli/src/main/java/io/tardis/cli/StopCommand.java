@@ -3,7 +3,10 @@ package io.tardis.cli;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -63,8 +66,13 @@ final class StopCommand implements Callable<Integer> {
         return ExitStatus.OK;
     }
 
-    /** A zombie, which its parent may never look at, has no program any more. */
+    /** A zombie, which its parent may never look at, has ended. */
     private static boolean isRunning(ProcessHandle process) {
-        return process.isAlive() && process.info().command().isPresent();
+        Path status = Path.of("/proc", Long.toString(process.pid()), "status");
+        try {
+            return process.isAlive() && !Files.readString(status).contains("\nState:\tZ");
+        } catch (IOException _) {
+            return false; // it went meanwhile
+        }
     }
 }

@@ -20,7 +20,8 @@ class ClientsIT {
 
     private static final long MEBIBYTE = 1 << 20;
 
-    @RegisterExtension final Lab lab = Lab.withTardis();
+    /** No limit that the test of many connections would find: FloodIT has one. */
+    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_MAX_CONNECTIONS", "20000");
 
     private int clients;
 

@@ -20,6 +20,7 @@ class FloodIT {
     @RegisterExtension
     final Lab lab =
             Lab.withTardis()
+                    .setting("TARDIS_MAX_CONNECTIONS", "20")
                     .setting("TARDIS_MAX_WAITING", "10")
                     .setting("TARDIS_MAX_REQUESTS_PER_SECOND", "1000");
 
@@ -31,7 +32,7 @@ class FloodIT {
         Proc daemon = lab.tardis().runningDaemon();
         Load load = Load.of(lab, Load.size("containers", 40));
 
-        try (LiveProcess flood = flood(4)) {
+        try (LiveProcess flood = badClient("flood", 4)) {
             for (String refusal :
                     List.of(
                             "too_many TARDIS_MAX_WAITING",
@@ -60,18 +61,43 @@ class FloodIT {
         assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
     }
 
+    @ContainerTest
+    void connectionsTooManyAreEndedAndNoContainerWaitsForOne() {
+        Container before = lab.container("before").enabled();
+        assertThat(before.sh("exit 7").code()).isEqualTo(7);
+        Proc daemon = lab.tardis().runningDaemon();
+        int descriptors = daemon.descriptors().size();
+
+        try (LiveProcess many = badClient("many", 30)) {
+            many.awaitLine("the connections", SOON, "ready"::equals);
+            Wait.until(
+                    "a word in the log",
+                    SOON,
+                    () -> lab.tardis().log().contains("as many as TARDIS_MAX_CONNECTIONS allows"));
+            assertThat(daemon.descriptors().size()).isBetween(descriptors + 15, descriptors + 25);
+
+            Container good = lab.freshContainer().enabled();
+            assertThat(good.run("/bin/true").code()).isEqualTo(0);
+            assertThat(lab.tardis().isCleaned(good)).isTrue();
+        }
+
+        // Their places are free again.
+        assertThat(lab.tardis().code(before)).isEqualTo("7");
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+    }
+
     private boolean hasEnded(Container container) {
         return lab.tardis().status(container).equals("exited");
     }
 
-    private LiveProcess flood(int connections) {
+    private LiveProcess badClient(String how, int connections) {
         return Command.of(
                         List.of(
                                 Machine.PYTHON,
                                 TardisNode.script("bad_client.py").toString(),
-                                "flood",
+                                how,
                                 lab.tardis().setting("TARDIS_QUERY_ENDPOINT"),
                                 Integer.toString(connections)))
-                .start(lab.scratch().folder("clients").resolve("flood"));
+                .start(lab.scratch().folder("clients").resolve(how));
     }
 }

@@ -22,7 +22,7 @@ class GateTest {
 
     private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
     private static final long START = Long.MAX_VALUE - SECOND / 2; // nanoTime may wrap
-    private static final Limits LIMITS = new Limits(1_000, 512, 2, 3);
+    private static final Limits LIMITS = new Limits(1_000, 100, 512, 2, 3);
 
     private final Gate gate = new Gate(LIMITS, START);
 

@@ -17,7 +17,7 @@ final class TestSettings {
     static final Duration RETENTION = Duration.ofDays(30);
 
     /** Small ones, so that a test reaches them. */
-    static final Limits LIMITS = new Limits(1_000, 4_096, 100, 10_000);
+    static final Limits LIMITS = new Limits(1_000, 100, 4_096, 100, 10_000);
 
     static final Duration REPLAY = Duration.ofDays(1);
 

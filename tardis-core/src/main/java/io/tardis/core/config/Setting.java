@@ -68,6 +68,11 @@ public enum Setting {
             "TARDIS_MAX_UNWRITTEN",
             "100000",
             "Exits that are kept in memory while the disk cannot be written (1000 to 1000000)"),
+    /** How many clients. */
+    MAX_CONNECTIONS(
+            "TARDIS_MAX_CONNECTIONS",
+            "1000",
+            "Connections to each of the two endpoints at the same time (1 to 100000)"),
     /** How long a request may be. */
     MAX_REQUEST_BYTES(
             "TARDIS_MAX_REQUEST_BYTES", "4096", "The longest request, in bytes (512 to 65536)"),

@@ -173,6 +173,7 @@ public final class SettingsReader {
         Limits none = Limits.DEFAULT;
         return new Limits(
                 number(Setting.MAX_UNWRITTEN, none.maxUnwritten(), 1_000, 1_000_000),
+                number(Setting.MAX_CONNECTIONS, none.maxConnections(), 1, 100_000),
                 number(
                         Setting.MAX_REQUEST_BYTES,
                         none.maxRequestBytes(),

@@ -33,6 +33,7 @@ import zmq.Msg;
  *       plain context: each owner closes its own sockets, and {@link #close} waits for them.
  *   <li>An I/O thread that dies all the same leaves sockets that look alive. The context tells its
  *       owner, who must end the process.
+ *   <li>There is no limit of connections. {@link ConnectionLimit} is one, on every bound socket.
  *   <li>What a malformed CURVE handshake throws in the I/O thread, its default handler prints. Here
  *       it is logged.
  * </ul>
@@ -78,16 +79,17 @@ public final class ZmqContext implements AutoCloseable {
     private final ZMQ.Context context = ZMQ.context(1);
     private final Consumer<Throwable> onDeadThread;
     private final Optional<CurveKeys> keys;
+    private final int maxConnections;
     private @Nullable ZapHandler zap; // guarded by this
 
     /**
-     * A context with one I/O thread, and no keys.
+     * A context with one I/O thread, no keys, and the default limit of connections.
      *
      * @param onDeadThread called once by an I/O thread that dies of {@code Throwable}; the process
      *     should end then
      */
     public ZmqContext(Consumer<Throwable> onDeadThread) {
-        this(onDeadThread, Optional.empty());
+        this(onDeadThread, Optional.empty(), Limits.DEFAULT.maxConnections());
     }
 
     /**
@@ -97,10 +99,13 @@ public final class ZmqContext implements AutoCloseable {
      * @param onDeadThread called once by each of them that dies of {@code Throwable}; the process
      *     should end then
      * @param keys for every {@code tcp} endpoint
+     * @param maxConnections to each bound socket at the same time; the next one is closed at once
      */
-    public ZmqContext(Consumer<Throwable> onDeadThread, Optional<CurveKeys> keys) {
+    public ZmqContext(
+            Consumer<Throwable> onDeadThread, Optional<CurveKeys> keys, int maxConnections) {
         this.onDeadThread = onDeadThread;
         this.keys = keys;
+        this.maxConnections = maxConnections;
         context.setUncaughtExceptionHandler((_, cause) -> onDeadThread.accept(cause));
         context.setNotificationExceptionHandler(
                 (_, cause) -> LOG.debug("a connection failed", cause));
@@ -225,6 +230,7 @@ public final class ZmqContext implements AutoCloseable {
         socket.setMaxMsgSize(MAX_RECEIVED_BYTES);
         socket.setMsgAllocator(size -> new Msg(Math.max(0, size)));
         socket.setLinger(LINGER_MILLIS);
+        ConnectionLimit.set(socket, maxConnections);
         if (keys.isPresent() && endpoints.stream().anyMatch(ZmqContext::isTcp)) {
             try {
                 startZap(keys.get());

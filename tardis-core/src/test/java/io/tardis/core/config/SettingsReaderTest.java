@@ -83,6 +83,7 @@ class SettingsReaderTest {
                 TARDIS_DELETE_WAIT_MS=0
                 TARDIS_KERNEL_WITNESS=off
                 TARDIS_MAX_UNWRITTEN=1000
+                TARDIS_MAX_CONNECTIONS=1
                 TARDIS_MAX_REQUEST_BYTES=512
                 TARDIS_MAX_WAITING=0
                 TARDIS_MAX_REQUESTS_PER_SECOND=1
@@ -107,7 +108,7 @@ class SettingsReaderTest {
                         Duration.ZERO,
                         false,
                         Optional.empty(),
-                        new Limits(1_000, 512, 0, 1));
+                        new Limits(1_000, 1, 512, 0, 1));
         assertThat(settings).isEqualTo(expected);
         assertThat(SettingsReader.lenient(environment)).isEqualTo(expected);
     }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import com.neilalexander.jnacl.crypto.curve25519xsalsa20poly1305;
 import io.tardis.core.SetupException;
 import io.tardis.core.UnavailableException;
+import io.tardis.core.config.Limits;
 import io.tardis.core.curve.CurveKeyFiles;
 import io.tardis.core.curve.CurveKeyPair;
 import io.tardis.core.curve.CurveKeys;
@@ -252,7 +253,7 @@ class CurveSocketsTest {
     }
 
     private ZmqContext context(CurveKeys keys) {
-        return new ZmqContext(dead::set, Optional.of(keys));
+        return new ZmqContext(dead::set, Optional.of(keys), Limits.DEFAULT.maxConnections());
     }
 
     private static List<Thread> threads() {

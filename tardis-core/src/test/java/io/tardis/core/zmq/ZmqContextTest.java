@@ -21,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -111,6 +112,27 @@ class ZmqContextTest {
                 }
             }
             assertAnswers();
+        }
+    }
+
+    @Test
+    void endsAConnectionTooManyAndNoOther() throws IOException {
+        try (ZmqContext limited = new ZmqContext(deadIoThread::set, Optional.empty(), 2);
+                Echo _ = new Echo(limited, endpoint);
+                ZmqRequester first = context.requester(endpoint, PATIENCE);
+                ZmqRequester later = context.requester(endpoint, PATIENCE)) {
+            assertThat(text(first.ask(bytes("1"), Duration.ZERO))).isEqualTo("1");
+            try (Socket second = connect()) {
+                assertThat(second.getInputStream().read()).isEqualTo(0xff); // greeted
+                for (int i = 0; i < 20; i++) {
+                    assertThat(isEnded(connect())).isTrue();
+                }
+                assertThat(text(first.ask(bytes("2"), Duration.ZERO))).isEqualTo("2");
+                assertThat(isEnded(second)).isFalse();
+            }
+
+            // In the place of the one that left.
+            assertThat(text(later.ask(bytes("3"), Duration.ZERO))).isEqualTo("3");
         }
     }
 
@@ -320,6 +342,19 @@ class ZmqContextTest {
 
     private Socket connect() throws IOException {
         return new Socket(InetAddress.getLoopbackAddress(), port);
+    }
+
+    /** Whether the other end hangs up within a second; it may greet before. */
+    private static boolean isEnded(Socket connection) throws IOException {
+        try (connection) {
+            connection.setSoTimeout(1_000);
+            connection.getInputStream().readAllBytes();
+            return true;
+        } catch (SocketTimeoutException _) {
+            return false;
+        } catch (SocketException _) {
+            return true;
+        }
     }
 
     /** A client that greets properly (ZMTP 3.0, NULL), and then lies about its frame's length. */
