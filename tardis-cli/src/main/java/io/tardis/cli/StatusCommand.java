@@ -41,7 +41,7 @@ final class StatusCommand implements Callable<Integer> {
         out.println("daemon    running as process " + pid.getAsLong());
         try (DaemonQueries queries = new DaemonQueries(settings)) {
             Answer.Pong pong = queries.client().ping();
-            out.println("version   " + pong.version());
+            out.println("version   " + version(pong.version()));
             out.println("last exit " + (pong.lastSeq() == 0 ? "none" : pong.lastSeq()));
             out.println("durable   " + durability(pong.backlog()));
         } catch (UnavailableException e) {
@@ -54,6 +54,16 @@ final class StatusCommand implements Callable<Integer> {
             out.println("log       " + settings.logFile());
         }
         return ExitStatus.OK;
+    }
+
+    /** They differ after an upgrade, until somebody restarts the daemon. */
+    private static String version(String ofDaemon) {
+        return ofDaemon.equals(Version.text())
+                ? ofDaemon
+                : ofDaemon
+                        + ", NOT THIS COMMAND'S "
+                        + Version.text()
+                        + ": 'tardis restart' puts that in its place";
     }
 
     private static String durability(Answer.Backlog backlog) {

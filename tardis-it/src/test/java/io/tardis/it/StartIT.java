@@ -9,9 +9,15 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
 
 /** The daemon is started where it cannot run, twice at once, or again and again. */
 @RequiresContainers
@@ -187,6 +193,43 @@ class StartIT {
         assertThat(container.remove()).isEqualTo(5);
         assertThat(lab.tardis().code(container)).isEqualTo("5");
         assertThat(lab.tardis().isKept(container)).isTrue();
+    }
+
+    @ContainerTest
+    void endsWithinTwoSecondsOfSigtermUnderLoadAndKeepsWhatItHeard() throws Exception {
+        Load load = Load.of(lab, Load.size("containers", 40));
+        try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
+            Future<?> run =
+                    pool.submit(() -> {
+                        load.run(4);
+                        return null;
+                    });
+            Wait.until("some ends", SOON, () -> !ended(load).isEmpty());
+            Proc daemon = lab.tardis().runningDaemon();
+            Proc source = onlySource();
+            Map<String, JsonNode> before = ended(load);
+
+            daemon.signal("TERM");
+
+            Wait.until("end of the daemon", Duration.ofSeconds(2), () -> !daemon.isAlive());
+            assertThat(source.isAlive()).isFalse();
+            run.get();
+            assertThat(ended(load)).containsAllEntriesOf(before);
+        }
+        // What ended while no daemon ran may not be known.
+        assertThat(load.unsafe(lab.tardis())).isEmpty();
+        assertThat(lab.tardis().log()).contains("stopped");
+    }
+
+    /** The answers for those that have ended. */
+    private Map<String, JsonNode> ended(Load load) {
+        Map<String, JsonNode> answers = new TreeMap<>();
+        for (JsonNode answer : lab.tardis().exitCodes(load.containers())) {
+            if (answer.path("status").asString().equals("exited")) {
+                answers.put(answer.path("container_id").asString(), answer);
+            }
+        }
+        return answers;
     }
 
     /** containerd says nothing meanwhile, by which ctr could notice that nobody reads it. */
