@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,6 +34,8 @@ import zmq.Msg;
  *       plain context: each owner closes its own sockets, and {@link #close} waits for them.
  *   <li>An I/O thread that dies all the same leaves sockets that look alive. The context tells its
  *       owner, who must end the process.
+ *   <li>What subscribers send besides subscriptions, and as long as they like, waits in a PUB
+ *       socket for ever, which cannot be read. Publishers are XPUB sockets, and drop it.
  *   <li>There is no limit of connections. {@link ConnectionLimit} is one, on every bound socket.
  *   <li>What a malformed CURVE handshake throws in the I/O thread, its default handler prints. Here
  *       it is logged.
@@ -58,20 +61,29 @@ public final class ZmqContext implements AutoCloseable {
      */
     private static final int CURVE_RECONNECT_MILLIS = 100;
 
-    /** The longest frame that a bound socket takes; what clients send is far smaller. */
-    private static final int MAX_RECEIVED_BYTES = Limits.MAX_REQUEST_BYTES;
+    /** The longest frame of a question. */
+    private static final int MAX_REQUEST_BYTES = Limits.MAX_REQUEST_BYTES;
 
     /**
-     * How many messages wait for a subscriber that does not read; what is over that is dropped, and
-     * got by replay.
+     * The longest frame that subscribers send: a prefix of a topic, and before it, with CURVE,
+     * their part of the handshake. JeroMQ recurses once for each byte of a prefix.
      */
-    private static final int PUBLISHER_HIGH_WATER_MARK = 10_000;
+    private static final int MAX_SUBSCRIPTION_BYTES = 1024;
+
+    /** How many subscriptions of one connection are read before the publisher looks at them. */
+    private static final int SUBSCRIPTIONS_HIGH_WATER_MARK = 100;
+
+    /**
+     * How many messages wait on each side of a subscription that is not read. What is over that is
+     * dropped over {@code tcp}, and got by replay; over {@code inproc} the publisher waits.
+     */
+    private static final int EVENTS_HIGH_WATER_MARK = 10_000;
 
     /**
      * How many requests of one connection are read before the first of them is answered; the rest
      * waits in the client.
      */
-    private static final int REQUESTS_HIGH_WATER_MARK = 100;
+    private static final int REQUESTS_HIGH_WATER_MARK = 10;
 
     /** How long the last messages may take to leave. */
     private static final int LINGER_MILLIS = 500;
@@ -112,20 +124,18 @@ public final class ZmqContext implements AutoCloseable {
     }
 
     /**
-     * A PUB socket.
+     * A socket that publishes, PUB to everybody else. It drops nothing for subscribers over {@code
+     * inproc}: it waits for them.
      *
      * @param endpoints what it binds to, {@code inproc} and {@code tcp}
      * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqPublisher publisher(List<String> endpoints) {
-        ZMQ.Socket socket = context.socket(SocketType.PUB);
-        socket.setSndHWM(PUBLISHER_HIGH_WATER_MARK);
-        return new ZmqPublisher(bind(socket, endpoints));
+        return new ZmqPublisher(bind(SocketType.XPUB, endpoints));
     }
 
     /**
-     * A SUB socket that never drops on its own side: what it has received waits in memory until it
-     * is read.
+     * A SUB socket.
      *
      * @param endpoint what it connects to
      * @param prefixes the topics that it wants; the empty one wants all
@@ -133,10 +143,11 @@ public final class ZmqContext implements AutoCloseable {
      */
     public ZmqSubscriber subscriber(String endpoint, List<String> prefixes) {
         ZMQ.Socket socket = connecting(SocketType.SUB, endpoint);
-        socket.setRcvHWM(0);
+        socket.setRcvHWM(EVENTS_HIGH_WATER_MARK);
         // Subscribing first, the subscription is on its way with the connection itself.
         prefixes.forEach(socket::subscribe);
-        return new ZmqSubscriber(context, connect(socket, endpoint));
+        connect(socket, endpoint);
+        return closedOnFailure(List.of(socket), () -> new ZmqSubscriber(context, socket));
     }
 
     /**
@@ -146,30 +157,45 @@ public final class ZmqContext implements AutoCloseable {
      * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqReplier replier(List<String> endpoints) {
-        Optional<ZMQ.Socket> inside =
-                router(endpoints.stream().filter(ZmqContext::isInside).toList());
-        try {
-            return new ZmqReplier(
-                    context,
-                    inside,
-                    router(endpoints.stream().filter(it -> !isInside(it)).toList()));
-        } catch (SetupException e) {
-            inside.ifPresent(ZMQ.Socket::close);
-            throw e;
-        }
+        BoundSockets bound = bind(SocketType.ROUTER, endpoints);
+        return closedOnFailure(bound.all(), () -> new ZmqReplier(context, bound));
     }
 
-    private static boolean isInside(String endpoint) {
-        return endpoint.startsWith("inproc:");
+    /** This process's own threads have a socket of their own: they are treated in another way. */
+    private BoundSockets bind(SocketType type, List<String> endpoints) {
+        Optional<ZMQ.Socket> inside = bind(type, true, endpoints);
+        return closedOnFailure(
+                inside.stream().toList(),
+                () -> new BoundSockets(inside, bind(type, false, endpoints)));
     }
 
-    private Optional<ZMQ.Socket> router(List<String> endpoints) {
-        if (endpoints.isEmpty()) {
+    private Optional<ZMQ.Socket> bind(SocketType type, boolean inside, List<String> endpoints) {
+        List<String> own =
+                endpoints.stream().filter(it -> it.startsWith("inproc:") == inside).toList();
+        if (own.isEmpty()) {
             return Optional.empty();
         }
-        ZMQ.Socket socket = context.socket(SocketType.ROUTER);
-        socket.setRcvHWM(REQUESTS_HIGH_WATER_MARK);
-        return Optional.of(bind(socket, endpoints));
+        ZMQ.Socket socket = context.socket(type);
+        if (type == SocketType.XPUB) {
+            socket.setSndHWM(EVENTS_HIGH_WATER_MARK);
+            socket.setXpubNoDrop(inside);
+            socket.setRcvHWM(SUBSCRIPTIONS_HIGH_WATER_MARK);
+            socket.setMaxMsgSize(MAX_SUBSCRIPTION_BYTES);
+        } else {
+            socket.setRcvHWM(REQUESTS_HIGH_WATER_MARK);
+            socket.setMaxMsgSize(MAX_REQUEST_BYTES);
+        }
+        return closedOnFailure(List.of(socket), () -> Optional.of(bind(socket, own)));
+    }
+
+    /** A socket that nobody closes would keep the context from ending. */
+    private static <T> T closedOnFailure(List<ZMQ.Socket> sockets, Supplier<T> use) {
+        try {
+            return use.get();
+        } catch (RuntimeException e) {
+            sockets.forEach(ZMQ.Socket::close);
+            throw e;
+        }
     }
 
     /**
@@ -217,27 +243,25 @@ public final class ZmqContext implements AutoCloseable {
     }
 
     private static ZMQ.Socket connect(ZMQ.Socket socket, String endpoint) {
-        try {
-            socket.connect(reachable(endpoint));
-            return socket;
-        } catch (ZMQException | IllegalArgumentException e) {
-            socket.close(); // or the context would wait for it for ever
-            throw new SetupException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
-        }
+        return closedOnFailure(
+                List.of(socket),
+                () -> {
+                    try {
+                        socket.connect(reachable(endpoint));
+                        return socket;
+                    } catch (ZMQException | IllegalArgumentException e) {
+                        throw new SetupException(
+                                "cannot connect to " + endpoint + ": " + e.getMessage(), e);
+                    }
+                });
     }
 
     private ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {
-        socket.setMaxMsgSize(MAX_RECEIVED_BYTES);
         socket.setMsgAllocator(size -> new Msg(Math.max(0, size)));
         socket.setLinger(LINGER_MILLIS);
         ConnectionLimit.set(socket, maxConnections);
         if (keys.isPresent() && endpoints.stream().anyMatch(ZmqContext::isTcp)) {
-            try {
-                startZap(keys.get());
-            } catch (RuntimeException e) {
-                socket.close();
-                throw e;
-            }
+            startZap(keys.get());
             socket.setCurveServer(true);
             setKeyPair(socket, keys.get());
         }
@@ -245,7 +269,6 @@ public final class ZmqContext implements AutoCloseable {
             try {
                 socket.bind(endpoint);
             } catch (ZMQException | IllegalArgumentException e) {
-                socket.close();
                 throw new SetupException("cannot bind " + endpoint + ": " + e.getMessage(), e);
             }
         }

@@ -5,7 +5,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.zeromq.ZMQ;
 
@@ -63,15 +62,13 @@ public final class ZmqReplier implements AutoCloseable {
 
     private static final byte[] EMPTY = {};
 
-    /** The one that is bound to {@code inproc}, if there is one, first. */
-    private final List<ZMQ.Socket> sockets;
-
     private final Optional<ZMQ.Socket> inside;
+    private final List<ZMQ.Socket> sockets;
     private final Wakeup wakeup;
 
-    ZmqReplier(ZMQ.Context context, Optional<ZMQ.Socket> inside, Optional<ZMQ.Socket> outside) {
-        this.inside = inside;
-        this.sockets = Stream.concat(inside.stream(), outside.stream()).toList();
+    ZmqReplier(ZMQ.Context context, BoundSockets bound) {
+        this.inside = bound.inside();
+        this.sockets = bound.all();
         this.wakeup = new Wakeup(context, sockets);
     }
 

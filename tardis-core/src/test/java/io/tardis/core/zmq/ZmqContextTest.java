@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.UnavailableException;
+import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -19,9 +20,12 @@ import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -201,19 +205,88 @@ class ZmqContextTest {
     }
 
     @Test
-    void neverDropsInsideTheProcess() {
+    void waitsForASubscriberInsideTheProcessAndDropsNothing() throws InterruptedException {
         int count = 200_000;
-        try (ZmqPublisher publisher = context.publisher(List.of("inproc://events"));
+        AtomicInteger sent = new AtomicInteger();
+        try (ZmqPublisher publisher = context.publisher(List.of("inproc://events", endpoint));
                 ZmqSubscriber subscriber =
                         context.subscriber("inproc://events", List.of("/tasks/", "/end/"))) {
             awaitSubscription(publisher, subscriber);
-            for (int i = 0; i < count; i++) {
-                publisher.send("/tasks/", bytes(Integer.toString(i)));
-            }
+            Thread publishing =
+                    Thread.ofPlatform()
+                            .start(() -> {
+                                while (sent.get() < count) {
+                                    publisher.send("/tasks/", bytes(Integer.toString(sent.get())));
+                                    sent.incrementAndGet();
+                                }
+                            });
+            // As much as the two ends hold, and no more while nothing is read.
+            await().atMost(PATIENCE).until(() -> sent.get() >= 10_000);
+            await().during(Duration.ofMillis(300)).until(() -> sent.get() < 30_000);
 
             for (int i = 0; i < count; i++) {
                 assertThat(next(subscriber)).isEqualTo(Integer.toString(i));
             }
+            publishing.join();
+        }
+    }
+
+    @Test
+    void dropsForASubscriberOutsideThatDoesNotRead() {
+        int count = 200_000;
+        try (ZmqPublisher publisher = context.publisher(List.of("inproc://events", endpoint));
+                ZmqSubscriber subscriber =
+                        context.subscriber(endpoint, List.of("/tasks/", "/end/"))) {
+            awaitSubscription(publisher, subscriber);
+
+            for (int i = 0; i < count; i++) {
+                publisher.send("/tasks/", new byte[200]);
+            }
+
+            int received = 0;
+            while (subscriber.receive(Duration.ofMillis(500)) != null) {
+                received++;
+            }
+            assertThat(received).isBetween(1, count - 1);
+        }
+    }
+
+    /** JeroMQ recurses once for each byte of a subscription, in the publisher's thread. */
+    @Test
+    void survivesASubscriptionThatIsLongerThanAnyTopic() throws IOException {
+        try (ZmqPublisher publisher = context.publisher(List.of(endpoint));
+                ZmqSubscriber subscriber =
+                        context.subscriber(endpoint, List.of("/tasks/", "/end/"))) {
+            byte[] subscription = new byte[60_000];
+            Arrays.fill(subscription, 1, subscription.length, (byte) 'x');
+            subscription[0] = 1;
+            sendFrames(subscription, 1);
+
+            awaitSubscription(publisher, subscriber);
+            publisher.send("/tasks/", bytes("still here"));
+            assertThat(next(subscriber)).isEqualTo("still here");
+        }
+    }
+
+    /** A PUB socket would keep it for ever: it cannot be read. */
+    @Test
+    void dropsWhatSubscribersSendBesidesSubscriptions() throws Exception {
+        try (ZmqPublisher publisher = context.publisher(List.of(endpoint));
+                ZmqSubscriber subscriber =
+                        context.subscriber(endpoint, List.of("/tasks/", "/end/"))) {
+            awaitSubscription(publisher, subscriber);
+            byte[] nonsense = new byte[1000];
+            nonsense[0] = 'x';
+
+            // More than there is memory.
+            FutureTask<Boolean> sending = new FutureTask<>(() -> sendFrames(nonsense, 600_000));
+            Thread.ofPlatform().start(sending);
+            while (!sending.isDone()) {
+                publisher.send("/tasks/", bytes("tick"));
+                Objects.requireNonNull(subscriber.receive(PATIENCE));
+            }
+
+            assertThat(sending.get()).isTrue();
         }
     }
 
@@ -357,30 +430,51 @@ class ZmqContextTest {
         }
     }
 
-    /** A client that greets properly (ZMTP 3.0, NULL), and then lies about its frame's length. */
+    /** A client that greets properly, and then lies about its frame's length. */
     private void announceFrameOf(long length) throws IOException {
         try (Socket client = connect()) {
-            client.setSoTimeout((int) PATIENCE.toMillis());
-            OutputStream out = client.getOutputStream();
-            ByteBuffer greeting = ByteBuffer.allocate(64);
-            greeting.put(new byte[] {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0});
-            greeting.put(bytes("NULL"));
-            out.write(greeting.array());
-            DataInputStream in = new DataInputStream(client.getInputStream());
-            in.readNBytes(64);
-            byte[] ready = bytes("\u0005READY\u000bSocket-Type\u0000\u0000\u0000\u0003REQ");
-            out.write(new byte[] {4, (byte) ready.length});
-            out.write(ready);
-            int flags = in.read();
-            assertThat(flags).isEqualTo(4); // the server's READY
-            in.readNBytes(in.read());
+            OutputStream out = greet(client, "REQ");
             out.write(ByteBuffer.allocate(9).put((byte) 2).putLong(length).array());
             out.write(new byte[100]);
             client.setSoTimeout(500); // it hangs up, or waits for the rest: both do no harm
-            in.readAllBytes();
+            client.getInputStream().readAllBytes();
         } catch (SocketException | SocketTimeoutException _) {
             // It hung up before the last byte was sent, or waits.
         }
+    }
+
+    /** A subscriber that sends one frame again and again; whether it was let. */
+    private boolean sendFrames(byte[] frame, int count) throws IOException {
+        try (Socket client = connect()) {
+            OutputStream out = new BufferedOutputStream(greet(client, "SUB"));
+            byte[] head = ByteBuffer.allocate(9).put((byte) 2).putLong(frame.length).array();
+            for (int i = 0; i < count; i++) {
+                out.write(head);
+                out.write(frame);
+            }
+            out.flush();
+            return true;
+        } catch (SocketException _) {
+            return false;
+        }
+    }
+
+    /** ZMTP 3.0 with the mechanism NULL, up to the server's READY. */
+    private static OutputStream greet(Socket client, String type) throws IOException {
+        client.setSoTimeout((int) PATIENCE.toMillis());
+        OutputStream out = client.getOutputStream();
+        ByteBuffer greeting = ByteBuffer.allocate(64);
+        greeting.put(new byte[] {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0});
+        greeting.put(bytes("NULL"));
+        out.write(greeting.array());
+        DataInputStream in = new DataInputStream(client.getInputStream());
+        in.readNBytes(64);
+        byte[] ready = bytes("\u0005READY\u000bSocket-Type\u0000\u0000\u0000\u0003" + type);
+        out.write(new byte[] {4, (byte) ready.length});
+        out.write(ready);
+        assertThat(in.read()).isEqualTo(4);
+        in.readNBytes(in.read());
+        return out;
     }
 
     private static byte[] bytes(String text) {
