@@ -472,16 +472,23 @@ static size_t write_request(char *request, char **argv) {
     return head + length;
 }
 
-/* Lets the daemon do its work; whether it said go. */
-static bool ask_daemon(const struct settings *settings, char **argv) {
+enum answer {
+    NONE, /* nobody there, or nobody who works */
+    GO,
+    LATE /* at work, but not in time: a cold shim would only ask it once more */
+};
+
+/* Lets the daemon do its work. */
+static enum answer ask_daemon(const struct settings *settings, char **argv) {
     static char request[MAX_REQUEST + PATH_MAX];
     size_t length = write_request(request, argv);
     int64_t deadline = now_ms() + FIRST_REPLY_MS;
     int fd = length == 0 ? -1 : connect_to(settings->run_dir, deadline);
     if (fd < 0) {
-        return false;
+        return NONE;
     }
     bool go = false;
+    bool works = false;
     unsigned char step;
     unsigned char ms[4];
     bool alive = send_all(fd, request, length, deadline);
@@ -489,12 +496,13 @@ static bool ask_daemon(const struct settings *settings, char **argv) {
         go = step == 'G';
         alive = !go && step == 'W' && receive_all(fd, ms, sizeof ms, deadline);
         if (alive) {
+            works = true;
             uint32_t wait = (uint32_t)ms[0] << 24 | ms[1] << 16 | ms[2] << 8 | ms[3];
             deadline = now_ms() + (wait < LONGEST_WAIT_MS ? wait : LONGEST_WAIT_MS);
         }
     }
     close(fd);
-    return go;
+    return go ? GO : works && now_ms() >= deadline ? LATE : NONE;
 }
 
 /* ----------------------------------------------------------------------------- the cold shim */
@@ -584,19 +592,21 @@ static int open_turn(const char *run_dir) {
  * at once, a JVM for each would keep the daemon from coming up. Who has waited long enough for its
  * turn goes on without it.
  */
-static bool start_daemon(const struct settings *settings, char **argv, bool is_delete) {
+static enum answer start_daemon(const struct settings *settings, char **argv, bool is_delete) {
     int64_t deadline = now_ms() + (is_delete ? TURN_DELETE_MS : TURN_MS);
     int turn = open_turn(settings->run_dir);
-    bool done = false;
-    while (turn >= 0 && !done && flock(turn, LOCK_EX | LOCK_NB) != 0 && now_ms() < deadline) {
+    enum answer answer = NONE;
+    while (turn >= 0 && answer == NONE && flock(turn, LOCK_EX | LOCK_NB) != 0 && now_ms() < deadline) {
         sleep_ms(TURN_POLL_MS);
-        done = ask_daemon(settings, argv);
+        answer = ask_daemon(settings, argv);
     }
-    done = done || run_cold_shim(argv, is_delete ? COLD_DELETE_MS : COLD_MS);
+    if (answer == NONE && run_cold_shim(argv, is_delete ? COLD_DELETE_MS : COLD_MS)) {
+        answer = GO;
+    }
     if (turn >= 0) {
         close(turn);
     }
-    return done;
+    return answer;
 }
 
 /* ------------------------------------------------------------------------------ the runtime */
@@ -688,8 +698,14 @@ int main(int argc, char **argv) {
     (void)argc; /* as good as argv's NULL, and may be 0 */
     struct settings settings = read_settings();
     struct command command = parse(argv);
-    if (is_possibly_ours(&settings, &command) && !ask_daemon(&settings, argv)
-        && !start_daemon(&settings, argv, command.kind == DELETE)) {
+    enum answer answer = GO;
+    if (is_possibly_ours(&settings, &command)) {
+        answer = ask_daemon(&settings, argv);
+        if (answer == NONE) {
+            answer = start_daemon(&settings, argv, command.kind == DELETE);
+        }
+    }
+    if (answer != GO) {
         tell(&settings, &command, "WARN",
              join("the daemon does not answer: %s/%s goes on without it", command.name_space,
                   command.id));

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import org.slf4j.LoggerFactory;
@@ -40,11 +41,19 @@ final class ShimCommand {
             new ColdShim(
                             settings.socket(),
                             new BackgroundDaemon(settings, BackgroundDaemon.ownProgram()),
-                            local)
+                            local,
+                            age())
                     .before(arguments, Path.of("").toAbsolutePath());
         } catch (RuntimeException e) {
             LoggerFactory.getLogger(ShimCommand.class)
                     .error("the shim goes on without a record: {}", arguments, e);
         }
+    }
+
+    /** Since the launcher made this process, which became a shell, and then a JVM. */
+    private static Duration age() {
+        Instant now = Instant.now();
+        Instant start = ProcessHandle.current().info().startInstant().orElse(now);
+        return start.isAfter(now) ? Duration.ZERO : Duration.between(start, now);
     }
 }

@@ -30,17 +30,18 @@ public final class ColdShim {
         boolean ensureRunning(Duration patience);
     }
 
-    /**
-     * The launcher ends a cold shim after 5 s, at {@code delete} after 3 s: a JVM's start and the
-     * last call must fit in.
-     */
-    private static final Duration PATIENCE = Duration.ofMillis(3500);
+    /** The launcher ends a cold shim after this time, and earlier at {@code delete}. */
+    private static final Duration LIMIT = Duration.ofSeconds(5);
 
-    private static final Duration DELETE_PATIENCE = Duration.ofMillis(1500);
+    private static final Duration DELETE_LIMIT = Duration.ofSeconds(3);
+
+    /** For the last look for the daemon, half a second, and for what is done here without it. */
+    private static final Duration RESERVE = Duration.ofSeconds(1);
 
     private final Path socket;
     private final DaemonStarter daemon;
     private final RuncShim local;
+    private final Duration used;
 
     /**
      * A cold shim.
@@ -48,11 +49,14 @@ public final class ColdShim {
      * @param socket the daemon's socket
      * @param daemon starts the daemon
      * @param local does what can be done without a daemon
+     * @param used how much of the launcher's time is over already: a JVM's start may take seconds
+     *     on a busy machine
      */
-    public ColdShim(Path socket, DaemonStarter daemon, RuncShim local) {
+    public ColdShim(Path socket, DaemonStarter daemon, RuncShim local, Duration used) {
         this.socket = socket;
         this.daemon = daemon;
         this.local = local;
+        this.used = used;
     }
 
     /** Does what is to be done before the runtime gets these arguments. */
@@ -60,28 +64,34 @@ public final class ColdShim {
         RuncCommandLine command = RuncCommandLine.parse(arguments, directory);
         switch (command) {
             case RuncCommandLine.PassThrough _ -> {}
+            // First the record: if the launcher runs out of patience, it is not that which is
+            // missing.
             case RuncCommandLine.Create _ -> {
-                // First the registration: if the launcher runs out of patience, it is not the
-                // record that is missing.
                 local.before(command);
-                isRunning(PATIENCE);
+                isRunning(LIMIT);
             }
-            case RuncCommandLine.Start _ -> handOn(command, arguments, directory, PATIENCE);
-            case RuncCommandLine.Delete _ -> handOn(command, arguments, directory, DELETE_PATIENCE);
+            case RuncCommandLine.Start _ -> {
+                local.before(command);
+                handOn(arguments, directory, LIMIT);
+            }
+            // Only once: a life that is deleted here is none for the daemon any more.
+            case RuncCommandLine.Delete _ -> {
+                if (!handOn(arguments, directory, DELETE_LIMIT)) {
+                    local.before(command);
+                }
+            }
         }
     }
 
-    private void handOn(
-            RuncCommandLine command, List<String> arguments, Path directory, Duration patience) {
-        boolean answered = isRunning(patience) && ShimClient.call(socket, directory, arguments);
-        if (!answered) {
-            local.before(command);
-        }
+    /** Lets the daemon do it, which knows more, and can watch the process. */
+    private boolean handOn(List<String> arguments, Path directory, Duration limit) {
+        return isRunning(limit) && ShimClient.call(socket, directory, arguments);
     }
 
-    private boolean isRunning(Duration patience) {
+    private boolean isRunning(Duration limit) {
+        Duration patience = limit.minus(RESERVE).minus(used);
         try {
-            return daemon.ensureRunning(patience);
+            return daemon.ensureRunning(patience.isNegative() ? Duration.ZERO : patience);
         } catch (TardisException e) {
             LOG.error("the daemon cannot be started: {}", e.getMessage());
             return false;

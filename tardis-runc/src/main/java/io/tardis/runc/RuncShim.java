@@ -138,10 +138,9 @@ public final class RuncShim {
         if (open.isEmpty()) {
             return; // the second delete, or nothing of ours
         }
-        boolean started = open.get().init().isPresent();
-        Life life = started ? open.get() : noteMissedStart(open.get());
-        Duration wait = force || !started ? Duration.ZERO : deleteWait;
-        if (wait.compareTo(RECORDING) < 0 && isEndTold.test(open.get())) {
+        Life life = open.get().init().isPresent() ? open.get() : noteMissedStart(open.get());
+        Duration wait = force || life.init().isEmpty() ? Duration.ZERO : deleteWait;
+        if (wait.compareTo(RECORDING) < 0 && isEndTold.test(life)) {
             wait = RECORDING;
         }
         Answer.OfContainer answer = ask(container, wait);
@@ -164,8 +163,9 @@ public final class RuncShim {
     }
 
     /**
-     * The life with its process, if it was made well: its start was not seen, or never came. A life
-     * without a process does not count, and the answer would be that of the life before.
+     * The life with its process, if it was made well: its start was not seen ({@code restore} has
+     * none), or never came. A life without a process does not count, and the answer would be that
+     * of the life before.
      */
     private Life noteMissedStart(Life life) throws IOException {
         OptionalLong pid = Bundle.initPid(life.bundle());

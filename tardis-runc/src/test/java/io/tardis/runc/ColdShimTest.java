@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -42,6 +44,7 @@ class ColdShimTest {
     @TempDir private Path directory;
     private final FakeStarter starter = new FakeStarter();
     private final FakeExitCodes exitCodes = new FakeExitCodes();
+    private final List<Life> started = new CopyOnWriteArrayList<>();
     private ContainerRegistry registry;
     private ColdShim shim;
 
@@ -49,9 +52,12 @@ class ColdShimTest {
     void makeShim() throws IOException {
         Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
         registry = new ContainerRegistry(directory.resolve("containers"));
-        shim =
-                new ColdShim(
-                        socket(), starter, shim((container, _) -> new Answer.Unknown(container)));
+        shim = coldShim(Duration.ZERO);
+    }
+
+    private ColdShim coldShim(Duration used) {
+        return new ColdShim(
+                socket(), starter, shim((container, _) -> new Answer.Unknown(container)), used);
     }
 
     @Test
@@ -94,15 +100,20 @@ class ColdShimTest {
     }
 
     @Test
-    void leavesTheStartToTheDaemon() throws IOException {
+    void notesThePidAndTellsTheDaemon() throws IOException {
         runc("create", "--bundle", "bundle", "tc");
         Files.writeString(directory.resolve("bundle/init.pid"), "6615");
+        starter.whenAsked =
+                () ->
+                        assertThat(registry.open(TC).orElseThrow().init())
+                                .as("noted first, if the launcher has no patience left")
+                                .hasValue(InitProcess.of(6615));
         try (ShimServer _ = daemon()) {
-            starter.whenAsked = () -> assertThat(registry.open(TC).orElseThrow().init()).isEmpty();
             runc("start", "tc");
         }
 
         assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(6615));
+        assertThat(started).extracting(Life::container).containsExactly(TC);
     }
 
     @Test
@@ -147,15 +158,22 @@ class ColdShimTest {
     }
 
     @Test
-    void hasLessPatienceAtDeleteThanTheLauncher() {
+    void hasLessPatienceThanTheLauncherAndLessStillWhenItsStartTookLong() {
         runc("create", "--bundle", "bundle", "tc");
-        runc("start", "tc");
         runc("delete", "tc");
+        shim = coldShim(Duration.ofMillis(1300));
+        runc("create", "--bundle", "bundle", "tc");
+        runc("delete", "tc");
+        shim = coldShim(Duration.ofSeconds(10));
+        runc("create", "--bundle", "bundle", "tc");
 
-        assertThat(starter.patience).hasSize(3);
-        assertThat(starter.patience.subList(0, 2))
-                .allMatch(patience -> patience.compareTo(Duration.ofSeconds(5)) < 0);
-        assertThat(starter.patience.get(2)).isLessThan(Duration.ofSeconds(3));
+        assertThat(starter.patience)
+                .containsExactly(
+                        Duration.ofMillis(4000),
+                        Duration.ofMillis(2000),
+                        Duration.ofMillis(2700),
+                        Duration.ofMillis(700),
+                        Duration.ZERO);
     }
 
     @Test
@@ -174,15 +192,19 @@ class ColdShimTest {
     }
 
     private ShimServer daemon() {
-        return ShimServer.open(socket(), shim(exitCodes), Duration.ofSeconds(5));
+        return ShimServer.open(socket(), shim(exitCodes, started::add), Duration.ofSeconds(5));
     }
 
     private RuncShim shim(ExitCodes codes) {
+        return shim(codes, _ -> {});
+    }
+
+    private RuncShim shim(ExitCodes codes, Consumer<Life> onStart) {
         return new RuncShim(
                 registry,
                 directory.resolve("checkpoint"),
                 codes,
-                _ -> {},
+                onStart,
                 _ -> false,
                 Duration.ZERO,
                 () -> Instant.EPOCH);

@@ -193,16 +193,30 @@ class LauncherTest {
                         (_, _) -> {},
                         (_, out) -> out.writeBytes("HTTP/1.1 400 Bad Request\r\n"),
                         (_, out) -> out.writeBytes("W\0\0"),
-                        (in, out) -> {
-                            LauncherProtocol.writeWait(out, Duration.ofMillis(50));
-                            in.readAllBytes(); // until the launcher has lost its patience
-                        });
+                        (_, out) -> LauncherProtocol.writeWait(out, Duration.ofSeconds(5)));
         for (FakeDaemon.Reply reply : replies) {
             try (FakeDaemon _ = new FakeDaemon(reply)) {
                 assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
             }
         }
         assertThat(Files.readAllLines(folder.resolve("cold"))).hasSize(replies.size());
+    }
+
+    @Test
+    void goesOnWithoutAColdShimIfTheDaemonIsAtWorkForTooLong()
+            throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        coldShim("touch cold");
+        try (FakeDaemon _ =
+                new FakeDaemon((in, out) -> {
+                    LauncherProtocol.writeWait(out, Duration.ofMillis(50));
+                    in.readAllBytes(); // until the launcher has lost its patience
+                })) {
+            assertThat(run(DELETE).code()).isEqualTo(RUNTIME_CODE);
+        }
+        assertThat(folder.resolve("cold")).doesNotExist();
+        assertThat(Files.readString(folder.resolve("tardis.log")))
+                .contains("default/tc goes on without it");
     }
 
     @Test

@@ -333,6 +333,9 @@ class RuncShimTest {
             assertThat(life.init().orElseThrow().pid()).isEqualTo(FakeExitCodes.PID);
             assertThat(life.forceDeleted()).isEqualTo(force);
         }
+        assertThat(exitCodes.questions())
+                .extracting(FakeExitCodes.Question::maxWait)
+                .containsExactly(DELETE_WAIT, Duration.ZERO);
     }
 
     @Test

@@ -83,10 +83,10 @@ public final class ContainerRegistry {
     /**
      * Replaces the open life of the container by a later state of itself.
      *
-     * @throws IOException if it cannot be written
+     * @throws IOException if it cannot be written, or is not open any more
      */
     public synchronized void update(Life life) throws IOException {
-        LifeFile.write(directory(life.container()).resolve(OPEN), life);
+        LifeFile.append(directory(life.container()).resolve(OPEN), life);
     }
 
     /**

@@ -3,12 +3,18 @@ package io.tardis.core.registry;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Rfc3339;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.DateTimeException;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import tools.jackson.core.JacksonException;
@@ -17,7 +23,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A {@link Life} as a file: one JSON object, replaced as a whole and never edited.
+ * A {@link Life} as a file: one JSON object for each of its states, a line each, the newest last.
  *
  * <pre>
  * {"v":1,"life":"5f0c...","namespace":"default","container_id":"tc","created_at":"2026-11-23T06:51:23.418Z",
@@ -27,15 +33,46 @@ import tools.jackson.databind.node.ObjectNode;
  * {@code pid} and {@code start_time} (see {@link InitProcess}) are there from start on; {@code
  * force_deleted} and {@code lost} only where they are true. It is not forced to the disk: when the
  * machine goes down its containers go with it, and a life that was never ended is then only litter.
+ *
+ * <p>A life begins with a file that is there as a whole or not at all; its later states are added
+ * in one write, and one that is torn (the disk was full) does not count. Replacing the file each
+ * time would cost a container's start another file, made and removed, which is most of what the
+ * registry costs. What others may have put in its place, a link or a pipe, is not opened.
  */
 final class LifeFile {
 
     private static final int VERSION = 1;
+    private static final int MAX_BYTES = 64 * 1024;
     private static final JsonMapper JSON = new JsonMapper();
 
     private LifeFile() {}
 
+    /**
+     * Begins the file with a life's first state, in the place of what is there.
+     *
+     * @throws IOException if it cannot be written
+     */
     static void write(Path file, Life life) throws IOException {
+        Path beside = file.resolveSibling("." + file.getFileName() + "." + life.id());
+        Files.write(beside, encode(life), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /**
+     * Adds a later state.
+     *
+     * @throws IOException if there is no such file, or it cannot be written
+     */
+    static void append(Path file, Life life) throws IOException {
+        // The line break comes first: what is there may end with a torn state.
+        byte[] state = encode(life);
+        byte[] line = new byte[state.length + 1];
+        line[0] = '\n';
+        System.arraycopy(state, 0, line, 1, state.length);
+        Files.write(file, line, StandardOpenOption.APPEND, LinkOption.NOFOLLOW_LINKS);
+    }
+
+    private static byte[] encode(Life life) {
         ObjectNode node =
                 JSON.createObjectNode()
                         .put("v", VERSION)
@@ -55,9 +92,7 @@ final class LifeFile {
         if (life.lost()) {
             node.put("lost", true);
         }
-        Path beside = file.resolveSibling("." + file.getFileName() + "." + life.id());
-        Files.write(beside, JSON.writeValueAsBytes(node));
-        Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+        return JSON.writeValueAsBytes(node);
     }
 
     /**
@@ -66,14 +101,25 @@ final class LifeFile {
      * @throws IOException if there is one that cannot be read or is not a life of {@code container}
      */
     static Optional<Life> read(Path file, ContainerKey container) throws IOException {
+        BasicFileAttributes attributes =
+                file.getFileSystem()
+                        .provider()
+                        .readAttributesIfExists(
+                                file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        if (attributes == null) {
+            return Optional.empty();
+        }
+        if (!attributes.isRegularFile() || attributes.size() > MAX_BYTES) {
+            throw new IOException(file + " is no file, or too long for a life");
+        }
         byte[] bytes;
-        try {
-            bytes = Files.readAllBytes(file);
+        try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
+            bytes = in.readNBytes(MAX_BYTES);
         } catch (NoSuchFileException e) {
             return Optional.empty();
         }
         try {
-            JsonNode node = JSON.readTree(bytes);
+            JsonNode node = newestState(bytes);
             if (node.path("v").asInt(0) != VERSION) {
                 throw new IOException(file + " is not a life of version " + VERSION);
             }
@@ -106,6 +152,20 @@ final class LifeFile {
         } catch (IllegalArgumentException e) {
             throw new IOException(file + " is not the life of a container: " + e.getMessage(), e);
         }
+    }
+
+    /** The last line that is whole; a file has one or more. */
+    private static JsonNode newestState(byte[] bytes) {
+        List<String> lines = new String(bytes, StandardCharsets.UTF_8).lines().toList();
+        JacksonException torn = null;
+        for (String line : lines.reversed()) {
+            try {
+                return JSON.readTree(line);
+            } catch (JacksonException e) {
+                torn = torn == null ? e : torn;
+            }
+        }
+        throw torn == null ? new IllegalArgumentException("it is empty") : torn;
     }
 
     private static OptionalLong number(JsonNode node, String key) {

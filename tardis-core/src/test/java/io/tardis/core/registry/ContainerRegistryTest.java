@@ -16,6 +16,7 @@ import java.util.OptionalLong;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -116,6 +117,56 @@ class ContainerRegistryTest {
     }
 
     @Test
+    void readsTheNewestStateThatIsWhole() throws IOException {
+        Life life = registry.register(TC, BUNDLE, NOW);
+        Life started = life.withInit(new InitProcess(6615, OptionalLong.of(1)));
+        Path file = containers.resolve("default/tc/life.json");
+        registry.update(started);
+        String whole = Files.readString(file);
+
+        for (int end = whole.indexOf('\n') + 1; end < whole.length(); end++) {
+            Files.writeString(file, whole.substring(0, end));
+            assertThat(registry.open(TC)).as("torn at %d", end).hasValue(life);
+        }
+        registry.update(started);
+
+        assertThat(registry.open(TC)).hasValue(started);
+    }
+
+    @Test
+    void updatesNoLifeThatIsNotOpen() throws IOException {
+        Life life = registry.register(TC, BUNDLE, NOW);
+        registry.close(TC);
+
+        assertThatThrownBy(() -> registry.update(life.withLost())).isInstanceOf(IOException.class);
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.last(TC)).hasValue(life);
+    }
+
+    @Test
+    @Timeout(10)
+    void opensNothingThatIsNoFile() throws Exception {
+        Life life = registry.register(TC, BUNDLE, NOW);
+        Path file = containers.resolve("default/tc/life.json");
+        Path elsewhere = Files.move(file, containers.resolve("elsewhere"));
+        String content = Files.readString(elsewhere);
+
+        Files.createSymbolicLink(file, elsewhere);
+        assertThat(registry.open(TC)).isEmpty();
+        assertThatThrownBy(() -> registry.update(life)).isInstanceOf(IOException.class);
+        assertThat(elsewhere).hasContent(content);
+
+        Files.delete(file);
+        assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor()).isZero();
+        assertThat(registry.open(TC)).isEmpty();
+
+        Files.delete(file);
+        Files.writeString(file, " ".repeat(70_000) + content);
+        assertThat(registry.open(TC)).isEmpty();
+    }
+
+    @Test
     void removesEverything() throws IOException {
         registry.register(TC, BUNDLE, NOW);
         registry.close(TC);
@@ -180,7 +231,7 @@ class ContainerRegistryTest {
 
     @Test
     void passesOverALifeThatIsTorn() throws IOException {
-        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT));
+        registry.register(TC, BUNDLE, NOW);
         byte[] whole = Files.readAllBytes(containers.resolve("default/tc/life.json"));
 
         for (int length = 0; length < whole.length; length++) {
@@ -214,10 +265,11 @@ class ContainerRegistryTest {
         Life life = registry.register(TC, BUNDLE, NOW).withInit(INIT);
         registry.update(life);
 
+        String begin =
+                "{\"v\":1,\"life\":\"%s\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23.418Z\",\"bundle\":\"/run/bundle\""
+                        .formatted(life.id());
         assertThat(file)
-                .hasContent(
-                        "{\"v\":1,\"life\":\"%s\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23.418Z\",\"bundle\":\"/run/bundle\",\"pid\":6615,\"start_time\":123456}"
-                                .formatted(life.id()));
+                .hasContent(begin + "}\n" + begin + ",\"pid\":6615,\"start_time\":123456}");
         Files.writeString(file, Files.readString(file).replace("{", "{\"new\":[{}],"));
         assertThat(registry.open(TC)).hasValue(life);
     }
