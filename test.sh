@@ -12,3 +12,4 @@ has mvn || fail "no Maven (mvn) on PATH"
 mvn -B -ntp clean verify "$@"
 # After the tests, so that it takes no time from those that measure it: a minute in all.
 scripts/fuzz.sh 20
+say "All tests passed."
