@@ -7,9 +7,11 @@ Prints what a script of lines says, and then stays, as ctr does. Each line of th
     {"bad": N}                             so many malformed lines
     {"not_utf8": N}                        so many lines that are not UTF-8
     {"long": N}                            a line of so many bytes
+    {"await": PATH}                        no line: what follows is printed when this file is there
 """
 
 import json
+import os
 import sys
 import time
 
@@ -55,6 +57,10 @@ with open(sys.argv[1], encoding="utf-8") as script:
             write(BAD, spec["bad"])
         elif "not_utf8" in spec:
             write(NOT_UTF8, spec["not_utf8"])
+        elif "await" in spec:
+            out.flush()
+            while not os.path.exists(spec["await"]):
+                time.sleep(0.02)
         elif "long" in spec:
             out.write(b"2026-01-01 00:00:00 +0000 UTC default /tasks/exit {\"container_id\":\"")
             out.write(b"x" * spec["long"] + b"\"}\n")

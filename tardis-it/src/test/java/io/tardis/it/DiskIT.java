@@ -1,16 +1,21 @@
 package io.tardis.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
@@ -19,6 +24,12 @@ import tools.jackson.databind.JsonNode;
 class DiskIT {
 
     private static final Duration SOON = Duration.ofSeconds(20);
+
+    /** containerd gets 20 s for a late word. */
+    private static final Duration LATE_WORD = Duration.ofSeconds(20);
+
+    /** Of e2fsck. */
+    private static final int ERRORS_CORRECTED = 1;
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -78,35 +89,74 @@ class DiskIT {
     }
 
     @ContainerTest
+    @Timeout(300)
     void containersRunWhileTheStateDirectoryIsReadOnly() {
+        Disk disk = mountExt4();
+        Container before = lab.container("before").enabled();
         Container good = lab.container("good").enabled();
         Container bad = lab.container("bad").enabled();
+        Container survivor = lab.container("survivor").enabled();
+        Outcome _ = before.sh("exit 7");
         good.startEndingWith(0);
         bad.startEndingWith(5);
+        survivor.startEndingWith(6);
         lab.expectErrors();
-        String state = lab.tardis().stateDir().toString();
+        Proc daemon = lab.tardis().runningDaemon();
 
-        Outcome _ = Command.of("mount", "--bind", state, state).run().orFail();
-        Outcome _ = Command.of("mount", "-o", "remount,bind,ro", state).run().orFail();
+        disk.turnReadOnly();
+        try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
+            good.end();
+            bad.end();
+
+            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
+            assertThat(waiting.output()).isEqualTo("5\n");
+        }
+        lab.tardis().awaitCode(good, 0, SOON);
+        assertCode(before, 7);
+        assertCode(bad, 5);
+        assertThat(lab.tardis().exitCodes(List.of(good, bad)))
+                .allSatisfy(answer ->
+                        assertThat(answer.path("durable").asBoolean(true))
+                                .as("%s", answer)
+                                .isFalse());
+        assertThat(lab.tardis().tardis("status").orFail().text())
+                .contains("durable   NO, 2 exits are in memory only");
         assertThat(lab.container("new").enabled().sh("exit 3").code()).isEqualTo(3);
-        good.end();
-        bad.end();
+        assertThat(lab.tardis().exitCode(lab.container("new")).has("exit_code")).isFalse();
         assertThat(good.remove()).isEqualTo(0);
         assertThat(bad.remove()).isEqualTo(5);
-        assertCode(good, 0);
-        assertCode(bad, 5);
         assertThat(lab.tardis().isCleaned(good)).isFalse();
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+
         lab.tardis().killDaemon();
         Outcome refused = lab.tardis().command("daemon").run();
         assertThat(refused.code()).isNotEqualTo(0);
-        assertThat(refused.err()).as("%s", refused).contains(state);
+        assertThat(refused.err()).as("%s", refused).contains(lab.tardis().stateDir().toString());
         assertThat(lab.container("newer").enabled().sh("exit 4").code()).isEqualTo(4);
 
-        Outcome _ = Command.of("umount", state).run().orFail();
+        disk.repair();
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
         Container after = lab.container("after").enabled();
-        assertThat(after.run("/bin/true").code()).isEqualTo(0);
-        assertThat(lab.tardis().isCleaned(after)).isTrue();
-        assertCode(bad, 5);
+        assertThat(after.sh("exit 8").code()).isEqualTo(8);
+        lab.tardis().awaitCode(after, 8, SOON);
+        assertThat(lab.tardis().exitCode(after).path("durable").asBoolean(true)).isTrue();
+        survivor.end();
+        lab.tardis().awaitCode(survivor, 6, SOON);
+        assertCode(before, 7);
+        // What was only in the memory of the killed daemon is lost, and told to be.
+        for (Container container : List.of(good, bad)) {
+            Wait.until(
+                    () -> "loss of " + container + ", but " + lab.tardis().exitCode(container),
+                    LATE_WORD.plus(SOON),
+                    () -> {
+                        JsonNode answer = lab.tardis().exitCode(container);
+                        assertThat(answer.has("exit_code")).as("%s", answer).isFalse();
+                        return answer.path("status").asString().equals("lost");
+                    });
+        }
+        assertThat(lab.tardis().replayAll())
+                .extracting(event -> event.path("container_id").asString())
+                .containsExactly("before", "after", "survivor");
     }
 
     @ContainerTest
@@ -220,6 +270,78 @@ class DiskIT {
             return state;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * A file system of its own for the state directory. The lab takes the mount away with the
+     * scratch folder, and the loop device goes with the mount.
+     */
+    private Disk mountExt4() {
+        try {
+            Path image = lab.scratch().folder("disk").resolve("image");
+            try (FileChannel file =
+                    FileChannel.open(
+                            image, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                file.write(ByteBuffer.allocate(1), (16 << 20) - 1);
+            }
+            Outcome _ =
+                    Command.of(Programs.find("mkfs.ext4").toString(), "-q", image.toString())
+                            .run()
+                            .orFail();
+            Disk disk = new Disk(image, Files.createDirectories(lab.tardis().stateDir()));
+            disk.mount();
+            Files.setPosixFilePermissions(
+                    disk.folder(), PosixFilePermissions.fromString("rwx------"));
+            return disk;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** An ext4 file system that is made read-only by an error, as by a bad disk. */
+    private record Disk(Path image, Path folder) {
+
+        void mount() {
+            Outcome _ =
+                    Command.of(
+                                    "mount",
+                                    "-o",
+                                    "loop,errors=remount-ro",
+                                    image.toString(),
+                                    folder.toString())
+                            .run()
+                            .orFail();
+        }
+
+        /**
+         * Not by a mount: that is refused while files are open for writing. What the daemon has not
+         * forced to the disk is written before, as the kernel does within seconds.
+         */
+        void turnReadOnly() {
+            Outcome _ = Command.of("sync", "-f", folder.toString()).run().orFail();
+            try {
+                Path device = Path.of(Files.getFileStore(folder).name());
+                Files.writeString(
+                        Path.of("/sys/fs/ext4")
+                                .resolve(device.getFileName())
+                                .resolve("trigger_fs_error"),
+                        "1");
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            assertThatThrownBy(() -> Files.createFile(folder.resolve("new")))
+                    .isInstanceOf(FileSystemException.class)
+                    .hasMessageContaining("Read-only file system");
+        }
+
+        void repair() {
+            Outcome _ = Command.of("umount", folder.toString()).run().orFail();
+            Outcome repaired =
+                    Command.of(Programs.find("e2fsck").toString(), "-f", "-y", image.toString())
+                            .run();
+            assertThat(repaired.code()).as("%s", repaired).isIn(0, ERRORS_CORRECTED);
+            mount();
         }
     }
 

@@ -3,6 +3,9 @@ package io.tardis.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
@@ -79,6 +82,24 @@ class LinesIT {
                 .containsExactly("twice 3 11", "other 0 12", "other 5 13", "last 7 999");
         assertThat(lab.tardis().code(lab.container("twice"))).isEqualTo("3");
         assertThat(lab.tardis().code(lab.container("other"))).isEqualTo("5");
+    }
+
+    @ContainerTest
+    void tellsSubscribersOfALineThatCannotBeRead() throws IOException {
+        Path subscribed = lab.scratch().folder("signals").resolve("subscribed");
+        source.exit("before", 3, 11).await(subscribed).malformed(1).play(lab.tardis());
+
+        try (LiveProcess subscriber = lab.tardis().subscribeAndAwait("/tardis/gap/")) {
+            ScriptedSource.await(lab.tardis(), lab.container("before"));
+            long last = lab.tardis().lastSeq();
+            Files.writeString(subscribed, "");
+
+            JsonNode gap = TardisNode.awaitGap(subscriber, "a line cannot be read: ");
+            assertThat(gap.path("v").asInt()).isEqualTo(1);
+            assertThat(gap.path("last_seq").asLong()).isEqualTo(last);
+            assertThat(Instant.parse(gap.path("from").asString()))
+                    .isBeforeOrEqualTo(Instant.parse(gap.path("to").asString()));
+        }
     }
 
     /** All that the daemon made of the script, and of one more line after it. */

@@ -5,10 +5,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiPredicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -75,6 +77,28 @@ final class Load {
         if (!unwell.isEmpty()) {
             throw new AssertionError(String.join("\n", unwell));
         }
+    }
+
+    /**
+     * The same while the sources of the node, {@code ctr events}, are killed every 300 ms; then
+     * what is to be done last, while they still are.
+     */
+    void runWhileCtrIsKilled(int atATime, TardisNode node, Runnable last)
+            throws InterruptedException {
+        CompletableFuture<Void> running =
+                CompletableFuture.runAsync(() -> {
+                    try {
+                        run(atATime);
+                        last.run();
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                });
+        while (!running.isDone()) {
+            node.sources().forEach(source -> source.signal("KILL"));
+            TimeUnit.MILLISECONDS.sleep(300); // between two kills
+        }
+        running.join();
     }
 
     /** What is not as it should be if every end was known at its delete; empty if all is. */

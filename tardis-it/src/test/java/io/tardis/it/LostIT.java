@@ -2,9 +2,6 @@ package io.tardis.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
@@ -97,33 +94,50 @@ class LostIT {
     }
 
     @ContainerTest
-    void doesNotTakeAnotherProcessForTheContainers() throws IOException {
+    void doesNotTakeAnotherProcessForTheContainers() {
         Container container = lab.container("tc").enabled();
-        Path output = lab.scratch().folder("out").resolve("foreign");
-        try (LiveProcess foreign = Command.of("sleep", "3600").start(output)) {
-            Path directory = lab.tardis().containerDir(container);
-            Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
-            Outcome _ = lab.tardis().tardis("stop").orFail();
-            Files.createDirectories(directory);
-            Files.writeString(
-                    directory.resolve("life.json"),
-                    """
-                    {"v":1,"life":"5f0c0000-0000-4000-8000-000000000000","namespace":"default",
-                     "container_id":"tc","created_at":"2026-01-01T00:00:00Z","bundle":"/nowhere",
-                     "pid":%d,"start_time":1}
-                    """
-                            .formatted(foreign.pid()));
+        container.startEndingWith(5);
+        Proc init = lab.containerd().initOf(container).orElseThrow();
+        lab.tardis().killDaemon();
+        init.end();
+        Wait.until("free pid " + init.pid(), SOON, () -> !init.exists());
 
-            Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
-            foreign.kill();
-
-            try (LiveProcess waiting = lab.tardis().waitFor(container)) {
-                assertThat(waiting.awaitExit(LATE_WORD.plus(SOON))).isEqualTo(CANNOT_BE_KNOWN);
-            }
+        try (LiveProcess other = processWithPid(init.pid());
+                LiveProcess waiting = waitForBehindANewDaemon(container)) {
+            assertThat(waiting.awaitExit(LATE_WORD.plus(SOON))).isEqualTo(CANNOT_BE_KNOWN);
             assertLost(container);
-            assertThat(lab.tardis().published(container)).isEmpty();
-            assertThat(directory.resolve("life.json")).exists();
+            assertThat(lab.tardis().runningDaemon().pidfds()).doesNotContain(init.pid());
+            init.signal("TERM");
+            assertThat(other.awaitExit(SOON)).isEqualTo(0);
         }
+        assertLost(container);
+        assertThat(lab.tardis().published(container)).isEmpty();
+        assertThat(lab.tardis().isRegistered(container)).isTrue();
+        // containerd knows the right one, and may still tell.
+        lab.tardis().awaitHearing(lab.container("probe"));
+        assertThat(container.remove()).isEqualTo(5);
+        lab.tardis().awaitCode(container, 5, SOON);
+        assertThat(lab.tardis().exitCode(container).path("source").asString())
+                .isEqualTo("containerd");
+        assertThat(lab.tardis().isKept(container)).isTrue();
+    }
+
+    /** A process that has a pid which is free, and ends with 9 on SIGTERM. */
+    private LiveProcess processWithPid(long pid) {
+        LiveProcess other =
+                Command.of(
+                                Machine.PYTHON,
+                                TardisNode.script("reuse_pid.py").toString(),
+                                Long.toString(pid))
+                        .start(lab.scratch().folder("out").resolve("other"));
+        String answer = other.awaitLine("answer", SOON, _ -> true);
+        assertThat(answer).as("pid %d", pid).isEqualTo("taken");
+        return other;
+    }
+
+    private LiveProcess waitForBehindANewDaemon(Container container) {
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        return lab.tardis().waitFor(container);
     }
 
     private void assertLost(Container container) {

@@ -47,6 +47,11 @@ record Proc(long pid) {
                 .toList();
     }
 
+    /** Whether its pid is not free: it runs, or is a zombie. */
+    boolean exists() {
+        return !stat().isEmpty();
+    }
+
     /** Whether it runs; a zombie, which only waits for its parent to look, does not. */
     boolean isAlive() {
         List<String> stat = stat();
@@ -94,6 +99,15 @@ record Proc(long pid) {
             return Map.of();
         }
         return open;
+    }
+
+    /** The pids of the processes that it holds a pidfd of; -1 for one that was reaped. */
+    List<Long> pidfds() {
+        return descriptors().keySet().stream()
+                .flatMap(descriptor -> read("fdinfo/" + descriptor).lines())
+                .filter(line -> line.startsWith("Pid:"))
+                .map(line -> Long.valueOf(line.substring("Pid:".length()).strip()))
+                .toList();
     }
 
     /** How much memory it has in RAM. */

@@ -52,6 +52,11 @@ final class ScriptedSource {
         return add("{\"long\":" + bytes + "}");
     }
 
+    /** What follows is printed when this file is there. */
+    ScriptedSource await(Path file) {
+        return add("{\"await\":\"" + file + "\"}");
+    }
+
     private ScriptedSource add(String line) {
         script.add(line);
         return this;

@@ -3,16 +3,18 @@ package io.tardis.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.databind.JsonNode;
 
 /** containerd or {@code ctr} is killed or stopped, and no kernel witness makes up for it. */
 @RequiresContainers
 class SourceIT {
 
+    private static final int CANNOT_BE_KNOWN = 3;
     private static final Duration SOON = Duration.ofSeconds(20);
 
     /** containerd's shim tries to publish an exit for some 15 s. */
@@ -28,30 +30,51 @@ class SourceIT {
     @Timeout(1200)
     void ctrIsKilledAgainAndAgain() throws InterruptedException {
         Load load = Load.of(lab, Load.size("containers", 40));
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        Container waited = lab.container("waited").enabled();
+        waited.startEndingWith(5);
         Proc daemon = lab.tardis().runningDaemon();
 
-        CompletableFuture<Void> running =
-                CompletableFuture.runAsync(() -> {
-                    try {
-                        load.run(4);
-                    } catch (InterruptedException e) {
-                        Thread.currentThread().interrupt();
-                    }
-                });
-        while (!running.isDone()) {
-            lab.tardis().sources().forEach(source -> source.signal("KILL"));
-            TimeUnit.MILLISECONDS.sleep(300); // between two kills
-        }
-        running.join();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        try (LiveProcess waiting = lab.tardis().waitFor(waited)) {
+            load.runWhileCtrIsKilled(
+                    4,
+                    lab.tardis(),
+                    () -> {
+                        waited.end();
+                        assertThat(waited.remove()).isEqualTo(5);
+                    });
+            lab.tardis().awaitHearing(lab.container("probe"));
 
+            assertThat(waiting.awaitExit(SOON)).isIn(0, CANNOT_BE_KNOWN);
+            assertThat(waiting.output().lines().filter(line -> line.matches("\\d+")).toList())
+                    .isEqualTo(
+                            lab.tardis().exitCode(waited).has("exit_code")
+                                    ? List.of("5")
+                                    : List.of());
+        }
         assertThat(load.unsafe(lab.tardis())).isEmpty();
+        assertThat(load.unsettled(lab.tardis())).isEmpty();
         System.out.println("ctr killed: sources of codes " + load.sources(lab.tardis()));
         assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
         Container next = lab.container("next").enabled();
         assertThat(next.run("/bin/true").code()).isEqualTo(0);
         assertThat(lab.tardis().isCleaned(next)).isTrue();
+    }
+
+    @ContainerTest
+    void subscribersAreToldThatCtrWasKilled() {
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+
+        try (LiveProcess subscriber = lab.tardis().subscribeAndAwait("/tardis/gap/")) {
+            lab.tardis().awaitHearing(lab.container("probe"));
+            long last = lab.tardis().lastSeq();
+            lab.tardis().sources().forEach(source -> source.signal("KILL"));
+
+            JsonNode gap = TardisNode.awaitGap(subscriber, "ended with 137");
+            assertThat(gap.path("v").asInt()).isEqualTo(1);
+            assertThat(gap.path("last_seq").asLong()).isEqualTo(last);
+            assertThat(Instant.parse(gap.path("from").asString()))
+                    .isBeforeOrEqualTo(Instant.parse(gap.path("to").asString()));
+        }
     }
 
     @ContainerTest

@@ -354,6 +354,27 @@ final class TardisNode implements AutoCloseable {
                 .start(folder.resolve("subscriber-" + started.incrementAndGet() + ".out"));
     }
 
+    /**
+     * What {@link #subscribe} prints, from when on nothing of the topics can be missed: after the
+     * first heartbeat.
+     */
+    LiveProcess subscribeAndAwait(String... topics) {
+        LiveProcess subscriber = subscribe(topics);
+        subscriber.awaitLine(
+                "heartbeat", PATIENCE, line -> line.startsWith("/tardis/heartbeat/\t"));
+        return subscriber;
+    }
+
+    /** Waits for a gap that is published with such a reason, and returns it. */
+    static JsonNode awaitGap(LiveProcess subscriber, String reason) {
+        String line =
+                subscriber.awaitLine(
+                        "gap",
+                        PATIENCE,
+                        it -> it.startsWith("/tardis/gap/\t") && it.contains(reason));
+        return JSON.readTree(line.substring(line.indexOf('\t') + 1));
+    }
+
     /** The keys that this node's view of the world has, for keys.py. */
     private Map<String, String> keys() {
         Map<String, String> keys = new TreeMap<>(settings);
