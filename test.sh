@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")"
 . scripts/prepare.sh
 
-install_missing maven cc containerd runc busybox python3-zmq
+install_missing maven cc containerd runc busybox python3-zmq ext4
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
 mvn -B -ntp clean verify "$@"

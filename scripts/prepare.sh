@@ -48,7 +48,7 @@ has_python_zmq() {
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import zmq' 2>/dev/null
 }
 
-# install_missing NEED...: installs with apt what is missing of: containerd runc cc busybox python3-zmq maven.
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc busybox python3-zmq ext4 maven.
 install_missing() {
     packages=
     for need in "$@"; do
@@ -58,6 +58,7 @@ install_missing() {
         cc) has_static_cc || packages="$packages gcc libc6-dev" ;;
         busybox) has_static_busybox || packages="$packages busybox-static" ;;
         python3-zmq) has_python_zmq || packages="$packages python3-zmq" ;;
+        ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;
         maven) has mvn || packages="$packages maven" ;;
         esac
     done
