@@ -595,10 +595,12 @@ static int open_turn(const char *run_dir) {
 static enum answer start_daemon(const struct settings *settings, char **argv, bool is_delete) {
     int64_t deadline = now_ms() + (is_delete ? TURN_DELETE_MS : TURN_MS);
     int turn = open_turn(settings->run_dir);
+    bool mine = turn < 0 || flock(turn, LOCK_EX | LOCK_NB) == 0;
     enum answer answer = NONE;
-    while (turn >= 0 && answer == NONE && flock(turn, LOCK_EX | LOCK_NB) != 0 && now_ms() < deadline) {
+    while (!mine && answer == NONE && now_ms() < deadline) {
         sleep_ms(TURN_POLL_MS);
-        answer = ask_daemon(settings, argv);
+        mine = flock(turn, LOCK_EX | LOCK_NB) == 0;
+        answer = ask_daemon(settings, argv); /* also with the lock: who had it may have started one */
     }
     if (answer == NONE && run_cold_shim(argv, is_delete ? COLD_DELETE_MS : COLD_MS)) {
         answer = GO;

@@ -268,8 +268,7 @@ class ContainerRegistryTest {
         String begin =
                 "{\"v\":1,\"life\":\"%s\",\"namespace\":\"default\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23.418Z\",\"bundle\":\"/run/bundle\""
                         .formatted(life.id());
-        assertThat(file)
-                .hasContent(begin + "}\n" + begin + ",\"pid\":6615,\"start_time\":123456}");
+        assertThat(file).hasContent(begin + "}\n" + begin + ",\"pid\":6615,\"start_time\":123456}");
         Files.writeString(file, Files.readString(file).replace("{", "{\"new\":[{}],"));
         assertThat(registry.open(TC)).hasValue(life);
     }
