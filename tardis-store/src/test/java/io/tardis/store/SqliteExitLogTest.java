@@ -572,7 +572,7 @@ class SqliteExitLogTest {
 
     private void assertSetAside(String reason) throws IOException {
         byte[] before = Files.readAllBytes(file);
-        try (CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
+        try (CapturedLog told = new CapturedLog(ExitLogFile.class)) {
             assertUsable();
 
             assertThat(told.at(Level.ERROR))
