@@ -73,18 +73,30 @@ final class SqliteSession implements AutoCloseable {
      */
     void inTransaction(String what, Work work) {
         try {
-            connection.setAutoCommit(false);
             try {
+                connection.setAutoCommit(false);
                 work.run();
                 connection.commit();
             } catch (SQLException | RuntimeException e) {
-                connection.rollback();
+                undo(connection::rollback, e);
+                undo(() -> connection.setAutoCommit(true), e);
                 throw e;
-            } finally {
-                connection.setAutoCommit(true);
             }
+            connection.setAutoCommit(true);
         } catch (SQLException e) {
             throw new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * On some errors, a full disk for instance, SQLite rolls back by itself, and then refuses to do
+     * it again: what failed first is what is told.
+     */
+    private static void undo(Work step, Exception first) {
+        try {
+            step.run();
+        } catch (SQLException e) {
+            first.addSuppressed(e);
         }
     }
 

@@ -251,7 +251,9 @@ class SqliteExitLogTest {
             List<Recorded> batch =
                     List.of(passing(exit(12, TC, 12, 0)), passing(exit(13, TC, 13, 0)));
             for (int i = 0; i < 3; i++) {
-                assertThatThrownBy(() -> log.append(batch)).isInstanceOf(ExitLogException.class);
+                assertThatThrownBy(() -> log.append(batch))
+                        .isInstanceOf(ExitLogException.class)
+                        .hasMessageContaining("the disk is full");
                 assertThat(log.eventsAfter(0, 10)).isEmpty();
             }
             sql("DROP TRIGGER refuse");
