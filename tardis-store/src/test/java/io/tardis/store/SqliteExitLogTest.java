@@ -15,6 +15,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import ch.qos.logback.classic.Level;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -35,6 +36,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.BiPredicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,6 +49,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class SqliteExitLogTest {
+
+    private static final BiPredicate<ContainerKey, String> ALL_GO = (_, _) -> true;
 
     @TempDir private Path directory;
     private Path file;
@@ -275,14 +279,39 @@ class SqliteExitLogTest {
             log.append(List.of(ending("new", 0, exit(2, container("new"), 2, 0))));
             Instant between = clock.instant().minus(Duration.ofMinutes(30));
 
-            assertThat(log.prune(between, Instant.EPOCH, 10)).isFalse();
+            assertThat(log.prune(between, Instant.EPOCH, ALL_GO, 10).more()).isFalse();
             assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(2L);
             assertThat(log.firstSeq()).isEqualTo(2);
             assertThat(log.latestEnd(container("old"))).as("its end stays longer").isPresent();
 
-            assertThat(log.prune(Instant.EPOCH, between, 10)).isFalse();
+            assertThat(log.prune(Instant.EPOCH, between, ALL_GO, 10).more()).isFalse();
             assertThat(log.latestEnd(container("old"))).isEmpty();
             assertThat(log.latestEnd(container("new"))).isPresent();
+        }
+    }
+
+    @Test
+    void keepsAnOldEndThatMayNotGoYetWithItsDispute() {
+        Dispute dispute = new Dispute(0, ExitSource.KERNEL);
+        try (SqliteExitLog log = open()) {
+            log.append(
+                    List.of(
+                            ending("goes", 0, exit(1, container("a"), 1, 0)),
+                            ending("stays", 0, exit(2, TC, 2, 3))));
+            log.dispute(exit(2, TC, 2, 3).exit(), dispute);
+            Instant later = clock.instant().plusSeconds(1);
+            clock.move(Duration.ofDays(1));
+
+            assertThat(log.prune(later, later, (_, life) -> life.equals("goes"), 10))
+                    .isEqualTo(new ExitLog.Pruned(false, Set.of(container("a"))));
+
+            assertThat(log.latestEnd(container("a"))).isEmpty();
+            assertThat(log.latestEnd(TC).orElseThrow().dispute()).contains(dispute);
+            assertThat(log.prune(later, later, ALL_GO, 10).containers())
+                    .as("as if it was recorded now")
+                    .isEmpty();
+            Instant muchLater = clock.instant().plusSeconds(1);
+            assertThat(log.prune(later, muchLater, ALL_GO, 10).containers()).containsExactly(TC);
         }
     }
 
@@ -295,10 +324,10 @@ class SqliteExitLogTest {
                             .toList());
             Instant later = clock.instant().plusSeconds(1);
 
-            assertThat(log.prune(later, later, 10)).isTrue();
+            assertThat(log.prune(later, later, ALL_GO, 10).more()).isTrue();
             assertThat(log.eventsAfter(0, 100)).hasSize(15);
-            assertThat(log.prune(later, later, 10)).isTrue();
-            assertThat(log.prune(later, later, 10)).isFalse();
+            assertThat(log.prune(later, later, ALL_GO, 10).more()).isTrue();
+            assertThat(log.prune(later, later, ALL_GO, 10).more()).isFalse();
 
             assertThat(log.eventsAfter(0, 100)).isEmpty();
             assertThat(log.latestEnds(Optional.empty(), 100)).isEmpty();
@@ -347,7 +376,9 @@ class SqliteExitLogTest {
                     SqliteExitLog.INSERT_END,
                     SqliteExitLog.INSERT_DISPUTE,
                     SqliteExitLog.DELETE_EVENTS,
-                    SqliteExitLog.DELETE_LIVES,
+                    SqliteExitLog.OLD_ENDS,
+                    SqliteExitLog.DELETE_LIFE,
+                    SqliteExitLog.KEEP_LIFE,
                     SqliteExitLog.DELETE_DISPUTES);
 
     private static final Set<String> BOUNDED_SCANS =
@@ -359,7 +390,7 @@ class SqliteExitLogTest {
             log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
             clock.move(Duration.ofDays(-1000));
 
-            log.prune(clock.instant(), clock.instant(), 10);
+            log.prune(clock.instant(), clock.instant(), ALL_GO, 10);
 
             assertThat(log.eventsAfter(0, 10)).hasSize(1);
             assertThat(log.latestEnd(TC)).isPresent();
