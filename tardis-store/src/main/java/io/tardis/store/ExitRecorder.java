@@ -31,7 +31,8 @@ import org.slf4j.LoggerFactory;
  * after its commit.
  *
  * <p>What the disk does not take stays in memory, in order and within a limit ({@link Unwritten}),
- * and is tried again every second; until then its ends are answered from memory.
+ * and is tried again every second; until then its ends are answered from memory. If a damaged log
+ * is the reason, they go into a new one at the end.
  */
 final class ExitRecorder implements AutoCloseable {
 
@@ -138,11 +139,30 @@ final class ExitRecorder implements AutoCloseable {
                     prune();
                 }
             } while (!last || (mayBeMore && !unwritten.isFailing()));
+            if (unwritten.size() > 0 && log.replaceIfDamaged()) {
+                writeLast();
+            }
             if (unwritten.size() > 0) {
                 LOG.error(
                         "{} exits could not be written before the end, and are lost",
                         unwritten.size());
             }
+        }
+    }
+
+    /**
+     * Into a new log, for the next daemon; what this one still answers, it answers from memory and
+     * from the old log.
+     */
+    private void writeLast() {
+        try {
+            while (unwritten.size() > 0) {
+                List<Recorded> batch = unwritten.oldest(BATCH);
+                log.append(batch);
+                unwritten.written(batch);
+            }
+        } catch (ExitLogException e) {
+            LOG.error("the new exit log cannot be written", e);
         }
     }
 
@@ -291,15 +311,26 @@ final class ExitRecorder implements AutoCloseable {
         long now = System.nanoTime();
         try {
             Instant time = retentionClock(now).advance(clock.instant(), log.oldest(), now);
-            boolean more = log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
+            ExitLog.Pruned pruned =
+                    log.prune(time.minus(replay), time.minus(retention), this::mayGo, PRUNE_BATCH);
+            pruned.containers().forEach(ends::changed);
             if (Duration.between(agedTo, time).abs().compareTo(AGE_STEP) >= 0) {
                 log.setAgedTo(time);
                 agedTo = time;
             }
-            nextPrune = now + (more ? RETRY : PRUNE_INTERVAL).toNanos();
+            nextPrune = now + (pruned.more() ? RETRY : PRUNE_INTERVAL).toNanos();
         } catch (ExitLogException e) {
             LOG.warn("old records cannot be removed now", e);
             nextPrune = now + PRUNE_INTERVAL.toNanos();
+        }
+    }
+
+    private boolean mayGo(ContainerKey container, String lifeId) {
+        try {
+            return lives.forget(container, lifeId);
+        } catch (UncheckedIOException e) {
+            LOG.warn("an old end of {} stays: {}", container, e.getMessage());
+            return false;
         }
     }
 

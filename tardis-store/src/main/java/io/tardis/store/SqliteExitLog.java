@@ -9,32 +9,24 @@ import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiPredicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.sqlite.ProgressHandler;
-import org.sqlite.SQLiteErrorCode;
-import org.sqlite.SQLiteException;
 
 /**
  * The exit log in a SQLite file, {@code exits.db}.
@@ -60,17 +52,18 @@ import org.sqlite.SQLiteException;
  * Write-ahead log, {@code synchronous=FULL}: a commit that returned survives the loss of power.
  * SQLite has no checksums for its pages, so every record has its own; one that does not match is
  * passed over and told.
+ *
+ * <p>A log that turns out to be damaged when it is written is used as far as it goes, for what it
+ * still answers, and the next start sets it aside.
  */
 final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     private static final Logger LOG = LoggerFactory.getLogger(SqliteExitLog.class);
-    private static final int APPLICATION_ID = 0x54415244;
-    private static final int VERSION = 1;
 
     /** The columns that {@link #end} reads. */
     private static final String ENDS =
             """
-            SELECT l.life, created_at, event, l.crc, status, source, d.crc
+            SELECT l.life, created_at, event, l.crc, status, source, d.crc, namespace, container_id
             FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
             """;
 
@@ -109,49 +102,37 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             WHERE lives.assumed > excluded.assumed\
             """;
     static final String INSERT_DISPUTE = "INSERT OR IGNORE INTO disputes VALUES (?, ?, ?, ?, ?)";
-    static final String DELETE_EVENTS = delete("events", "seq");
-    static final String DELETE_LIVES = delete("lives", "life");
-    static final String DELETE_DISPUTES = delete("disputes", "life");
+    static final String DELETE_EVENTS =
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE recorded_at < ? LIMIT ?)";
+    static final String OLD_ENDS =
+            "SELECT life, namespace, container_id FROM lives WHERE recorded_at < ? LIMIT ?";
+    static final String DELETE_LIFE = "DELETE FROM lives WHERE life = ?";
+    static final String KEEP_LIFE = "UPDATE lives SET recorded_at = ? WHERE life = ?";
+    static final String DELETE_DISPUTES =
+            """
+            DELETE FROM disputes WHERE life IN (
+              SELECT life FROM disputes AS d
+              WHERE recorded_at < ? AND NOT EXISTS (SELECT 1 FROM lives WHERE life = d.life)
+              LIMIT ?)\
+            """;
 
-    /** How long the start may be delayed by looking for damage. */
-    private static final Duration CHECK_TIME = Duration.ofMillis(500);
-
-    private static final int CHECK_STEPS = 10_000;
-
-    private final Path file;
-    private final Connection connection;
     private final InstantSource clock;
+    private SqliteSession session;
+    private boolean damaged;
 
-    private SqliteExitLog(Path file, Connection connection, InstantSource clock) {
-        this.file = file;
-        this.connection = connection;
+    private SqliteExitLog(SqliteSession session, InstantSource clock) {
+        this.session = session;
         this.clock = clock;
     }
 
     /**
-     * Opens the log for writing, and makes it if there is none. A file that is torn, foreign or of
-     * a newer version is set aside under another name, and told.
+     * Opens the log for writing, and makes it if there is none. A file that is torn, damaged,
+     * foreign or of a newer version is set aside under another name, and told.
      *
      * @throws SetupException if there can be no log at this place
      */
     static SqliteExitLog openWriter(Path file, InstantSource clock) {
-        try {
-            String problem = Files.exists(file) ? problemOf(file) : null;
-            if (problem != null) {
-                setAside(file, problem, clock.instant());
-            }
-            SqliteExitLog log = connect(file, clock);
-            try {
-                log.createTables();
-                return log;
-            } catch (SQLException e) {
-                log.close();
-                throw e;
-            }
-        } catch (IOException | SQLException e) {
-            throw new SetupException(
-                    "the exit log " + file + " cannot be opened: " + e.getMessage(), e);
-        }
+        return new SqliteExitLog(ExitLogFile.openForWriting(file, clock), clock);
     }
 
     /**
@@ -160,24 +141,19 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
      * @throws SetupException if it cannot be opened
      */
     static SqliteExitLog openReader(Path file) {
-        try {
-            return connect(file, InstantSource.system());
-        } catch (SQLException e) {
-            throw new SetupException(
-                    "the exit log " + file + " cannot be read: " + e.getMessage(), e);
-        }
+        return new SqliteExitLog(ExitLogFile.openForReading(file), InstantSource.system());
     }
 
     @Override
     public void append(List<Recorded> batch) {
         long now = clock.millis();
-        inTransaction(
+        write(
                 "write " + batch.size() + " exits to",
                 () -> {
-                    try (PreparedStatement events = connection.prepareStatement(INSERT_EVENT);
-                            PreparedStatement lives = connection.prepareStatement(INSERT_END);
+                    try (PreparedStatement events = session.prepare(INSERT_EVENT);
+                            PreparedStatement lives = session.prepare(INSERT_END);
                             PreparedStatement meta =
-                                    connection.prepareStatement(
+                                    session.prepare(
                                             "UPDATE meta SET value = max(value, ?) WHERE key = 'last_seq'")) {
                         for (Recorded recorded : batch) {
                             byte[] json =
@@ -212,13 +188,12 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public void dispute(TaskExit exit, Dispute dispute) {
         List<End> ends =
-                query(LAST_ENDS, statement -> bind(statement, exit.container()), this::end);
+                session.query(LAST_ENDS, statement -> bind(statement, exit.container()), this::end);
         long now = clock.millis();
-        inTransaction(
+        write(
                 "write a dispute to",
                 () -> {
-                    try (PreparedStatement statement =
-                            connection.prepareStatement(INSERT_DISPUTE)) {
+                    try (PreparedStatement statement = session.prepare(INSERT_DISPUTE)) {
                         for (End end : ends) {
                             if (end.event().exit().equals(exit)) {
                                 statement.setString(1, end.lifeId());
@@ -234,36 +209,84 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
-        int[] removed = new int[3];
-        inTransaction(
+    public ExitLog.Pruned prune(
+            Instant eventsBefore,
+            Instant endsBefore,
+            BiPredicate<ContainerKey, String> mayGo,
+            int limit) {
+        int[] removed = new int[2];
+        List<OldEnd> old = oldEnds(endsBefore, limit);
+        List<OldEnd> going = new ArrayList<>();
+        List<OldEnd> staying = new ArrayList<>();
+        for (OldEnd end : old) {
+            boolean goes =
+                    end.container().isEmpty() || mayGo.test(end.container().get(), end.lifeId());
+            (goes ? going : staying).add(end);
+        }
+        long now = clock.millis();
+        write(
                 "remove old records from",
                 () -> {
                     removed[0] = delete(DELETE_EVENTS, eventsBefore, limit);
-                    removed[1] = delete(DELETE_LIVES, endsBefore, limit);
-                    removed[2] = delete(DELETE_DISPUTES, endsBefore, limit);
+                    try (PreparedStatement delete = session.prepare(DELETE_LIFE);
+                            PreparedStatement keep = session.prepare(KEEP_LIFE)) {
+                        for (OldEnd end : going) {
+                            delete.setString(1, end.lifeId());
+                            delete.executeUpdate();
+                        }
+                        for (OldEnd end : staying) {
+                            keep.setLong(1, now);
+                            keep.setString(2, end.lifeId());
+                            keep.executeUpdate();
+                        }
+                    }
+                    removed[1] = delete(DELETE_DISPUTES, endsBefore, limit);
                 });
-        return IntStream.of(removed).anyMatch(it -> it == limit);
+        return new ExitLog.Pruned(
+                old.size() == limit || IntStream.of(removed).anyMatch(it -> it == limit),
+                going.stream()
+                        .flatMap(it -> it.container().stream())
+                        .collect(Collectors.toUnmodifiableSet()));
+    }
+
+    /** An end that is due. Its container is empty where the record is damaged and names none. */
+    private record OldEnd(String lifeId, Optional<ContainerKey> container) {}
+
+    private List<OldEnd> oldEnds(Instant before, int limit) {
+        return session.query(
+                OLD_ENDS,
+                statement -> {
+                    statement.setLong(1, before.toEpochMilli());
+                    statement.setInt(2, limit);
+                },
+                row -> new OldEnd(row.getString(1), container(row, 2)));
+    }
+
+    private static Optional<ContainerKey> container(ResultSet row, int column) throws SQLException {
+        String namespace = row.getString(column);
+        String id = row.getString(column + 1);
+        return ContainerKey.isIdentifier(namespace) && ContainerKey.isIdentifier(id)
+                ? Optional.of(new ContainerKey(namespace, id))
+                : Optional.empty();
     }
 
     @Override
     public Optional<Instant> oldest() {
-        return time(OLDEST);
+        return session.time(OLDEST);
     }
 
     @Override
     public Optional<Instant> agedTo() {
-        return time("SELECT max(value) FROM meta WHERE key = 'aged_to'");
+        return session.time("SELECT max(value) FROM meta WHERE key = 'aged_to'");
     }
 
     @Override
     public void setAgedTo(Instant time) {
-        inTransaction(
+        write(
                 "write to",
                 () -> {
                     try (PreparedStatement meta =
-                            connection.prepareStatement(
-                                    "INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)")) {
+                            session.prepare("INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)")) {
                         meta.setLong(1, time.toEpochMilli());
                         meta.executeUpdate();
                     }
@@ -272,13 +295,15 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public Optional<End> latestEnd(ContainerKey container) {
-        return query(LATEST_END, statement -> bind(statement, container), this::end).stream()
+        return session
+                .query(LATEST_END, statement -> bind(statement, container), this::end)
+                .stream()
                 .findFirst();
     }
 
     @Override
     public List<End> latestEnds(Optional<String> namespace, int limit) {
-        return query(
+        return session.query(
                 namespace.isPresent() ? LATEST_ENDS_OF_NAMESPACE : LATEST_ENDS,
                 statement -> {
                     statement.setInt(1, limit);
@@ -291,47 +316,75 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public List<ExitEvent> eventsAfter(long seq, int limit) {
-        return query(
+        return session.query(
                 EVENTS_AFTER, statement -> statement.setLong(1, seq), row -> event(row, 1), limit);
     }
 
     @Override
     public long firstSeq() {
-        return number(FIRST_SEQ);
+        return session.number(FIRST_SEQ);
     }
 
     @Override
     public long lastSeq() {
-        return number(LAST_SEQ);
+        return session.number(LAST_SEQ);
+    }
+
+    @Override
+    public boolean replaceIfDamaged() {
+        if (!damaged) {
+            return false;
+        }
+        session.close();
+        try {
+            session = ExitLogFile.openForWriting(session.file(), clock);
+            damaged = false;
+            return true;
+        } catch (SetupException e) {
+            LOG.error("there is no exit log in the place of the damaged one", e);
+            return false;
+        }
     }
 
     @Override
     public void close() {
+        session.close();
+    }
+
+    private void write(String what, SqliteSession.Work work) {
         try {
-            connection.close();
-        } catch (SQLException e) {
-            LOG.warn("the exit log {} cannot be closed", file, e);
+            session.inTransaction(what, work);
+        } catch (ExitLogException e) {
+            if (!damaged && ExitLogFile.isDamage(e)) {
+                damaged = true;
+                ExitLogFile.noteDamage(session.file(), e.getMessage());
+            }
+            throw e;
         }
     }
 
     private int delete(String sql, Instant before, int limit) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        try (PreparedStatement statement = session.prepare(sql)) {
             statement.setLong(1, before.toEpochMilli());
             statement.setInt(2, limit);
             return statement.executeUpdate();
         }
     }
 
-    private static String delete(String table, String key) {
-        return "DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE recorded_at < ? LIMIT ?)"
-                .formatted(table, key, key, table);
-    }
-
     private @Nullable End end(ResultSet row) throws SQLException {
         ExitEvent event = event(row, 3);
-        return event == null
-                ? null
-                : new End(row.getString(1), instant(row.getLong(2)), event, false, dispute(row));
+        if (event == null) {
+            return null;
+        }
+        // The checksum is that of the event alone: a spoiled index or column could give it to
+        // another container.
+        if (!container(row, 8).equals(Optional.of(event.exit().container()))) {
+            LOG.error(
+                    "a record in {} is not of the container that it is kept for, and is passed over",
+                    session.file());
+            return null;
+        }
+        return new End(row.getString(1), instant(row.getLong(2)), event, false, dispute(row));
     }
 
     private Optional<Dispute> dispute(ResultSet row) throws SQLException {
@@ -347,7 +400,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         } catch (IllegalArgumentException e) {
             LOG.debug("a dispute of the source {}", source, e);
         }
-        LOG.error("a dispute in {} is damaged and is passed over", file);
+        LOG.error("a dispute in {} is damaged and is passed over", session.file());
         return Optional.empty();
     }
 
@@ -360,240 +413,15 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     private @Nullable ExitEvent event(ResultSet row, int column) throws SQLException {
         byte[] json = row.getBytes(column);
         if (json == null || crc(json) != row.getLong(column + 1)) {
-            LOG.error("a record in {} is damaged and is passed over", file);
+            LOG.error("a record in {} is damaged and is passed over", session.file());
             return null;
         }
         try {
             return PublishedCodec.decodeExit(json);
         } catch (MalformedMessageException e) {
-            LOG.error("a record in {} cannot be understood and is passed over", file, e);
+            LOG.error("a record in {} cannot be understood and is passed over", session.file(), e);
             return null;
         }
-    }
-
-    private void createTables() throws SQLException {
-        execute("PRAGMA application_id = " + APPLICATION_ID);
-        execute("PRAGMA user_version = " + VERSION);
-        execute(
-                """
-                CREATE TABLE IF NOT EXISTS events (
-                  seq INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)\
-                """);
-        execute("CREATE INDEX IF NOT EXISTS events_by_age ON events (recorded_at)");
-        execute(
-                """
-                CREATE TABLE IF NOT EXISTS lives (
-                  life TEXT PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL, created_at INTEGER NOT NULL,
-                  recorded_at INTEGER NOT NULL, assumed INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)
-                WITHOUT ROWID\
-                """);
-        execute(
-                "CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at)");
-        execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
-        execute("CREATE INDEX IF NOT EXISTS lives_by_beginning ON lives (created_at)");
-        execute("CREATE INDEX IF NOT EXISTS lives_by_namespace ON lives (namespace, created_at)");
-        execute(
-                """
-                CREATE TABLE IF NOT EXISTS disputes (
-                  life TEXT PRIMARY KEY, recorded_at INTEGER NOT NULL, status INTEGER NOT NULL,
-                  source TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID\
-                """);
-        execute("CREATE INDEX IF NOT EXISTS disputes_by_age ON disputes (recorded_at)");
-        execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)");
-        execute("INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)");
-    }
-
-    private void execute(String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql);
-        }
-    }
-
-    private interface Work {
-        void run() throws SQLException;
-    }
-
-    private void inTransaction(String what, Work work) {
-        try {
-            connection.setAutoCommit(false);
-            try {
-                work.run();
-                connection.commit();
-            } catch (SQLException | RuntimeException e) {
-                connection.rollback();
-                throw e;
-            } finally {
-                connection.setAutoCommit(true);
-            }
-        } catch (SQLException e) {
-            throw new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
-        }
-    }
-
-    private interface Binder {
-        void bind(PreparedStatement statement) throws SQLException;
-    }
-
-    private interface RowReader<T> {
-        @Nullable T read(ResultSet row) throws SQLException;
-    }
-
-    private <T> List<T> query(String sql, Binder binder, RowReader<T> reader) {
-        return query(sql, binder, reader, Integer.MAX_VALUE);
-    }
-
-    /**
-     * The first rows that can be read. The limit is not SQL's: a damaged row must not make a page
-     * shorter, since that means the end to who turns the pages.
-     */
-    private <T> List<T> query(String sql, Binder binder, RowReader<T> reader, int limit) {
-        try (PreparedStatement statement = connection.prepareStatement(sql)) {
-            binder.bind(statement);
-            List<T> rows = new ArrayList<>();
-            try (ResultSet results = statement.executeQuery()) {
-                while (rows.size() < limit && results.next()) {
-                    T row = reader.read(results);
-                    if (row != null) {
-                        rows.add(row);
-                    }
-                }
-            }
-            return rows;
-        } catch (SQLException e) {
-            throw new ExitLogException("cannot read " + file + ": " + e.getMessage(), e);
-        }
-    }
-
-    private Optional<Instant> time(String sql) {
-        return query(
-                        sql,
-                        _ -> {},
-                        row -> {
-                            long millis = row.getLong(1);
-                            return row.wasNull() ? null : Instant.ofEpochMilli(millis);
-                        })
-                .stream()
-                .findFirst();
-    }
-
-    private long number(String sql) {
-        return query(sql, _ -> {}, row -> row.getLong(1)).getFirst();
-    }
-
-    private static SqliteExitLog connect(Path file, InstantSource clock) throws SQLException {
-        SqliteExitLog log = connectAsItIs(file, clock);
-        try {
-            log.execute("PRAGMA journal_mode = WAL");
-            log.execute("PRAGMA synchronous = FULL");
-            return log;
-        } catch (SQLException e) {
-            log.close();
-            throw e;
-        }
-    }
-
-    /** Changes nothing in the file, which may not be ours. */
-    private static SqliteExitLog connectAsItIs(Path file, InstantSource clock) throws SQLException {
-        Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
-        SqliteExitLog log = new SqliteExitLog(file, connection, clock);
-        try {
-            log.execute("PRAGMA busy_timeout = 5000");
-            return log;
-        } catch (SQLException e) {
-            log.close();
-            throw e;
-        }
-    }
-
-    /** Why {@code file} cannot be used, or null if it can. */
-    private static @Nullable String problemOf(Path file) throws IOException, SQLException {
-        if (Files.size(file) == 0) {
-            return null;
-        }
-        try (SqliteExitLog log = connectAsItIs(file, InstantSource.system())) {
-            long applicationId = log.number("PRAGMA application_id");
-            long version = log.number("PRAGMA user_version");
-            if (applicationId != APPLICATION_ID) {
-                // SQLite makes the file before the tables and marks come: a start that was killed
-                // in between.
-                return log.number("SELECT count(*) FROM sqlite_master") == 0
-                        ? null
-                        : "it is not an exit log of Tardis";
-            }
-            if (version > VERSION) {
-                return "its version is "
-                        + version
-                        + ", and this Tardis knows none after "
-                        + VERSION;
-            }
-            return damageOf(log);
-        } catch (ExitLogException e) {
-            if (e.getCause() instanceof SQLiteException cause && isDamage(cause)) {
-                return "it is damaged: " + cause.getMessage();
-            }
-            throw e;
-        } catch (SQLiteException e) {
-            if (isDamage(e)) {
-                return "it is damaged: " + e.getMessage();
-            }
-            throw e;
-        }
-    }
-
-    /**
-     * What SQLite finds to be damaged within {@link #CHECK_TIME}, or null. The check reads every
-     * page, which would take minutes for a log of gigabytes, and the first container waits for the
-     * start; what is damaged further on, a record's checksum tells.
-     */
-    private static @Nullable String damageOf(SqliteExitLog log) throws SQLException {
-        long deadline = System.nanoTime() + CHECK_TIME.toNanos();
-        ProgressHandler.setHandler(
-                log.connection,
-                CHECK_STEPS,
-                new ProgressHandler() {
-                    @Override
-                    protected int progress() {
-                        return System.nanoTime() - deadline < 0 ? 0 : 1;
-                    }
-                });
-        try {
-            String check =
-                    log.query("PRAGMA quick_check(1)", _ -> {}, row -> row.getString(1)).getFirst();
-            return check.equals("ok") ? null : "it is damaged: " + check;
-        } catch (ExitLogException e) {
-            if (e.getCause() instanceof SQLiteException cause
-                    && cause.getResultCode() == SQLiteErrorCode.SQLITE_INTERRUPT) {
-                LOG.info(
-                        "{} was looked through for {} ms, not to its end",
-                        log.file,
-                        CHECK_TIME.toMillis());
-                return null;
-            }
-            throw e;
-        } finally {
-            ProgressHandler.clearHandler(log.connection);
-        }
-    }
-
-    private static boolean isDamage(SQLiteException e) {
-        return switch (e.getResultCode()) {
-            case SQLiteErrorCode.SQLITE_NOTADB, SQLiteErrorCode.SQLITE_CORRUPT -> true;
-            default -> false;
-        };
-    }
-
-    private static void setAside(Path file, String problem, Instant now) throws IOException {
-        Path aside = file.resolveSibling(file.getFileName() + ".set-aside-" + now.toEpochMilli());
-        for (String suffix : List.of("", "-wal", "-shm")) {
-            Path part = file.resolveSibling(file.getFileName() + suffix);
-            if (Files.exists(part)) {
-                Files.move(
-                        part,
-                        aside.resolveSibling(aside.getFileName() + suffix),
-                        StandardCopyOption.ATOMIC_MOVE);
-            }
-        }
-        LOG.error("{} was set aside as {}, and a new exit log begun: {}", file, aside, problem);
     }
 
     private static long crc(Dispute dispute) {

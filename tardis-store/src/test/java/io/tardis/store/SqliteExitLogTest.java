@@ -15,6 +15,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import ch.qos.logback.classic.Level;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -35,6 +36,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.BiPredicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,6 +49,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class SqliteExitLogTest {
+
+    private static final BiPredicate<ContainerKey, String> ALL_GO = (_, _) -> true;
 
     @TempDir private Path directory;
     private Path file;
@@ -251,7 +255,9 @@ class SqliteExitLogTest {
             List<Recorded> batch =
                     List.of(passing(exit(12, TC, 12, 0)), passing(exit(13, TC, 13, 0)));
             for (int i = 0; i < 3; i++) {
-                assertThatThrownBy(() -> log.append(batch)).isInstanceOf(ExitLogException.class);
+                assertThatThrownBy(() -> log.append(batch))
+                        .isInstanceOf(ExitLogException.class)
+                        .hasMessageContaining("the disk is full");
                 assertThat(log.eventsAfter(0, 10)).isEmpty();
             }
             sql("DROP TRIGGER refuse");
@@ -273,14 +279,39 @@ class SqliteExitLogTest {
             log.append(List.of(ending("new", 0, exit(2, container("new"), 2, 0))));
             Instant between = clock.instant().minus(Duration.ofMinutes(30));
 
-            assertThat(log.prune(between, Instant.EPOCH, 10)).isFalse();
+            assertThat(log.prune(between, Instant.EPOCH, ALL_GO, 10).more()).isFalse();
             assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(2L);
             assertThat(log.firstSeq()).isEqualTo(2);
             assertThat(log.latestEnd(container("old"))).as("its end stays longer").isPresent();
 
-            assertThat(log.prune(Instant.EPOCH, between, 10)).isFalse();
+            assertThat(log.prune(Instant.EPOCH, between, ALL_GO, 10).more()).isFalse();
             assertThat(log.latestEnd(container("old"))).isEmpty();
             assertThat(log.latestEnd(container("new"))).isPresent();
+        }
+    }
+
+    @Test
+    void keepsAnOldEndThatMayNotGoYetWithItsDispute() {
+        Dispute dispute = new Dispute(0, ExitSource.KERNEL);
+        try (SqliteExitLog log = open()) {
+            log.append(
+                    List.of(
+                            ending("goes", 0, exit(1, container("a"), 1, 0)),
+                            ending("stays", 0, exit(2, TC, 2, 3))));
+            log.dispute(exit(2, TC, 2, 3).exit(), dispute);
+            Instant later = clock.instant().plusSeconds(1);
+            clock.move(Duration.ofDays(1));
+
+            assertThat(log.prune(later, later, (_, life) -> life.equals("goes"), 10))
+                    .isEqualTo(new ExitLog.Pruned(false, Set.of(container("a"))));
+
+            assertThat(log.latestEnd(container("a"))).isEmpty();
+            assertThat(log.latestEnd(TC).orElseThrow().dispute()).contains(dispute);
+            assertThat(log.prune(later, later, ALL_GO, 10).containers())
+                    .as("as if it was recorded now")
+                    .isEmpty();
+            Instant muchLater = clock.instant().plusSeconds(1);
+            assertThat(log.prune(later, muchLater, ALL_GO, 10).containers()).containsExactly(TC);
         }
     }
 
@@ -293,10 +324,10 @@ class SqliteExitLogTest {
                             .toList());
             Instant later = clock.instant().plusSeconds(1);
 
-            assertThat(log.prune(later, later, 10)).isTrue();
+            assertThat(log.prune(later, later, ALL_GO, 10).more()).isTrue();
             assertThat(log.eventsAfter(0, 100)).hasSize(15);
-            assertThat(log.prune(later, later, 10)).isTrue();
-            assertThat(log.prune(later, later, 10)).isFalse();
+            assertThat(log.prune(later, later, ALL_GO, 10).more()).isTrue();
+            assertThat(log.prune(later, later, ALL_GO, 10).more()).isFalse();
 
             assertThat(log.eventsAfter(0, 100)).isEmpty();
             assertThat(log.latestEnds(Optional.empty(), 100)).isEmpty();
@@ -345,7 +376,9 @@ class SqliteExitLogTest {
                     SqliteExitLog.INSERT_END,
                     SqliteExitLog.INSERT_DISPUTE,
                     SqliteExitLog.DELETE_EVENTS,
-                    SqliteExitLog.DELETE_LIVES,
+                    SqliteExitLog.OLD_ENDS,
+                    SqliteExitLog.DELETE_LIFE,
+                    SqliteExitLog.KEEP_LIFE,
                     SqliteExitLog.DELETE_DISPUTES);
 
     private static final Set<String> BOUNDED_SCANS =
@@ -357,7 +390,7 @@ class SqliteExitLogTest {
             log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
             clock.move(Duration.ofDays(-1000));
 
-            log.prune(clock.instant(), clock.instant(), 10);
+            log.prune(clock.instant(), clock.instant(), ALL_GO, 10);
 
             assertThat(log.eventsAfter(0, 10)).hasSize(1);
             assertThat(log.latestEnd(TC)).isPresent();
@@ -401,6 +434,21 @@ class SqliteExitLogTest {
 
             assertThat(log.latestEnd(TC)).isEmpty();
             assertThat(told.at(Level.ERROR)).hasSize(1);
+        }
+    }
+
+    @Test
+    void givesNoContainerTheEndOfAnother() throws SQLException {
+        try (SqliteExitLog log = open();
+                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
+            log.append(List.of(ending("life", 0, exit(1, container("other"), 1, 0))));
+            sql("UPDATE lives SET container_id = 'tc'");
+
+            assertThat(log.latestEnd(TC)).isEmpty();
+            assertThat(log.latestEnds(Optional.empty(), 10)).isEmpty();
+            assertThat(told.at(Level.ERROR))
+                    .hasSize(2)
+                    .allMatch(it -> it.contains(file.toString()));
         }
     }
 
@@ -448,6 +496,52 @@ class SqliteExitLogTest {
         Files.write(file, bytes);
 
         assertSetAside("damaged");
+    }
+
+    /** SQLite calls this neither corrupt nor no database, but a mere error. */
+    @Test
+    void setsAsideAFileWhoseSchemaIsOfAnUnknownFormat() throws IOException {
+        writeMany();
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[47] = 9;
+        Files.write(file, bytes);
+
+        assertSetAside("unsupported file format");
+    }
+
+    /** As if the look at the start had ended before it came to the damage. */
+    @Test
+    void isSetAsideAtTheNextStartOnceAWriteMetDamage() throws Exception {
+        String roots = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage =";
+        long root;
+        try (CapturedLog told = new CapturedLog(ExitLogFile.class);
+                SqliteExitLog log = open()) {
+            log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
+            root = number("SELECT rootpage FROM sqlite_schema WHERE name = 'events'");
+            sql(
+                    roots
+                            + " (SELECT rootpage FROM sqlite_schema WHERE name = 'events_by_age') WHERE name = 'events';"
+                            + " PRAGMA schema_version = 100");
+
+            for (long seq = 2; seq <= 3; seq++) {
+                Recorded next = passing(exit(seq, TC, seq, 0));
+                assertThatThrownBy(() -> log.append(List.of(next)))
+                        .isInstanceOf(ExitLogException.class);
+            }
+            assertThat(told.at(Level.ERROR))
+                    .singleElement()
+                    .asString()
+                    .contains(file.toString(), "the next start sets it aside");
+            assertThat(log.latestEnd(TC)).as("what it can still answer").isPresent();
+        }
+        sql(roots + root + " WHERE name = 'events'; PRAGMA schema_version = 101");
+
+        try (CapturedLog told = new CapturedLog(ExitLogFile.class)) {
+            assertUsable();
+            assertUsable();
+            assertThat(told.at(Level.ERROR)).singleElement().asString().contains("set aside");
+        }
+        assertThat(setAside()).hasSize(1);
     }
 
     @Test
@@ -572,7 +666,7 @@ class SqliteExitLogTest {
 
     private void assertSetAside(String reason) throws IOException {
         byte[] before = Files.readAllBytes(file);
-        try (CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
+        try (CapturedLog told = new CapturedLog(ExitLogFile.class)) {
             assertUsable();
 
             assertThat(told.at(Level.ERROR))
@@ -606,6 +700,13 @@ class SqliteExitLogTest {
         try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
                 Statement statement = connection.createStatement()) {
             statement.executeUpdate(text);
+        }
+    }
+
+    private long number(String query) throws SQLException {
+        try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
+                ResultSet row = connection.createStatement().executeQuery(query)) {
+            return row.getLong(1);
         }
     }
 

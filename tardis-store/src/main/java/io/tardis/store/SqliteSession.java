@@ -1,0 +1,164 @@
+package io.tardis.store;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection to a SQLite file, and what is done with any of them. What SQLite refuses is an
+ * {@link ExitLogException} that names the file. For one thread.
+ */
+final class SqliteSession implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(SqliteSession.class);
+
+    private final Path file;
+    private final Connection connection;
+
+    private SqliteSession(Path file, Connection connection) {
+        this.file = file;
+        this.connection = connection;
+    }
+
+    /** Connects, and changes nothing in the file. */
+    static SqliteSession open(Path file) throws SQLException {
+        SqliteSession session =
+                new SqliteSession(file, DriverManager.getConnection("jdbc:sqlite:" + file));
+        try {
+            session.execute("PRAGMA busy_timeout = 5000");
+            return session;
+        } catch (SQLException e) {
+            session.close();
+            throw e;
+        }
+    }
+
+    Path file() {
+        return file;
+    }
+
+    Connection connection() {
+        return connection;
+    }
+
+    PreparedStatement prepare(String sql) throws SQLException {
+        return connection.prepareStatement(sql);
+    }
+
+    void execute(String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    interface Work {
+        void run() throws SQLException;
+    }
+
+    /**
+     * All of {@code work}, or nothing.
+     *
+     * @param what it does, for the message where it fails: "write to"
+     */
+    void inTransaction(String what, Work work) {
+        try {
+            try {
+                connection.setAutoCommit(false);
+                work.run();
+                connection.commit();
+            } catch (SQLException | RuntimeException e) {
+                undo(connection::rollback, e);
+                undo(() -> connection.setAutoCommit(true), e);
+                throw e;
+            }
+            connection.setAutoCommit(true);
+        } catch (SQLException e) {
+            throw new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * On some errors, a full disk for instance, SQLite rolls back by itself, and then refuses to do
+     * it again: what failed first is what is told.
+     */
+    private static void undo(Work step, Exception first) {
+        try {
+            step.run();
+        } catch (SQLException e) {
+            first.addSuppressed(e);
+        }
+    }
+
+    interface Binder {
+        void bind(PreparedStatement statement) throws SQLException;
+    }
+
+    interface RowReader<T> {
+        /** What the row holds; null if it is to be passed over. */
+        @Nullable T read(ResultSet row) throws SQLException;
+    }
+
+    <T> List<T> query(String sql, Binder binder, RowReader<T> reader) {
+        return query(sql, binder, reader, Integer.MAX_VALUE);
+    }
+
+    /**
+     * The first rows that can be read. The limit is not SQL's: a damaged row must not make a page
+     * shorter, since that means the end to who turns the pages.
+     */
+    <T> List<T> query(String sql, Binder binder, RowReader<T> reader, int limit) {
+        try (PreparedStatement statement = prepare(sql)) {
+            binder.bind(statement);
+            List<T> rows = new ArrayList<>();
+            try (ResultSet results = statement.executeQuery()) {
+                while (rows.size() < limit && results.next()) {
+                    T row = reader.read(results);
+                    if (row != null) {
+                        rows.add(row);
+                    }
+                }
+            }
+            return rows;
+        } catch (SQLException e) {
+            throw new ExitLogException("cannot read " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** The one number, in milliseconds since 1970, that {@code sql} gives; empty if it is NULL. */
+    Optional<Instant> time(String sql) {
+        return query(
+                        sql,
+                        _ -> {},
+                        row -> {
+                            long millis = row.getLong(1);
+                            return row.wasNull() ? null : Instant.ofEpochMilli(millis);
+                        })
+                .stream()
+                .findFirst();
+    }
+
+    /** The one number that {@code sql} gives. */
+    long number(String sql) {
+        return query(sql, _ -> {}, row -> row.getLong(1)).getFirst();
+    }
+
+    @Override
+    public void close() {
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            LOG.warn("the exit log {} cannot be closed", file, e);
+        }
+    }
+}
