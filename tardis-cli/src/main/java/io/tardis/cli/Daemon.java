@@ -130,7 +130,7 @@ final class Daemon {
                 "taking over from process {}; the event source {}",
                 before.getAsLong(),
                 hears ? "hears" : "has had nothing to tell yet");
-        ProcessHandle.of(before.getAsLong()).ifPresent(ProcessHandle::destroy);
+        InstanceLock.holdingProcess(settings.stateDir()).ifPresent(ProcessHandle::destroy);
         return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
     }
 
