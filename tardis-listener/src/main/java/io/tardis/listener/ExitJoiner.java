@@ -280,8 +280,10 @@ final class ExitJoiner {
             return false;
         }
         boolean unknown = exit.exitStatus() == MADE_UP_UNKNOWN;
-        return unknown && exit.pid() == NO_PID
-                || (unknown || exit.exitStatus() == MADE_UP_KILLED) && shimWasGone.test(exit);
+        if (unknown && exit.pid() == NO_PID) {
+            return true;
+        }
+        return (unknown || exit.exitStatus() == MADE_UP_KILLED) && shimWasGone.test(exit);
     }
 
     /**
