@@ -28,6 +28,7 @@ class ExitJoinerTest {
     private static final ContainerKey TC = new ContainerKey("default", "tc");
     private static final ContainerKey OTHER = new ContainerKey("default", "other");
     private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+    private static final Instant LATER = NOW.plusSeconds(60);
 
     private final Set<ContainerKey> shimWasGone = new HashSet<>();
     private final ExitJoiner joiner =
@@ -128,10 +129,10 @@ class ExitJoinerTest {
 
     @Test
     void passesOnTheEndOfEachLifeOfAnId() {
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
         assertThat(code(joiner.exited(own(TC, 100, 1)))).isEqualTo(1);
 
-        joiner.started(new TaskStart(TC, 200));
+        joiner.started(new TaskStart(TC, 200, LATER));
         assertThat(code(joiner.exited(own(TC, 200, 2)))).isEqualTo(2);
     }
 
@@ -139,15 +140,15 @@ class ExitJoinerTest {
     void passesOnTheEndOfALaterLifeWithTheSamePid() {
         joiner.exited(own(TC, 100, 1));
 
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
 
         assertThat(code(joiner.exited(own(TC, 100, 1)))).isEqualTo(1);
     }
 
     @Test
     void passesOnALateEndOfAnEarlierLife() {
-        joiner.started(new TaskStart(TC, 100));
-        joiner.started(new TaskStart(TC, 200));
+        joiner.started(new TaskStart(TC, 100, LATER));
+        joiner.started(new TaskStart(TC, 200, LATER));
 
         assertThat(code(joiner.exited(own(TC, 200, 2)))).isEqualTo(2);
         assertThat(code(joiner.exited(own(TC, 100, 1)))).isEqualTo(1);
@@ -194,11 +195,11 @@ class ExitJoinerTest {
     void forgetsTheOutOfMemoryMarkWithTheLife() {
         joiner.outOfMemory(TC);
         joiner.exited(own(TC, 100, 137));
-        joiner.started(new TaskStart(TC, 200));
+        joiner.started(new TaskStart(TC, 200, LATER));
         assertThat(joiner.exited(own(TC, 200, 137)).orElseThrow().oomKilled()).isFalse();
 
         joiner.outOfMemory(OTHER);
-        joiner.started(new TaskStart(OTHER, 300));
+        joiner.started(new TaskStart(OTHER, 300, LATER));
         assertThat(joiner.exited(own(OTHER, 300, 1)).orElseThrow().oomKilled()).isFalse();
     }
 
@@ -209,6 +210,16 @@ class ExitJoinerTest {
 
         assertThat(source(joiner.exited(own(TC, 100, status)))).contains(ExitSource.ASSUMED);
         assertThat(source(joiner.exited(own(OTHER, 200, status)))).contains(ExitSource.CONTAINERD);
+    }
+
+    /** Whatever the registry knows of the shim: nobody else tells an end without a pid. */
+    @Test
+    void marksA255WithoutPidAsMadeUpInAnyCase() {
+        assertThat(source(joiner.exited(own(TC, 0, 255)))).contains(ExitSource.ASSUMED);
+
+        assertThat(joiner.witnessed(life("1", 100), 3 << 8, NOW, 0)).isPresent();
+        assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
+        assertThat(joiner.nextDispute()).isNull();
     }
 
     @Test
@@ -232,7 +243,7 @@ class ExitJoinerTest {
     /** If even its clean-up failed, containerd knows no pid, and tells 0. */
     @Test
     void neverLetsAMadeUpCodeWithoutPidFollowARealOne() {
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
         joiner.exited(own(TC, 100, 3));
 
         assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
@@ -241,10 +252,10 @@ class ExitJoinerTest {
     @Test
     void passesOnTheMadeUpCodeWithoutPidOfEachLife() {
         shimWasGone.add(TC);
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
         assertThat(source(joiner.exited(own(TC, 0, 255)))).contains(ExitSource.ASSUMED);
 
-        joiner.started(new TaskStart(TC, 200));
+        joiner.started(new TaskStart(TC, 200, LATER));
 
         assertThat(source(joiner.exited(own(TC, 0, 255)))).contains(ExitSource.ASSUMED);
         assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
@@ -361,7 +372,7 @@ class ExitJoinerTest {
     @Test
     void isNotConfusedByAStartThatComesAfterTheKernelsWordOfItsEnd() {
         joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
 
         assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
         assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
@@ -371,7 +382,7 @@ class ExitJoinerTest {
     void takesTheSamePidInALaterLifeForAnotherProcess() {
         joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
         joiner.exited(own(TC, 100, 3));
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
 
         assertThat(code(joiner.witnessed(life("2", 100), 4 << 8, NOW, 0))).isEqualTo(4);
         assertThat(code(joiner.witnessed(life("3", 100), 5 << 8, NOW, 0))).isEqualTo(5);
@@ -388,15 +399,43 @@ class ExitJoinerTest {
         assertThat(joiner.exited(own(TC, 101, 3))).isPresent();
     }
 
+    /**
+     * Taking over, a daemon hears for a while what the one before it publishes. containerd tells
+     * the start when {@code runc start} has returned, which may be after the end.
+     */
+    @ParameterizedTest
+    @ValueSource(longs = {-80, -1, 0, 3, 60_000})
+    void publishesNothingAgainOfAProcessWhoseStartItHearsToo(long millisFromStartToExit) {
+        Instant start = NOW.minusMillis(millisFromStartToExit);
+        joiner.remember(
+                new ExitEvent(7, own(TC, 100, 3), OptionalInt.empty(), false, ExitSource.KERNEL));
+
+        joiner.started(new TaskStart(TC, 100, start));
+
+        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
+        assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
+        assertThat(joiner.deleted(new TaskDelete(TC, 100, 3, NOW))).isEmpty();
+    }
+
+    @Test
+    void publishesTheEndOfALaterLifeWhosePidWasRemembered() {
+        joiner.remember(
+                new ExitEvent(7, own(TC, 100, 3), OptionalInt.empty(), false, ExitSource.KERNEL));
+
+        joiner.started(new TaskStart(TC, 100, NOW.plusSeconds(5)));
+
+        assertThat(code(joiner.exited(own(TC, 100, 3)))).isEqualTo(3);
+    }
+
     /** Found by the soak: the kernel may tell the end before containerd tells the start. */
     @Test
     void tellsAnEndOnceWhereALaterLifeOfTheContainerHasTheSamePid() {
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
         assertThat(joiner.witnessed(life("1", 100), 3 << 8, NOW, 0)).isPresent();
         assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
 
         assertThat(joiner.witnessed(life("2", 100), 0, NOW, 0)).isPresent();
-        joiner.started(new TaskStart(TC, 100));
+        joiner.started(new TaskStart(TC, 100, LATER));
         assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
         assertThat(joiner.nextDispute()).isNull();
     }

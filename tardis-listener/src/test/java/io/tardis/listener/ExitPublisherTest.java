@@ -167,7 +167,7 @@ class ExitPublisherTest {
         publisher.start();
         hear(new CtrEvent.Oom(TC));
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 1, 137, AT)));
-        hear(new CtrEvent.TaskStart(TC, 2));
+        hear(new CtrEvent.TaskStart(TC, 2, AT));
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 2, 255, AT)));
 
         assertThat(subscriber.nextExit().event().oomKilled()).isTrue();

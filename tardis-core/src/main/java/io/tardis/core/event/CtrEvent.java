@@ -12,10 +12,13 @@ public sealed interface CtrEvent {
     record ExecExit(TaskExit exit) implements CtrEvent {}
 
     /**
-     * A container's own process was started; {@code pid} is 0 where the line has none. For an exec
-     * containerd has a topic of its own.
+     * A container's own process was started. For an exec containerd has a topic of its own.
+     *
+     * @param pid 0 where the line has none
+     * @param at when containerd's shim told it: some milliseconds later, and of a process that ends
+     *     at once maybe after its end
      */
-    record TaskStart(ContainerKey container, long pid) implements CtrEvent {}
+    record TaskStart(ContainerKey container, long pid, Instant at) implements CtrEvent {}
 
     /** The kernel killed a process of this container for memory. */
     record Oom(ContainerKey container) implements CtrEvent {}

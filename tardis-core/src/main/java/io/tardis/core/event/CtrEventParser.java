@@ -128,7 +128,7 @@ public final class CtrEventParser {
                 return new Oom(container);
             }
             if (start) {
-                return new TaskStart(container, fields.pid);
+                return new TaskStart(container, fields.pid, lineTime(buffer, offset));
             }
             if (delete) {
                 return fields.exitStatus < 0 || fields.exitedAt == null

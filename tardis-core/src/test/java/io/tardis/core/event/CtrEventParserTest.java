@@ -98,7 +98,10 @@ class CtrEventParserTest {
                                 25963,
                                 255,
                                 "03:45:46.394294732"),
-                        new TaskStart(new ContainerKey("default", "job-1"), 25684),
+                        new TaskStart(
+                                new ContainerKey("default", "job-1"),
+                                25684,
+                                Instant.parse("2026-11-23T03:45:45.805014666Z")),
                         new Oom(new ContainerKey("default", "oom1")),
                         new TaskDelete(
                                 new ContainerKey("default", "fail-1"),
@@ -133,7 +136,8 @@ class CtrEventParserTest {
 
     @Test
     void takesAbsentPidOfStartForZero() {
-        assertThat(parse(task("start", "'container_id':'tc'"))).isEqualTo(new TaskStart(TC, 0));
+        assertThat(parse(task("start", "'container_id':'tc'")))
+                .isEqualTo(new TaskStart(TC, 0, LINE_TIME));
     }
 
     @ParameterizedTest
@@ -325,7 +329,7 @@ class CtrEventParserTest {
         CtrEvent event =
                 parse(task("start", "'note':' UTC default /tasks/exit {','container_id':'tc'"));
 
-        assertThat(event).isEqualTo(new TaskStart(TC, 0));
+        assertThat(event).isEqualTo(new TaskStart(TC, 0, LINE_TIME));
     }
 
     @ParameterizedTest
