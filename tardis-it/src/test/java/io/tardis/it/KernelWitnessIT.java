@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,7 +55,9 @@ class KernelWitnessIT {
         load.run(8);
 
         assertThat(load.wrong(lab.tardis())).isEmpty();
-        assertThat(load.sources(lab.tardis()))
+        Map<String, Long> sources = load.sources(lab.tardis());
+        System.out.println("no wait at delete: sources of codes " + sources);
+        assertThat(sources)
                 .as("the kernel is nearly always the first to tell")
                 .hasEntrySatisfying(
                         "kernel",
