@@ -118,8 +118,9 @@ final class Daemon {
     }
 
     private InstanceLock takeLock(EventSource source) throws InterruptedException {
-        OptionalLong before = InstanceLock.holder(settings.stateDir());
-        if (!takeOver || before.isEmpty()) {
+        OptionalLong before =
+                takeOver ? InstanceLock.holder(settings.stateDir()) : OptionalLong.empty();
+        if (before.isEmpty()) {
             return InstanceLock.take(settings.stateDir());
         }
         // Both hear for a while. ctr does not say when it has subscribed: its first word proves
@@ -130,7 +131,7 @@ final class Daemon {
                 "taking over from process {}; the event source {}",
                 before.getAsLong(),
                 hears ? "hears" : "has had nothing to tell yet");
-        ProcessHandle.of(before.getAsLong()).ifPresent(ProcessHandle::destroy);
+        InstanceLock.holdingProcess(settings.stateDir()).ifPresent(ProcessHandle::destroy);
         return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
     }
 

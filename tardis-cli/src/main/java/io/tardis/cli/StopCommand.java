@@ -40,18 +40,18 @@ final class StopCommand implements Callable<Integer> {
         Logging.forCommand();
         Settings settings = environment.settings();
         PrintWriter out = spec.commandLine().getOut();
-        OptionalLong running = InstanceLock.holder(settings.stateDir());
+        Optional<ProcessHandle> running = InstanceLock.holdingProcess(settings.stateDir());
         if (running.isEmpty()) {
             out.println("no daemon runs on " + settings.stateDir());
             return ExitStatus.OK;
         }
-        long pid = running.getAsLong();
-        Optional<ProcessHandle> daemon = ProcessHandle.of(pid);
-        daemon.ifPresent(ProcessHandle::destroy);
+        ProcessHandle daemon = running.get();
+        long pid = daemon.pid();
+        daemon.destroy();
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         // It gives back the lock, which is the last thing it does, before its process ends.
-        while (InstanceLock.holder(settings.stateDir()).equals(running)
-                || daemon.filter(StopCommand::isRunning).isPresent()) {
+        while (InstanceLock.holder(settings.stateDir()).equals(OptionalLong.of(pid))
+                || isRunning(daemon)) {
             if (System.nanoTime() > deadline) {
                 throw new TardisException(
                         "process "

@@ -137,7 +137,7 @@ final class Tardis {
                         "-Xmx128m",
                         "-XX:+UseSerialGC",
                         "-XX:TieredStopAtLevel=1",
-                        "--enable-native-access=org.xerial.sqlitejdbc",
+                        "--enable-native-access=org.xerial.sqlitejdbc,io.tardis.listener",
                         "--module-path",
                         System.getProperty("jdk.module.path")));
         command.addAll(List.of(options));

@@ -45,7 +45,6 @@ final class Epoll implements AutoCloseable {
             SystemCall.of("epoll_ctl", JAVA_INT, 4, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
     private static final SystemCall WAIT =
             SystemCall.of("epoll_wait", JAVA_INT, 4, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
-    private static final SystemCall CLOSE = SystemCall.of("close", JAVA_INT, 1, JAVA_INT);
 
     private final int fd;
     private final int wakeFd;
@@ -109,7 +108,7 @@ final class Epoll implements AutoCloseable {
 
     @Override
     public void close() throws SystemCall.Failure {
-        CLOSE.call(wakeFd);
-        CLOSE.call(fd);
+        SystemCall.close(wakeFd);
+        SystemCall.close(fd);
     }
 }

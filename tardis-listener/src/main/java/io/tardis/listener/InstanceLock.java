@@ -4,19 +4,17 @@ import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,26 +22,18 @@ import org.slf4j.LoggerFactory;
  * Makes sure that one listener runs on a state directory, and says which.
  *
  * <p>What counts is a lock on {@code event_listener.lock}, which the kernel releases with the
- * process, however that ends. {@code event_listener.pid} beside it only tells the pid; whatever it
- * holds, it never blocks a start, and it is believed only while the kernel lists that pid as the
- * holder of the lock. The lock file stays when the lock is released: removing it would let two
- * processes lock two files of one name.
+ * process, however that ends, and who holds it is for the kernel to say. {@code event_listener.pid}
+ * beside it is for people: it is never read. The lock file stays when the lock is released:
+ * removing it would let two processes lock two files of one name.
  */
 public final class InstanceLock implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(InstanceLock.class);
-    private static final Path KERNEL_LOCKS = Path.of("/proc/locks");
 
     /**
-     * {@code 1: POSIX ADVISORY WRITE 6615 fe:00:1234567 0 EOF}; a waiting process has an arrow in
-     * front of POSIX.
-     */
-    private static final Pattern KERNEL_LOCK =
-            Pattern.compile("^[0-9]+: POSIX +\\S+ +WRITE +(?<pid>-?[0-9]+) \\S+:(?<inode>[0-9]+) ");
-
-    /**
-     * The lock files that this process holds or is trying. Linux drops a process's locks on a file
-     * when it closes any descriptor of that file, so a second attempt must not even open it.
+     * The lock files that this process holds. Linux drops a process's locks on a file when it
+     * closes any descriptor of that file, so neither a second attempt nor a question may even open
+     * it.
      */
     private static final Set<Path> TAKEN = ConcurrentHashMap.newKeySet();
 
@@ -68,21 +58,15 @@ public final class InstanceLock implements AutoCloseable {
      * @throws AlreadyRunningException if another process, or another part of this one, has the lock
      * @throws SetupException if the files cannot be written
      */
-    public static InstanceLock take(Path stateDir) {
+    public static synchronized InstanceLock take(Path stateDir) {
         try {
             Path lockFile = lockFile(stateDir.toRealPath());
-            if (!TAKEN.add(lockFile)) {
+            if (TAKEN.contains(lockFile)) {
                 throw new AlreadyRunningException(stateDir, holder(stateDir));
             }
-            InstanceLock taken = null;
-            try {
-                taken = take(stateDir, lockFile);
-                return taken;
-            } finally {
-                if (taken == null) {
-                    TAKEN.remove(lockFile);
-                }
-            }
+            InstanceLock taken = take(stateDir, lockFile);
+            TAKEN.add(lockFile);
+            return taken;
         } catch (IOException e) {
             throw new SetupException("the lock on " + stateDir + " cannot be taken: " + e, e);
         }
@@ -153,34 +137,38 @@ public final class InstanceLock implements AutoCloseable {
      * The pid of the process that holds the lock on {@code stateDir}, as the kernel tells it; empty
      * if none does, or if it is in another pid namespace.
      *
-     * @throws SetupException if the kernel's list of locks cannot be read
+     * @throws SetupException if the lock file cannot be opened
      */
-    public static OptionalLong holder(Path stateDir) {
+    public static synchronized OptionalLong holder(Path stateDir) {
         try {
             Path lockFile = lockFile(stateDir);
-            if (!Files.exists(lockFile)) {
+            if (!Files.isRegularFile(lockFile, LinkOption.NOFOLLOW_LINKS)) {
                 return OptionalLong.empty();
             }
-            // Some file systems show another device here than stat does, so the inode must do, and
-            // the PID file decides between several.
-            String inode = Files.getAttribute(lockFile, "unix:ino").toString();
-            OptionalLong told = readPid(pidFile(stateDir));
-            OptionalLong holder = OptionalLong.empty();
-            for (String line : Files.readAllLines(KERNEL_LOCKS)) {
-                Matcher lock = KERNEL_LOCK.matcher(line);
-                if (lock.find() && lock.group("inode").equals(inode)) {
-                    long pid = Long.parseLong(lock.group("pid"));
-                    if (told.isPresent() && told.getAsLong() == pid) {
-                        return told;
-                    }
-                    holder = OptionalLong.of(pid);
-                }
-            }
-            return holder.isPresent() && holder.getAsLong() > 0 ? holder : OptionalLong.empty();
-        } catch (IOException | NumberFormatException e) {
+            return TAKEN.contains(lockFile.toRealPath())
+                    ? OptionalLong.of(ProcessHandle.current().pid())
+                    : PosixLock.holder(lockFile);
+        } catch (IOException e) {
             throw new SetupException(
                     "the holder of the lock on " + stateDir + " cannot be told: " + e, e);
         }
+    }
+
+    /**
+     * The process that holds the lock on {@code stateDir}, to be signalled: whoever has its pid
+     * after it has ended is not meant. Empty where {@link #holder} is, and if it ends meanwhile.
+     *
+     * @throws SetupException if the lock file cannot be opened
+     */
+    public static Optional<ProcessHandle> holdingProcess(Path stateDir) {
+        OptionalLong pid = holder(stateDir);
+        if (pid.isEmpty()) {
+            return Optional.empty();
+        }
+        // The handle knows its process by the start time, too; asked again with it in hand, the
+        // kernel tells that this very process holds the lock.
+        Optional<ProcessHandle> process = ProcessHandle.of(pid.getAsLong());
+        return process.filter(it -> holder(stateDir).equals(pid));
     }
 
     /** Removes the PID file and releases the lock. */
@@ -201,19 +189,6 @@ public final class InstanceLock implements AutoCloseable {
                     "the lock beside {} cannot be released; it ends with this process", pidFile, e);
         }
         TAKEN.remove(lockFile);
-    }
-
-    private static OptionalLong readPid(Path pidFile) {
-        try {
-            String text =
-                    new String(Files.readAllBytes(pidFile), StandardCharsets.US_ASCII).strip();
-            return text.matches("[0-9]{1,10}")
-                    ? OptionalLong.of(Long.parseLong(text))
-                    : OptionalLong.empty();
-        } catch (IOException e) {
-            LOG.trace("{} tells no pid", pidFile, e);
-            return OptionalLong.empty();
-        }
     }
 
     private static Path lockFile(Path stateDir) {

@@ -31,7 +31,6 @@ record Pidfd(int fd) implements AutoCloseable {
             SystemCall.of("syscall", JAVA_LONG, 1, JAVA_LONG, JAVA_INT, JAVA_INT);
     private static final SystemCall IOCTL =
             SystemCall.of("ioctl", JAVA_INT, 2, JAVA_INT, JAVA_LONG, ADDRESS);
-    private static final SystemCall CLOSE = SystemCall.of("close", JAVA_INT, 1, JAVA_INT);
 
     /**
      * Stands for the process that has {@code pid} now, also if it is a zombie.
@@ -62,6 +61,6 @@ record Pidfd(int fd) implements AutoCloseable {
 
     @Override
     public void close() throws SystemCall.Failure {
-        CLOSE.call(fd);
+        SystemCall.close(fd);
     }
 }

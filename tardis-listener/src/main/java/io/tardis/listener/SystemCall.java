@@ -40,6 +40,9 @@ final class SystemCall {
     private static final VarHandle ERRNO =
             CAPTURED.varHandle(MemoryLayout.PathElement.groupElement("errno"));
 
+    private static final SystemCall CLOSE =
+            of("close", ValueLayout.JAVA_INT, 1, ValueLayout.JAVA_INT);
+
     private final String name;
     private final MethodHandle function;
 
@@ -71,6 +74,11 @@ final class SystemCall {
         MethodType type = handle.type().changeReturnType(long.class);
         return new SystemCall(
                 name, handle.asType(type).asSpreader(Object[].class, arguments.length));
+    }
+
+    /** Closes a file descriptor. */
+    static void close(int descriptor) throws Failure {
+        CLOSE.call(descriptor);
     }
 
     /**

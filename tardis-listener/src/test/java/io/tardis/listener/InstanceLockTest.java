@@ -2,11 +2,13 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,6 +75,73 @@ class InstanceLockTest {
             assertThatThrownBy(() -> InstanceLock.take(stateDir))
                     .isInstanceOf(AlreadyRunningException.class)
                     .hasMessageContaining("process " + child.pid());
+        }
+    }
+
+    /**
+     * Anybody can make files on a file system that they may write to until one has the inode of the
+     * lock file. A tmpfs begins with 2.
+     */
+    @Test
+    void takesNobodyForTheHolderWhoLocksAFileOfTheSameInodeElsewhere() throws IOException {
+        Path memory = Path.of("/dev/shm");
+        assumeTrue(Files.isWritable(memory), "there is no tmpfs");
+        Path dir = Files.createTempDirectory(memory, "tardis");
+        try {
+            InstanceLock.take(dir).close();
+            Path file = dir.resolve("event_listener.lock");
+            String inode = Files.getAttribute(file, "unix:ino").toString();
+            List<String> inItsOwnTmpfs =
+                    List.of(
+                            "unshare",
+                            "-rm",
+                            "sh",
+                            "-c",
+                            "mount -t tmpfs none \"$0\" && exec \"$@\"",
+                            stateDir.toString());
+            try (ChildJvm child =
+                    ChildJvm.start(
+                            inItsOwnTmpfs, LockOfTheSameInode.class, stateDir.toString(), inode)) {
+                assumeTrue("held".equals(child.line()), "no other file has the same inode");
+
+                assertThat(InstanceLock.holder(dir)).isEmpty();
+                Files.writeString(dir.resolve("event_listener.pid"), child.pid() + "\n");
+                assertThat(InstanceLock.holder(dir)).isEmpty();
+                assertThat(InstanceLock.holdingProcess(dir)).isEmpty();
+            }
+        } finally {
+            Files.deleteIfExists(dir.resolve("event_listener.pid"));
+            Files.deleteIfExists(dir.resolve("event_listener.lock"));
+            Files.delete(dir);
+        }
+    }
+
+    @Test
+    void givesTheProcessThatHoldsItToBeSignalled() throws Exception {
+        assertThat(InstanceLock.holdingProcess(stateDir)).isEmpty();
+        try (ChildJvm child = ChildJvm.start(LockHolder.class, stateDir.toString())) {
+            assertThat(child.line()).isEqualTo("held");
+            Files.writeString(pidFile, OWN_PID + "\n");
+
+            assertThat(InstanceLock.holdingProcess(stateDir))
+                    .map(ProcessHandle::pid)
+                    .hasValue(child.pid());
+            child.kill();
+            assertThat(InstanceLock.holdingProcess(stateDir)).isEmpty();
+        }
+    }
+
+    /** Who only asks must not lose the lock by it. */
+    @Test
+    void staysHeldWhenItsOwnProcessAsksWhoHoldsIt() throws IOException {
+        try (InstanceLock lock = InstanceLock.take(stateDir)) {
+            assertThat(lock).isNotNull();
+            assertThat(InstanceLock.holder(stateDir)).hasValue(OWN_PID);
+            assertThat(InstanceLock.holder(stateDir.resolve("."))).hasValue(OWN_PID);
+
+            try (ChildJvm child = ChildJvm.start(LockHolder.class, stateDir.toString())) {
+                assertThat(child.line()).contains("process " + OWN_PID);
+            }
         }
     }
 
