@@ -123,9 +123,9 @@ public final class Listener implements AutoCloseable {
     /** Starts the event source, the kernel witness, and publishing. */
     public void start() {
         rememberRecorded();
+        publisher.start(); // first: the source may have filled the queue already
         sequence.lastWritten()
                 .ifPresent(last -> source.missed(last, "no listener was running until now"));
-        publisher.start();
         witness.ifPresent(KernelWitness::start);
         checker.start();
         source.start();

@@ -9,6 +9,7 @@ import io.tardis.core.config.Limits;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.registry.ContainerRegistry;
@@ -187,6 +188,23 @@ class ListenerTest {
         }
     }
 
+    /** Taking over, the source hears before anybody publishes. */
+    @Test
+    void startsWithAQueueThatIsFull() {
+        bind().close(); // so that there is a gap to tell
+        Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
+        EventSource source = new EventSource(settings, InstantSource.system());
+        ExitPublisher.Signal line = new ExitPublisher.Signal.Heard(new CtrEvent.Oom(TC));
+        while (source.signals().offer(line)) {}
+        try (Listener listener = bindAgain(settings, source);
+                Listening inside = new Listening(context, Listener.ENDPOINT, "/tardis/gap/")) {
+            listener.start();
+
+            assertThat(new String(inside.next().payload(), StandardCharsets.UTF_8))
+                    .contains("no listener was running");
+        }
+    }
+
     @Test
     void namesTheEndpointThatIsTaken() throws IOException {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -249,6 +267,10 @@ class ListenerTest {
         return await().ignoreExceptions().until(this::bind, it -> true);
     }
 
+    private Listener bindAgain(Settings settings, EventSource source) {
+        return await().ignoreExceptions().until(() -> bind(settings, source), it -> true);
+    }
+
     private Listener bind() {
         String script =
                 "while [ ! -e %1$s/go ]; do echo probe; sleep 0.05; done; cat %1$s/lines; exec sleep 60"
@@ -257,10 +279,14 @@ class ListenerTest {
     }
 
     private Listener bind(Settings settings) {
+        return bind(settings, new EventSource(settings, InstantSource.system()));
+    }
+
+    private Listener bind(Settings settings, EventSource source) {
         return Listener.bind(
                 settings,
                 lock,
-                new EventSource(settings, InstantSource.system()),
+                source,
                 context,
                 registry,
                 FakeStore.ENDPOINT,
