@@ -128,6 +128,7 @@ public final class Listener implements AutoCloseable {
                 .ifPresent(last -> source.missed(last, "no listener was running until now"));
         witness.ifPresent(KernelWitness::start);
         checker.start();
+        checker.check(); // lives may have begun, and even ended, before there was a daemon at all
         source.start();
     }
 

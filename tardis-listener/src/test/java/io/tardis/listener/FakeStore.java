@@ -18,6 +18,7 @@ final class FakeStore implements AutoCloseable {
     static final String ENDPOINT = "inproc://fake-store";
 
     private final List<ExitEvent> recorded = new CopyOnWriteArrayList<>();
+    private final List<ContainerKey> asked = new CopyOnWriteArrayList<>();
     private final ZmqReplier replier;
     private final Thread thread;
     private volatile boolean stopping;
@@ -30,6 +31,11 @@ final class FakeStore implements AutoCloseable {
 
     void record(ExitEvent event) {
         recorded.add(event);
+    }
+
+    /** The containers whose ends were asked for. */
+    List<ContainerKey> asked() {
+        return List.copyOf(asked);
     }
 
     private void serve() {
@@ -58,6 +64,7 @@ final class FakeStore implements AutoCloseable {
     }
 
     private Answer stateOf(ContainerKey container) {
+        asked.add(container);
         return recorded.stream()
                 .filter(it -> it.exit().container().equals(container))
                 .<Answer>map(it -> new Answer.Exited(it, true))

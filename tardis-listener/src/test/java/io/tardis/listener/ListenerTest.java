@@ -28,6 +28,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -185,6 +186,18 @@ class ListenerTest {
 
             assertThat(new String(inside.next().payload(), StandardCharsets.UTF_8))
                     .contains("ended with 1: no containerd");
+        }
+    }
+
+    /** A cold shim registers lives before the first daemon runs. */
+    @Test
+    void looksAfterLivesThatWereThereBeforeTheFirstListener() throws IOException {
+        InitProcess gone = new InitProcess(ProcessHandle.current().pid(), OptionalLong.of(1));
+        registry.update(registry.register(TC, stateDir, Instant.EPOCH).withInit(gone));
+        try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")))) {
+            listener.start();
+
+            await().untilAsserted(() -> assertThat(store.asked()).contains(TC));
         }
     }
 
