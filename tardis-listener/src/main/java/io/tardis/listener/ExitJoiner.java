@@ -116,7 +116,7 @@ final class ExitJoiner {
      * A joiner that remembers nothing yet.
      *
      * @param shimWasGone whether containerd's shim was gone before the end of this process was
-     *     known; asked only for a container's own 137 or 255
+     *     known; asked only for a container's own 137 or 255 with a pid
      */
     ExitJoiner(Predicate<TaskExit> shimWasGone) {
         this.shimWasGone = shimWasGone;
@@ -274,10 +274,16 @@ final class ExitJoiner {
         return disputes.poll();
     }
 
+    /** Without a pid containerd could not even clean up after its shim: it knows nothing. */
     private boolean isMadeUp(TaskExit exit) {
-        return exit.isContainerExit()
-                && (exit.exitStatus() == MADE_UP_KILLED || exit.exitStatus() == MADE_UP_UNKNOWN)
-                && shimWasGone.test(exit);
+        if (!exit.isContainerExit()) {
+            return false;
+        }
+        boolean unknown = exit.exitStatus() == MADE_UP_UNKNOWN;
+        if (unknown && exit.pid() == NO_PID) {
+            return true;
+        }
+        return (unknown || exit.exitStatus() == MADE_UP_KILLED) && shimWasGone.test(exit);
     }
 
     /**

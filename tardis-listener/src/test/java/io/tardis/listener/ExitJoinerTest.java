@@ -212,6 +212,16 @@ class ExitJoinerTest {
         assertThat(source(joiner.exited(own(OTHER, 200, status)))).contains(ExitSource.CONTAINERD);
     }
 
+    /** Whatever the registry knows of the shim: nobody else tells an end without a pid. */
+    @Test
+    void marksA255WithoutPidAsMadeUpInAnyCase() {
+        assertThat(source(joiner.exited(own(TC, 0, 255)))).contains(ExitSource.ASSUMED);
+
+        assertThat(joiner.witnessed(life("1", 100), 3 << 8, NOW, 0)).isPresent();
+        assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
+        assertThat(joiner.nextDispute()).isNull();
+    }
+
     @Test
     void neverDoubtsACodeThatContainerdDoesNotMakeUp() {
         shimWasGone.add(TC);
