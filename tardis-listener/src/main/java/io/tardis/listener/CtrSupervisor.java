@@ -215,9 +215,16 @@ final class CtrSupervisor implements AutoCloseable {
         end(process);
         return "the event source '"
                 + String.join(" ", command)
-                + "' ended with "
-                + process.exitValue()
+                + "' "
+                + howItEnded(process)
                 + (last.isEmpty() ? "" : ": " + last);
+    }
+
+    /** The kernel may be in the way even of SIGKILL, for as long as a disk does not answer. */
+    static String howItEnded(Process process) {
+        return process.isAlive()
+                ? "said no more and cannot be ended"
+                : "ended with " + process.exitValue();
     }
 
     private boolean await(Duration delay) {

@@ -253,6 +253,17 @@ class CtrSupervisorTest {
     }
 
     @Test
+    void saysThatASourceCannotBeEnded() throws IOException, InterruptedException {
+        Process process = new ProcessBuilder("sleep", "60").start();
+        try {
+            assertThat(CtrSupervisor.howItEnded(process)).contains("cannot be ended");
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+        assertThat(CtrSupervisor.howItEnded(process)).isEqualTo("ended with 137");
+    }
+
+    @Test
     void givesTheSourceNoInput() {
         start(script("read line || " + echo(CtrLines.exit("tc", 100, 0)) + "; exec sleep 60"));
 
