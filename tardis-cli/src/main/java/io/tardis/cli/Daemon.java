@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,6 +42,8 @@ final class Daemon {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Settings settings;
     private final boolean takeOver;
+    private final Duration stopPatience;
+    private final IntConsumer halt;
 
     /**
      * A daemon that does not run yet.
@@ -49,8 +52,20 @@ final class Daemon {
      *     on in its place
      */
     Daemon(Settings settings, boolean takeOver) {
+        this(settings, takeOver, STOP_PATIENCE, Runtime.getRuntime()::halt);
+    }
+
+    /**
+     * A daemon that does not run yet.
+     *
+     * @param stopPatience how long its parts may take to end
+     * @param halt ends the process at once, with an exit status
+     */
+    Daemon(Settings settings, boolean takeOver, Duration stopPatience, IntConsumer halt) {
         this.settings = settings;
         this.takeOver = takeOver;
+        this.stopPatience = stopPatience;
+        this.halt = halt;
     }
 
     /**
@@ -155,9 +170,26 @@ final class Daemon {
         return ShimServer.open(settings.socket(), shim, longestWork);
     }
 
-    private void fail(String part, Throwable cause) {
+    /**
+     * Ends the daemon, from any thread. What is closed then may wait for the very thread that died,
+     * for ever: so the process is halted if that takes too long.
+     */
+    void fail(String part, Throwable cause) {
         LOG.error("{} died; the daemon ends", part, cause);
-        end.completeExceptionally(cause);
+        if (end.completeExceptionally(cause)) {
+            Thread.ofPlatform().daemon().name("tardis-halt").start(this::haltUnlessEnded);
+        }
+    }
+
+    private void haltUnlessEnded() {
+        try {
+            if (!ended.await(stopPatience.toMillis(), TimeUnit.MILLISECONDS)) {
+                LOG.error("the daemon does not end by itself and is halted");
+                halt.accept(ExitStatus.FAILED);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** The JVM ends when this returns; without the halt its exit status would be the signal's. */
@@ -167,8 +199,8 @@ final class Daemon {
         }
         end.complete(null);
         try {
-            boolean inTime = ended.await(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-            Runtime.getRuntime().halt(inTime ? ExitStatus.OK : ExitStatus.FAILED);
+            boolean inTime = ended.await(stopPatience.toMillis(), TimeUnit.MILLISECONDS);
+            halt.accept(inTime ? ExitStatus.OK : ExitStatus.FAILED);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -1,16 +1,20 @@
 package io.tardis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.tardis.core.SetupException;
 import io.tardis.runc.ShimClient;
 import java.io.IOException;
+import java.lang.Thread.UncaughtExceptionHandler;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -164,6 +168,46 @@ class DaemonTest {
         }
         assertThat(tardis.socket()).doesNotExist();
         assertThat(Files.readString(tardis.logFile())).contains("the daemon cannot run");
+    }
+
+    /** As when a thread of ZeroMQ's dies, for which the end of its context waits. */
+    @Test
+    void isHaltedWhereItFailsAndDoesNotEnd() {
+        List<Integer> statuses = new CopyOnWriteArrayList<>();
+        Daemon daemon =
+                new Daemon(
+                        tardis.environment().settings(),
+                        false,
+                        Duration.ofMillis(50),
+                        statuses::add);
+
+        daemon.fail("a thread", new IllegalStateException("it died"));
+        daemon.fail("another thread", new IllegalStateException("it died of that"));
+
+        await().untilAsserted(() -> assertThat(statuses).containsExactly(ExitStatus.FAILED));
+    }
+
+    @Test
+    void isNotHaltedWhereItEndsAfterAFailure() throws Exception {
+        Files.createSymbolicLink(
+                tardis.stateDir(), Files.createDirectory(directory.resolve("elsewhere")));
+        List<Integer> statuses = new CopyOnWriteArrayList<>();
+        Daemon daemon =
+                new Daemon(
+                        tardis.environment().settings(),
+                        false,
+                        Duration.ofMillis(50),
+                        statuses::add);
+        UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+        try {
+            assertThatThrownBy(daemon::run).isInstanceOf(SetupException.class);
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before);
+        }
+
+        daemon.fail("a thread", new IllegalStateException("it died"));
+
+        await().during(Duration.ofMillis(300)).until(statuses::isEmpty);
     }
 
     @Test
