@@ -120,7 +120,10 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /** Starts the event source, the kernel witness, and publishing. */
+    /**
+     * Starts publishing, the kernel witness and the event source, whose process runs when this
+     * returns, if it can be started.
+     */
     public void start() {
         rememberRecorded();
         publisher.start(); // first: the source may have filled the queue already
@@ -130,6 +133,7 @@ public final class Listener implements AutoCloseable {
         checker.start();
         checker.check(); // lives may have begun, and even ended, before there was a daemon at all
         source.start();
+        source.awaitFirstStart();
     }
 
     /**

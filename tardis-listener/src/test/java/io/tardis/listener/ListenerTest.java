@@ -189,6 +189,18 @@ class ListenerTest {
         }
     }
 
+    /** Who opens a door for containers afterwards can be sure that they are heard. */
+    @Test
+    void hasStartedTheSourceWhenItIsStarted() {
+        Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
+        EventSource source = new EventSource(settings, InstantSource.system());
+        try (Listener listener = bind(settings, source)) {
+            listener.start();
+
+            assertThat(source.starts()).isEqualTo(1);
+        }
+    }
+
     /** A cold shim registers lives before the first daemon runs. */
     @Test
     void looksAfterLivesThatWereThereBeforeTheFirstListener() throws IOException {
