@@ -149,7 +149,7 @@ final class ExitPublisher implements AutoCloseable {
             while (true) {
                 Signal signal = queue.poll(untilNextDuty(), TimeUnit.NANOSECONDS);
                 if (signal instanceof Signal.Stop) {
-                    joiner.overdue(Long.MAX_VALUE).forEach(this::publish);
+                    joiner.drain().forEach(this::publish);
                     return;
                 }
                 if (signal != null) {

@@ -167,13 +167,8 @@ public final class Listener implements AutoCloseable {
     }
 
     /** Whether the kernel tells how processes end. */
-    public boolean hasKernelWitness() {
+    boolean hasKernelWitness() {
         return witness.isPresent();
-    }
-
-    /** How often the event source was started. */
-    public long sourceStarts() {
-        return source.starts();
     }
 
     /** Ends the sources and publishes what they had told. */
