@@ -110,9 +110,20 @@ final class Daemon {
                                 registry,
                                 Version.text(),
                                 clock);
-                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE);
-                ShimServer shims = openShims(exitCodes, listener, registry, clock)) {
+                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE)) {
+            assert store != null;
             listener.start();
+            serve(openShims(exitCodes, listener, registry, clock), listener);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a part of the daemon failed", e.getCause());
+        }
+    }
+
+    private void serve(ShimServer server, Listener listener)
+            throws InterruptedException, ExecutionException {
+        try (ShimServer shims = server) {
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
                     Version.text(),
@@ -121,20 +132,16 @@ final class Daemon {
                     settings.queryEndpoint(),
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
-            assert store != null;
             end.get();
             shims.stop();
             listener.stop();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException e) {
-            throw new IllegalStateException("a part of the daemon failed", e.getCause());
         }
     }
 
     private InstanceLock takeLock(EventSource source) throws InterruptedException {
-        OptionalLong before = InstanceLock.holder(settings.stateDir());
-        if (!takeOver || before.isEmpty()) {
+        OptionalLong before =
+                takeOver ? InstanceLock.holder(settings.stateDir()) : OptionalLong.empty();
+        if (before.isEmpty()) {
             return InstanceLock.take(settings.stateDir());
         }
         // Both hear for a while. ctr does not say when it has subscribed: its first word proves

@@ -210,6 +210,19 @@ class DaemonTest {
         await().during(Duration.ofMillis(300)).until(statuses::isEmpty);
     }
 
+    /** A container that finds the socket may end at once: its end must be heard. */
+    @Test
+    void hearsBeforeItOpensItsSocket() throws Exception {
+        Files.createDirectories(tardis.socket().resolve("in the way"));
+        tardis.set("TARDIS_LOG_LEVEL", "DEBUG");
+        try (TardisProcess daemon = tardis.start("daemon")) {
+            Tardis.Result result = daemon.result();
+
+            assertThat(result.err()).contains("cannot listen on " + tardis.socket());
+        }
+        assertThat(Files.readString(tardis.logFile())).contains("the event source is started");
+    }
+
     @Test
     void refusesAStateDirectoryThatIsALink() throws Exception {
         Files.createSymbolicLink(

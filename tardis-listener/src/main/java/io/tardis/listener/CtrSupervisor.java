@@ -60,6 +60,7 @@ final class CtrSupervisor implements AutoCloseable {
     /** A source that told something but ended sooner was not sound: it may do so for ever. */
     private static final Duration HEALTHY_LIFE = Duration.ofSeconds(1);
 
+    private static final Duration START_PATIENCE = Duration.ofSeconds(2);
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
 
@@ -71,6 +72,7 @@ final class CtrSupervisor implements AutoCloseable {
     private final Sink sink;
     private final CtrEventParser parser = new CtrEventParser();
     private final CountDownLatch stopping = new CountDownLatch(1);
+    private final CountDownLatch tried = new CountDownLatch(1);
     private final Thread thread;
     private volatile @Nullable Process child;
     private final AtomicLong starts = new AtomicLong();
@@ -84,6 +86,17 @@ final class CtrSupervisor implements AutoCloseable {
 
     void start() {
         thread.start();
+    }
+
+    /** Waits a moment until the source's process is there, or could not be started. */
+    void awaitFirstStart() {
+        try {
+            if (!tried.await(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+                LOG.warn("the event source is not started yet");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** How often the source was started. */
@@ -124,6 +137,8 @@ final class CtrSupervisor implements AutoCloseable {
                 Process process = new ProcessBuilder(bound).start();
                 child = process;
                 starts.incrementAndGet();
+                LOG.debug("the event source is started as process {}", process.pid());
+                tried.countDown();
                 if (stopping.getCount() == 0) {
                     end(process); // close() may have looked before the child was there
                 }
@@ -146,6 +161,7 @@ final class CtrSupervisor implements AutoCloseable {
                 }
                 sink.gap(lastRead, end);
             }
+            tried.countDown();
             boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();
             endsInARow = healthy ? 0 : endsInARow + 1;
         }

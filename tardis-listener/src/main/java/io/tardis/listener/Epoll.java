@@ -56,9 +56,23 @@ final class Epoll implements AutoCloseable {
 
     static Epoll open() throws SystemCall.Failure {
         int fd = (int) CREATE.call(EPOLL_CLOEXEC);
-        Epoll epoll = new Epoll(fd, (int) EVENTFD.call(0, EFD_CLOEXEC));
-        epoll.add(epoll.wakeFd, EPOLLIN, WAKE);
-        return epoll;
+        try {
+            return open(fd, (int) EVENTFD.call(0, EFD_CLOEXEC));
+        } catch (SystemCall.Failure e) {
+            SystemCall.close(fd);
+            throw e;
+        }
+    }
+
+    private static Epoll open(int fd, int wakeFd) throws SystemCall.Failure {
+        try {
+            Epoll epoll = new Epoll(fd, wakeFd);
+            epoll.add(wakeFd, EPOLLIN, WAKE);
+            return epoll;
+        } catch (SystemCall.Failure e) {
+            SystemCall.close(wakeFd);
+            throw e;
+        }
     }
 
     /**

@@ -70,6 +70,11 @@ public final class EventSource implements AutoCloseable {
         return heard.await(patience.toMillis(), TimeUnit.MILLISECONDS);
     }
 
+    /** Waits a moment until {@code ctr} runs; it hears some ten milliseconds later. */
+    void awaitFirstStart() {
+        supervisor.awaitFirstStart();
+    }
+
     /** How often {@code ctr} was started. */
     long starts() {
         return supervisor.starts();

@@ -218,6 +218,13 @@ final class ExitJoiner {
         return late;
     }
 
+    /** All that is held; containerd will not be heard any more. */
+    List<Joined> drain() {
+        List<Joined> all = held.values().stream().map(Held::joined).toList();
+        held.clear();
+        return all;
+    }
+
     /** The kernel killed a process of {@code container} for memory; its exit comes next. */
     void outOfMemory(ContainerKey container) {
         oomKilled.put(container, true);

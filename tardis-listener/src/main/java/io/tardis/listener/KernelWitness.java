@@ -5,12 +5,12 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -53,19 +53,24 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
     private final Epoll epoll;
     private final Sink sink;
     private final Thread thread;
-    private final Map<Long, Watched> watched = new ConcurrentHashMap<>();
+    private volatile boolean stopping;
+
+    // All that follows is guarded by this: a process that was reaped may be taken by whoever looks
+    // first, and from then on its descriptor's number may be somebody else's.
+
+    private final Map<Long, Watched> watched = new HashMap<>();
 
     /** The lives among them, by their ids. */
-    private final Set<String> lives = ConcurrentHashMap.newKeySet();
+    private final Set<String> lives = new HashSet<>();
 
     /** The newest watched life of each container. */
-    private final Map<ContainerKey, Long> newest = new ConcurrentHashMap<>();
+    private final Map<ContainerKey, Long> newest = new HashMap<>();
 
     /** Ends that the sink was given and has not come to yet. */
-    private final Map<ContainerKey, Ended> onTheWay = new ConcurrentHashMap<>();
+    private final Map<ContainerKey, Ended> onTheWay = new HashMap<>();
 
-    private final AtomicLong nextNumber = new AtomicLong();
-    private volatile boolean stopping;
+    private long nextNumber;
+    private boolean closed;
 
     private KernelWitness(Epoll epoll, Sink sink) {
         this.epoll = epoll;
@@ -117,22 +122,11 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
      * @return false if the process is gone, is not known, or cannot be watched
      * @throws java.io.UncheckedIOException if it cannot be looked at now, for want of descriptors
      */
-    boolean watch(Life life) {
-        if (life.init().isEmpty()) {
+    synchronized boolean watch(Life life) {
+        if (closed || life.init().isEmpty()) {
             return false;
         }
-        if (!lives.add(life.id())) {
-            return true;
-        }
-        boolean watching = false;
-        try {
-            watching = open(life, life.init().get());
-            return watching;
-        } finally {
-            if (!watching) {
-                lives.remove(life.id());
-            }
-        }
+        return lives.contains(life.id()) || open(life, life.init().get());
     }
 
     private boolean open(Life life, InitProcess init) {
@@ -141,7 +135,10 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
             boolean watching = false;
             try {
                 // Looked at with the pidfd in hand: it is the same process as long as it exists.
-                watching = init.exists() && add(life, process);
+                if (init.exists()) {
+                    add(life, process);
+                    watching = true;
+                }
                 return watching;
             } finally {
                 if (!watching) {
@@ -154,22 +151,16 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
         }
     }
 
-    private boolean add(Life life, Pidfd process) throws SystemCall.Failure {
-        long number = nextNumber.incrementAndGet();
+    private void add(Life life, Pidfd process) throws SystemCall.Failure {
+        long number = ++nextNumber;
+        epoll.add(process, number);
         watched.put(number, new Watched(life, process));
+        lives.add(life.id());
         newest.put(life.container(), number);
-        try {
-            epoll.add(process, number);
-            return true;
-        } catch (SystemCall.Failure e) {
-            watched.remove(number);
-            newest.remove(life.container(), number);
-            throw e;
-        }
     }
 
     /** How many processes are watched now. */
-    int watching() {
+    synchronized int watching() {
         return watched.size();
     }
 
@@ -234,7 +225,7 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
     }
 
     @Override
-    public void arrived(Ended ended) {
+    public synchronized void arrived(Ended ended) {
         onTheWay.remove(ended.life().container(), ended);
     }
 
@@ -262,12 +253,16 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
         watched.remove(number);
         lives.remove(life.id());
         newest.remove(life.container(), number);
-        epoll.remove(candidate.process());
-        candidate.process().close();
+        try {
+            epoll.remove(candidate.process());
+        } finally {
+            candidate.process().close();
+        }
         return Optional.of(new Ended(life, status.getAsInt()));
     }
 
-    private void closeDescriptors() {
+    private synchronized void closeDescriptors() {
+        closed = true;
         for (Watched left : watched.values()) {
             close(left.process());
         }

@@ -2,7 +2,9 @@ package io.tardis.listener;
 
 import io.tardis.core.TardisException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.CtrEvent.TaskStart;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
@@ -11,12 +13,14 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * is watched by the kernel witness from then on. Where it is gone and no code is known, containerd
  * gets some time to tell it late; then the life is lost, and that is told.
  */
-final class LifeChecker implements AutoCloseable {
+final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
 
     /** How the store is asked. Belongs to the checker's thread. */
     interface Ends extends AutoCloseable {
@@ -86,8 +90,31 @@ final class LifeChecker implements AutoCloseable {
     }
 
     /** Has every life looked at, soon. From any thread. */
-    void check() {
+    @Override
+    public void check() {
         requests.release();
+    }
+
+    /**
+     * Notes the process of a life that does not know it: its start was not seen, or {@code restore}
+     * stood in for create and start. A start from before the life is of an earlier one.
+     */
+    @Override
+    public void started(TaskStart start) {
+        try {
+            Optional<Life> life =
+                    registry.open(start.container())
+                            .filter(it -> it.init().isEmpty())
+                            .filter(it -> !start.at().isBefore(it.createdAt()));
+            if (life.isPresent() && start.pid() != 0) {
+                Life running = life.get().withInit(InitProcess.of(start.pid()));
+                if (registry.updateIfOpen(running)) {
+                    check(); // that watches it, if it is still there
+                }
+            }
+        } catch (IOException | UncheckedIOException e) {
+            LOG.warn("the start of {} cannot be noted", start.container(), e);
+        }
     }
 
     @Override
@@ -111,28 +138,52 @@ final class LifeChecker implements AutoCloseable {
                 if (stopping) {
                     return;
                 }
-                try {
-                    if (asked) {
-                        registry.openLives().forEach(this::check);
-                    }
-                    suspects.values().removeIf(suspect -> isResolved(suspect, store));
-                    failing = false;
-                } catch (TardisException | UncheckedIOException e) {
-                    // Neither the registry's disk, nor the store, nor a descriptor may be there
-                    // now; all is tried again.
+                RuntimeException failure = look(asked, store);
+                if (failure != null) {
                     if (!failing) {
-                        LOG.warn("the registered lives cannot be checked now", e);
+                        LOG.warn("not all registered lives can be checked now", failure);
                     }
-                    failing = true;
                     if (asked) {
                         requests.release();
                     }
                     TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
                 }
+                failing = failure != null;
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /**
+     * Looks at the suspects, and at all lives before. The registry's disk, the store or a descriptor
+     * may not be there now; what fails for one life hides no other.
+     *
+     * @return the last failure, after which all is to be tried again; null if there was none
+     */
+    private @Nullable RuntimeException look(boolean all, Ends store) {
+        RuntimeException failure = null;
+        try {
+            for (Life life : all ? registry.openLives() : List.<Life>of()) {
+                try {
+                    check(life);
+                } catch (UncheckedIOException e) {
+                    failure = e;
+                }
+            }
+            for (Suspect suspect : List.copyOf(suspects.values())) {
+                try {
+                    if (isResolved(suspect, store)) {
+                        suspects.remove(suspect.life().id());
+                    }
+                } catch (UncheckedIOException e) {
+                    failure = e;
+                }
+            }
+        } catch (TardisException | UncheckedIOException e) {
+            failure = e;
+        }
+        return failure;
     }
 
     private boolean awaitRequest() throws InterruptedException {
@@ -173,12 +224,12 @@ final class LifeChecker implements AutoCloseable {
         if (System.nanoTime() - suspect.since() < lateWord.toNanos()) {
             return false;
         }
-        LOG.warn(
-                "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
-                life.container(),
-                life.init().map(it -> Long.toString(it.pid())).orElse("(not known)"));
         try {
             if (registry.updateIfOpen(life.withLost())) {
+                LOG.warn(
+                        "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
+                        life.container(),
+                        life.init().map(it -> Long.toString(it.pid())).orElse("(not known)"));
                 onLost.accept(life);
             }
         } catch (IOException e) {

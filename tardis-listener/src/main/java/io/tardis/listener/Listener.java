@@ -78,7 +78,7 @@ public final class Listener implements AutoCloseable {
                         sequence,
                         witness.<ExitPublisher.Kernel>map(it -> it)
                                 .orElse(ExitPublisher.Kernel.NONE),
-                        checker::check,
+                        checker,
                         clock);
     }
 
@@ -120,7 +120,10 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /** Starts the event source, the kernel witness, and publishing. */
+    /**
+     * Starts publishing, the kernel witness and the event source, whose process runs when this
+     * returns, if it can be started.
+     */
     public void start() {
         rememberRecorded();
         publisher.start(); // first: the source may have filled the queue already
@@ -130,6 +133,7 @@ public final class Listener implements AutoCloseable {
         checker.start();
         checker.check(); // lives may have begun, and even ended, before there was a daemon at all
         source.start();
+        source.awaitFirstStart();
     }
 
     /**
@@ -162,14 +166,14 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /** Whether the kernel tells how processes end. */
-    public boolean hasKernelWitness() {
-        return witness.isPresent();
+    /** How many processes the kernel witness watches now. */
+    int watching() {
+        return witness.map(KernelWitness::watching).orElse(0);
     }
 
-    /** How often the event source was started. */
-    public long sourceStarts() {
-        return source.starts();
+    /** Whether the kernel tells how processes end. */
+    boolean hasKernelWitness() {
+        return witness.isPresent();
     }
 
     /** Ends the sources and publishes what they had told. */

@@ -350,7 +350,7 @@ class ExitJoinerTest {
         assertThat(joined.signal()).hasValue(9);
         assertThat(joined.source()).isEqualTo(ExitSource.KERNEL);
         assertThat(joiner.nextDeadline()).isEmpty();
-        assertThat(joiner.overdue(Long.MAX_VALUE)).isEmpty();
+        assertThat(joiner.drain()).isEmpty();
         assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
     }
 
@@ -367,6 +367,17 @@ class ExitJoinerTest {
                     assertThat(joined.oomKilled()).isFalse();
                 });
         assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
+    }
+
+    /** The monotonic clock begins anywhere, also far below zero. */
+    @ParameterizedTest
+    @ValueSource(longs = {Long.MIN_VALUE, -1, 0, Long.MAX_VALUE})
+    void givesAllThatItHoldsAtTheEnd(long nanoTime) {
+        joiner.witnessed(life("1", 100), 9, NOW, nanoTime);
+
+        assertThat(joiner.drain()).hasSize(1);
+        assertThat(joiner.drain()).isEmpty();
+        assertThat(joiner.nextDeadline()).isEmpty();
     }
 
     @Test

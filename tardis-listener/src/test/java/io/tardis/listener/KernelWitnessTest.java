@@ -16,9 +16,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -202,6 +205,53 @@ class KernelWitnessTest {
         assertThat(witness.watching()).isEqualTo(1);
     }
 
+    /** The second one to ask must not be told yes while the first one's answer is still open. */
+    @Test
+    void saysToSeveralAtOnceThatAProcessIsGone() throws Exception {
+        Life life = life("tc", new InitProcess(ProcessHandle.current().pid(), OptionalLong.of(1)));
+        AtomicInteger yes = new AtomicInteger();
+        CyclicBarrier together = new CyclicBarrier(2);
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            threads.add(
+                    Thread.ofPlatform()
+                            .start(() -> {
+                                for (int round = 0; round < 2_000; round++) {
+                                    meet(together);
+                                    if (witness.watch(life)) {
+                                        yes.incrementAndGet();
+                                    }
+                                }
+                            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+
+        assertThat(yes).hasValue(0);
+    }
+
+    /** By then the numbers of its descriptors may be somebody else's. */
+    @Test
+    void watchesNothingAfterItWasClosed() throws Exception {
+        Process process = start("read line");
+        Life life = life("tc", process.pid());
+        witness.close();
+        List<Epoll> others = new ArrayList<>();
+        try {
+            for (int i = 0; i < 5; i++) {
+                others.add(Epoll.open());
+            }
+
+            assertThat(witness.watch(life)).isFalse();
+            assertThat(witness.look(life.container(), process.pid())).isEmpty();
+        } finally {
+            for (Epoll other : others) {
+                other.close();
+            }
+        }
+    }
+
     @Test
     void doesNotTakeAnotherProcessForOneWhosePidWasReused() throws Exception {
         Process process = start("read line");
@@ -239,6 +289,14 @@ class KernelWitnessTest {
         Process process = new ProcessBuilder("/bin/sh", "-c", script).start();
         started.add(process);
         return process;
+    }
+
+    private static void meet(CyclicBarrier barrier) {
+        try {
+            barrier.await();
+        } catch (InterruptedException | BrokenBarrierException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static void end(Process process) throws IOException {
