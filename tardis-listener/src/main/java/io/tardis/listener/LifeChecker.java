@@ -156,8 +156,8 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     }
 
     /**
-     * Looks at the suspects, and at all lives before. The registry's disk, the store or a descriptor
-     * may not be there now; what fails for one life hides no other.
+     * Looks at the suspects, and at all lives before. The registry's disk, the store or a
+     * descriptor may not be there now; what fails for one life hides no other.
      *
      * @return the last failure, after which all is to be tried again; null if there was none
      */
