@@ -51,6 +51,14 @@ interface ExitLog {
         /** Keeps what the {@link RetentionClock} shows. */
         void setAgedTo(Instant time);
 
+        /**
+         * Begins a new log in the place of this one, if this one was found to be damaged. For the
+         * end only: readers stay with the old one.
+         *
+         * @return whether there is a new one
+         */
+        boolean replaceIfDamaged();
+
         @Override
         void close();
     }

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,11 +34,26 @@ final class ExitLogFile {
 
     private static final int CHECK_STEPS = 10_000;
 
+    /** What SQLite says where not the file is to blame, but what is around it. */
+    private static final Set<SQLiteErrorCode> OUTSIDE =
+            Set.of(
+                    SQLiteErrorCode.SQLITE_PERM,
+                    SQLiteErrorCode.SQLITE_BUSY,
+                    SQLiteErrorCode.SQLITE_LOCKED,
+                    SQLiteErrorCode.SQLITE_NOMEM,
+                    SQLiteErrorCode.SQLITE_READONLY,
+                    SQLiteErrorCode.SQLITE_INTERRUPT,
+                    SQLiteErrorCode.SQLITE_IOERR,
+                    SQLiteErrorCode.SQLITE_FULL,
+                    SQLiteErrorCode.SQLITE_CANTOPEN,
+                    SQLiteErrorCode.SQLITE_PROTOCOL,
+                    SQLiteErrorCode.SQLITE_AUTH);
+
     private ExitLogFile() {}
 
     /**
-     * Opens the file for writing, and makes it if there is none. One that is torn, foreign or of a
-     * newer version is set aside under another name, and told.
+     * Opens the file for writing, and makes it if there is none. One that is torn, damaged, foreign
+     * or of a newer version is set aside under another name, and told.
      *
      * @throws SetupException if there can be no log at this place
      */
@@ -47,6 +63,7 @@ final class ExitLogFile {
             if (problem != null) {
                 setAside(file, problem, clock.instant());
             }
+            Files.deleteIfExists(damageNote(file));
             SqliteSession session = connect(file);
             try {
                 createTables(session);
@@ -55,9 +72,25 @@ final class ExitLogFile {
                 session.close();
                 throw e;
             }
-        } catch (IOException | SQLException e) {
+        } catch (IOException | SQLException | ExitLogException e) {
             throw new SetupException(
                     "the exit log " + file + " cannot be opened: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Notes that the file was found to be damaged while it was in use. The next {@link
+     * #openForWriting} sets it aside, whatever its own look at the file finds.
+     */
+    static void noteDamage(Path file, String damage) {
+        LOG.error(
+                "{} is damaged; what it does not take is kept in memory, and the next start sets it aside: {}",
+                file,
+                damage);
+        try {
+            Files.writeString(damageNote(file), damage);
+        } catch (IOException e) {
+            LOG.error("that {} is damaged cannot be noted beside it", file, e);
         }
     }
 
@@ -123,6 +156,9 @@ final class ExitLogFile {
 
     /** Why {@code file} cannot be used, or null if it can. */
     private static @Nullable String problemOf(Path file) throws IOException, SQLException {
+        if (Files.exists(damageNote(file))) {
+            return "it was found to be damaged: " + Files.readString(damageNote(file));
+        }
         if (Files.size(file) == 0) {
             return null;
         }
@@ -142,15 +178,11 @@ final class ExitLogFile {
                         + ", and this Tardis knows none after "
                         + VERSION;
             }
+            session.number("SELECT count(*) FROM sqlite_master");
             return damageOf(session);
         } catch (ExitLogException e) {
-            if (e.getCause() instanceof SQLiteException cause && isDamage(cause)) {
+            if (e.getCause() instanceof SQLiteException cause && canBeNothingButDamage(cause)) {
                 return "it is damaged: " + cause.getMessage();
-            }
-            throw e;
-        } catch (SQLiteException e) {
-            if (isDamage(e)) {
-                return "it is damaged: " + e.getMessage();
             }
             throw e;
         }
@@ -159,7 +191,8 @@ final class ExitLogFile {
     /**
      * What SQLite finds to be damaged within {@link #CHECK_TIME}, or null. The check reads every
      * page, which would take minutes for a log of gigabytes, and the first container waits for the
-     * start; what is damaged further on, a record's checksum tells.
+     * start. What is damaged further on is told by a record's checksum when it is read, or by
+     * SQLite when it is written ({@link #noteDamage}).
      */
     private static @Nullable String damageOf(SqliteSession session) throws SQLException {
         long deadline = System.nanoTime() + CHECK_TIME.toNanos();
@@ -192,11 +225,28 @@ final class ExitLogFile {
         }
     }
 
-    private static boolean isDamage(SQLiteException e) {
-        return switch (e.getResultCode()) {
-            case SQLiteErrorCode.SQLITE_NOTADB, SQLiteErrorCode.SQLITE_CORRUPT -> true;
-            default -> false;
-        };
+    /** Whether SQLite says that the file is damaged. */
+    static boolean isDamage(ExitLogException e) {
+        return e.getCause() instanceof SQLiteException cause
+                && (primary(cause) == SQLiteErrorCode.SQLITE_CORRUPT.code
+                        || primary(cause) == SQLiteErrorCode.SQLITE_NOTADB.code);
+    }
+
+    /**
+     * Whether nothing around the file explains that SQLite cannot read it. It calls a spoiled byte
+     * of the header a mere error, for instance, and such a file would end every start.
+     */
+    private static boolean canBeNothingButDamage(SQLiteException e) {
+        return OUTSIDE.stream().noneMatch(it -> it.code == primary(e));
+    }
+
+    /** The upper bits of SQLite's extended codes only say more about the lower ones. */
+    private static int primary(SQLiteException e) {
+        return e.getResultCode().code & 0xff;
+    }
+
+    private static Path damageNote(Path file) {
+        return file.resolveSibling(file.getFileName() + ".damaged");
     }
 
     private static void setAside(Path file, String problem, Instant now) throws IOException {

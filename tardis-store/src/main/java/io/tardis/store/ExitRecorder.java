@@ -31,7 +31,8 @@ import org.slf4j.LoggerFactory;
  * after its commit.
  *
  * <p>What the disk does not take stays in memory, in order and within a limit ({@link Unwritten}),
- * and is tried again every second; until then its ends are answered from memory.
+ * and is tried again every second; until then its ends are answered from memory. If a damaged log
+ * is the reason, they go into a new one at the end.
  */
 final class ExitRecorder implements AutoCloseable {
 
@@ -138,11 +139,30 @@ final class ExitRecorder implements AutoCloseable {
                     prune();
                 }
             } while (!last || (mayBeMore && !unwritten.isFailing()));
+            if (unwritten.size() > 0 && log.replaceIfDamaged()) {
+                writeLast();
+            }
             if (unwritten.size() > 0) {
                 LOG.error(
                         "{} exits could not be written before the end, and are lost",
                         unwritten.size());
             }
+        }
+    }
+
+    /**
+     * Into a new log, for the next daemon; what this one still answers, it answers from memory and
+     * from the old log.
+     */
+    private void writeLast() {
+        try {
+            while (unwritten.size() > 0) {
+                List<Recorded> batch = unwritten.oldest(BATCH);
+                log.append(batch);
+                unwritten.written(batch);
+            }
+        } catch (ExitLogException e) {
+            LOG.error("the new exit log cannot be written", e);
         }
     }
 

@@ -49,6 +49,9 @@ import org.slf4j.LoggerFactory;
  * Write-ahead log, {@code synchronous=FULL}: a commit that returned survives the loss of power.
  * SQLite has no checksums for its pages, so every record has its own; one that does not match is
  * passed over and told.
+ *
+ * <p>A log that turns out to be damaged when it is written is used as far as it goes, for what it
+ * still answers, and the next start sets it aside.
  */
 final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
@@ -100,8 +103,9 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     static final String DELETE_LIVES = delete("lives", "life");
     static final String DELETE_DISPUTES = delete("disputes", "life");
 
-    private final SqliteSession session;
     private final InstantSource clock;
+    private SqliteSession session;
+    private boolean damaged;
 
     private SqliteExitLog(SqliteSession session, InstantSource clock) {
         this.session = session;
@@ -109,8 +113,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     /**
-     * Opens the log for writing, and makes it if there is none. A file that is torn, foreign or of
-     * a newer version is set aside under another name, and told.
+     * Opens the log for writing, and makes it if there is none. A file that is torn, damaged,
+     * foreign or of a newer version is set aside under another name, and told.
      *
      * @throws SetupException if there can be no log at this place
      */
@@ -130,7 +134,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public void append(List<Recorded> batch) {
         long now = clock.millis();
-        session.inTransaction(
+        write(
                 "write " + batch.size() + " exits to",
                 () -> {
                     try (PreparedStatement events = session.prepare(INSERT_EVENT);
@@ -173,7 +177,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         List<End> ends =
                 session.query(LAST_ENDS, statement -> bind(statement, exit.container()), this::end);
         long now = clock.millis();
-        session.inTransaction(
+        write(
                 "write a dispute to",
                 () -> {
                     try (PreparedStatement statement = session.prepare(INSERT_DISPUTE)) {
@@ -194,7 +198,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
         int[] removed = new int[3];
-        session.inTransaction(
+        write(
                 "remove old records from",
                 () -> {
                     removed[0] = delete(DELETE_EVENTS, eventsBefore, limit);
@@ -216,7 +220,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public void setAgedTo(Instant time) {
-        session.inTransaction(
+        write(
                 "write to",
                 () -> {
                     try (PreparedStatement meta =
@@ -265,8 +269,36 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
+    public boolean replaceIfDamaged() {
+        if (!damaged) {
+            return false;
+        }
+        session.close();
+        try {
+            session = ExitLogFile.openForWriting(session.file(), clock);
+            damaged = false;
+            return true;
+        } catch (SetupException e) {
+            LOG.error("there is no exit log in the place of the damaged one", e);
+            return false;
+        }
+    }
+
+    @Override
     public void close() {
         session.close();
+    }
+
+    private void write(String what, SqliteSession.Work work) {
+        try {
+            session.inTransaction(what, work);
+        } catch (ExitLogException e) {
+            if (!damaged && ExitLogFile.isDamage(e)) {
+                damaged = true;
+                ExitLogFile.noteDamage(session.file(), String.valueOf(e.getMessage()));
+            }
+            throw e;
+        }
     }
 
     private int delete(String sql, Instant before, int limit) throws SQLException {

@@ -121,6 +121,11 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
+    public boolean replaceIfDamaged() {
+        return false;
+    }
+
+    @Override
     public void close() {}
 
     /** Newest first. */

@@ -452,6 +452,52 @@ class SqliteExitLogTest {
         assertSetAside("damaged");
     }
 
+    /** SQLite calls this neither corrupt nor no database, but a mere error. */
+    @Test
+    void setsAsideAFileWhoseSchemaIsOfAnUnknownFormat() throws IOException {
+        writeMany();
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[47] = 9;
+        Files.write(file, bytes);
+
+        assertSetAside("unsupported file format");
+    }
+
+    /** As if the look at the start had ended before it came to the damage. */
+    @Test
+    void isSetAsideAtTheNextStartOnceAWriteMetDamage() throws Exception {
+        String roots = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage =";
+        long root;
+        try (CapturedLog told = new CapturedLog(ExitLogFile.class);
+                SqliteExitLog log = open()) {
+            log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
+            root = number("SELECT rootpage FROM sqlite_schema WHERE name = 'events'");
+            sql(
+                    roots
+                            + " (SELECT rootpage FROM sqlite_schema WHERE name = 'events_by_age') WHERE name = 'events';"
+                            + " PRAGMA schema_version = 100");
+
+            for (long seq = 2; seq <= 3; seq++) {
+                Recorded next = passing(exit(seq, TC, seq, 0));
+                assertThatThrownBy(() -> log.append(List.of(next)))
+                        .isInstanceOf(ExitLogException.class);
+            }
+            assertThat(told.at(Level.ERROR))
+                    .singleElement()
+                    .asString()
+                    .contains(file.toString(), "the next start sets it aside");
+            assertThat(log.latestEnd(TC)).as("what it can still answer").isPresent();
+        }
+        sql(roots + root + " WHERE name = 'events'; PRAGMA schema_version = 101");
+
+        try (CapturedLog told = new CapturedLog(ExitLogFile.class)) {
+            assertUsable();
+            assertUsable();
+            assertThat(told.at(Level.ERROR)).singleElement().asString().contains("set aside");
+        }
+        assertThat(setAside()).hasSize(1);
+    }
+
     @Test
     void setsAsideTheDatabaseOfAnotherProgramAsItWas() throws Exception {
         sql("CREATE TABLE theirs (x); INSERT INTO theirs VALUES ('precious')");
@@ -608,6 +654,13 @@ class SqliteExitLogTest {
         try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
                 Statement statement = connection.createStatement()) {
             statement.executeUpdate(text);
+        }
+    }
+
+    private long number(String query) throws SQLException {
+        try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
+                ResultSet row = connection.createStatement().executeQuery(query)) {
+            return row.getLong(1);
         }
     }
 

@@ -159,6 +159,33 @@ class StoreTest {
     }
 
     @Test
+    void answersFromMemoryWhileTheLogIsDamagedAndWritesIntoANewOneAtTheEnd() throws Exception {
+        enable(100);
+        ExitEvent event = exit(1, TC, 100, 42);
+        try (CapturedLog recorder = new CapturedLog(ExitRecorder.class);
+                CapturedLog file = new CapturedLog(ExitLogFile.class)) {
+            try (Store store = open(RecordScope.ENABLED);
+                    QueryClient client = new QueryClient(context, endpoint)) {
+                assertThat(store).isNotNull();
+                sql(
+                        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage ="
+                                + " (SELECT rootpage FROM sqlite_schema WHERE name = 'events_by_age') WHERE name = 'events';"
+                                + " PRAGMA schema_version = 100");
+                send(event);
+                assertThat(client.exitCode(TC, Duration.ofSeconds(20)))
+                        .isEqualTo(new Exited(event, false));
+            }
+            assertThat(recorder.at(Level.ERROR)).hasSize(1);
+            assertThat(file.at(Level.ERROR)).hasSize(2).last().asString().contains("set aside");
+        }
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(event, true));
+        }
+    }
+
+    @Test
     void tellsThatAnEndIsDisputed() throws IOException {
         enable(100);
         ExitEvent event = exit(1, TC, 100, 3);
