@@ -130,7 +130,10 @@ public final class LogBenchmark {
                 });
         now = now.plus(Duration.ofDays(400));
         measure("oldest record", 1_000, log::oldest);
-        measure("remove 1,000 exits and 1,000 ends", 100, () -> log.prune(now, now, 1_000));
+        measure(
+                "remove 1,000 exits and 1,000 ends",
+                100,
+                () -> log.prune(now, now, (_, _) -> true, 1_000));
     }
 
     private void measure(String what, int times, Step step) {

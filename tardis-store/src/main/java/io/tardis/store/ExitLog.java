@@ -7,6 +7,8 @@ import io.tardis.core.event.TaskExit;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiPredicate;
 
 /**
  * The exits on disk. Split into who writes and who reads, since each belongs to one thread; a
@@ -15,6 +17,18 @@ import java.util.Optional;
  * <p>All methods throw {@link ExitLogException} if the disk does not do its part.
  */
 interface ExitLog {
+
+    /**
+     * What {@link Writer#prune} did.
+     *
+     * @param more whether there may be more to remove
+     * @param containers whose ends were removed
+     */
+    record Pruned(boolean more, Set<ContainerKey> containers) {
+        public Pruned {
+            containers = Set.copyOf(containers);
+        }
+    }
 
     /** Appends and removes. For one thread. */
     interface Writer extends AutoCloseable {
@@ -37,10 +51,15 @@ interface ExitLog {
          *
          * @param eventsBefore exits recorded before this go
          * @param endsBefore ends recorded before this go
+         * @param mayGo whether the end of a container's life, named by its id, may go; else it
+         *     stays as long as if it was recorded now
          * @param limit how many of each at the most
-         * @return whether there may be more
          */
-        boolean prune(Instant eventsBefore, Instant endsBefore, int limit);
+        Pruned prune(
+                Instant eventsBefore,
+                Instant endsBefore,
+                BiPredicate<ContainerKey, String> mayGo,
+                int limit);
 
         /** When the oldest record was written; empty if there is none. */
         Optional<Instant> oldest();

@@ -311,15 +311,26 @@ final class ExitRecorder implements AutoCloseable {
         long now = System.nanoTime();
         try {
             Instant time = retentionClock(now).advance(clock.instant(), log.oldest(), now);
-            boolean more = log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
+            ExitLog.Pruned pruned =
+                    log.prune(time.minus(replay), time.minus(retention), this::mayGo, PRUNE_BATCH);
+            pruned.containers().forEach(ends::changed);
             if (Duration.between(agedTo, time).abs().compareTo(AGE_STEP) >= 0) {
                 log.setAgedTo(time);
                 agedTo = time;
             }
-            nextPrune = now + (more ? RETRY : PRUNE_INTERVAL).toNanos();
+            nextPrune = now + (pruned.more() ? RETRY : PRUNE_INTERVAL).toNanos();
         } catch (ExitLogException e) {
             LOG.warn("old records cannot be removed now", e);
             nextPrune = now + PRUNE_INTERVAL.toNanos();
+        }
+    }
+
+    private boolean mayGo(ContainerKey container, String lifeId) {
+        try {
+            return lives.forget(container, lifeId);
+        } catch (UncheckedIOException e) {
+            LOG.warn("an old end of {} stays: {}", container, e.getMessage());
+            return false;
         }
     }
 

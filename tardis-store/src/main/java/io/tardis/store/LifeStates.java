@@ -10,6 +10,8 @@ import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -78,6 +80,29 @@ final class LifeStates {
         return latest.<Answer.OfContainer>map(known ->
                         new Exited(known.end().event(), known.durable(), known.end().dispute()))
                 .orElseGet(() -> new Unknown(container));
+    }
+
+    /**
+     * Forgets a life because the record of its end is too old: what is known of it is unknown from
+     * then on, and not lost. To be done before the record goes, so that a crash in between takes no
+     * code for lost.
+     *
+     * @return whether the record may go; not while the life is open, whose code is still asked for
+     * @throws UncheckedIOException if the registry cannot be read or written now
+     */
+    boolean forget(ContainerKey container, String lifeId) {
+        if (lifeId.startsWith(UNREGISTERED)) {
+            return true;
+        }
+        if (registry.open(container).filter(it -> it.id().equals(lifeId)).isPresent()) {
+            return false;
+        }
+        try {
+            registry.forgetLast(container, lifeId);
+            return true;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static boolean isEndOf(Life life, Optional<EndCache.Known> latest) {

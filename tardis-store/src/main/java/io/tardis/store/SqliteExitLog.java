@@ -17,8 +17,11 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiPredicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
@@ -99,9 +102,19 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             WHERE lives.assumed > excluded.assumed\
             """;
     static final String INSERT_DISPUTE = "INSERT OR IGNORE INTO disputes VALUES (?, ?, ?, ?, ?)";
-    static final String DELETE_EVENTS = delete("events", "seq");
-    static final String DELETE_LIVES = delete("lives", "life");
-    static final String DELETE_DISPUTES = delete("disputes", "life");
+    static final String DELETE_EVENTS =
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE recorded_at < ? LIMIT ?)";
+    static final String OLD_ENDS =
+            "SELECT life, namespace, container_id FROM lives WHERE recorded_at < ? LIMIT ?";
+    static final String DELETE_LIFE = "DELETE FROM lives WHERE life = ?";
+    static final String KEEP_LIFE = "UPDATE lives SET recorded_at = ? WHERE life = ?";
+    static final String DELETE_DISPUTES =
+            """
+            DELETE FROM disputes WHERE life IN (
+              SELECT life FROM disputes AS d
+              WHERE recorded_at < ? AND NOT EXISTS (SELECT 1 FROM lives WHERE life = d.life)
+              LIMIT ?)\
+            """;
 
     private final InstantSource clock;
     private SqliteSession session;
@@ -196,16 +209,65 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
-        int[] removed = new int[3];
+    public ExitLog.Pruned prune(
+            Instant eventsBefore,
+            Instant endsBefore,
+            BiPredicate<ContainerKey, String> mayGo,
+            int limit) {
+        int[] removed = new int[2];
+        List<OldEnd> old = oldEnds(endsBefore, limit);
+        List<OldEnd> going = new ArrayList<>();
+        List<OldEnd> staying = new ArrayList<>();
+        for (OldEnd end : old) {
+            boolean goes =
+                    end.container().isEmpty() || mayGo.test(end.container().get(), end.lifeId());
+            (goes ? going : staying).add(end);
+        }
+        long now = clock.millis();
         write(
                 "remove old records from",
                 () -> {
                     removed[0] = delete(DELETE_EVENTS, eventsBefore, limit);
-                    removed[1] = delete(DELETE_LIVES, endsBefore, limit);
-                    removed[2] = delete(DELETE_DISPUTES, endsBefore, limit);
+                    try (PreparedStatement delete = session.prepare(DELETE_LIFE);
+                            PreparedStatement keep = session.prepare(KEEP_LIFE)) {
+                        for (OldEnd end : going) {
+                            delete.setString(1, end.lifeId());
+                            delete.executeUpdate();
+                        }
+                        for (OldEnd end : staying) {
+                            keep.setLong(1, now);
+                            keep.setString(2, end.lifeId());
+                            keep.executeUpdate();
+                        }
+                    }
+                    removed[1] = delete(DELETE_DISPUTES, endsBefore, limit);
                 });
-        return IntStream.of(removed).anyMatch(it -> it == limit);
+        return new ExitLog.Pruned(
+                old.size() == limit || IntStream.of(removed).anyMatch(it -> it == limit),
+                going.stream()
+                        .flatMap(it -> it.container().stream())
+                        .collect(Collectors.toUnmodifiableSet()));
+    }
+
+    /** An end that is due. Its container is empty where the record is damaged and names none. */
+    private record OldEnd(String lifeId, Optional<ContainerKey> container) {}
+
+    private List<OldEnd> oldEnds(Instant before, int limit) {
+        return session.query(
+                OLD_ENDS,
+                statement -> {
+                    statement.setLong(1, before.toEpochMilli());
+                    statement.setInt(2, limit);
+                },
+                row -> new OldEnd(row.getString(1), container(row, 2)));
+    }
+
+    private static Optional<ContainerKey> container(ResultSet row, int column) throws SQLException {
+        String namespace = row.getString(column);
+        String id = row.getString(column + 1);
+        return ContainerKey.isIdentifier(namespace) && ContainerKey.isIdentifier(id)
+                ? Optional.of(new ContainerKey(namespace, id))
+                : Optional.empty();
     }
 
     @Override
@@ -307,11 +369,6 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             statement.setInt(2, limit);
             return statement.executeUpdate();
         }
-    }
-
-    private static String delete(String table, String key) {
-        return "DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE recorded_at < ? LIMIT ?)"
-                .formatted(table, key, key, table);
     }
 
     private @Nullable End end(ResultSet row) throws SQLException {

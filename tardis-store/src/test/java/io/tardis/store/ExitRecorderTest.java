@@ -26,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -263,6 +264,18 @@ class ExitRecorderTest {
                         new InMemoryExitLog.Pruned(
                                 clock.instant().minus(TestSettings.REPLAY),
                                 clock.instant().minus(TestSettings.RETENTION)));
+    }
+
+    @Test
+    void answersNoMoreWithAnEndThatWasRemoved() {
+        End end = Exits.end("life", 0, exit(1, TC, 1, 3));
+        log.append(List.of(new Recorded(end.event(), Optional.of(end))));
+        assertThat(ends.latest(TC)).isPresent();
+        log.old.add(end);
+
+        recorder.start();
+
+        awaitThat(() -> ends.latest(TC).isEmpty());
     }
 
     @Test

@@ -9,9 +9,12 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiPredicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** A log in memory whose disk fails, or takes its time, when a test says so. */
@@ -31,6 +34,9 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     volatile boolean failsToWrite;
     volatile boolean failsToRead;
     final AtomicInteger lookups = new AtomicInteger();
+
+    /** The ends that are old enough to go. */
+    final List<End> old = new CopyOnWriteArrayList<>();
 
     final List<Dispute> disputes = new CopyOnWriteArrayList<>();
     volatile Optional<Instant> oldest = Optional.empty();
@@ -67,9 +73,16 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public boolean prune(Instant eventsBefore, Instant endsBefore, int limit) {
+    public ExitLog.Pruned prune(
+            Instant eventsBefore,
+            Instant endsBefore,
+            BiPredicate<ContainerKey, String> mayGo,
+            int limit) {
+        Set<ContainerKey> gone = old.stream().map(End::container).collect(Collectors.toSet());
+        old.removeIf(it -> !mayGo.test(it.container(), it.lifeId()));
+        recorded.removeIf(it -> it.end().filter(old::contains).isPresent());
         pruned.add(new Pruned(eventsBefore, endsBefore));
-        return false;
+        return new ExitLog.Pruned(false, gone);
     }
 
     @Override

@@ -120,6 +120,26 @@ class LifeStatesTest {
         assertThat(state(Optional.empty())).isEqualTo(new Unknown(TC));
     }
 
+    @Test
+    void isUnknownAfterTheRecordOfItsEndWasRemoved() throws IOException {
+        Life life = start(registry.register(TC, directory, BEFORE), 100);
+        registry.close(TC);
+
+        assertThat(enabled.forget(TC, "another")).isTrue();
+        assertThat(state(Optional.empty())).isEqualTo(new Lost(TC));
+        assertThat(enabled.forget(TC, life.id())).isTrue();
+        assertThat(state(Optional.empty())).isEqualTo(new Unknown(TC));
+        assertThat(all.forget(TC, "exit-7")).isTrue();
+    }
+
+    @Test
+    void keepsTheEndOfALifeThatIsNotDeletedYet() throws IOException {
+        Life life = start(registry.register(TC, directory, BEFORE), 100);
+
+        assertThat(enabled.forget(TC, life.id())).isFalse();
+        assertThat(registry.open(TC)).isPresent();
+    }
+
     /** With all recorded: the container lived on without being enabled. */
     @Test
     void givesTheEndOfALaterLifeThatWasNotEnabled() throws IOException {

@@ -15,6 +15,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import ch.qos.logback.classic.Level;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -275,14 +276,40 @@ class SqliteExitLogTest {
             log.append(List.of(ending("new", 0, exit(2, container("new"), 2, 0))));
             Instant between = clock.instant().minus(Duration.ofMinutes(30));
 
-            assertThat(log.prune(between, Instant.EPOCH, 10)).isFalse();
+            assertThat(log.prune(between, Instant.EPOCH, (_, _) -> true, 10).more()).isFalse();
             assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(2L);
             assertThat(log.firstSeq()).isEqualTo(2);
             assertThat(log.latestEnd(container("old"))).as("its end stays longer").isPresent();
 
-            assertThat(log.prune(Instant.EPOCH, between, 10)).isFalse();
+            assertThat(log.prune(Instant.EPOCH, between, (_, _) -> true, 10).more()).isFalse();
             assertThat(log.latestEnd(container("old"))).isEmpty();
             assertThat(log.latestEnd(container("new"))).isPresent();
+        }
+    }
+
+    @Test
+    void keepsAnOldEndThatMayNotGoYetWithItsDispute() {
+        Dispute dispute = new Dispute(0, ExitSource.KERNEL);
+        try (SqliteExitLog log = open()) {
+            log.append(
+                    List.of(
+                            ending("goes", 0, exit(1, container("a"), 1, 0)),
+                            ending("stays", 0, exit(2, TC, 2, 3))));
+            log.dispute(exit(2, TC, 2, 3).exit(), dispute);
+            Instant later = clock.instant().plusSeconds(1);
+            clock.move(Duration.ofDays(1));
+
+            assertThat(log.prune(later, later, (_, life) -> life.equals("goes"), 10))
+                    .isEqualTo(new ExitLog.Pruned(false, Set.of(container("a"))));
+
+            assertThat(log.latestEnd(container("a"))).isEmpty();
+            assertThat(log.latestEnd(TC).orElseThrow().dispute()).contains(dispute);
+            assertThat(log.prune(later, later, (_, _) -> true, 10).containers())
+                    .as("as if it was recorded now")
+                    .isEmpty();
+            Instant muchLater = clock.instant().plusSeconds(1);
+            assertThat(log.prune(later, muchLater, (_, _) -> true, 10).containers())
+                    .containsExactly(TC);
         }
     }
 
@@ -295,10 +322,10 @@ class SqliteExitLogTest {
                             .toList());
             Instant later = clock.instant().plusSeconds(1);
 
-            assertThat(log.prune(later, later, 10)).isTrue();
+            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isTrue();
             assertThat(log.eventsAfter(0, 100)).hasSize(15);
-            assertThat(log.prune(later, later, 10)).isTrue();
-            assertThat(log.prune(later, later, 10)).isFalse();
+            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isTrue();
+            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isFalse();
 
             assertThat(log.eventsAfter(0, 100)).isEmpty();
             assertThat(log.latestEnds(Optional.empty(), 100)).isEmpty();
@@ -347,7 +374,9 @@ class SqliteExitLogTest {
                     SqliteExitLog.INSERT_END,
                     SqliteExitLog.INSERT_DISPUTE,
                     SqliteExitLog.DELETE_EVENTS,
-                    SqliteExitLog.DELETE_LIVES,
+                    SqliteExitLog.OLD_ENDS,
+                    SqliteExitLog.DELETE_LIFE,
+                    SqliteExitLog.KEEP_LIFE,
                     SqliteExitLog.DELETE_DISPUTES);
 
     private static final Set<String> BOUNDED_SCANS =
@@ -359,7 +388,7 @@ class SqliteExitLogTest {
             log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
             clock.move(Duration.ofDays(-1000));
 
-            log.prune(clock.instant(), clock.instant(), 10);
+            log.prune(clock.instant(), clock.instant(), (_, _) -> true, 10);
 
             assertThat(log.eventsAfter(0, 10)).hasSize(1);
             assertThat(log.latestEnd(TC)).isPresent();

@@ -236,6 +236,27 @@ class StoreTest {
         }
     }
 
+    /** The life that is kept for its container says nothing of it: that would be called lost. */
+    @Test
+    void saysUnknownAndNotLostOfALifeWhoseEndIsForgotten() throws Exception {
+        enable(100);
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            send(exit(1, TC, 100, 42));
+            await().until(() -> client.exitCode(TC, Duration.ZERO) instanceof Exited);
+        }
+        registry.close(TC);
+        runFor(TestSettings.RETENTION.plusSeconds(1));
+        try (Store store = open(RecordScope.ENABLED);
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            await().until(() -> client.list(Optional.empty(), 10).containers().isEmpty());
+            await().untilAsserted(() ->
+                    assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Unknown(TC)));
+        }
+    }
+
     @Test
     void recordsWhatWasPublishedJustBeforeTheEnd() {
         try (Store store = open(RecordScope.ALL)) {

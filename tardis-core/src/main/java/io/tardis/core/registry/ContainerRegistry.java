@@ -166,6 +166,19 @@ public final class ContainerRegistry {
     }
 
     /**
+     * Forgets the container's last life, if it is this one; what else is kept for the container
+     * stays.
+     *
+     * @throws IOException if it cannot be removed
+     * @throws UncheckedIOException as {@link #open}
+     */
+    public synchronized void forgetLast(ContainerKey container, String lifeId) throws IOException {
+        if (last(container).filter(it -> it.id().equals(lifeId)).isPresent()) {
+            Files.deleteIfExists(directory(container).resolve(LAST));
+        }
+    }
+
+    /**
      * Removes all that is kept for the container, its open life first. No symbolic link is
      * followed.
      *
