@@ -3,6 +3,7 @@ package io.tardis.store;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
@@ -15,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * Brings the registry of lives and the recorded ends together: whose end an exit is, and what is
@@ -36,18 +38,33 @@ final class LifeStates {
         this.scope = scope;
     }
 
-    /** The end of a life that {@code event} is, if its code is to be kept. */
+    /**
+     * The end of a life that {@code event} is, if its code is to be kept. The life with the exit's
+     * pid comes first, also where the exit is told so late that a newer life has begun. Where no
+     * life has it, the time decides, but not for a deleted life without a pid: the shim notes the
+     * pid at the latest at {@code delete}, so that one never had a process.
+     */
     Optional<End> endOf(ExitEvent event) {
         if (!event.exit().isContainerExit()) {
             return Optional.empty();
         }
-        // The open life first, if there is one: whatever comes first is the newest.
-        List<Life> known = registry.lives(event.exit().container());
-        for (Life life : known) {
-            if (life.endsWith(event.exit())) {
-                boolean newest = life.equals(known.getFirst());
-                return Optional.of(new End(life.id(), life.createdAt(), event, newest));
-            }
+        TaskExit exit = event.exit();
+        // In this order: a life that is deleted in between is seen twice, and not overlooked.
+        Optional<Life> open = registry.open(exit.container());
+        Optional<Life> last = registry.last(exit.container());
+        List<Life> known = Stream.of(open, last).flatMap(Optional::stream).toList();
+        Optional<Life> ended =
+                known.stream()
+                        .filter(it -> hasPidOf(it, exit))
+                        .findFirst()
+                        .or(() ->
+                                (exit.pid() == 0 ? known.stream() : open.stream())
+                                        .filter(it -> it.endsWith(exit))
+                                        .findFirst());
+        if (ended.isPresent()) {
+            Life life = ended.get();
+            boolean newest = life.id().equals(known.getFirst().id());
+            return Optional.of(new End(life.id(), life.createdAt(), event, newest));
         }
         String id = UNREGISTERED + event.seq();
         return scope == RecordScope.ALL
@@ -103,6 +120,12 @@ final class LifeStates {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private static boolean hasPidOf(Life life, TaskExit exit) {
+        return exit.pid() != 0
+                && life.init().filter(it -> it.pid() == exit.pid()).isPresent()
+                && life.endsWith(exit);
     }
 
     private static boolean isEndOf(Life life, Optional<EndCache.Known> latest) {

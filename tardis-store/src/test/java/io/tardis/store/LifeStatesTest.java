@@ -4,6 +4,7 @@ import static io.tardis.store.Exits.AT;
 import static io.tardis.store.Exits.TC;
 import static io.tardis.store.Exits.exec;
 import static io.tardis.store.Exits.exit;
+import static io.tardis.store.Exits.madeUp;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tardis.core.config.RecordScope;
@@ -175,6 +176,35 @@ class LifeStatesTest {
         assertThat(enabled.endOf(exit(1, TC, 200, 2)).map(End::lifeId)).contains(second.id());
         assertThat(enabled.endOf(exit(2, TC, 100, 1)).map(End::lifeId)).contains(first.id());
         assertThat(enabled.endOf(exit(3, TC, 300, 1))).isEmpty();
+    }
+
+    @Test
+    void givesALateExitToTheLifeWithItsPidAlsoAfterTheNextCreate() throws IOException {
+        Life first = start(registry.register(TC, directory, BEFORE), 100);
+        registry.close(TC);
+        registry.register(TC, directory, BEFORE.plusSeconds(1)); // not started yet
+
+        assertThat(enabled.endOf(exit(1, TC, 100, 1)))
+                .contains(new End(first.id(), first.createdAt(), exit(1, TC, 100, 1), false));
+    }
+
+    @Test
+    void givesAnExitToTheOpenLifeWhoseStartWasNotSeen() throws IOException {
+        start(registry.register(TC, directory, BEFORE), 100);
+        registry.close(TC);
+        Life second = registry.register(TC, directory, BEFORE.plusSeconds(1));
+
+        assertThat(enabled.endOf(exit(1, TC, 200, 1)).map(End::lifeId)).contains(second.id());
+    }
+
+    @Test
+    void givesAnExitWithAPidToNoDeletedLifeThatHadNone() throws IOException {
+        Life failed = registry.register(TC, directory, BEFORE);
+        registry.close(TC);
+
+        assertThat(enabled.endOf(exit(1, TC, 100, 1))).isEmpty();
+        assertThat(all.endOf(exit(1, TC, 100, 1)).map(End::lifeId)).contains("exit-1");
+        assertThat(enabled.endOf(madeUp(2, TC, 0, 137)).map(End::lifeId)).contains(failed.id());
     }
 
     @Test
