@@ -63,7 +63,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     /** The columns that {@link #end} reads. */
     private static final String ENDS =
             """
-            SELECT l.life, created_at, event, l.crc, status, source, d.crc
+            SELECT l.life, created_at, event, l.crc, status, source, d.crc, namespace, container_id
             FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
             """;
 
@@ -373,9 +373,18 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     private @Nullable End end(ResultSet row) throws SQLException {
         ExitEvent event = event(row, 3);
-        return event == null
-                ? null
-                : new End(row.getString(1), instant(row.getLong(2)), event, false, dispute(row));
+        if (event == null) {
+            return null;
+        }
+        // The checksum is that of the event alone: a spoiled index or column could give it to
+        // another container.
+        if (!container(row, 8).equals(Optional.of(event.exit().container()))) {
+            LOG.error(
+                    "a record in {} is not of the container that it is kept for, and is passed over",
+                    session.file());
+            return null;
+        }
+        return new End(row.getString(1), instant(row.getLong(2)), event, false, dispute(row));
     }
 
     private Optional<Dispute> dispute(ResultSet row) throws SQLException {

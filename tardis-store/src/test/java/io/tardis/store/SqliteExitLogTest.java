@@ -435,6 +435,21 @@ class SqliteExitLogTest {
         }
     }
 
+    @Test
+    void givesNoContainerTheEndOfAnother() throws SQLException {
+        try (SqliteExitLog log = open();
+                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
+            log.append(List.of(ending("life", 0, exit(1, container("other"), 1, 0))));
+            sql("UPDATE lives SET container_id = 'tc'");
+
+            assertThat(log.latestEnd(TC)).isEmpty();
+            assertThat(log.latestEnds(Optional.empty(), 10)).isEmpty();
+            assertThat(told.at(Level.ERROR))
+                    .hasSize(2)
+                    .allMatch(it -> it.contains(file.toString()));
+        }
+    }
+
     /** A page that is not full means the end to whoever asks for the next one. */
     @Test
     void fillsAPageOfAReplayInSpiteOfDamagedRecords() throws SQLException {
