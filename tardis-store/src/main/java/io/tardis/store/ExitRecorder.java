@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -36,6 +37,26 @@ import org.slf4j.LoggerFactory;
  */
 final class ExitRecorder implements AutoCloseable {
 
+    /**
+     * What the registry says of lives. Both methods throw {@link UncheckedIOException} if it cannot
+     * be read or written now.
+     */
+    interface Lives {
+
+        /** The end of a life that {@code event} is, if its code is to be kept. */
+        Optional<End> endOf(ExitEvent event);
+
+        /**
+         * Forgets a life because the record of its end is too old: its code is unknown from then
+         * on, and not lost. To be done before the record goes, so that a crash in between takes no
+         * code for lost.
+         *
+         * @return whether the record may go; not while the life is open, whose code is asked for
+         *     when it is deleted
+         */
+        boolean forget(ContainerKey container, String lifeId);
+    }
+
     private static final Logger LOG = LoggerFactory.getLogger(ExitRecorder.class);
     private static final int BATCH = 1_000;
     private static final Duration RETRY = Duration.ofSeconds(1);
@@ -51,7 +72,7 @@ final class ExitRecorder implements AutoCloseable {
 
     private final ZmqSubscriber subscriber;
     private final ExitLog.Writer log;
-    private final LifeStates lives;
+    private final Lives lives;
     private final EndCache ends;
     private final Consumer<Set<ContainerKey>> onEnds;
     private final Duration retention;
@@ -77,7 +98,7 @@ final class ExitRecorder implements AutoCloseable {
     ExitRecorder(
             ZmqSubscriber subscriber,
             ExitLog.Writer log,
-            LifeStates lives,
+            Lives lives,
             EndCache ends,
             Unwritten unwritten,
             Consumer<Set<ContainerKey>> onEnds,
@@ -126,13 +147,13 @@ final class ExitRecorder implements AutoCloseable {
             boolean mayBeMore;
             do {
                 last = stopping;
-                List<Recorded> arrived = collect(last ? Duration.ZERO : RETRY);
-                mayBeMore = arrived.size() == BATCH;
-                arrived.forEach(unwritten::add);
-                if (unwritten.isFailing() && !last && System.nanoTime() - nextTry < 0) {
-                    keepInMemory(arrived);
-                } else if (unwritten.size() > 0) {
-                    record(arrived);
+                Arrived arrived = collect(last ? Duration.ZERO : RETRY);
+                mayBeMore = arrived.exits().size() == BATCH;
+                recordOrKeep(withTheirEnds(arrived.exits()), last);
+                // The registry says that these are lost; an exit that came first was to be recorded
+                // before who waits is told.
+                if (!arrived.lost().isEmpty()) {
+                    onEnds.accept(Set.copyOf(arrived.lost()));
                 }
                 recordDisputes();
                 if (!last && System.nanoTime() - nextPrune >= 0) {
@@ -166,24 +187,25 @@ final class ExitRecorder implements AutoCloseable {
         }
     }
 
+    /** What came together: exits in order, and containers whose lives are lost. */
+    private record Arrived(List<ExitEvent> exits, Set<ContainerKey> lost) {}
+
     /** Waits for a message, and takes what has arrived with it, up to one batch. */
-    private List<Recorded> collect(Duration timeout) {
-        List<Recorded> arrived = new ArrayList<>();
+    private Arrived collect(Duration timeout) {
+        Arrived arrived = new Arrived(new ArrayList<>(), new HashSet<>());
         ZmqSubscriber.Message message = subscriber.receive(timeout);
         while (message != null) {
             take(message, arrived);
-            message = arrived.size() < BATCH ? subscriber.receive(Duration.ZERO) : null;
+            message = arrived.exits().size() < BATCH ? subscriber.receive(Duration.ZERO) : null;
         }
         return arrived;
     }
 
-    private void take(ZmqSubscriber.Message message, List<Recorded> arrived) {
+    private void take(ZmqSubscriber.Message message, Arrived arrived) {
         try {
             switch (PublishedCodec.decode(message.topic(), message.payload())) {
-                case Published.Exit(ExitEvent event) ->
-                        arrived.add(new Recorded(event, endOf(event)));
-                // The registry says that it is lost; who waits is to be told.
-                case Published.Lost lost -> onEnds.accept(Set.of(lost.container()));
+                case Published.Exit(ExitEvent event) -> arrived.exits().add(event);
+                case Published.Lost lost -> arrived.lost().add(lost.container());
                 case Published.Disputed disputed -> disputes.add(disputed);
                 case Published.Heartbeat _, Published.Gap _ -> LOG.trace("nothing to record");
             }
@@ -194,11 +216,31 @@ final class ExitRecorder implements AutoCloseable {
     }
 
     /**
+     * The exits and whose ends they are; those before one that has to wait for that are recorded.
+     */
+    private List<Recorded> withTheirEnds(List<ExitEvent> exits) {
+        List<Recorded> ready = new ArrayList<>();
+        for (ExitEvent event : exits) {
+            Optional<End> end =
+                    endOf(
+                            event,
+                            () -> {
+                                recordOrKeep(ready, false);
+                                ready.clear();
+                            });
+            ready.add(new Recorded(event, end));
+        }
+        return ready;
+    }
+
+    /**
      * Whose end it is. While the registry cannot be read, for want of descriptors for instance,
      * that cannot be told, and a code without its life would be lost: the exit waits, and what
-     * comes after it waits in the socket. Not for ever: it may be one bad file.
+     * comes after it waits behind it. Not for ever: it may be one bad file.
+     *
+     * @param beforeWait done once, before it waits
      */
-    private Optional<End> endOf(ExitEvent event) {
+    private Optional<End> endOf(ExitEvent event, Runnable beforeWait) {
         long deadline = System.nanoTime() + REGISTRY_PATIENCE.toNanos();
         boolean told = false;
         while (true) {
@@ -220,9 +262,19 @@ final class ExitRecorder implements AutoCloseable {
                 if (!told) {
                     LOG.error("exits wait until the registry can be read again", e);
                     told = true;
+                    beforeWait.run();
                 }
                 LockSupport.parkNanos(REGISTRY_RETRY.toNanos());
             }
+        }
+    }
+
+    private void recordOrKeep(List<Recorded> arrived, boolean last) {
+        arrived.forEach(unwritten::add);
+        if (unwritten.isFailing() && !last && System.nanoTime() - nextTry < 0) {
+            keepInMemory(arrived);
+        } else if (unwritten.size() > 0) {
+            record(arrived);
         }
     }
 

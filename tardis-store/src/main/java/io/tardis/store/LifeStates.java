@@ -25,7 +25,7 @@ import java.util.stream.Stream;
  * <p>A container's newest life counts. One that was never started and never ended (its {@code
  * create} failed) never lived: what is known of the container is what was known before.
  */
-final class LifeStates {
+final class LifeStates implements ExitRecorder.Lives {
 
     /** Begins the id of a life that the registry does not know. */
     private static final String UNREGISTERED = "exit-";
@@ -39,12 +39,14 @@ final class LifeStates {
     }
 
     /**
-     * The end of a life that {@code event} is, if its code is to be kept. The life with the exit's
-     * pid comes first, also where the exit is told so late that a newer life has begun. Where no
-     * life has it, the time decides, but not for a deleted life without a pid: the shim notes the
-     * pid at the latest at {@code delete}, so that one never had a process.
+     * {@inheritDoc}
+     *
+     * <p>The life with the exit's pid comes first, also where the exit is told so late that a newer
+     * life has begun. Where no life has it, the time decides, but not for a deleted life without a
+     * pid: the shim notes the pid at the latest at {@code delete}, so that one never had a process.
      */
-    Optional<End> endOf(ExitEvent event) {
+    @Override
+    public Optional<End> endOf(ExitEvent event) {
         if (!event.exit().isContainerExit()) {
             return Optional.empty();
         }
@@ -99,15 +101,8 @@ final class LifeStates {
                 .orElseGet(() -> new Unknown(container));
     }
 
-    /**
-     * Forgets a life because the record of its end is too old: what is known of it is unknown from
-     * then on, and not lost. To be done before the record goes, so that a crash in between takes no
-     * code for lost.
-     *
-     * @return whether the record may go; not while the life is open, whose code is still asked for
-     * @throws UncheckedIOException if the registry cannot be read or written now
-     */
-    boolean forget(ContainerKey container, String lifeId) {
+    @Override
+    public boolean forget(ContainerKey container, String lifeId) {
         if (lifeId.startsWith(UNREGISTERED)) {
             return true;
         }

@@ -22,6 +22,7 @@ import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.core.zmq.ZmqSubscriber;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,6 +32,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -46,6 +48,10 @@ class ExitRecorderTest {
     private final EndCache ends = new EndCache(log);
     private final Unwritten unwritten = new Unwritten(TestSettings.LIMITS.maxUnwritten());
     private final List<Set<ContainerKey>> told = new CopyOnWriteArrayList<>();
+
+    /** Whose lives cannot be read from the registry. */
+    private volatile @Nullable ContainerKey unreadable;
+
     private ZmqContext context;
     private ZmqPublisher publisher;
     private ContainerRegistry registry;
@@ -108,6 +114,46 @@ class ExitRecorderTest {
         awaitThat(() -> !told.isEmpty());
         assertThat(told).containsExactly(Set.of(TC));
         assertThat(ends.latest(TC).orElseThrow().durable()).isTrue();
+    }
+
+    /** Or who waits is told that it is lost, while its code is about to be on disk. */
+    @Test
+    void tellsThatALifeIsLostAfterTheExitsBeforeItAreRecorded() {
+        log.stopTheDisk();
+        recorder.start();
+        publish(exec(1, TC, 1, 0));
+        awaitThat(() -> log.attempts.get() == 1);
+        publish(exit(2, TC, 2, 3));
+        Published lost = new Published.Lost(2, TC, "5f0c");
+        publisher.send(PublishedCodec.topic(lost), PublishedCodec.encode(lost));
+
+        log.disk.release();
+        awaitThat(() -> log.attempts.get() == 2);
+        assertThat(told).isEmpty();
+        log.disk.release();
+
+        awaitThat(() -> told.size() == 2);
+        assertThat(log.numbers()).containsExactly(1L, 2L);
+    }
+
+    @Test
+    void recordsWhatCameBeforeAnExitThatWaitsForTheRegistry() throws IOException {
+        recorder.close();
+        recorder = recorder(RecordScope.ENABLED);
+        registry.update(
+                registry.register(TC, directory, AT.minusSeconds(1)).withInit(InitProcess.of(100)));
+        unreadable = container("unreadable");
+        try (CapturedLog messages = new CapturedLog(ExitRecorder.class)) {
+            publish(exit(1, TC, 100, 3));
+            publish(exit(2, container("unreadable"), 200, 4));
+            recorder.start();
+
+            awaitThat(() -> isToldOf(TC));
+            assertThat(log.numbers()).containsExactly(1L);
+            assertThat(messages.at(Level.ERROR)).hasSize(1);
+            unreadable = null;
+            awaitThat(() -> log.numbers().equals(List.of(1L, 2L)));
+        }
     }
 
     @Test
@@ -289,16 +335,34 @@ class ExitRecorderTest {
 
     private ExitRecorder recorder(RecordScope scope) {
         ZmqSubscriber subscriber =
-                context.subscriber("inproc://events", List.of(Topic.EXIT, Topic.EXEC_EXIT));
+                context.subscriber(
+                        "inproc://events", List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
         return new ExitRecorder(
                 subscriber,
                 log,
-                new LifeStates(registry, scope),
+                lives(new LifeStates(registry, scope)),
                 ends,
                 unwritten,
                 told::add,
                 TestSettings.of(directory, "tcp://127.0.0.1:1", scope),
                 clock);
+    }
+
+    private ExitRecorder.Lives lives(LifeStates states) {
+        return new ExitRecorder.Lives() {
+            @Override
+            public Optional<End> endOf(ExitEvent event) {
+                if (event.exit().container().equals(unreadable)) {
+                    throw new UncheckedIOException(new IOException("too many open files"));
+                }
+                return states.endOf(event);
+            }
+
+            @Override
+            public boolean forget(ContainerKey container, String lifeId) {
+                return states.forget(container, lifeId);
+            }
+        };
     }
 
     private boolean isToldOf(ContainerKey container) {
