@@ -21,8 +21,9 @@ import java.util.UUID;
 import java.util.stream.Stream;
 
 /**
- * What an exit log of many records takes: {@code LogBenchmark [RECORDS [FOLDER]]}, 10 million in a
- * temporary folder if left out. One exit of nine ends a life whose code is kept, so nine tenths of
+ * What an exit log of many records takes: {@code LogBenchmark [RECORDS [FOLDER]]}, 10 million, and
+ * the system's folder for temporary files, if left out. The log is made in a new folder there,
+ * which is removed at the end. One exit of nine ends a life whose code is kept, so nine tenths of
  * the records are exits for replay, and one tenth ends.
  *
  * <p>In the store's package, since the log itself is measured, and not what is around it.
@@ -43,16 +44,19 @@ public final class LogBenchmark {
     private final InstantSource clock = () -> now;
 
     private LogBenchmark(long records, Path folder) {
-        this.exits = records * ENDS / (ENDS + 1);
+        // At least one of each kind, so that there is something to measure.
+        this.exits = Math.max(ENDS, records * ENDS / (ENDS + 1));
         this.file = folder.resolve("exits.db");
     }
 
     /** Runs it and prints figures. */
     public static void main(String[] arguments) throws IOException {
         long records = arguments.length > 0 ? Long.parseLong(arguments[0]) : 10_000_000;
+        // One of its own also there: it is removed at the end with all that is in it.
         Path folder =
                 arguments.length > 1
-                        ? Files.createDirectories(Path.of(arguments[1]))
+                        ? Files.createTempDirectory(
+                                Files.createDirectories(Path.of(arguments[1])), "tardis-log-")
                         : Files.createTempDirectory("tardis-log-");
         try {
             new LogBenchmark(records, folder).run();
@@ -114,7 +118,7 @@ public final class LogBenchmark {
             measure(
                     "replay " + limit + " from anywhere",
                     50,
-                    () -> log.eventsAfter(random.nextLong(exits - limit), limit));
+                    () -> log.eventsAfter(random.nextLong(Math.max(1, exits - limit)), limit));
         }
         measure("first and last number", 1_000, () -> log.firstSeq() + log.lastSeq());
     }
