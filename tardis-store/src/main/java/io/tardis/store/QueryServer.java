@@ -22,13 +22,12 @@ import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.PriorityQueue;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -41,16 +40,6 @@ import org.slf4j.LoggerFactory;
  * until its container's end is recorded or its time is over, so that it never delays another one.
  */
 final class QueryServer implements AutoCloseable {
-
-    /** A question that waits for the end of a container. */
-    private record Waiting(ZmqReplier.Request request, ContainerKey container, long deadline)
-            implements Comparable<Waiting> {
-        @Override
-        public int compareTo(Waiting other) {
-            return Long.signum(
-                    deadline - other.deadline); // nanoTime may wrap: compare by difference
-        }
-    }
 
     private static final Logger LOG = LoggerFactory.getLogger(QueryServer.class);
 
@@ -73,7 +62,8 @@ final class QueryServer implements AutoCloseable {
     private final String version;
     private final Thread thread;
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
-    private final PriorityQueue<Waiting> waiting = new PriorityQueue<>();
+    private final Waits<ZmqReplier.Request> waits = new Waits<>();
+    private final Repeated unavailable;
     private volatile boolean stopping;
     private long nextLook = System.nanoTime();
 
@@ -86,7 +76,8 @@ final class QueryServer implements AutoCloseable {
             EndCache ends,
             Supplier<Backlog> backlog,
             Limits limits,
-            String version) {
+            String version,
+            InstantSource clock) {
         this.replier = replier;
         this.log = log;
         this.registry = registry;
@@ -95,6 +86,7 @@ final class QueryServer implements AutoCloseable {
         this.backlog = backlog;
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
+        this.unavailable = new Repeated(LOG, "a question cannot be answered", clock);
         this.thread = new Thread(this::run, "tardis-store-replies");
     }
 
@@ -136,10 +128,11 @@ final class QueryServer implements AutoCloseable {
                     handle(request);
                 }
                 answerEnded();
-                hurryLost();
+                hurryEnded();
                 answerExpired();
+                unavailable.tellIfDue(System.nanoTime());
             }
-            waiting.forEach(it -> reply(it.request(), answerAfterWait(it.container())));
+            waits.containers().forEach(it -> answer(it, answerAfterWait(it)));
         }
     }
 
@@ -170,15 +163,15 @@ final class QueryServer implements AutoCloseable {
     }
 
     private void letWait(ZmqReplier.Request request, ContainerKey container, Duration wait) {
-        Optional<Refused> refusal = gate.refusalToWait(request, waiting.size());
+        Optional<Refused> refusal = gate.refusalToWait(request, waits.size());
         if (refusal.isPresent()) {
             reply(request, refusal.get());
             return;
         }
-        if (waiting.isEmpty()) {
+        if (waits.isEmpty()) {
             nextLook = System.nanoTime() + LOOK.toNanos();
         }
-        waiting.add(new Waiting(request, container, System.nanoTime() + wait.toNanos()));
+        waits.add(request, container, System.nanoTime() + wait.toNanos());
     }
 
     private Answer answer(Query query) {
@@ -226,8 +219,8 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
-    private static Refused unavailable(RuntimeException e) {
-        LOG.error("a question cannot be answered", e);
+    private Refused unavailable(RuntimeException e) {
+        unavailable.happened(e, System.nanoTime());
         return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
     }
 
@@ -241,53 +234,49 @@ final class QueryServer implements AutoCloseable {
 
     private void answerEnded() {
         for (ContainerKey container = ended.poll(); container != null; container = ended.poll()) {
-            ContainerKey key = container;
-            if (waiting.stream().anyMatch(it -> it.container().equals(key))) {
-                Answer state = answerAfterWait(key);
+            if (waits.isWaitedFor(container)) {
+                Answer state = answerAfterWait(container);
                 if (!(state instanceof Running)) {
-                    waiting.stream()
-                            .filter(it -> it.container().equals(key))
-                            .forEach(it -> reply(it.request(), state));
-                    waiting.removeIf(it -> it.container().equals(key));
+                    answer(container, state);
                 }
             }
         }
     }
 
+    private void answer(ContainerKey container, Answer state) {
+        waits.remove(container).forEach(it -> reply(it.request(), state));
+    }
+
     /**
-     * A life that was deleted without a code ends no wait by an event. So now and then those who
-     * wait for one are given only as long as a late exit may take.
+     * A life that was deleted without a code, or whose create failed, ends no wait by an event. So
+     * now and then those who wait for one are given only as long as a late exit may take.
      */
-    private void hurryLost() {
+    private void hurryEnded() {
         long now = System.nanoTime();
-        if (waiting.isEmpty() || now - nextLook < 0) {
+        if (waits.isEmpty() || now - nextLook < 0) {
             return;
         }
         nextLook = now + LOOK.toNanos();
         long soon = now + LATE_EXIT.toNanos();
-        Map<ContainerKey, Answer> states = new HashMap<>();
-        List<Waiting> late =
-                waiting.stream()
-                        .filter(it -> it.deadline() - soon > 0)
-                        .filter(it ->
-                                states.computeIfAbsent(it.container(), this::answerAfterWait)
-                                        instanceof Lost)
-                        .toList();
-        waiting.removeAll(late);
-        late.forEach(it -> waiting.add(new Waiting(it.request(), it.container(), soon)));
+        for (ContainerKey container : waits.containers()) {
+            Answer state = answerAfterWait(container);
+            if (state instanceof OfContainer && !(state instanceof Running)) {
+                waits.hurry(container, soon);
+            }
+        }
     }
 
     private void answerExpired() {
-        Waiting first = waiting.peek();
+        Waits.Waiting<ZmqReplier.Request> first = waits.first();
         while (first != null && first.deadline() - System.nanoTime() <= 0) {
-            waiting.remove();
+            waits.remove(first);
             reply(first.request(), answerAfterWait(first.container()));
-            first = waiting.peek();
+            first = waits.first();
         }
     }
 
     private Duration untilNextDeadline() {
-        Waiting first = waiting.peek();
+        Waits.Waiting<ZmqReplier.Request> first = waits.first();
         if (first == null) {
             return IDLE;
         }

@@ -72,7 +72,8 @@ public final class Store implements AutoCloseable {
                         ends,
                         unwritten::backlog,
                         settings.limits(),
-                        version);
+                        version,
+                        clock);
         ZmqSubscriber subscriber =
                 context.subscriber(
                         eventsEndpoint,

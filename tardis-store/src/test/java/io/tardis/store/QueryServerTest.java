@@ -83,7 +83,8 @@ class QueryServerTest {
                         ends,
                         () -> backlog,
                         TestSettings.LIMITS,
-                        "1.2.3");
+                        "1.2.3",
+                        new HandClock());
         server.start();
         client = new QueryClient(context, endpoint);
     }
@@ -227,6 +228,17 @@ class QueryServerTest {
         assertThat(other.isDone()).isFalse();
         server.close();
         assertThat(soon(other)).as("at the end").isEqualTo(new Running(container("other")));
+    }
+
+    /** Its create failed: no event will ever tell. */
+    @Test
+    void letsNobodyWaitLongForALifeThatIsGoneAndNeverHadAProcess() throws Exception {
+        registry.register(TC, directory, AT.minusSeconds(60));
+        Future<Answer.OfContainer> waiting = askAndWait(TC, LONG);
+
+        registry.close(TC);
+
+        assertThat(waiting.get(30, TimeUnit.SECONDS)).isEqualTo(new Unknown(TC));
     }
 
     /** The delete of a life can be here before its exit is. */
@@ -463,7 +475,7 @@ class QueryServerTest {
                             "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":50000}")) {
                 assertThat(ask(question)).contains("\"unavailable\"", "the disk is gone");
             }
-            assertThat(messages.at(Level.ERROR)).hasSize(4);
+            assertThat(messages.at(Level.ERROR)).as("told at first sight").hasSize(1);
         }
         log.failsToRead = false;
 

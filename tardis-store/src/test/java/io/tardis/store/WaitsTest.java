@@ -1,0 +1,87 @@
+package io.tardis.store;
+
+import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.container;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tardis.core.event.ContainerKey;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+class WaitsTest {
+
+    private static final ContainerKey OTHER = container("other");
+
+    private final Waits<String> waits = new Waits<>();
+
+    /** As nanoTime may: what comes after it is negative. */
+    private final long now = Long.MAX_VALUE;
+
+    @Test
+    void givesTheFirstDeadlineFirstAndOfTwoAlikeTheFirstThatCame() {
+        waits.add("late", TC, now + 3);
+        waits.add("first", TC, now - 1);
+        waits.add("second", OTHER, now - 1);
+
+        assertThat(inOrder()).containsExactly("first", "second", "late");
+        assertThat(waits.isEmpty()).isTrue();
+        assertThat(waits.containers()).isEmpty();
+        assertThat(waits.first()).isNull();
+    }
+
+    @Test
+    void takesOutWhoWaitsForAContainer() {
+        waits.add("a", TC, now);
+        waits.add("b", OTHER, now);
+        waits.add("c", TC, now - 5);
+
+        assertThat(waits.remove(TC)).extracting(Waits.Waiting::request).containsExactly("a", "c");
+
+        assertThat(waits.remove(TC)).isEmpty();
+        assertThat(waits.isWaitedFor(TC)).isFalse();
+        assertThat(waits.isWaitedFor(OTHER)).isTrue();
+        assertThat(waits.size()).isEqualTo(1);
+    }
+
+    @Test
+    void hurriesThoseOfAContainerWhoWouldWaitLonger() {
+        waits.add("long", TC, now + 100);
+        waits.add("other", OTHER, now + 50);
+        waits.add("short", TC, now - 2);
+
+        waits.hurry(TC, now + 2);
+
+        assertThat(waits.size()).isEqualTo(3);
+        assertThat(Objects.requireNonNull(waits.first()).deadline()).isEqualTo(now - 2);
+        assertThat(inOrder()).containsExactly("short", "long", "other");
+    }
+
+    /** With a search among all for each of them, this takes minutes. */
+    @Test
+    @Timeout(20)
+    void takesNoLongerForOneTheMoreThereAre() {
+        int many = 100_000;
+        for (int i = 0; i < many; i++) {
+            waits.add("r" + i, container("c" + i), now + Duration.ofHours(1).toNanos());
+        }
+
+        waits.containers().forEach(it -> waits.hurry(it, now));
+        for (int i = 0; i < many; i++) {
+            assertThat(waits.remove(container("c" + i))).hasSize(1);
+        }
+        assertThat(waits.isEmpty()).isTrue();
+    }
+
+    private List<String> inOrder() {
+        List<String> requests = new ArrayList<>();
+        for (var first = waits.first(); first != null; first = waits.first()) {
+            requests.add(first.request());
+            waits.remove(first);
+        }
+        return requests;
+    }
+}
