@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,9 +16,10 @@ import org.slf4j.LoggerFactory;
  * The newest end of each container: read through to the log, bounded, and joined with the ends that
  * the log could not take yet.
  *
- * <p>Lookups belong to the thread that owns the log's reader. {@link #recorded} and {@link
- * #notRecorded} may be called from another: Caffeine lets an invalidation wait for a lookup of the
- * same container, so an end that is on disk is never hidden by an older one.
+ * <p>{@link #latest(ContainerKey)} belongs to the thread that owns the log's reader. {@link
+ * #recorded} and {@link #notRecorded} may be called from another: Caffeine lets an invalidation
+ * wait for a lookup of the same container, so an end that is on disk is never hidden by an older
+ * one.
  */
 final class EndCache {
 
@@ -40,12 +42,22 @@ final class EndCache {
     record Known(End end, boolean durable) {}
 
     Optional<Known> latest(ContainerKey container) {
+        return latest(container, recorded::get);
+    }
+
+    /** As {@link #latest(ContainerKey)}, past the cache. For the thread that owns {@code log}. */
+    Optional<Known> latest(ContainerKey container, ExitLog.Reader log) {
+        return latest(container, log::latestEnd);
+    }
+
+    private Optional<Known> latest(
+            ContainerKey container, Function<ContainerKey, Optional<End>> lookup) {
         End inMemory = notRecorded.get(container);
         if (inMemory == null) {
-            return recorded.get(container).map(it -> new Known(it, true));
+            return lookup.apply(container).map(it -> new Known(it, true));
         }
         return Optional.of(
-                recordedIfReadable(container)
+                ifReadable(container, lookup)
                         .filter(it -> better(it, inMemory).equals(it))
                         .map(it -> new Known(it, true))
                         .orElse(new Known(inMemory, false)));
@@ -78,9 +90,10 @@ final class EndCache {
     }
 
     /** A disk that cannot be written may not be readable either; then memory must do. */
-    private Optional<End> recordedIfReadable(ContainerKey container) {
+    private static Optional<End> ifReadable(
+            ContainerKey container, Function<ContainerKey, Optional<End>> lookup) {
         try {
-            return recorded.get(container);
+            return lookup.apply(container);
         } catch (ExitLogException e) {
             LOG.debug("what is recorded of {} cannot be read", container, e);
             return Optional.empty();

@@ -3,10 +3,8 @@ package io.tardis.store;
 import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Backlog;
-import io.tardis.core.wire.Answer.Containers;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -23,10 +21,6 @@ import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
@@ -38,6 +32,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Answers every question, whatever its bytes, in its own thread. A question that waits is put aside
  * until its container's end is recorded or its time is over, so that it never delays another one.
+ * Lists, which take long, are made by {@link ListMaker}.
  */
 final class QueryServer implements AutoCloseable {
 
@@ -54,7 +49,6 @@ final class QueryServer implements AutoCloseable {
 
     private final ZmqReplier replier;
     private final ExitLog.Reader log;
-    private final ContainerRegistry registry;
     private final LifeStates lives;
     private final EndCache ends;
     private final Supplier<Backlog> backlog;
@@ -64,13 +58,19 @@ final class QueryServer implements AutoCloseable {
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
     private final Waits<ZmqReplier.Request> waits = new Waits<>();
     private final Repeated unavailable;
+    private final ListMaker lists;
     private volatile boolean stopping;
     private long nextLook = System.nanoTime();
 
-    /** From now on the replier and the log belong to the server's thread. */
+    /**
+     * From now on the replier and the log belong to the server's thread.
+     *
+     * @param listLog another connection to the log, for lists
+     */
     QueryServer(
             ZmqReplier replier,
             ExitLog.Reader log,
+            ExitLog.Reader listLog,
             ContainerRegistry registry,
             LifeStates lives,
             EndCache ends,
@@ -80,10 +80,10 @@ final class QueryServer implements AutoCloseable {
             InstantSource clock) {
         this.replier = replier;
         this.log = log;
-        this.registry = registry;
         this.lives = lives;
         this.ends = ends;
         this.backlog = backlog;
+        this.lists = new ListMaker(listLog, registry, lives, ends, replier::wake);
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.unavailable = new Repeated(LOG, "a question cannot be answered", clock);
@@ -91,6 +91,7 @@ final class QueryServer implements AutoCloseable {
     }
 
     void start() {
+        lists.start();
         thread.start();
     }
 
@@ -106,6 +107,7 @@ final class QueryServer implements AutoCloseable {
         if (thread.getState() == Thread.State.NEW) {
             replier.close();
             log.close();
+            lists.close();
             return;
         }
         stopping = true;
@@ -121,18 +123,22 @@ final class QueryServer implements AutoCloseable {
 
     private void run() {
         try (log;
-                replier) {
+                replier;
+                lists) {
             while (!stopping) {
                 ZmqReplier.Request request = replier.receive(untilNextDeadline());
                 if (request != null) {
                     handle(request);
                 }
                 answerEnded();
+                answerLists();
                 hurryEnded();
                 answerExpired();
                 unavailable.tellIfDue(System.nanoTime());
             }
             waits.containers().forEach(it -> answer(it, answerAfterWait(it)));
+            lists.close();
+            answerLists();
         }
     }
 
@@ -143,17 +149,26 @@ final class QueryServer implements AutoCloseable {
             return;
         }
         try {
-            Query query = QueryCodec.decode(request.payload());
-            if (query instanceof Query.ExitCode(ContainerKey container, Duration maxWait)) {
-                OfContainer state = stateOf(container);
-                Duration wait = boundedWait(state, maxWait);
-                if (wait.isPositive()) {
-                    letWait(request, container, wait);
-                } else {
-                    reply(request, state);
+            switch (QueryCodec.decode(request.payload())) {
+                case Query.ExitCode(ContainerKey container, Duration maxWait) -> {
+                    OfContainer state = stateOf(container);
+                    Duration wait = boundedWait(state, maxWait);
+                    if (wait.isPositive()) {
+                        letWait(request, container, wait);
+                    } else {
+                        reply(request, state);
+                    }
                 }
-            } else {
-                reply(request, answer(query));
+                case Query.Replay(long after, int limit) -> {
+                    // The number is read first: whatever is recorded up to it is among the events.
+                    long lastSeq = log.lastSeq();
+                    reply(
+                            request,
+                            new Events(log.eventsAfter(after, limit), log.firstSeq(), lastSeq));
+                }
+                case Query.ListContainers query -> letList(request, query);
+                case Query.Ping() ->
+                        reply(request, new Pong(version, log.lastSeq(), backlog.get()));
             }
         } catch (MalformedMessageException e) {
             reply(request, new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));
@@ -174,36 +189,26 @@ final class QueryServer implements AutoCloseable {
         waits.add(request, container, System.nanoTime() + wait.toNanos());
     }
 
-    private Answer answer(Query query) {
-        return switch (query) {
-            case Query.ExitCode(ContainerKey container, Duration _) -> stateOf(container);
-            case Query.Replay(long after, int limit) -> {
-                // The number is read first: whatever is recorded up to it is among the events then.
-                long lastSeq = log.lastSeq();
-                yield new Events(log.eventsAfter(after, limit), log.firstSeq(), lastSeq);
-            }
-            case Query.ListContainers(Optional<String> namespace, int limit) ->
-                    list(namespace, limit);
-            case Query.Ping() -> new Pong(version, log.lastSeq(), backlog.get());
-        };
+    private void letList(ZmqReplier.Request request, Query.ListContainers query) {
+        if (!lists.ask(request, query)) {
+            reply(
+                    request,
+                    new Refused(
+                            Refused.TOO_MANY,
+                            ListMaker.MAX_WAITING + " lists are asked for already"));
+        }
     }
 
-    /** The open lives first, then the ended ones, newest first. */
-    private Containers list(Optional<String> namespace, int limit) {
-        Map<ContainerKey, OfContainer> containers = new LinkedHashMap<>();
-        for (Life life : registry.openLives()) {
-            if (namespace.isEmpty() || namespace.get().equals(life.container().namespace())) {
-                containers.put(life.container(), stateOf(life.container()));
+    private void answerLists() {
+        for (ListMaker.Made it = lists.poll(); it != null; it = lists.poll()) {
+            Answer answer = it.answer();
+            RuntimeException failure = it.failure();
+            if (answer != null) {
+                reply(it.request(), answer);
+            } else if (failure != null) {
+                reply(it.request(), unavailable(failure));
             }
         }
-        List<End> known = new ArrayList<>(ends.notRecorded());
-        known.addAll(log.latestEnds(namespace, limit));
-        for (End end : known) {
-            if (namespace.isEmpty() || namespace.get().equals(end.container().namespace())) {
-                containers.computeIfAbsent(end.container(), this::stateOf);
-            }
-        }
-        return new Containers(containers.values().stream().limit(limit).toList());
     }
 
     private OfContainer stateOf(ContainerKey container) {

@@ -357,7 +357,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         } catch (ExitLogException e) {
             if (!damaged && ExitLogFile.isDamage(e)) {
                 damaged = true;
-                ExitLogFile.noteDamage(session.file(), e.getMessage());
+                ExitLogFile.noteDamage(session.file(), String.valueOf(e.getMessage()));
             }
             throw e;
         }

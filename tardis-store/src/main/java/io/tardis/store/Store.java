@@ -8,10 +8,13 @@ import io.tardis.core.zmq.ZmqReplier;
 import io.tardis.core.zmq.ZmqSubscriber;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
- * Keeps every exit and answers how a container ended. Two threads: one writes what is published
- * into the exit log, the other one answers questions; each has its own connection to the log.
+ * Keeps every exit and answers how a container ended. Three threads: one writes what is published
+ * into the exit log, one answers questions, and one makes the lists that it is asked for; each has
+ * its own connection to the log.
  *
  * <p>{@link #open} after the listener is bound and before it starts: so the store misses nothing.
  */
@@ -49,15 +52,16 @@ public final class Store implements AutoCloseable {
             InstantSource clock) {
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock);
         SqliteExitLog reader = null;
+        SqliteExitLog listReader = null;
         ZmqReplier replier;
         try {
             reader = SqliteExitLog.openReader(settings.exitLog());
+            listReader = SqliteExitLog.openReader(settings.exitLog());
             replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
         } catch (RuntimeException e) {
-            if (reader != null) {
-                reader.close();
-            }
-            writer.close();
+            Stream.of(listReader, reader, writer)
+                    .filter(Objects::nonNull)
+                    .forEach(SqliteExitLog::close);
             throw e;
         }
         LifeStates lives = new LifeStates(registry, settings.record());
@@ -67,6 +71,7 @@ public final class Store implements AutoCloseable {
                 new QueryServer(
                         replier,
                         reader,
+                        listReader,
                         registry,
                         lives,
                         ends,

@@ -45,6 +45,11 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     /** Each group needs a permit. */
     final Semaphore disk = new Semaphore(1_000_000);
 
+    final AtomicInteger lists = new AtomicInteger();
+
+    /** Each list needs it for a moment. */
+    final Semaphore listing = new Semaphore(1);
+
     private final List<Recorded> recorded = new CopyOnWriteArrayList<>();
 
     /** Every group waits for a permit from now on. */
@@ -118,6 +123,9 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public List<End> latestEnds(Optional<String> namespace, int limit) {
+        lists.incrementAndGet();
+        listing.acquireUninterruptibly();
+        listing.release();
         return ends().stream().limit(limit).toList();
     }
 

@@ -78,6 +78,7 @@ class QueryServerTest {
                 new QueryServer(
                         context.replier(List.of("inproc://queries", endpoint)),
                         log,
+                        log,
                         registry,
                         new LifeStates(registry, RecordScope.ENABLED),
                         ends,
@@ -203,6 +204,65 @@ class QueryServerTest {
                         new Exited(exit(1, container("a"), 1, 1), true));
         assertThat(client.list(Optional.of("default"), 2).containers()).hasSize(2);
         assertThat(client.list(Optional.of("k8s.io"), 10).containers()).isEmpty();
+    }
+
+    /** It reads every directory that is kept; the shim's question must not wait for that. */
+    @Test
+    void answersOtherQuestionsWhileAListIsMadeAndRefusesListsThatAreTooMany() throws Exception {
+        start(TC, 100);
+        List<Future<Answer.Containers>> lists = askForTooManyLists();
+
+        assertThat(now(TC)).isEqualTo(new Running(TC));
+        for (Future<Answer.Containers> it : lists.stream().filter(Future::isDone).toList()) {
+            assertThatThrownBy(it::get)
+                    .hasCauseInstanceOf(TardisException.class)
+                    .hasMessageContaining("too_many");
+        }
+        lists.removeIf(Future::isDone);
+        assertThat(lists).hasSize(1 + ListMaker.MAX_WAITING);
+
+        log.listing.release();
+        for (Future<Answer.Containers> it : lists) {
+            assertThat(soon(it).containers()).containsExactly(new Running(TC));
+        }
+    }
+
+    @Test
+    void answersEveryListBeforeItEnds() throws Exception {
+        start(TC, 100);
+        List<Future<Answer.Containers>> lists = askForTooManyLists();
+
+        Future<?> end = clients.submit(server::close);
+        log.listing.release();
+
+        end.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        for (Future<Answer.Containers> it : lists) {
+            await().atMost(PATIENCE).until(it::isDone);
+            if (it.state() == Future.State.FAILED) {
+                assertThat(it.exceptionNow()).hasMessageMatching(".*(too_many|unavailable).*");
+            }
+        }
+    }
+
+    /** One is being made and cannot go on, and one of the others is refused already. */
+    private List<Future<Answer.Containers>> askForTooManyLists() throws InterruptedException {
+        log.listing.acquire();
+        List<Future<Answer.Containers>> lists = new ArrayList<>();
+        lists.add(askForAList());
+        await().atMost(PATIENCE).until(() -> log.lists.get() == 1);
+        for (int i = 0; i < ListMaker.MAX_WAITING + 1; i++) {
+            lists.add(askForAList());
+        }
+        await().atMost(PATIENCE).until(() -> lists.stream().anyMatch(Future::isDone));
+        return lists;
+    }
+
+    private Future<Answer.Containers> askForAList() {
+        return clients.submit(() -> {
+            try (QueryClient each = new QueryClient(context, endpoint, LONG)) {
+                return each.list(Optional.empty(), 10);
+            }
+        });
     }
 
     @Test

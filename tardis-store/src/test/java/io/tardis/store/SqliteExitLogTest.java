@@ -36,7 +36,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.function.BiPredicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -49,8 +48,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class SqliteExitLogTest {
-
-    private static final BiPredicate<ContainerKey, String> ALL_GO = (_, _) -> true;
 
     @TempDir private Path directory;
     private Path file;
@@ -279,12 +276,12 @@ class SqliteExitLogTest {
             log.append(List.of(ending("new", 0, exit(2, container("new"), 2, 0))));
             Instant between = clock.instant().minus(Duration.ofMinutes(30));
 
-            assertThat(log.prune(between, Instant.EPOCH, ALL_GO, 10).more()).isFalse();
+            assertThat(log.prune(between, Instant.EPOCH, (_, _) -> true, 10).more()).isFalse();
             assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(2L);
             assertThat(log.firstSeq()).isEqualTo(2);
             assertThat(log.latestEnd(container("old"))).as("its end stays longer").isPresent();
 
-            assertThat(log.prune(Instant.EPOCH, between, ALL_GO, 10).more()).isFalse();
+            assertThat(log.prune(Instant.EPOCH, between, (_, _) -> true, 10).more()).isFalse();
             assertThat(log.latestEnd(container("old"))).isEmpty();
             assertThat(log.latestEnd(container("new"))).isPresent();
         }
@@ -307,11 +304,12 @@ class SqliteExitLogTest {
 
             assertThat(log.latestEnd(container("a"))).isEmpty();
             assertThat(log.latestEnd(TC).orElseThrow().dispute()).contains(dispute);
-            assertThat(log.prune(later, later, ALL_GO, 10).containers())
+            assertThat(log.prune(later, later, (_, _) -> true, 10).containers())
                     .as("as if it was recorded now")
                     .isEmpty();
             Instant muchLater = clock.instant().plusSeconds(1);
-            assertThat(log.prune(later, muchLater, ALL_GO, 10).containers()).containsExactly(TC);
+            assertThat(log.prune(later, muchLater, (_, _) -> true, 10).containers())
+                    .containsExactly(TC);
         }
     }
 
@@ -324,10 +322,10 @@ class SqliteExitLogTest {
                             .toList());
             Instant later = clock.instant().plusSeconds(1);
 
-            assertThat(log.prune(later, later, ALL_GO, 10).more()).isTrue();
+            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isTrue();
             assertThat(log.eventsAfter(0, 100)).hasSize(15);
-            assertThat(log.prune(later, later, ALL_GO, 10).more()).isTrue();
-            assertThat(log.prune(later, later, ALL_GO, 10).more()).isFalse();
+            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isTrue();
+            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isFalse();
 
             assertThat(log.eventsAfter(0, 100)).isEmpty();
             assertThat(log.latestEnds(Optional.empty(), 100)).isEmpty();
@@ -390,7 +388,7 @@ class SqliteExitLogTest {
             log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
             clock.move(Duration.ofDays(-1000));
 
-            log.prune(clock.instant(), clock.instant(), ALL_GO, 10);
+            log.prune(clock.instant(), clock.instant(), (_, _) -> true, 10);
 
             assertThat(log.eventsAfter(0, 10)).hasSize(1);
             assertThat(log.latestEnd(TC)).isPresent();

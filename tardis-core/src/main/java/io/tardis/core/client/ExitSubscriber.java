@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,8 +27,13 @@ import org.slf4j.LoggerFactory;
  * Exits are numbered without holes. The subscriber knows the number of the last one that it gave to
  * its user. A message of any kind that is ahead of it proves a hole, and the hole is filled by
  * replay, up to that number. The store records a moment after the listener publishes, so a replay
- * may end short of it: then the next message, heartbeat or second asks again. Numbers that the
- * store has passed without recording them are gone for everyone, and are not waited for.
+ * may end short of it: then it is asked for again, after ever longer times as long as that brings
+ * nothing new. Numbers that the store has passed without recording them are gone for everyone, and
+ * are not waited for.
+ *
+ * <p>A daemon is heard every five seconds. Where it is silent for longer, its machine may have gone
+ * without closing the connection, which would stay silent for ever: then the subscriber connects
+ * anew, and asks for what it may have missed.
  *
  * <p>To go on after a restart, keep {@link #position} with what was done for each exit, or in a
  * {@link PositionFile}, and begin there. What is no longer in the log by then is told by {@link
@@ -38,14 +44,23 @@ public final class ExitSubscriber implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ExitSubscriber.class);
     private static final int REPLAY_BATCH = 500;
 
-    /** How long the store may lag behind the publisher before the replay is asked for again. */
+    /**
+     * How long the store may lag behind the publisher before the replay is asked for again; doubled
+     * each time it brings nothing new.
+     */
     private static final Duration RETRY = Duration.ofMillis(50);
+
+    private static final Duration LONGEST_RETRY = Duration.ofSeconds(5);
+
+    /** Three heartbeats. */
+    private static final Duration SILENCE = Duration.ofSeconds(15);
 
     /** How long to wait for a replay, also where the user has less time. */
     private static final Duration REPLAY_PATIENCE = Duration.ofSeconds(1);
 
-    private final ZmqSubscriber subscriber;
+    private final Supplier<ZmqSubscriber> connect;
     private final QueryClient queries;
+    private final Duration silence;
     private final Deque<ExitEvent> ready = new ArrayDeque<>();
 
     /** The last exit in {@link #ready} or given to the user. */
@@ -64,6 +79,16 @@ public final class ExitSubscriber implements AutoCloseable {
     /** Whether the last replay failed, which was told then. */
     private boolean unavailable;
 
+    private ZmqSubscriber subscriber;
+
+    /** When something was heard, or listened for anew, last. By the monotonic clock. */
+    private long heardAt;
+
+    private Duration retry = RETRY;
+
+    /** When a replay is due, if one is needed. By the monotonic clock. */
+    private long nextReplay = System.nanoTime();
+
     /**
      * A subscriber that begins after the exit {@code after}: its user gets every recorded exit with
      * a greater number.
@@ -76,15 +101,29 @@ public final class ExitSubscriber implements AutoCloseable {
      */
     public ExitSubscriber(
             ZmqContext context, String eventsEndpoint, String queryEndpoint, long after) {
-        this.subscriber =
-                context.subscriber(
-                        eventsEndpoint,
-                        List.of(
-                                Topic.EXIT,
-                                Topic.EXEC_EXIT,
-                                Topic.HEARTBEAT,
-                                Topic.GAP,
-                                Topic.LOST));
+        this(context, eventsEndpoint, queryEndpoint, after, SILENCE);
+    }
+
+    /** As above; {@code silence} is how long the daemon may be silent. */
+    ExitSubscriber(
+            ZmqContext context,
+            String eventsEndpoint,
+            String queryEndpoint,
+            long after,
+            Duration silence) {
+        this.connect =
+                () ->
+                        context.subscriber(
+                                eventsEndpoint,
+                                List.of(
+                                        Topic.EXIT,
+                                        Topic.EXEC_EXIT,
+                                        Topic.HEARTBEAT,
+                                        Topic.GAP,
+                                        Topic.LOST));
+        this.silence = silence;
+        this.subscriber = connect.get();
+        this.heardAt = System.nanoTime();
         this.queries = new QueryClient(context, queryEndpoint, REPLAY_PATIENCE);
         this.last = after;
         this.published = after;
@@ -106,15 +145,24 @@ public final class ExitSubscriber implements AutoCloseable {
             if (last >= published && receive(Duration.ZERO)) {
                 continue;
             }
-            if (isBehind()) {
+            if (System.nanoTime() - heardAt >= silence.toNanos() && !receive(Duration.ZERO)) {
+                connectAnew();
+            }
+            if (!isBehind()) {
+                askAt(System.nanoTime());
+            } else if (System.nanoTime() - nextReplay >= 0) {
                 replay();
             }
-            long left = deadline - System.nanoTime();
-            if (!ready.isEmpty() || left <= 0) {
+            long now = System.nanoTime();
+            if (!ready.isEmpty() || deadline - now <= 0) {
                 break;
             }
-            Duration wait = Duration.ofNanos(left);
-            receive(isBehind() && wait.compareTo(RETRY) > 0 ? RETRY : wait);
+            long wait = Math.min(deadline - now, heardAt + silence.toNanos() - now);
+            if (isBehind()) {
+                wait = Math.min(wait, nextReplay - now);
+            }
+            // Rounded up: a wait that ends a fraction too early would spin.
+            receive(Duration.ofMillis(Math.max(0, wait / 1_000_000 + 1)));
         }
         ExitEvent event = ready.poll();
         if (event != null) {
@@ -151,6 +199,7 @@ public final class ExitSubscriber implements AutoCloseable {
         if (message == null) {
             return false;
         }
+        heardAt = System.nanoTime();
         try {
             switch (PublishedCodec.decode(message.topic(), message.payload())) {
                 case Published.Exit(ExitEvent event) -> accept(event);
@@ -183,7 +232,35 @@ public final class ExitSubscriber implements AutoCloseable {
         return !caughtUp || last < published;
     }
 
+    private void connectAnew() {
+        LOG.debug("nothing was heard for {}: connecting anew", silence);
+        subscriber.close();
+        subscriber = connect.get();
+        heardAt = System.nanoTime();
+        caughtUp = false;
+        askAt(heardAt);
+    }
+
+    /** Asks for what is missing, and sets when to ask again. */
     private void replay() {
+        long before = last;
+        askForReplay();
+        if (last > before) {
+            askAt(System.nanoTime());
+        } else {
+            nextReplay = System.nanoTime() + retry.toNanos();
+            Duration twice = retry.multipliedBy(2);
+            retry = twice.compareTo(LONGEST_RETRY) < 0 ? twice : LONGEST_RETRY;
+        }
+    }
+
+    /** The next hole is one to be filled soon. */
+    private void askAt(long time) {
+        retry = RETRY;
+        nextReplay = time;
+    }
+
+    private void askForReplay() {
         try {
             Events events = queries.replay(last, REPLAY_BATCH);
             unavailable = false;

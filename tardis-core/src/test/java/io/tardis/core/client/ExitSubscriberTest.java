@@ -131,6 +131,42 @@ class ExitSubscriberTest {
         }
     }
 
+    /** The peer may have gone without a word: nothing tells of it but the silence. */
+    @Test
+    void connectsAnewAndAsksAfterASilence() {
+        try (ExitSubscriber subscriber =
+                new ExitSubscriber(context, EVENTS, QUERIES, 0, Duration.ofMillis(300))) {
+            catchUp(subscriber);
+            record(1, 3); // and no message can come
+
+            assertNext(subscriber, 1, 3);
+            happen(4);
+            assertNext(subscriber, 4, 4);
+        }
+    }
+
+    @Test
+    void asksEverMoreSeldomWhileAHoleIsNotFilled() {
+        try (ExitSubscriber subscriber = subscriber(0)) {
+            catchUp(subscriber);
+            int before = replays.get();
+            publish(new Published.Exit(exit(2)));
+            for (int i = 0; i < 20; i++) {
+                assertThat(subscriber.next(MOMENT)).isNull();
+                publish(new Published.Heartbeat(2, NOW));
+            }
+
+            assertThat(replays.get() - before).isBetween(2, 8);
+            record(1, 2);
+            assertNext(subscriber, 1, 2);
+            before = replays.get();
+            record(3, 3);
+            happen(4);
+            assertNext(subscriber, 3, 4);
+            assertThat(replays.get() - before).isPositive();
+        }
+    }
+
     @Test
     void dropsWhatItHasGivenAlready() {
         try (ExitSubscriber subscriber = subscriber(0)) {
