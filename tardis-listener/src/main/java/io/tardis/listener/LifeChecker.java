@@ -11,12 +11,14 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -111,28 +113,52 @@ final class LifeChecker implements AutoCloseable {
                 if (stopping) {
                     return;
                 }
-                try {
-                    if (asked) {
-                        registry.openLives().forEach(this::check);
-                    }
-                    suspects.values().removeIf(suspect -> isResolved(suspect, store));
-                    failing = false;
-                } catch (TardisException | UncheckedIOException e) {
-                    // Neither the registry's disk, nor the store, nor a descriptor may be there
-                    // now; all is tried again.
+                RuntimeException failure = look(asked, store);
+                if (failure != null) {
                     if (!failing) {
-                        LOG.warn("the registered lives cannot be checked now", e);
+                        LOG.warn("not all registered lives can be checked now", failure);
                     }
-                    failing = true;
                     if (asked) {
                         requests.release();
                     }
                     TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
                 }
+                failing = failure != null;
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /**
+     * Looks at the suspects, and at all lives before. The registry's disk, the store or a
+     * descriptor may not be there now; what fails for one life hides no other.
+     *
+     * @return the last failure, after which all is to be tried again; null if there was none
+     */
+    private @Nullable RuntimeException look(boolean all, Ends store) {
+        RuntimeException failure = null;
+        try {
+            for (Life life : all ? registry.openLives() : List.<Life>of()) {
+                try {
+                    check(life);
+                } catch (UncheckedIOException e) {
+                    failure = e;
+                }
+            }
+            for (Suspect suspect : List.copyOf(suspects.values())) {
+                try {
+                    if (isResolved(suspect, store)) {
+                        suspects.remove(suspect.life().id());
+                    }
+                } catch (UncheckedIOException e) {
+                    failure = e;
+                }
+            }
+        } catch (TardisException | UncheckedIOException e) {
+            failure = e;
+        }
+        return failure;
     }
 
     private boolean awaitRequest() throws InterruptedException {
@@ -173,12 +199,12 @@ final class LifeChecker implements AutoCloseable {
         if (System.nanoTime() - suspect.since() < lateWord.toNanos()) {
             return false;
         }
-        LOG.warn(
-                "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
-                life.container(),
-                life.init().map(it -> Long.toString(it.pid())).orElse("(not known)"));
         try {
             if (registry.updateIfOpen(life.withLost())) {
+                LOG.warn(
+                        "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
+                        life.container(),
+                        life.init().map(it -> Long.toString(it.pid())).orElse("(not known)"));
                 onLost.accept(life);
             }
         } catch (IOException e) {

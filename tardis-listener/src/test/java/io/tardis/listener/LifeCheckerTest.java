@@ -13,9 +13,11 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -135,6 +137,30 @@ class LifeCheckerTest {
         store = Answer.Running::new;
 
         await().untilAsserted(() -> assertThat(lost).containsExactly(life));
+    }
+
+    @Test
+    void tellsOfTheOthersWhereOneCannotBeWritten() throws IOException {
+        ContainerKey bad = new ContainerKey("default", "bad");
+        Life unwritable = registry.register(bad, folder, Instant.EPOCH).withInit(GONE);
+        registry.update(unwritable);
+        // Where the registry writes before it replaces.
+        Path inTheWay = folder.resolve("default/bad/.life.json." + unwritable.id());
+        Files.createDirectory(inTheWay);
+        List<Life> others = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            Life other =
+                    registry.register(new ContainerKey("default", "c" + i), folder, Instant.EPOCH)
+                            .withInit(GONE);
+            registry.update(other);
+            others.add(other);
+        }
+
+        start(Duration.ofMillis(10));
+
+        await().untilAsserted(() -> assertThat(lost).containsExactlyInAnyOrderElementsOf(others));
+        Files.delete(inTheWay);
+        await().untilAsserted(() -> assertThat(lost).contains(unwritable));
     }
 
     private int questionsBefore = -1;
