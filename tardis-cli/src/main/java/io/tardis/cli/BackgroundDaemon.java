@@ -63,11 +63,7 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
         if (answers(settings)) {
             return true;
         }
-        Directories.makePrivate(settings.runDir());
-        Directories.makePrivate(settings.stateDir());
-        Path lockFile = settings.runDir().resolve("start.lock");
-        try (FileChannel channel =
-                FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+        try (FileChannel channel = openStartLock()) {
             FileLock lock = null;
             Process daemon = null;
             while (System.nanoTime() < deadline) {
@@ -103,17 +99,22 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
 
     /**
      * Puts a new daemon in the place of the one that runs, which goes on until the new one hears
-     * containerd.
+     * containerd. Nobody else starts one meanwhile, who could be faster than it when the lock is
+     * handed over.
      *
-     * @return whether another process than {@code before} answers
+     * @return whether the new daemon answers
      */
-    boolean replace(long before, Duration patience) {
+    boolean replace(Duration patience) {
         long deadline = System.nanoTime() + patience.toNanos();
-        try {
-            Process daemon = start("daemon", "--take-over");
+        try (FileChannel channel = openStartLock()) {
+            FileLock lock = null;
+            Process daemon = null;
             while (System.nanoTime() < deadline && !hasFailed(daemon)) {
-                OptionalLong holder = InstanceLock.holder(settings.stateDir());
-                if (holder.isPresent() && holder.getAsLong() != before && answers(settings)) {
+                if (lock == null) {
+                    lock = channel.tryLock();
+                } else if (daemon == null) {
+                    daemon = start("daemon", "--take-over");
+                } else if (isHolder(daemon) && answers(settings)) {
                     return true;
                 }
                 Thread.sleep(POLL);
@@ -125,6 +126,23 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
             Thread.currentThread().interrupt();
             return false;
         }
+    }
+
+    private FileChannel openStartLock() throws IOException {
+        Directories.makePrivate(settings.runDir());
+        Directories.makePrivate(settings.stateDir());
+        return FileChannel.open(
+                settings.runDir().resolve("start.lock"),
+                StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE);
+    }
+
+    /**
+     * Whether it has the state directory: {@code setsid}, the script and Java are one process, each
+     * becomes the next.
+     */
+    private boolean isHolder(Process daemon) {
+        return InstanceLock.holder(settings.stateDir()).equals(OptionalLong.of(daemon.pid()));
     }
 
     private Process start(String... arguments) throws IOException {

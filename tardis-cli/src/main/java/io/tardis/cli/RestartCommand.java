@@ -37,9 +37,7 @@ final class RestartCommand implements Callable<Integer> {
         BackgroundDaemon daemon = new BackgroundDaemon(settings, BackgroundDaemon.ownProgram());
         OptionalLong before = InstanceLock.holder(settings.stateDir());
         boolean answers =
-                before.isPresent()
-                        ? daemon.replace(before.getAsLong(), PATIENCE)
-                        : daemon.ensureRunning(PATIENCE);
+                before.isPresent() ? daemon.replace(PATIENCE) : daemon.ensureRunning(PATIENCE);
         if (!answers) {
             throw new TardisException(
                     "the new daemon does not answer; " + settings.logFile() + " says why");

@@ -2,11 +2,15 @@ package io.tardis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.SetupException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,7 +93,6 @@ class BackgroundDaemonTest {
     @Test
     void isWaitedForWhereAnotherOneWasFaster() throws Exception {
         Path first = directory.resolve("first");
-        Path pidFile = tardis.environment().settings().stateDir().resolve("event_listener.pid");
         // The first one has a second one take the state directory, and ends while that starts.
         Path home =
                 tardis.install(
@@ -101,7 +104,7 @@ class BackgroundDaemonTest {
                           exit 4
                         }
                         """
-                                .formatted(first, pidFile));
+                                .formatted(first, pidFile()));
         List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
         command.addAll(List.of("daemon", "--background"));
 
@@ -153,6 +156,42 @@ class BackgroundDaemonTest {
         assertThatThrownBy(BackgroundDaemon::ownProgram)
                 .isInstanceOf(SetupException.class)
                 .hasMessageContaining("bin/tardis of an installation");
+    }
+
+    @Test
+    void isPutInThePlaceOfTheOneThatRuns() throws Exception {
+        BackgroundDaemon starter = daemon("");
+        assertThat(starter.ensureRunning(Duration.ofSeconds(30))).isTrue();
+        String before = Files.readString(pidFile());
+
+        assertThat(starter.replace(Duration.ofSeconds(60))).isTrue();
+
+        assertThat(Files.readString(pidFile())).isNotEqualTo(before);
+    }
+
+    @Test
+    void isNotTakenForTheNewOneWhereAnotherOneRuns() throws Exception {
+        assertThat(daemon("").ensureRunning(Duration.ofSeconds(30))).isTrue();
+
+        assertThat(daemon("exec sleep 5").replace(Duration.ofSeconds(1))).isFalse();
+    }
+
+    @Test
+    void isStartedByNobodyElseWhileOneIsPutInThePlaceOfAnother() throws Exception {
+        Path started = directory.resolve("started");
+        BackgroundDaemon starter = daemon("touch '" + started + "'; sleep 1; exit 1");
+        Thread replacing = Thread.ofPlatform().start(() -> starter.replace(Duration.ofSeconds(30)));
+        await().until(() -> Files.exists(started));
+
+        try (FileChannel startLock =
+                FileChannel.open(tardis.runDir().resolve("start.lock"), StandardOpenOption.WRITE)) {
+            assertThatThrownBy(startLock::tryLock).isInstanceOf(OverlappingFileLockException.class);
+        }
+        replacing.join();
+    }
+
+    private Path pidFile() {
+        return tardis.stateDir().resolve("event_listener.pid");
     }
 
     private BackgroundDaemon daemon(String firstLine) throws IOException {

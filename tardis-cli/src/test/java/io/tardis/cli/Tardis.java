@@ -87,7 +87,8 @@ final class Tardis {
     }
 
     /**
-     * Installs {@code bin/tardis}, a script that starts this very build.
+     * Installs {@code bin/tardis}, a script that starts this very build, with these settings
+     * whoever calls it.
      *
      * @param firstLine a line of shell that is run first
      * @return the installation's directory, for {@code tardis.home}
@@ -95,9 +96,13 @@ final class Tardis {
     Path install(String firstLine) throws IOException {
         Path home = Files.createDirectories(directory.resolve("home"));
         Path program = Files.createDirectories(home.resolve("bin")).resolve("tardis");
+        StringBuilder settings = new StringBuilder();
+        variables.forEach(
+                (key, value) -> settings.append("export %s='%s'\n".formatted(key, value)));
         Files.writeString(
                 program,
                 "#!/bin/sh\n"
+                        + settings
                         + firstLine
                         + "\nexec '"
                         + String.join("' '", javaCommand())
