@@ -61,6 +61,15 @@ final class ExitPublisher implements AutoCloseable {
         void arrived(KernelWitness.Ended ended);
     }
 
+    /** Looks after the registered lives; told what concerns them in the publisher's thread. */
+    interface Lives {
+        /** containerd told the start of a container. */
+        void started(CtrEvent.TaskStart start);
+
+        /** Ends may have been missed. */
+        void check();
+    }
+
     /** How often the last number is told to whoever missed the message itself. */
     static final Duration HEARTBEAT = Duration.ofSeconds(5);
 
@@ -73,7 +82,7 @@ final class ExitPublisher implements AutoCloseable {
     private final ExitJoiner joiner;
     private final ExitSequence sequence;
     private final Kernel kernel;
-    private final Runnable onGap;
+    private final Lives lives;
     private final InstantSource clock;
     private final Thread thread;
     private final Unreadable unreadable = new Unreadable();
@@ -91,7 +100,7 @@ final class ExitPublisher implements AutoCloseable {
      * From now on the socket, the joiner and the sequence belong to the publisher's thread.
      *
      * @param kernel asked how a process ended that containerd has told the exit of
-     * @param onGap run after each gap that is published, in the publisher's thread
+     * @param lives told each start, and each gap that is published
      */
     ExitPublisher(
             ZmqPublisher socket,
@@ -99,14 +108,14 @@ final class ExitPublisher implements AutoCloseable {
             ExitJoiner joiner,
             ExitSequence sequence,
             Kernel kernel,
-            Runnable onGap,
+            Lives lives,
             InstantSource clock) {
         this.socket = socket;
         this.queue = queue;
         this.joiner = joiner;
         this.sequence = sequence;
         this.kernel = kernel;
-        this.onGap = onGap;
+        this.lives = lives;
         this.clock = clock;
         this.thread = new Thread(this::run, "tardis-listener-publisher");
     }
@@ -218,7 +227,10 @@ final class ExitPublisher implements AutoCloseable {
             }
             case CtrEvent.ExecExit(var exit) -> joiner.exited(exit).ifPresent(this::publish);
             case CtrEvent.TaskDelete delete -> joiner.deleted(delete).ifPresent(this::publish);
-            case CtrEvent.TaskStart start -> joiner.started(start);
+            case CtrEvent.TaskStart start -> {
+                joiner.started(start);
+                lives.started(start);
+            }
             case CtrEvent.Oom(var container) -> joiner.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
@@ -261,7 +273,7 @@ final class ExitPublisher implements AutoCloseable {
         Instant to = clock.instant();
         // The clock may have been set back meanwhile.
         publish(new Published.Gap(sequence.last(), from.isAfter(to) ? to : from, to, reason));
-        onGap.run();
+        lives.check();
     }
 
     private void publish(Published message) {

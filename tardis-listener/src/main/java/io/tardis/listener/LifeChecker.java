@@ -2,7 +2,9 @@ package io.tardis.listener;
 
 import io.tardis.core.TardisException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.CtrEvent.TaskStart;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
@@ -27,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * is watched by the kernel witness from then on. Where it is gone and no code is known, containerd
  * gets some time to tell it late; then the life is lost, and that is told.
  */
-final class LifeChecker implements AutoCloseable {
+final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
 
     /** How the store is asked. Belongs to the checker's thread. */
     interface Ends extends AutoCloseable {
@@ -88,8 +90,31 @@ final class LifeChecker implements AutoCloseable {
     }
 
     /** Has every life looked at, soon. From any thread. */
-    void check() {
+    @Override
+    public void check() {
         requests.release();
+    }
+
+    /**
+     * Notes the process of a life that does not know it: its start was not seen, or {@code restore}
+     * stood in for create and start. A start from before the life is of an earlier one.
+     */
+    @Override
+    public void started(TaskStart start) {
+        try {
+            Optional<Life> life =
+                    registry.open(start.container())
+                            .filter(it -> it.init().isEmpty())
+                            .filter(it -> !start.at().isBefore(it.createdAt()));
+            if (life.isPresent() && start.pid() != 0) {
+                Life running = life.get().withInit(InitProcess.of(start.pid()));
+                if (registry.updateIfOpen(running)) {
+                    check(); // that watches it, if it is still there
+                }
+            }
+        } catch (IOException | UncheckedIOException e) {
+            LOG.warn("the start of {} cannot be noted", start.container(), e);
+        }
     }
 
     @Override

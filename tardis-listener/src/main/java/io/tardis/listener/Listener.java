@@ -78,7 +78,7 @@ public final class Listener implements AutoCloseable {
                         sequence,
                         witness.<ExitPublisher.Kernel>map(it -> it)
                                 .orElse(ExitPublisher.Kernel.NONE),
-                        checker::check,
+                        checker,
                         clock);
     }
 
@@ -164,6 +164,11 @@ public final class Listener implements AutoCloseable {
             LOG.warn("whether {} is over cannot be told now", life.container(), e);
             return false;
         }
+    }
+
+    /** How many processes the kernel witness watches now. */
+    int watching() {
+        return witness.map(KernelWitness::watching).orElse(0);
     }
 
     /** Whether the kernel tells how processes end. */

@@ -62,6 +62,14 @@ class ExitPublisherTest {
         }
     }
 
+    private static final class NoLives implements ExitPublisher.Lives {
+        @Override
+        public void started(CtrEvent.TaskStart start) {}
+
+        @Override
+        public void check() {}
+    }
+
     @BeforeEach
     void bindAndSubscribe() {
         context = new ZmqContext(_ -> {});
@@ -76,7 +84,7 @@ class ExitPublisherTest {
                         new ExitJoiner(it -> it.exitStatus() == 255),
                         sequence,
                         kernel,
-                        () -> {},
+                        new NoLives(),
                         clock);
     }
 

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.CtrEvent.TaskStart;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -137,6 +138,34 @@ class LifeCheckerTest {
         store = Answer.Running::new;
 
         await().untilAsserted(() -> assertThat(lost).containsExactly(life));
+    }
+
+    @Test
+    void notesTheProcessOfALifeWhoseStartWasNotSeen() throws IOException {
+        Life life = registry.register(TC, folder, Instant.EPOCH);
+        start(Duration.ofHours(1));
+
+        checker.started(new TaskStart(TC, ALIVE.pid(), Instant.EPOCH.plusMillis(1)));
+
+        assertThat(registry.open(TC)).hasValue(life.withInit(ALIVE));
+    }
+
+    @Test
+    void notesNoProcessOfAnEarlierLifeAndNoneOverAnother() throws IOException {
+        Life life = registry.register(TC, folder, Instant.EPOCH);
+        start(Duration.ofHours(1));
+
+        checker.started(new TaskStart(TC, ALIVE.pid(), Instant.EPOCH.minusMillis(1)));
+        checker.started(new TaskStart(TC, 0, Instant.EPOCH));
+        assertThat(registry.open(TC)).hasValue(life);
+
+        registry.update(life.withInit(ALIVE));
+        checker.started(new TaskStart(TC, 1, Instant.EPOCH));
+        assertThat(registry.open(TC)).hasValue(life.withInit(ALIVE));
+
+        registry.close(TC);
+        checker.started(new TaskStart(TC, 1, Instant.EPOCH));
+        assertThat(registry.open(TC)).isEmpty();
     }
 
     @Test

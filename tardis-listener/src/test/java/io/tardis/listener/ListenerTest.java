@@ -3,6 +3,7 @@ package io.tardis.listener;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Limits;
@@ -197,6 +198,29 @@ class ListenerTest {
             listener.start();
 
             assertThat(source.starts()).isEqualTo(1);
+        }
+    }
+
+    /** As after a restore, for which containerd calls no start. */
+    @Test
+    void tellsByTheKernelHowALifeEndsWhoseStartItOnlyHears() throws Exception {
+        Process process = new ProcessBuilder("sh", "-c", "read line; exit 3").start();
+        registry.register(TC, stateDir, Instant.EPOCH);
+        Files.write(lines, List.of(CtrLines.start("tc", process.pid())));
+        try (Listener listener = bind();
+                Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
+            assumeTrue(listener.hasKernelWitness(), "this kernel does not tell how processes end");
+            listener.start();
+            goOnceHeardBy(inside);
+            await().until(() -> listener.watching() == 1);
+
+            process.outputWriter().append("\n").close();
+
+            ExitEvent event = inside.nextExit().event();
+            assertThat(event.exit().exitStatus()).isEqualTo(3);
+            assertThat(event.source()).isEqualTo(ExitSource.KERNEL);
+        } finally {
+            process.destroyForcibly();
         }
     }
 
