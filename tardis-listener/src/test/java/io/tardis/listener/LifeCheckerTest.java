@@ -2,6 +2,7 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
@@ -14,7 +15,6 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -169,13 +169,13 @@ class LifeCheckerTest {
     }
 
     @Test
-    void tellsOfTheOthersWhereOneCannotBeWritten() throws IOException {
+    void tellsOfTheOthersWhereOneCannotBeWritten() throws Exception {
         ContainerKey bad = new ContainerKey("default", "bad");
         Life unwritable = registry.register(bad, folder, Instant.EPOCH).withInit(GONE);
         registry.update(unwritable);
-        // Where the registry writes before it replaces.
-        Path inTheWay = folder.resolve("default/bad/.life.json." + unwritable.id());
-        Files.createDirectory(inTheWay);
+        Path file = folder.resolve("default/bad/life.json");
+        // Permissions would not keep root from it.
+        assumeTrue(chattr("+i", file), "the file system has no immutable files");
         List<Life> others = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
             Life other =
@@ -187,9 +187,17 @@ class LifeCheckerTest {
 
         start(Duration.ofMillis(10));
 
-        await().untilAsserted(() -> assertThat(lost).containsExactlyInAnyOrderElementsOf(others));
-        Files.delete(inTheWay);
+        try {
+            await().untilAsserted(
+                            () -> assertThat(lost).containsExactlyInAnyOrderElementsOf(others));
+        } finally {
+            assertThat(chattr("-i", file)).isTrue();
+        }
         await().untilAsserted(() -> assertThat(lost).contains(unwritable));
+    }
+
+    private static boolean chattr(String change, Path file) throws Exception {
+        return new ProcessBuilder("chattr", change, file.toString()).start().waitFor() == 0;
     }
 
     private int questionsBefore = -1;
