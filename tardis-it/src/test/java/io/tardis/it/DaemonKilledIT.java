@@ -48,9 +48,12 @@ class DaemonKilledIT {
         long seed = Load.seed();
         Random random = new Random(seed);
         ConcurrentLinkedQueue<Outcome> failed = new ConcurrentLinkedQueue<>();
+        Container across = lab.container("across").enabled();
+        across.startEndingWith(5);
 
         List<String> answers;
-        try (LiveProcess client = client();
+        try (LiveProcess waiting = waitAgainAndAgainFor(across);
+                LiveProcess client = client();
                 ExecutorService pool = Executors.newFixedThreadPool(AT_A_TIME)) {
             for (int i = 0; i < AT_A_TIME; i++) {
                 pool.execute(() -> runContainers(failed));
@@ -69,6 +72,9 @@ class DaemonKilledIT {
             String last = lastCode();
             client.awaitLine("answer after the last start", SOON, last::equals);
             answers = client.lines();
+            across.end();
+            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
+            assertWaitedWell(waiting.lines());
         }
         unwell.addAll(failed);
         notePromises(answers);
@@ -89,6 +95,57 @@ class DaemonKilledIT {
                 () -> "end of " + load.unsettled(lab.tardis()) + ", seed " + seed,
                 LATE_WORD.plus(SOON),
                 () -> load.unsettled(lab.tardis()).isEmpty());
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void whoWaitsIsAnsweredByTheNextDaemon() {
+        Container container = lab.container("tc").enabled();
+        container.startEndingWith(5);
+        Proc daemon = lab.tardis().runningDaemon();
+        int descriptors = daemon.descriptors().size();
+
+        try (LiveProcess waiting = lab.tardis().waitFor(container)) {
+            Wait.until(
+                    "connection of the one who waits",
+                    SOON,
+                    () -> daemon.descriptors().size() > descriptors);
+            lab.tardis().killDaemon();
+            bringUp(true);
+            container.end();
+
+            // If the question went with the first daemon, it is asked again when its time is over.
+            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
+            assertThat(waiting.output()).isEqualTo("5\n");
+        }
+    }
+
+    /**
+     * {@code tardis wait}, and once more whenever it ends because no daemon answers: it asks again
+     * only once where its first question was forgotten.
+     */
+    private LiveProcess waitAgainAndAgainFor(Container container) {
+        List<String> wait = lab.tardis().command("wait", container.name()).argv();
+        return Command.of(
+                        "/bin/sh",
+                        "-c",
+                        "until " + String.join(" ", wait) + "; do echo \"ended with $?\"; done")
+                .with(lab.tardis().environment())
+                .start(lab.scratch().folder("clients").resolve("wait"));
+    }
+
+    private void assertWaitedWell(List<String> lines) {
+        List<String> before = lines.subList(0, lines.size() - 1);
+        System.out.printf(
+                "who waited was told %d times that no daemon answers%n",
+                before.stream().filter("ended with 3"::equals).count());
+        assertThat(lines.getLast()).isEqualTo("5");
+        assertThat(before)
+                .allMatch(line ->
+                        line.equals("ended with 3")
+                                || line.startsWith(
+                                        "tardis: no answer from "
+                                                + lab.tardis().setting("TARDIS_QUERY_ENDPOINT")));
     }
 
     /** Of a container that ends after the last start: whoever has its answer saw all before. */

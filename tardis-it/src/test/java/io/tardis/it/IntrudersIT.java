@@ -20,6 +20,7 @@ import tools.jackson.databind.JsonNode;
 class IntrudersIT {
 
     private static final Duration SOON = Duration.ofSeconds(30);
+    private static final int BAD_SETUP = 2;
     private static final String NOBODY = "65534";
 
     /** As a container id, a namespace or an exec id: each leads to another place, or tries to. */
@@ -59,7 +60,7 @@ class IntrudersIT {
             assertThat(during.sh("exit 3").code()).isEqualTo(3);
             Outcome daemon = lab.tardis().tardis("daemon");
 
-            assertThat(daemon.code()).isNotEqualTo(0);
+            assertThat(daemon.code()).isEqualTo(BAD_SETUP);
             assertThat(daemon.err()).contains("tcp://127.0.0.1:");
             assertThat(lab.tardis().isCleaned(before)).isFalse();
             assertThat(lab.tardis().log()).doesNotContain("is cleaned up");
@@ -86,11 +87,62 @@ class IntrudersIT {
 
             assertThat(container.code()).isEqualTo(3);
             assertThat(container.out() + container.err()).isEmpty();
-            assertThat(daemon.code()).isNotEqualTo(0);
+            assertThat(daemon.code()).isEqualTo(BAD_SETUP);
             assertThat(daemon.err()).contains(run.toString(), "nobody");
             assertThat(foreign.isAlive()).isTrue();
             assertThat(foreign.lines()).hasSizeGreaterThan(1).allMatch(IntrudersIT::isToldNothing);
         }
+    }
+
+    /** Also if somebody lets everybody in, the kernel says who connects. */
+    @ContainerTest
+    void anotherUserOnTheSocketIsNotServed() throws IOException {
+        source.play(lab.tardis());
+        Proc daemon = lab.tardis().runningDaemon();
+        Path bundle = lab.scratch().folder("bundle");
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        Path socket = lab.tardis().socket();
+        Outcome _ = Command.of("chmod", "666", socket.toString()).run().orFail();
+        for (Path path = socket.getParent();
+                path.startsWith(lab.scratch().root());
+                path = path.getParent()) {
+            Outcome _ = Command.of("chmod", "755", path.toString()).run().orFail();
+        }
+
+        Outcome nobody = create(bundle, "theirs", asNobody());
+        Outcome root = create(bundle, "ours", List.of());
+
+        assertThat(nobody.orFail().out()).isEqualTo("connected\ntold \n");
+        assertThat(lab.tardis().containerDir(lab.container("theirs"))).doesNotExist();
+        assertThat(lab.tardis().log().lines())
+                .anySatisfy(line -> assertThat(line).contains("nobody, who is not served here"));
+        // It was not for the request.
+        assertThat(root.orFail().out()).isEqualTo("connected\ntold WG\n");
+        assertThat(lab.tardis().isRegistered(lab.container("ours"))).isTrue();
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+    }
+
+    /** The launcher's request to register a life. */
+    private Outcome create(Path bundle, String id, List<String> as) throws IOException {
+        List<String> argv = new ArrayList<>(as);
+        argv.addAll(
+                List.of(
+                        Machine.PYTHON,
+                        "-c",
+                        Files.readString(TardisNode.script("launcher.py")),
+                        lab.tardis().socket().toString(),
+                        "--root",
+                        "/run/default",
+                        "create",
+                        "--bundle",
+                        bundle.toString(),
+                        id));
+        return Command.of(argv).run();
+    }
+
+    private static List<String> asNobody() {
+        return List.of("setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--clear-groups");
     }
 
     private static boolean isToldNothing(String line) {
@@ -188,17 +240,9 @@ class IntrudersIT {
     /** A foreign server that runs as another user; its program comes with the command line. */
     private LiveProcess squatter(String key) throws IOException {
         String program = Files.readString(TardisNode.script("foreign_server.py"));
-        LiveProcess server =
-                Command.of(
-                                "setpriv",
-                                "--reuid=" + NOBODY,
-                                "--regid=" + NOBODY,
-                                "--clear-groups",
-                                Machine.PYTHON,
-                                "-c",
-                                program,
-                                lab.tardis().setting(key))
-                        .start(lab.scratch().folder("out").resolve(key));
+        List<String> argv = new ArrayList<>(asNobody());
+        argv.addAll(List.of(Machine.PYTHON, "-c", program, lab.tardis().setting(key)));
+        LiveProcess server = Command.of(argv).start(lab.scratch().folder("out").resolve(key));
         server.awaitLine("start", SOON, "ready"::equals);
         return server;
     }

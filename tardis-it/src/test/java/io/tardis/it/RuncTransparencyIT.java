@@ -8,9 +8,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -49,7 +52,14 @@ class RuncTransparencyIT {
                     List.of("create", "--bundle", "/no/such/bundle", "tc"),
                     List.of("create", "--no-such-option", "tc"));
 
-    @RegisterExtension final Lab lab = Lab.withTardis();
+    /** What the launcher logs where neither daemon nor cold shim did its work in time. */
+    private static final String GIVEN_UP = " goes on without it";
+
+    /** A thread of the daemon's; a cold shim has but one. */
+    private static final Predicate<String> BY_THE_DAEMON =
+            line -> line.contains("[tardis-runc-shim-");
+
+    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_LOG_LEVEL", "DEBUG");
 
     @ContainerTest
     void answersAsRuncDoes() {
@@ -72,48 +82,160 @@ class RuncTransparencyIT {
     }
 
     /**
-     * Arguments, environment, input, descriptors, working directory, umask, signals, code, and the
-     * pid.
+     * Arguments, environment, input, descriptors, working directory, umask, limits, signals, code,
+     * and the pid.
      */
     @ContainerTest
     void handsEverythingOn() throws IOException {
-        Path standIn =
-                script(
-                        "stand-in",
-                        """
-                        for argument; do printf '[%s]' "$argument"; done; echo
-                        env | sort
-                        pwd; umask
-                        grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status
-                        echo "pid $$"
-                        cat
-                        cat <&3
-                        echo oops >&2
-                        exit 42
-                        """);
-        Path passed =
-                Files.writeString(lab.scratch().root().resolve("passed"), "through descriptor 3\n");
+        Path standIn = standIn();
+        Path passed = passed();
         withDaemonDownAndUp(plain -> {
             TardisNode node = plain.with("TARDIS_REAL_RUNC_CMD", standIn.toString());
-            for (String arguments :
+            for (List<String> arguments :
                     List.of(
-                            "--root /r --log /dev/null run --preserve-fds 1 id",
-                            "exec --process=/p --detach id",
-                            "kill create KILL",
-                            "ps --format json delete",
-                            "start id '' 'two words' '*' --",
-                            "delete --force create")) {
-                Outcome expected = launch(standIn.toString(), arguments, node, passed);
-                Outcome actual = launch(node.runtime(), arguments, node, passed);
-
-                assertThat(actual.code()).as("code of %s", actual).isEqualTo(42);
-                assertThat(pidless(actual.out())).isEqualTo(pidless(expected.out()));
-                assertThat(actual.out())
-                        .contains("typed in\n", "through descriptor 3\n", "LISTEN_FDS=1\n")
-                        .contains("LISTEN_PID=" + pid(actual) + "\n");
-                assertThat(actual.err()).isEqualTo("oops\n");
+                            words("--root /r --log /dev/null run --preserve-fds 1 id"),
+                            words("exec --process=/p --detach id"),
+                            words("kill create KILL"),
+                            words("ps --format json delete"),
+                            List.of("start", "id", "", "two words", "*", "--"),
+                            words("delete --force create"))) {
+                handsOn(node, standIn, passed, "", arguments);
             }
         });
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void handsEverythingOnAfterTheDaemonsWork() throws IOException {
+        try (LiveProcess _ = lab.tardis().startDaemon()) {
+            List<Container> containers = handsOnCreateStartAndDelete(() -> {}, () -> {});
+
+            for (Container container : containers) {
+                for (String work : List.of("is created", "starts as pid", "is deleted")) {
+                    assertThat(workersOf(container, work)).allMatch(BY_THE_DAEMON).hasSize(1);
+                }
+                assertThat(lab.tardis().isKept(container)).isTrue();
+            }
+            assertThat(lab.tardis().log()).doesNotContain(GIVEN_UP);
+        }
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void handsEverythingOnAfterAColdShimStartedTheDaemon() throws IOException {
+        List<Container> containers =
+                handsOnCreateStartAndDelete(
+                        () -> {
+                            lab.tardis().daemon().ifPresent(_ -> lab.tardis().killDaemon());
+                        },
+                        () -> lab.tardis().awaitDaemon());
+
+        for (Container container : containers) {
+            assertThat(workersOf(container, "is created")).noneMatch(BY_THE_DAEMON).hasSize(1);
+            assertAllIsDoneOrGivenUp(container);
+        }
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void handsEverythingOnWhileTheDaemonHangs() throws IOException {
+        try (LiveProcess _ = lab.tardis().startDaemon()) {
+            Proc daemon = lab.tardis().runningDaemon();
+            List<Container> containers =
+                    handsOnCreateStartAndDelete(
+                            () -> daemon.signal("STOP"), () -> daemon.signal("CONT"));
+
+            for (Container container : containers) {
+                assertThat(workersOf(container, "")).isNotEmpty().noneMatch(BY_THE_DAEMON);
+                assertAllIsDoneOrGivenUp(container);
+            }
+            assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+        }
+    }
+
+    /** On a busy machine a cold shim has not the time for all of it. */
+    private void assertAllIsDoneOrGivenUp(Container container) {
+        long givenUp =
+                lab.tardis()
+                        .log()
+                        .lines()
+                        .filter(line -> line.contains(container + GIVEN_UP))
+                        .count();
+        List<String> done = workersOf(container, "");
+        assertThat(done.size() + givenUp)
+                .as("%s: %d given up, done: %s", container, givenUp, done)
+                .isGreaterThanOrEqualTo(3);
+    }
+
+    /**
+     * The three calls that something is done before, of containers that are enabled, by callers
+     * that meddled with signals and by one that did not.
+     */
+    private List<Container> handsOnCreateStartAndDelete(Runnable before, Runnable after)
+            throws IOException {
+        Path standIn = standIn();
+        Path passed = passed();
+        Path bundle = lab.scratch().folder("bundle");
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        TardisNode node = lab.tardis().with("TARDIS_REAL_RUNC_CMD", standIn.toString());
+        String root = lab.scratch().folder("runc/default").toString();
+        List<Container> containers = new ArrayList<>();
+        try (LiveProcess init = Command.of("sleep", "3600").start(output("init"))) {
+            Files.writeString(bundle.resolve("init.pid"), Long.toString(init.pid()));
+            for (String signals :
+                    List.of("", "ignore=CHLD", "ignore=PIPE,ignore=INT,block=USR1,block=TERM")) {
+                Container container = lab.freshContainer();
+                containers.add(container);
+                for (List<String> call :
+                        List.of(
+                                List.of(
+                                        "create",
+                                        "--preserve-fds",
+                                        "1",
+                                        "--bundle",
+                                        bundle.toString()),
+                                List.of("start"),
+                                List.of("delete"))) {
+                    List<String> arguments =
+                            new ArrayList<>(List.of("--root", root, "--log", "/dev/null"));
+                    arguments.addAll(call);
+                    arguments.add(container.id());
+                    before.run();
+                    try {
+                        handsOn(node, standIn, passed, signals, arguments);
+                    } finally {
+                        after.run();
+                    }
+                }
+            }
+        }
+        return containers;
+    }
+
+    private static void handsOn(
+            TardisNode node, Path standIn, Path passed, String signals, List<String> arguments) {
+        Outcome expected = launch(standIn.toString(), arguments, node, passed, signals);
+        Outcome actual = launch(node.runtime(), arguments, node, passed, signals);
+
+        assertThat(actual.code()).as("code of %s", actual).isEqualTo(42);
+        assertThat(numberless(actual.out()))
+                .as("%s, signals '%s'", arguments, signals)
+                .isEqualTo(numberless(expected.out()));
+        assertThat(actual.out())
+                .contains(
+                        "typed in\nthrough a descriptor\nthrough a descriptor\n", "LISTEN_FDS=1\n")
+                .contains("LISTEN_PID=" + pid(actual) + "\n");
+        assertThat(actual.err()).isEqualTo("oops\n");
+    }
+
+    /** Lines of the log that tell some work for a container; they name the thread that did it. */
+    private List<String> workersOf(Container container, String work) {
+        return lab.tardis()
+                .log()
+                .lines()
+                .filter(line -> line.contains(" RuncShim: " + container + " " + work))
+                .toList();
     }
 
     @ContainerTest
@@ -177,17 +299,24 @@ class RuncTransparencyIT {
     @ContainerTest
     void handsInputDescriptorsAndCodeToARealContainer() throws IOException {
         Path bundle = bundle("cat; cat <&3; exit 5");
-        Path passed =
-                Files.writeString(lab.scratch().root().resolve("passed"), "through descriptor 3\n");
+        Path passed = passed();
         withDaemonDownAndUp(node -> {
-            String arguments =
-                    "--root %s run --preserve-fds 1 --bundle %s tc"
-                            .formatted(lab.scratch().folder("runc"), bundle);
-            Outcome expected = launch(Programs.find("runc").toString(), arguments, node, passed);
-            Outcome actual = launch(node.runtime(), arguments, node, passed);
+            List<String> arguments =
+                    List.of(
+                            "--root",
+                            lab.scratch().folder("runc").toString(),
+                            "run",
+                            "--preserve-fds",
+                            "1",
+                            "--bundle",
+                            bundle.toString(),
+                            "tc");
+            Outcome expected =
+                    launch(Programs.find("runc").toString(), arguments, node, passed, "");
+            Outcome actual = launch(node.runtime(), arguments, node, passed, "");
 
             assertThat(expected.code()).as("%s", expected).isEqualTo(5);
-            assertThat(expected.out()).isEqualTo("typed in\nthrough descriptor 3\n");
+            assertThat(expected.out()).isEqualTo("typed in\nthrough a descriptor\n");
             assertThat(actual.code()).isEqualTo(expected.code());
             assertThat(actual.out()).isEqualTo(expected.out());
             assertThat(actual.err()).isEqualTo(expected.err());
@@ -227,16 +356,50 @@ class RuncTransparencyIT {
                 .run();
     }
 
-    /** As a service manager does it, that hands a socket over: descriptor 3, and whom it is for. */
-    private static Outcome launch(String program, String arguments, TardisNode node, Path passed) {
-        String script =
-                "umask 027; exec 3<%s; export LISTEN_FDS=1 LISTEN_PID=$$; exec %s %s"
-                        .formatted(passed, program, arguments);
-        return Command.of("/bin/sh", "-c", script)
+    /** As a service manager does it, that hands a socket over: {@code hand_over.py}. */
+    private static Outcome launch(
+            String program, List<String> arguments, TardisNode node, Path passed, String signals) {
+        List<String> argv =
+                new ArrayList<>(
+                        List.of(
+                                Machine.PYTHON,
+                                TardisNode.script("hand_over.py").toString(),
+                                passed.toString(),
+                                signals,
+                                program));
+        argv.addAll(arguments);
+        return Command.of(argv)
                 .with(node.environment())
                 .with("COLOUR", "blue")
                 .input("typed in\n")
                 .run();
+    }
+
+    /** A stand-in for runc that tells everything: {@code stand_in.c}. */
+    private Path standIn() {
+        Path file = lab.scratch().root().resolve("stand-in");
+        Outcome _ =
+                Command.of(
+                                "cc",
+                                "-Wall",
+                                "-o",
+                                file.toString(),
+                                TardisNode.script("stand_in.c").toString())
+                        .run()
+                        .orFail();
+        return file;
+    }
+
+    private Path passed() throws IOException {
+        return Files.writeString(lab.scratch().root().resolve("passed"), "through a descriptor\n");
+    }
+
+    private Path output(String name) {
+        return lab.scratch().folder("out").resolve(name);
+    }
+
+    private static List<String> words(String text) {
+        return List.of(text.split(" ", -1));
     }
 
     private Path script(String name, String text) {
@@ -289,8 +452,12 @@ class RuncTransparencyIT {
                 "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ?([+-]\\d\\d:\\d\\d)?", "TIME");
     }
 
-    private static String pidless(String text) {
-        return text.replaceAll("(?m)^(pid |LISTEN_PID=)\\d+$", "$1PID");
+    /**
+     * Without its pid, and the number in the names of the files that a command reads and writes.
+     */
+    private static String numberless(String text) {
+        return text.replaceAll("(?m)^(pid |LISTEN_PID=)\\d+$", "$1PID")
+                .replaceAll("/tardis-it-\\d+\\.(in|out|err)", "/tardis-it-N.$1");
     }
 
     private static String pid(Outcome outcome) {
