@@ -96,6 +96,16 @@ record Proc(long pid) {
         return open;
     }
 
+    /** How many descriptors it may have open. */
+    long descriptorLimit() {
+        return read("limits")
+                .lines()
+                .filter(line -> line.startsWith("Max open files"))
+                .mapToLong(line -> Long.parseLong(line.split(" +", -1)[3]))
+                .findFirst()
+                .orElse(0);
+    }
+
     /** How much memory it has in RAM. */
     long residentBytes() {
         return read("status")
