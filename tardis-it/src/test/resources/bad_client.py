@@ -1,12 +1,13 @@
 """Misbehaves on the query endpoint, or reads events slowly: bad_client.py HOW ENDPOINT [NUMBER [SEED]]
 
-Prints "ready" when the misbehaviour is under way, keeps it up until its standard input says more or it is terminated, and
-prints what came of it.
+Prints "ready" when the misbehaviour is under way, keeps it up until it is terminated, and prints what came of it. On
+SIGUSR1, who read events slowly reads all that is there, and prints how many that were and which the last one was.
 """
 
 import json
 import random
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -71,8 +72,8 @@ if how == "huge":
     keep()
 
 if how == "many":
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limit = max(resource.getrlimit(resource.RLIMIT_NOFILE)[1], number + 100)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     connections = []
     for i in range(number):
         try:
@@ -80,10 +81,99 @@ if how == "many":
         except OSError as e:
             print("connection", i, e, flush=True)
             break
+    print("opened", len(connections), flush=True)
     keep()
 
+GOOD = b'{"op":"exit_code","namespace":"default","container_id":"tc","wait_ms":0}'
+VALUES = [
+    b"null",
+    b"true",
+    b"[]",
+    b"{}",
+    b"-1",
+    b"0",
+    b"1.5",
+    b"1e5",
+    b"1e400",
+    b"1E-400",
+    b"-0",
+    b"NaN",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"18446744073709551616",
+    b"9" * 1000,
+    b"0" * 1000,
+    b'""',
+    b'"exit_code"',
+    b'"' + b"x" * 1000 + b'"',
+    b'"\\ud800"',
+    b'"\\u0000"',
+    b'"\xff"',
+    b'"../.."',
+]
+KEYS = [b"op", b"namespace", b"container_id", b"wait_ms", b"after", b"limit", b"no_such_key"]
+
+
+def wrong_type():
+    """A good request but for one value."""
+    key, value = chance.choice(KEYS), chance.choice(VALUES)
+    fields = {b"op": chance.choice([b'"exit_code"', b'"replay"', b'"list"', b'"ping"']), b"container_id": b'"tc"'}
+    fields[key] = value
+    return b"{" + b",".join(b'"' + name + b'":' + text for name, text in fields.items()) + b"}"
+
+
+def duplicate():
+    """A key that is there twice, with the same value or another one."""
+    return GOOD[:-1] + b',"' + chance.choice(KEYS[:4]) + b'":' + chance.choice([*VALUES, b'"ping"', b'"tc"']) + b"}"
+
+
+def nested():
+    """Deep inside, in the place of everything or in that of a value."""
+    depth = chance.choice([15, 16, 17, 100, 700])
+    begin, end = chance.choice([(b"[", b"]"), (b'{"a":', b"}")])
+    deep = begin * depth + b"1" + chance.choice([end * depth, b"", end * (depth + 1)])
+    return chance.choice([deep, GOOD[:-1] + b',"x":' + deep + b"}", b'{"op":' + deep + b"}"])
+
+
+def mutated():
+    request = bytearray(GOOD)
+    request[chance.randrange(len(GOOD))] = chance.randrange(256)
+    return bytes(request)
+
+
+REQUESTS = [
+    lambda: b"",
+    lambda: chance.randbytes(chance.randrange(200)),
+    lambda: GOOD[: chance.randrange(len(GOOD))],
+    lambda: GOOD + chance.choice([GOOD, b"x", b"}", b"\0", b" ", b"\n"]),
+    lambda: chance.choice([b"\xef\xbb\xbf", b"\xff\xfe", b" "]) + GOOD,
+    lambda: GOOD.decode().encode(chance.choice(["utf-16", "utf-16-le", "utf-32"])),
+    lambda: b"[" * chance.randrange(30_000),
+    mutated,
+    wrong_type,
+    duplicate,
+    nested,
+]
+
+
+def enveloped(request):
+    """The frames to send, and those that must come back before the answer."""
+    frames = [chance.randbytes(chance.randrange(1, 20)) for _ in range(chance.choice([1, 2, 3, 1000]))]
+    return chance.choice(
+        [
+            ([b"", request], [b""]),  # as a REQ socket does it
+            ([*frames, b"", request], [*frames, b""]),  # with more in the envelope
+            ([request] if request else [b""], [] if request else [b""]),  # no empty frame
+            ([request or b"x", *frames], []),  # the same, and more behind the request
+            ([b"", request, *frames], [b""]),  # more behind the request
+            ([b""], [b""]),  # no request
+            ([b"", b"", request], [b""]),  # an empty request, and more behind it
+            ([b"", b""], [b""]),
+        ]
+    )
+
+
 if how == "requests":
-    good = b'{"op":"exit_code","namespace":"default","container_id":"tc","wait_ms":0}'
     context = zmq.Context()
     client = context.socket(zmq.DEALER)
     client.linger = 0
@@ -91,20 +181,12 @@ if how == "requests":
     client.connect(endpoint)
     print("ready", flush=True)
     for i in range(number):
-        kind = chance.randrange(4)
-        if kind == 0:
-            request = chance.randbytes(chance.randrange(200))
-        elif kind == 1:
-            request = good[: chance.randrange(len(good))]
-        elif kind == 2:
-            request = bytearray(good)
-            request[chance.randrange(len(good))] = chance.randrange(256)
-        else:
-            request = b"[" * chance.randrange(30_000)
-        client.send_multipart([b"", bytes(request)])
-        empty, answer = client.recv_multipart()
-        if not answer.startswith(b'{"status":"'):
-            print("answer", i, answer, flush=True)
+        frames, envelope = enveloped(chance.choice(REQUESTS)())
+        client.send_multipart(frames)
+        *before, answer = client.recv_multipart()
+        told = json.loads(answer).get("status")
+        if before != envelope or told not in ("error", "unknown", "ok"):
+            print("answer", i, "to", frames, "is", before, answer, flush=True)
     print("answered", number, flush=True)
 
 if how == "flood":
@@ -146,4 +228,13 @@ if how == "slow":
     subscriber.setsockopt(zmq.RCVBUF, 4096)
     subscriber.subscribe("/tasks/")
     subscriber.connect(endpoint)
-    keep()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    print("ready", flush=True)
+    signal.sigwait({signal.SIGUSR1})
+    subscriber.rcvtimeo = 5000
+    received = []
+    try:
+        while True:
+            received.append(json.loads(subscriber.recv_multipart()[1])["seq"])
+    except zmq.Again:
+        print("received", len(received), "up to", received[-1] if received else 0, flush=True)

@@ -7,8 +7,17 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
@@ -24,6 +33,17 @@ class DisturbancesIT {
      * containerd gives up on a runtime call of its clean-up after 5 s; a container has four calls.
      */
     private static final Duration BOUND = Duration.ofSeconds(20);
+
+    /** Half a second for the daemon, 5 s for a shim that tries to start it; and processes. */
+    private static final Duration CREATE_OR_START = Duration.ofSeconds(7);
+
+    /** While another launcher has such a shim. */
+    private static final Duration TURN = Duration.ofSeconds(2);
+
+    /** When containerd kills it; what is promised is half a second, 1 s for a turn, and 3 s. */
+    private static final Duration DELETE = Duration.ofSeconds(5);
+
+    private static final int AT_ONCE = 8;
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -149,6 +169,70 @@ class DisturbancesIT {
         Container next = lab.container("next").enabled();
         assertThat(next.run("/bin/true").code()).isEqualTo(0);
         assertThat(lab.tardis().isCleaned(next)).isTrue();
+    }
+
+    /** Each call by itself, without containerd, which would kill one that takes too long. */
+    @ContainerTest
+    @Timeout(300)
+    void noCallTakesLongWhileTheDaemonHangs() throws Exception {
+        Path bundle = lab.scratch().folder("bundle");
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        Files.writeString(bundle.resolve("init.pid"), Long.toString(ProcessHandle.current().pid()));
+        try (LiveProcess _ = lab.tardis().startDaemon()) {
+            Proc daemon = lab.tardis().runningDaemon();
+            daemon.signal("STOP");
+            try {
+                for (int atOnce : List.of(1, AT_ONCE)) {
+                    List<String> ids =
+                            IntStream.range(0, atOnce).mapToObj(i -> atOnce + "-" + i).toList();
+                    Duration create = longest(ids, "create", "--bundle", bundle.toString());
+                    Duration start = longest(ids, "start");
+                    Duration delete = longest(ids, "delete");
+                    Duration again = longest(ids, "delete", "--force");
+                    System.out.printf(
+                            "%d at once, and the daemon hangs: create %d ms, start %d, delete %d, again %d%n",
+                            atOnce,
+                            create.toMillis(),
+                            start.toMillis(),
+                            delete.toMillis(),
+                            again.toMillis());
+                    Duration turn = atOnce == 1 ? Duration.ZERO : TURN;
+                    assertThat(create).isLessThan(CREATE_OR_START.plus(turn));
+                    assertThat(start).isLessThan(CREATE_OR_START.plus(turn));
+                    assertThat(delete).isLessThan(DELETE);
+                    assertThat(again).isLessThan(DELETE);
+                }
+            } finally {
+                daemon.signal("CONT");
+            }
+            assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+        }
+    }
+
+    /** The time of the slowest of calls that begin at the same time. */
+    private Duration longest(List<String> ids, String... command) throws Exception {
+        TardisNode node =
+                lab.tardis().with("TARDIS_REAL_RUNC_CMD", Programs.find("true").toString());
+        try (ExecutorService pool = Executors.newFixedThreadPool(ids.size())) {
+            List<Callable<Duration>> calls = new ArrayList<>();
+            for (String id : ids) {
+                List<String> arguments = new ArrayList<>(List.of("--root", "/run/default"));
+                arguments.addAll(List.of(command));
+                arguments.add(id);
+                Command call = node.runcCommand(arguments.toArray(String[]::new));
+                calls.add(() -> {
+                    Instant begin = Instant.now();
+                    Outcome _ = call.run().orFail();
+                    return Duration.between(begin, Instant.now());
+                });
+            }
+            Duration longest = Duration.ZERO;
+            for (Future<Duration> call : pool.invokeAll(calls)) {
+                longest = call.get().compareTo(longest) > 0 ? call.get() : longest;
+            }
+            return longest;
+        }
     }
 
     @ContainerTest

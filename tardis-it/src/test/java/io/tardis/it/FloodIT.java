@@ -70,6 +70,7 @@ class FloodIT {
 
         try (LiveProcess many = badClient("many", 30)) {
             many.awaitLine("the connections", SOON, "ready"::equals);
+            assertThat(many.lines()).containsExactly("opened 30", "ready");
             Wait.until(
                     "a word in the log",
                     SOON,

@@ -105,7 +105,7 @@ class IntrudersIT {
         Path socket = lab.tardis().socket();
         Outcome _ = Command.of("chmod", "666", socket.toString()).run().orFail();
         for (Path path = socket.getParent();
-                path.startsWith(lab.scratch().root());
+                path != null && path.startsWith(lab.scratch().root());
                 path = path.getParent()) {
             Outcome _ = Command.of("chmod", "755", path.toString()).run().orFail();
         }

@@ -101,6 +101,16 @@ record Proc(long pid) {
         return open;
     }
 
+    /** How many descriptors it may have open. */
+    long descriptorLimit() {
+        return read("limits")
+                .lines()
+                .filter(line -> line.startsWith("Max open files"))
+                .mapToLong(line -> Long.parseLong(line.split(" +", -1)[3]))
+                .findFirst()
+                .orElse(0);
+    }
+
     /** The pids of the processes that it holds a pidfd of; -1 for one that was reaped. */
     List<Long> pidfds() {
         return descriptors().keySet().stream()
