@@ -8,8 +8,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -18,13 +20,19 @@ import java.util.function.Predicate;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The daemon is started where it cannot run, twice at once, or again and again. */
 @RequiresContainers
 class StartIT {
 
+    private static final int BAD_SETUP = 2;
+    private static final int NOT_KNOWN = 3;
     private static final int ANOTHER_RUNS = 4;
     private static final Duration SOON = Duration.ofSeconds(30);
+
+    /** A thread that worked for a launcher, or for who looked for the daemon, stays for 60 s. */
+    private static final Duration IDLE_THREADS_END = Duration.ofSeconds(90);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -43,7 +51,7 @@ class StartIT {
         try (LiveProcess foreign = foreignServer(key)) {
             Outcome daemon = lab.tardis().command("daemon").run();
 
-            assertThat(daemon.code()).as("%s", daemon).isNotIn(0, ANOTHER_RUNS);
+            assertThat(daemon.code()).as("%s", daemon).isEqualTo(BAD_SETUP);
             assertThat(daemon.err()).contains(lab.tardis().setting(key));
             assertThat(lab.container("tc").enabled().sh("exit 3").code()).isEqualTo(3);
             assertThat(foreign.isAlive()).isTrue();
@@ -113,7 +121,7 @@ class StartIT {
         try (LiveProcess foreign = Command.of("sleep", "3600").start(output("foreign"))) {
             Files.writeString(lab.tardis().pidFile(), foreign.pid() + "\n");
 
-            assertThat(lab.tardis().tardis("status").code()).isNotEqualTo(0);
+            assertThat(lab.tardis().tardis("status").code()).isEqualTo(NOT_KNOWN);
             Outcome _ = lab.tardis().tardis("stop");
             assertThat(foreign.isAlive()).isTrue();
             Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
@@ -156,7 +164,7 @@ class StartIT {
         lab.expectErrors();
         Outcome daemon = lab.tardis().command("daemon").run();
 
-        assertThat(daemon.code()).as("%s", daemon).isNotIn(0, ANOTHER_RUNS);
+        assertThat(daemon.code()).as("%s", daemon).isEqualTo(BAD_SETUP);
         assertThat(daemon.err()).contains(lab.tardis().stateDir().toString(), reason);
         Outcome run = lab.container("tc").enabled().sh("exit 3");
         assertThat(run.code()).isEqualTo(3);
@@ -168,31 +176,191 @@ class StartIT {
     void startsAndStopsLeaveNothingBehind() throws IOException {
         Container container = lab.container("tc").enabled();
         container.startEndingWith(5);
-        Outcome _ = lab.tardis().tardis("stop").orFail();
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
-        int descriptors = settledDescriptors(_ -> true);
+        Taken atFirst = takenAfterAFreshStart("a settled daemon", _ -> true);
         List<String> files = files();
 
         for (int i = 0; i < Load.size("starts", 10); i++) {
-            if (i % 2 == 0) {
-                Outcome _ = lab.tardis().tardis("stop").orFail();
-            } else {
-                lab.tardis().killDaemon();
-            }
-            Wait.until(
-                    () -> "end of " + lab.tardis().processes(),
-                    SOON,
-                    () -> lab.tardis().processes().isEmpty());
+            end(i % 2 == 0);
+            awaitNoProcess();
             Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
         }
 
-        assertThat(settledDescriptors(count -> count <= descriptors))
-                .isLessThanOrEqualTo(descriptors);
+        assertTakesNoMoreThan(atFirst);
         assertThat(files()).isEqualTo(files);
         container.end();
         assertThat(container.remove()).isEqualTo(5);
         assertThat(lab.tardis().code(container)).isEqualTo("5");
         assertThat(lab.tardis().isKept(container)).isTrue();
+    }
+
+    @ContainerTest
+    @Timeout(900)
+    void startsAndStopsUnderLoadMakeNoCodeWrongAndLeaveNothingBehind() throws Exception {
+        Container across = lab.container("tc").enabled();
+        across.startEndingWith(5);
+        Taken atFirst = takenAfterAFreshStart("a settled daemon", _ -> true);
+        List<String> files = files();
+        int most = Load.size("starts", 10);
+        int starts = 0;
+
+        Load load = Load.of(lab, Load.size("containers", 40));
+        for (Container each : load.containers()) {
+            // Only a clean-up removes it; one whose create found no daemon has nothing else to
+            // show.
+            Files.createDirectories(lab.tardis().checkpointDir(each));
+        }
+        try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
+            Future<?> run =
+                    pool.submit(() -> {
+                        load.run(2);
+                        return null;
+                    });
+            while (starts < most || !run.isDone()) {
+                end(starts++ % 2 == 0);
+                // A container may be faster: then another one runs already.
+                Outcome start = lab.tardis().tardis("daemon", "--background");
+                assertThat(start.code()).as("%s", start).isIn(0, ANOTHER_RUNS);
+                lab.tardis().awaitDaemon();
+            }
+            run.get();
+        }
+
+        System.out.printf("%d starts, sources of codes %s%n", starts, load.sources(lab.tardis()));
+        assertThat(load.unsafe(lab.tardis())).isEmpty();
+        // A start or a delete that was missed, too, is noticed.
+        Wait.until(
+                () -> "end of " + load.unsettled(lab.tardis()),
+                SOON.multipliedBy(2),
+                () -> load.unsettled(lab.tardis()).isEmpty());
+        assertTakesNoMoreThan(atFirst);
+        assertThat(files()).isEqualTo(files);
+        across.end();
+        assertThat(across.remove()).isEqualTo(5);
+        assertThat(lab.tardis().code(across)).isEqualTo("5");
+        assertThat(lab.tardis().published(across)).hasSize(1);
+    }
+
+    private void end(boolean inOrder) {
+        if (inOrder) {
+            Outcome _ = lab.tardis().tardis("stop").orFail();
+        } else {
+            lab.tardis()
+                    .daemon()
+                    .ifPresent(daemon -> {
+                        daemon.signal("KILL");
+                        Wait.until("end of " + daemon, SOON, () -> !daemon.isAlive());
+                    });
+        }
+    }
+
+    private void awaitNoProcess() {
+        Wait.until(
+                () -> "end of " + lab.tardis().processes(),
+                SOON,
+                () -> lab.tardis().processes().isEmpty());
+    }
+
+    /** What a daemon takes when ctr runs and no probe of the start is left. */
+    private record Taken(int descriptors, int threads) {}
+
+    private void assertTakesNoMoreThan(Taken before) {
+        Taken _ =
+                takenAfterAFreshStart(
+                        "no more than " + before,
+                        taken ->
+                                taken.descriptors() <= before.descriptors()
+                                        && taken.threads() <= before.threads());
+    }
+
+    private Taken takenAfterAFreshStart(String what, Predicate<Taken> settled) {
+        Outcome _ = lab.tardis().tardis("stop").orFail();
+        awaitNoProcess();
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        Proc daemon = lab.tardis().runningDaemon();
+        Wait.until(
+                () ->
+                        what
+                                + ": "
+                                + taken(daemon)
+                                + ", processes "
+                                + lab.tardis().processes()
+                                + ", descriptors "
+                                + daemon.descriptors(),
+                IDLE_THREADS_END,
+                () ->
+                        lab.tardis().sources().size() == 1
+                                && lab.tardis().processes().size() == 2
+                                && settled.test(taken(daemon)));
+        return taken(daemon);
+    }
+
+    private static Taken taken(Proc daemon) {
+        return new Taken(daemon.descriptors().size(), daemon.threads());
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void whatASubscriberHeardBeforeSigtermAmidAFloodIsInTheLog() {
+        whatASubscriberHeardBeforeSigtermIsInTheLog("flood100");
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void whatASubscriberHeardBeforeSigtermAfterAFloodIsInTheLog() {
+        whatASubscriberHeardBeforeSigtermIsInTheLog("last");
+    }
+
+    private void whatASubscriberHeardBeforeSigtermIsInTheLog(String lastBefore) {
+        int exits = 10_000;
+        TardisNode flooded =
+                lab.tardis()
+                        .with(
+                                "TARDIS_CTR_CMD",
+                                String.join(
+                                        " ",
+                                        Machine.PYTHON,
+                                        TardisNode.script("flood.py").toString(),
+                                        Integer.toString(exits)));
+        List<JsonNode> heard;
+        try (LiveProcess daemon = flooded.startDaemon();
+                LiveProcess subscriber = flooded.subscribe("/tasks/exit/")) {
+            subscriber.awaitLine("heartbeat", SOON, line -> line.startsWith("/tardis/heartbeat/"));
+            lab.scratch().folder("go");
+            subscriber.awaitLine("some exits", SOON, line -> line.contains("/" + lastBefore + "/"));
+
+            new Proc(daemon.pid()).signal("TERM");
+
+            assertThat(daemon.awaitExit(SOON)).isEqualTo(0);
+            assertThat(lab.tardis().pidFile()).doesNotExist();
+            assertThat(lab.tardis().socket()).doesNotExist();
+            awaitEndOfSource(flooded);
+            heard = exits(subscriber);
+        }
+
+        // The next one hears containerd, and not the flood once more.
+        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        Set<JsonNode> replayed = new HashSet<>(lab.tardis().replayAll());
+        System.out.printf(
+                "%d heard until SIGTERM after %s, %d in the log%n",
+                heard.size(), lastBefore, replayed.size());
+        assertThat(heard).hasSizeGreaterThan(100);
+        assertThat(heard.stream().filter(event -> !replayed.contains(event))).isEmpty();
+    }
+
+    private static void awaitEndOfSource(TardisNode flooded) {
+        Wait.until(
+                () -> "end of " + flooded.processes(),
+                SOON,
+                // The one that is left is the subscriber, which has no settings.
+                () -> flooded.processes().isEmpty());
+    }
+
+    /** Complete lines alone: the subscriber may be writing the next one. */
+    private static List<JsonNode> exits(LiveProcess subscriber) {
+        return subscriber.lines().stream()
+                .filter(line -> line.startsWith("/tasks/exit/"))
+                .map(line -> JsonMapper.shared().readTree(line.substring(line.indexOf('\t') + 1)))
+                .toList();
     }
 
     @ContainerTest
@@ -255,19 +423,7 @@ class StartIT {
         return sources.getFirst();
     }
 
-    /** The daemon's open descriptors when ctr runs and no probe of the start is left. */
-    private int settledDescriptors(Predicate<Integer> settled) {
-        Proc daemon = lab.tardis().runningDaemon();
-        Wait.until(
-                () -> "settled descriptors: " + daemon.descriptors(),
-                SOON,
-                () ->
-                        lab.tardis().sources().size() == 1
-                                && lab.tardis().processes().size() == 2
-                                && settled.test(daemon.descriptors().size()));
-        return daemon.descriptors().size();
-    }
-
+    /** All but the records of containers. */
     private List<String> files() throws IOException {
         List<String> names = new ArrayList<>();
         for (Path folder :
@@ -276,7 +432,10 @@ class StartIT {
                         Path.of(lab.tardis().setting("TARDIS_RUN_DIR")),
                         lab.tardis().logFile().getParent())) {
             try (var tree = Files.walk(folder)) {
-                tree.map(Path::toString).sorted().forEach(names::add);
+                tree.filter(path -> !path.startsWith(lab.tardis().stateDir().resolve("containers")))
+                        .map(Path::toString)
+                        .sorted()
+                        .forEach(names::add);
             }
         }
         return names;
