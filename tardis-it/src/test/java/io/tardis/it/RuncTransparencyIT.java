@@ -11,7 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -56,8 +55,9 @@ class RuncTransparencyIT {
     private static final String GIVEN_UP = " goes on without it";
 
     /** A thread of the daemon's; a cold shim has but one. */
-    private static final Predicate<String> BY_THE_DAEMON =
-            line -> line.contains("[tardis-runc-shim-");
+    private static boolean isByTheDaemon(String line) {
+        return line.contains("[tardis-runc-shim-");
+    }
 
     @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_LOG_LEVEL", "DEBUG");
 
@@ -112,7 +112,9 @@ class RuncTransparencyIT {
 
             for (Container container : containers) {
                 for (String work : List.of("is created", "starts as pid", "is deleted")) {
-                    assertThat(workersOf(container, work)).allMatch(BY_THE_DAEMON).hasSize(1);
+                    assertThat(workersOf(container, work))
+                            .allMatch(RuncTransparencyIT::isByTheDaemon)
+                            .hasSize(1);
                 }
                 assertThat(lab.tardis().isKept(container)).isTrue();
             }
@@ -131,7 +133,9 @@ class RuncTransparencyIT {
                         () -> lab.tardis().awaitDaemon());
 
         for (Container container : containers) {
-            assertThat(workersOf(container, "is created")).noneMatch(BY_THE_DAEMON).hasSize(1);
+            assertThat(workersOf(container, "is created"))
+                    .noneMatch(RuncTransparencyIT::isByTheDaemon)
+                    .hasSize(1);
             assertAllIsDoneOrGivenUp(container);
         }
     }
@@ -146,7 +150,9 @@ class RuncTransparencyIT {
                             () -> daemon.signal("STOP"), () -> daemon.signal("CONT"));
 
             for (Container container : containers) {
-                assertThat(workersOf(container, "")).isNotEmpty().noneMatch(BY_THE_DAEMON);
+                assertThat(workersOf(container, ""))
+                        .isNotEmpty()
+                        .noneMatch(RuncTransparencyIT::isByTheDaemon);
                 assertAllIsDoneOrGivenUp(container);
             }
             assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
