@@ -47,8 +47,8 @@ enum {
     COLD_MS = 5000,        /* callers kill a create after 10 s or more */
     COLD_DELETE_MS = 3000, /* and a clean-up's delete after 5 s */
     COLD_POLL_MS = 2,
-    TURN_MS = 2000, /* for another launcher that starts the daemon already */
-    TURN_DELETE_MS = 1000,
+    TURN_MS = 6500, /* with the turn of another launcher, that starts the daemon already */
+    TURN_DELETE_MS = 3500,
     TURN_POLL_MS = 10,
     MAX_REQUEST = 64 * 1024,
     MAX_SETTINGS = 256 * 1024,
@@ -542,7 +542,7 @@ static void become_cold_shim(const char *tardis, char **argv) {
 }
 
 /* Runs the same shim in a JVM of its own, which starts the daemon, for a bounded time. */
-static bool run_cold_shim(char **argv, int patience) {
+static bool run_cold_shim(char **argv, int64_t patience) {
     char *directory = own_directory();
     char *tardis = directory == NULL ? NULL : join("%stardis", directory);
     if (tardis == NULL || access(tardis, X_OK) != 0) {
@@ -589,8 +589,8 @@ static int open_turn(const char *run_dir) {
 
 /*
  * Without a daemon one launcher at a time runs a cold shim: when a node starts all its containers
- * at once, a JVM for each would keep the daemon from coming up. Who has waited long enough for its
- * turn goes on without it.
+ * at once, a JVM for each would keep the daemon from coming up. The others wait for that daemon, or
+ * for their turn, and go on to the runtime when the time is over.
  */
 static enum answer start_daemon(const struct settings *settings, char **argv, bool is_delete) {
     int64_t deadline = now_ms() + (is_delete ? TURN_DELETE_MS : TURN_MS);
@@ -602,8 +602,10 @@ static enum answer start_daemon(const struct settings *settings, char **argv, bo
         mine = flock(turn, LOCK_EX | LOCK_NB) == 0;
         answer = ask_daemon(settings, argv); /* also with the lock: who had it may have started one */
     }
-    if (answer == NONE && run_cold_shim(argv, is_delete ? COLD_DELETE_MS : COLD_MS)) {
-        answer = GO;
+    if (mine && answer == NONE) {
+        int64_t left = deadline - now_ms();
+        int64_t patience = is_delete ? COLD_DELETE_MS : COLD_MS;
+        answer = run_cold_shim(argv, left < patience ? left : patience) ? GO : NONE;
     }
     if (turn >= 0) {
         close(turn);
