@@ -19,7 +19,7 @@ class CurveIT {
     private static final int BAD_SETTING = 2;
     private static final Duration SOON = Duration.ofSeconds(20);
 
-    /** Answers must come in this time whatever strangers do, a Python's start included. */
+    /** Answers must come in this time whatever strangers do, a JVM's start included. */
     private static final Duration QUICKLY = Duration.ofSeconds(5);
 
     @RegisterExtension

@@ -243,17 +243,13 @@ public final class ZmqContext implements AutoCloseable {
     }
 
     private static ZMQ.Socket connect(ZMQ.Socket socket, String endpoint) {
-        return closedOnFailure(
-                List.of(socket),
-                () -> {
-                    try {
-                        socket.connect(reachable(endpoint));
-                        return socket;
-                    } catch (ZMQException | IllegalArgumentException e) {
-                        throw new SetupException(
-                                "cannot connect to " + endpoint + ": " + e.getMessage(), e);
-                    }
-                });
+        try {
+            socket.connect(reachable(endpoint));
+            return socket;
+        } catch (ZMQException | IllegalArgumentException e) {
+            socket.close(); // or the context would wait for it for ever
+            throw new SetupException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
+        }
     }
 
     private ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {
