@@ -55,7 +55,10 @@ install_missing() {
         case $need in
         containerd) { has containerd && has ctr; } || packages="$packages containerd" ;;
         runc) has runc || packages="$packages runc" ;;
-        cc) has_static_cc || packages="$packages gcc libc6-dev" ;;
+        cc)
+            has_static_cc || packages="$packages gcc libc6-dev"
+            has musl-gcc || packages="$packages musl-tools"
+            ;;
         busybox) has_static_busybox || packages="$packages busybox-static" ;;
         python3-zmq) has_python_zmq || packages="$packages python3-zmq" ;;
         ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;

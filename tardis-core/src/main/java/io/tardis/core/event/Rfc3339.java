@@ -2,9 +2,13 @@ package io.tardis.core.event;
 
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.util.Locale;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Times as RFC 3339 text in UTC, spelled as Go spells them: no trailing zeros in the fraction, none
@@ -18,10 +22,12 @@ public final class Rfc3339 {
     /** The last time that RFC 3339 can write. */
     public static final Instant MAX = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
-    /** What java.time takes beyond RFC 3339, such as times without seconds, is refused by this. */
+    /** After this every field stands where it must, and is all digits. */
     private static final Pattern SHAPE =
             Pattern.compile(
                     "\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?([Zz]|[+-]\\d\\d:\\d\\d)");
+
+    private static final int NANO_DIGITS = 9;
 
     private Rfc3339() {}
 
@@ -45,15 +51,39 @@ public final class Rfc3339 {
     }
 
     /**
-     * The time that {@code text} says, in any offset.
+     * The time that {@code text} says, in any offset. A container's life has five of them read, so
+     * it is done without java.time's formatter, which takes three times as long.
      *
      * @throws DateTimeException if it is not RFC 3339, or finer than a nanosecond
      */
     public static Instant parse(String text) {
-        if (!SHAPE.matcher(text).matches()) {
+        Matcher shape = SHAPE.matcher(text);
+        if (!shape.matches()) {
             throw new DateTimeException("not a time as RFC 3339 writes it");
         }
-        return inRange(OffsetDateTime.parse(text).toInstant());
+        LocalDateTime local =
+                LocalDateTime.of(
+                        number(text, 0, 4),
+                        number(text, 5, 7),
+                        number(text, 8, 10),
+                        number(text, 11, 13),
+                        number(text, 14, 16),
+                        number(text, 17, 19),
+                        nanos(shape.group(1)));
+        ZoneOffset offset = ZoneOffset.of(shape.group(2).toUpperCase(Locale.ROOT));
+        return inRange(local.toInstant(offset));
+    }
+
+    private static int number(String text, int from, int to) {
+        return Integer.parseInt(text, from, to, 10);
+    }
+
+    private static int nanos(@Nullable String fraction) {
+        if (fraction == null) {
+            return 0;
+        }
+        String digits = fraction.substring(1);
+        return Integer.parseInt(digits + "0".repeat(NANO_DIGITS - digits.length()));
     }
 
     /**

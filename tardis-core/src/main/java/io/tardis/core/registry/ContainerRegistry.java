@@ -155,13 +155,10 @@ public final class ContainerRegistry {
      */
     public synchronized void close(ContainerKey container) throws IOException {
         Path directory = directory(container);
-        try {
-            Files.move(
-                    directory.resolve(OPEN),
-                    directory.resolve(LAST),
-                    StandardCopyOption.ATOMIC_MOVE);
-        } catch (NoSuchFileException e) {
-            LOG.trace("{} has no open life", container, e);
+        Path open = directory.resolve(OPEN);
+        // As at every create: the exception would cost more than the look.
+        if (Files.exists(open, LinkOption.NOFOLLOW_LINKS)) {
+            Files.move(open, directory.resolve(LAST), StandardCopyOption.ATOMIC_MOVE);
         }
     }
 

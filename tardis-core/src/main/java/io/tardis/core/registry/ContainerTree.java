@@ -42,6 +42,9 @@ public final class ContainerTree {
 
     /** As {@link #remove(Path, ContainerKey)}, and the entry {@code first} goes first. */
     static void remove(Path root, ContainerKey container, Optional<Path> first) throws IOException {
+        if (!Files.exists(root)) {
+            return; // most nodes have no checkpoints: the exception would cost more than the look
+        }
         Path name = Path.of(container.id());
         try (SecureDirectoryStream<Path> rootStream = open(root);
                 SecureDirectoryStream<Path> namespace =
