@@ -12,6 +12,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 @RequiresContainers
 class InstallationIT {
 
+    private static final int NO_DAEMON = 3;
+
     @RegisterExtension final Lab lab = Lab.withTardis();
 
     @ContainerTest
@@ -37,10 +39,24 @@ class InstallationIT {
 
         assertThat(container.sh("exit 3").code()).isEqualTo(3);
 
-        assertThat(copy.code(container)).isEqualTo("3");
+        // The cache beside it is of another place: the JVM does without, and without a word.
+        Outcome get = copy.tardis("get", container.name());
+        assertThat(get.out()).isEqualTo("3\n");
+        assertThat(get.err()).isEmpty();
         assertThat(copy.isKept(container)).isTrue();
         // The copied runtime has started the copied daemon.
         assertThat(String.join(" ", copy.runningDaemon().arguments())).contains("copied here");
+    }
+
+    @ContainerTest
+    void startsFromWhatTheJvmLearnedWhenItWasBuilt() {
+        // With AOTMode=on, a JVM that cannot use its cache does not start.
+        Outcome status =
+                lab.tardis().command("status").with("TARDIS_JAVA_OPTS", "-XX:AOTMode=on").run();
+
+        assertThat(status.code()).as("%s", status).isEqualTo(NO_DAEMON);
+        assertThat(status.out() + status.err())
+                .contains("no daemon runs on " + lab.tardis().stateDir());
     }
 
     @ContainerTest
