@@ -44,7 +44,7 @@ class DaemonKilledIT {
     @ContainerTest
     @Timeout(3600)
     void takesNoAnswerBackAndMakesNoneUp() throws InterruptedException {
-        int kills = Load.size("kills", 20);
+        int kills = Load.size("kills", 8);
         long seed = Load.seed();
         Random random = new Random(seed);
         ConcurrentLinkedQueue<Outcome> failed = new ConcurrentLinkedQueue<>();

@@ -49,14 +49,27 @@ class InstallationIT {
     }
 
     @ContainerTest
-    void startsFromWhatTheJvmLearnedWhenItWasBuilt() {
-        // With AOTMode=on, a JVM that cannot use its cache does not start.
-        Outcome status =
-                lab.tardis().command("status").with("TARDIS_JAVA_OPTS", "-XX:AOTMode=on").run();
+    void startsFromWhatTheJvmLearned() {
+        assertThat(startsFromItsCache(lab.tardis())).isTrue();
 
-        assertThat(status.code()).as("%s", status).isEqualTo(NO_DAEMON);
-        assertThat(status.out() + status.err())
-                .contains("no daemon runs on " + lab.tardis().stateDir());
+        TardisInstallation copied = copyTo(lab.scratch().folder("copied here").resolve("tardis"));
+        TardisNode copy = lab.tardis().from(copied);
+        assertThat(startsFromItsCache(copy)).isFalse();
+        Outcome learn =
+                Command.of(copied.home().resolve("lib/aot-cache.sh").toString())
+                        .with("JAVA_HOME", System.getProperty("java.home"))
+                        .run()
+                        .orFail();
+
+        assertThat(learn.out() + learn.err()).isEmpty();
+        assertThat(startsFromItsCache(copy)).isTrue();
+    }
+
+    /** With AOTMode=on, a JVM that cannot use its cache does not start. */
+    private static boolean startsFromItsCache(TardisNode node) {
+        Outcome status = node.command("status").with("TARDIS_JAVA_OPTS", "-XX:AOTMode=on").run();
+        return status.code() == NO_DAEMON
+                && status.out().contains("no daemon runs on " + node.stateDir());
     }
 
     @ContainerTest

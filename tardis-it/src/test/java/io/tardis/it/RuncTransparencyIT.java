@@ -174,7 +174,7 @@ class RuncTransparencyIT {
     }
 
     /**
-     * The three calls that something is done before, of containers that are enabled, by callers
+     * The three calls that something is done before, of containers that are enabled, by a caller
      * that meddled with signals and by one that did not.
      */
     private List<Container> handsOnCreateStartAndDelete(Runnable before, Runnable after)
@@ -190,7 +190,7 @@ class RuncTransparencyIT {
         try (LiveProcess init = Command.of("sleep", "3600").start(output("init"))) {
             Files.writeString(bundle.resolve("init.pid"), Long.toString(init.pid()));
             for (String signals :
-                    List.of("", "ignore=CHLD", "ignore=PIPE,ignore=INT,block=USR1,block=TERM")) {
+                    List.of("", "ignore=CHLD,ignore=PIPE,ignore=INT,block=USR1,block=TERM")) {
                 Container container = lab.freshContainer();
                 containers.add(container);
                 for (List<String> call :

@@ -83,7 +83,7 @@ class StartIT {
     @ContainerTest
     @Timeout(600)
     void ofTwoThatStartAtOnceExactlyOneRuns() throws IOException {
-        int times = Load.size("starts", 5);
+        int times = Load.size("starts", 3);
         List<String> first = new ArrayList<>();
         for (int i = 0; i < times; i++) {
             try (LiveProcess one = lab.tardis().launchDaemon();
@@ -179,7 +179,7 @@ class StartIT {
         Taken atFirst = takenAfterAFreshStart("a settled daemon", _ -> true);
         List<String> files = files();
 
-        for (int i = 0; i < Load.size("starts", 5); i++) {
+        for (int i = 0; i < Load.size("starts", 3); i++) {
             end(i % 2 == 0);
             awaitNoProcess();
             Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
@@ -200,7 +200,7 @@ class StartIT {
         across.startEndingWith(5);
         Taken atFirst = takenAfterAFreshStart("a settled daemon", _ -> true);
         List<String> files = files();
-        int most = Load.size("starts", 5);
+        int most = Load.size("starts", 3);
         int starts = 0;
 
         Load load = Load.of(lab, Load.size("containers", 40));

@@ -73,8 +73,13 @@ final class TardisNode implements AutoCloseable {
             settings.put("TARDIS_REAL_RUNC_CMD", Programs.find("runc").toString());
             settings.put(
                     "TARDIS_CTR_CMD", Programs.find("ctr") + " -a " + containerdSocket + " events");
-            settings.put("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:" + freePort());
-            settings.put("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:" + freePort());
+            int events = freePort();
+            settings.put("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:" + events);
+            int queries = freePort();
+            while (queries == events) {
+                queries = freePort();
+            }
+            settings.put("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:" + queries);
             return settings;
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -123,9 +123,10 @@ public final class RuncShim {
             return;
         }
         Life life = open.get().withInit(InitProcess.of(pid.getAsLong()));
-        registry.update(life);
-        onStart.accept(life);
-        LOG.debug("{} starts as pid {}", container, pid.getAsLong());
+        if (registry.update(life)) {
+            onStart.accept(life);
+            LOG.debug("{} starts as pid {}", container, pid.getAsLong());
+        }
     }
 
     /**
@@ -156,7 +157,7 @@ public final class RuncShim {
             return;
         }
         if (force && life.init().isPresent() && !(answer instanceof Exited)) {
-            registry.update(life.withForceDeleted());
+            boolean _ = registry.update(life.withForceDeleted());
         }
         registry.close(container);
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
@@ -173,7 +174,7 @@ public final class RuncShim {
             return life;
         }
         Life made = life.withInit(InitProcess.of(pid.getAsLong()));
-        registry.update(made);
+        boolean _ = registry.update(made);
         return made;
     }
 

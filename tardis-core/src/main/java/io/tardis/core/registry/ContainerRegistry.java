@@ -83,10 +83,17 @@ public final class ContainerRegistry {
     /**
      * Replaces the open life of the container by a later state of itself.
      *
-     * @throws IOException if it cannot be written, or is not open any more
+     * @return whether there is still one; a shim in another process may have ended it meanwhile
+     * @throws IOException if it cannot be written
      */
-    public synchronized void update(Life life) throws IOException {
-        LifeFile.append(directory(life.container()).resolve(OPEN), life);
+    public synchronized boolean update(Life life) throws IOException {
+        try {
+            LifeFile.append(directory(life.container()).resolve(OPEN), life);
+            return true;
+        } catch (NoSuchFileException e) {
+            LOG.debug("{} has no open life any more", life.container(), e);
+            return false;
+        }
     }
 
     /**
@@ -97,11 +104,8 @@ public final class ContainerRegistry {
      * @throws IOException if it cannot be written
      */
     public synchronized boolean updateIfOpen(Life life) throws IOException {
-        boolean open = open(life.container()).filter(it -> it.id().equals(life.id())).isPresent();
-        if (open) {
-            update(life);
-        }
-        return open;
+        return open(life.container()).filter(it -> it.id().equals(life.id())).isPresent()
+                && update(life);
     }
 
     /**
@@ -156,9 +160,13 @@ public final class ContainerRegistry {
     public synchronized void close(ContainerKey container) throws IOException {
         Path directory = directory(container);
         Path open = directory.resolve(OPEN);
-        // As at every create: the exception would cost more than the look.
-        if (Files.exists(open, LinkOption.NOFOLLOW_LINKS)) {
+        if (!Files.exists(open, LinkOption.NOFOLLOW_LINKS)) {
+            return; // as at most creates: the exception would cost more than the look
+        }
+        try {
             Files.move(open, directory.resolve(LAST), StandardCopyOption.ATOMIC_MOVE);
+        } catch (NoSuchFileException e) {
+            LOG.trace("another process has ended the life of {}", container, e);
         }
     }
 

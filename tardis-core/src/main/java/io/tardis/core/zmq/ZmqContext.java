@@ -248,8 +248,15 @@ public final class ZmqContext implements AutoCloseable {
             return socket;
         } catch (ZMQException | IllegalArgumentException e) {
             socket.close(); // or the context would wait for it for ever
-            throw new SetupException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
+            throw new SetupException("cannot connect to " + endpoint + ": " + reason(e), e);
         }
+    }
+
+    /** JeroMQ's own message is a number of its own, which is not the system's errno. */
+    private static String reason(RuntimeException e) {
+        return e instanceof ZMQException failure
+                ? ZMQ.Error.findByCode(failure.getErrorCode()).getMessage()
+                : String.valueOf(e.getMessage());
     }
 
     private ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {
@@ -265,7 +272,7 @@ public final class ZmqContext implements AutoCloseable {
             try {
                 socket.bind(endpoint);
             } catch (ZMQException | IllegalArgumentException e) {
-                throw new SetupException("cannot bind " + endpoint + ": " + e.getMessage(), e);
+                throw new SetupException("cannot bind " + endpoint + ": " + reason(e), e);
             }
         }
         return socket;
