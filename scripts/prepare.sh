@@ -51,13 +51,14 @@ has_python_zmq() {
 # install_missing NEED...: installs with apt what is missing of: containerd runc cc busybox python3-zmq ext4 maven.
 install_missing() {
     packages=
+    optional=
     for need in "$@"; do
         case $need in
         containerd) { has containerd && has ctr; } || packages="$packages containerd" ;;
         runc) has runc || packages="$packages runc" ;;
         cc)
             has_static_cc || packages="$packages gcc libc6-dev"
-            has musl-gcc || packages="$packages musl-tools"
+            has musl-gcc || optional=musl-tools # the launcher starts faster with it
             ;;
         busybox) has_static_busybox || packages="$packages busybox-static" ;;
         python3-zmq) has_python_zmq || packages="$packages python3-zmq" ;;
@@ -65,13 +66,21 @@ install_missing() {
         maven) has mvn || packages="$packages maven" ;;
         esac
     done
-    [ -n "$packages" ] || return 0
+    [ -n "$packages$optional" ] || return 0
     if ! has apt-get || [ "$(id -u)" -ne 0 ]; then
-        say "Missing here, and only root on Debian or Ubuntu could install it now:$packages"
+        [ -z "$packages" ] || say "Missing here, and only root on Debian or Ubuntu could install it now:$packages"
         return 0
     fi
-    say "Installing$packages"
-    # shellcheck disable=SC2086 # several packages
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $packages; } \
-        >/dev/null || fail "apt-get could not install$packages"
+    say "Installing$packages $optional"
+    if [ -n "$packages" ]; then
+        # shellcheck disable=SC2086 # several packages
+        { apt-get update -q && apt_install $packages; } >/dev/null || fail "apt-get could not install$packages"
+    fi
+    if [ -n "$optional" ]; then
+        { apt-get update -q && apt_install "$optional"; } >/dev/null 2>&1 || say "Going on without $optional"
+    fi
+}
+
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$@"
 }
