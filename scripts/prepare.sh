@@ -71,13 +71,13 @@ install_missing() {
         [ -z "$packages" ] || say "Missing here, and only root on Debian or Ubuntu could install it now:$packages"
         return 0
     fi
-    say "Installing$packages $optional"
+    say "Installing$packages${optional:+ $optional}"
     if [ -n "$packages" ]; then
         # shellcheck disable=SC2086 # several packages
         { apt-get update -q && apt_install $packages; } >/dev/null || fail "apt-get could not install$packages"
     fi
     if [ -n "$optional" ]; then
-        { apt-get update -q && apt_install "$optional"; } >/dev/null 2>&1 || say "Going on without $optional"
+        { { [ -n "$packages" ] || apt-get update -q; } && apt_install "$optional"; } >/dev/null 2>&1 || say "Going on without $optional"
     fi
 }
 

@@ -51,8 +51,8 @@ public final class Rfc3339 {
     }
 
     /**
-     * The time that {@code text} says, in any offset. A container's life has five of them read, so
-     * it is done without java.time's formatter, which takes three times as long.
+     * The time that {@code text} says, in any offset. A container's life has several read, so it is
+     * done without java.time's formatter, which takes three times as long.
      *
      * @throws DateTimeException if it is not RFC 3339, or finer than a nanosecond
      */
