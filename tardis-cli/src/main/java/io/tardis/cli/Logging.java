@@ -29,6 +29,7 @@ final class Logging {
     private static final String CONSOLE_PATTERN = "tardis: %msg%n%nopex";
     private static final String MAX_FILE_SIZE = "10MB";
     private static final int MAX_OLD_FILES = 3;
+    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
 
     private Logging() {}
 
@@ -57,7 +58,18 @@ final class Logging {
         file.setTriggeringPolicy(trigger);
         Level level = Level.valueOf(settings.logLevel());
         attach(withPattern(file, FILE_PATTERN), level);
-        root().addAppender(withPattern(new ConsoleAppender<>(), FILE_PATTERN));
+        if (!isDiscarded(STANDARD_ERROR)) {
+            root().addAppender(console(FILE_PATTERN));
+        }
+    }
+
+    /** In the background nobody reads it, and containers would wait for every line of it. */
+    private static boolean isDiscarded(Path stream) {
+        try {
+            return Files.isSameFile(stream, Path.of("/dev/null"));
+        } catch (IOException e) {
+            return true; // it is closed
+        }
     }
 
     /** The cold shim logs to the daemon's file, and is silent on its standard streams. */

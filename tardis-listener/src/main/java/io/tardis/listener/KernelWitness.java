@@ -1,5 +1,7 @@
 package io.tardis.listener;
 
+import static java.util.Objects.requireNonNull;
+
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -10,6 +12,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -209,19 +212,31 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
      */
     @Override
     public synchronized Optional<Ended> look(ContainerKey container, long pid) {
-        Long number = newest.get(container);
-        Watched candidate = number == null ? null : watched.get(number);
-        if (number == null
-                || candidate == null
-                || candidate.life().init().orElseThrow().pid() != pid) {
+        OptionalLong number = numberOf(container, pid);
+        if (number.isEmpty()) {
             return Optional.ofNullable(onTheWay.get(container)).filter(it -> it.pid() == pid);
         }
         try {
-            return take(number, candidate);
+            return take(number.getAsLong());
         } catch (SystemCall.Failure e) {
             LOG.warn("the kernel cannot be asked how {} ended", container, e);
             return Optional.empty();
         }
+    }
+
+    /** Whether the process that has this container and pid is watched. From any thread. */
+    synchronized boolean isWatching(ContainerKey container, long pid) {
+        return numberOf(container, pid).isPresent();
+    }
+
+    private OptionalLong numberOf(ContainerKey container, long pid) {
+        Long number = newest.get(container);
+        Watched candidate = number == null ? null : watched.get(number);
+        return number != null
+                        && candidate != null
+                        && candidate.life().init().orElseThrow().pid() == pid
+                ? OptionalLong.of(number)
+                : OptionalLong.empty();
     }
 
     @Override
@@ -232,11 +247,10 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
     private void tell(long number) throws SystemCall.Failure {
         Optional<Ended> ended;
         synchronized (this) {
-            Watched candidate = watched.get(number);
-            if (candidate == null) {
+            if (!watched.containsKey(number)) {
                 return; // look() was faster
             }
-            ended = take(number, candidate);
+            ended = take(number);
             ended.ifPresent(it -> onTheWay.put(it.life().container(), it));
         }
         ended.ifPresentOrElse(
@@ -244,7 +258,8 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
     }
 
     /** Stops watching if the process was reaped. */
-    private Optional<Ended> take(long number, Watched candidate) throws SystemCall.Failure {
+    private Optional<Ended> take(long number) throws SystemCall.Failure {
+        Watched candidate = requireNonNull(watched.get(number));
         OptionalInt status = candidate.process().waitStatus();
         if (status.isEmpty()) {
             return Optional.empty();

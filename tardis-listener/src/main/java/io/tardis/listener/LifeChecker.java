@@ -101,6 +101,9 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
      */
     @Override
     public void started(TaskStart start) {
+        if (witness.filter(it -> it.isWatching(start.container(), start.pid())).isPresent()) {
+            return; // the shim has noted it, as for nearly every life
+        }
         try {
             Optional<Life> life =
                     registry.open(start.container())

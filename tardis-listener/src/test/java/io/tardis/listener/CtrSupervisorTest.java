@@ -79,6 +79,18 @@ class CtrSupervisorTest {
     }
 
     @Test
+    void givesCtrOneProcessor() {
+        Path told = directory.resolve("processors");
+        start(
+                script(
+                        "echo $GOMAXPROCS > %s; %s; exec sleep 60"
+                                .formatted(told, echo(CtrLines.exit("tc", 100, 0)))));
+
+        sink.awaitExits(1);
+        assertThat(told).hasContent("1");
+    }
+
+    @Test
     void passesLinesOfOtherTopicsOver() {
         String other = "2026-11-23 02:54:57.8 +0000 UTC default /images/create {}";
         start(script(echo(other) + "; " + echo(CtrLines.exit("tc", 100, 0)) + "; exec sleep 60"));

@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import io.tardis.core.SetupException;
+import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -204,7 +205,9 @@ public final class ShimServer implements AutoCloseable {
 
     private void serve(SocketChannel connection) {
         try (connection) {
-            DataInputStream in = new DataInputStream(Channels.newInputStream(connection));
+            DataInputStream in =
+                    new DataInputStream(
+                            new BufferedInputStream(Channels.newInputStream(connection)));
             DataOutputStream out =
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(connection)));

@@ -84,6 +84,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     static final String EVENTS_AFTER = "SELECT event, crc FROM events WHERE seq > ? ORDER BY seq";
     static final String FIRST_SEQ = "SELECT coalesce(min(seq), 0) FROM events";
     static final String LAST_SEQ = "SELECT value FROM meta WHERE key = 'last_seq'";
+    private static final String SET_LAST_SEQ =
+            "UPDATE meta SET value = max(value, ?) WHERE key = 'last_seq'";
     static final String OLDEST =
             """
             SELECT min(t) FROM (SELECT min(recorded_at) AS t FROM events
@@ -150,39 +152,37 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         write(
                 "write " + batch.size() + " exits to",
                 () -> {
-                    try (PreparedStatement events = session.prepare(INSERT_EVENT);
-                            PreparedStatement lives = session.prepare(INSERT_END);
-                            PreparedStatement meta =
-                                    session.prepare(
-                                            "UPDATE meta SET value = max(value, ?) WHERE key = 'last_seq'")) {
-                        for (Recorded recorded : batch) {
-                            byte[] json =
-                                    PublishedCodec.encode(new Published.Exit(recorded.event()));
-                            events.setLong(1, recorded.event().seq());
-                            events.setLong(2, now);
-                            events.setBytes(3, json);
-                            events.setLong(4, crc(json));
-                            events.addBatch();
-                            if (recorded.end().isPresent()) {
-                                End end = recorded.end().get();
-                                lives.setString(1, end.lifeId());
-                                lives.setString(2, end.container().namespace());
-                                lives.setString(3, end.container().id());
-                                lives.setLong(4, micros(end.createdAt()));
-                                lives.setLong(5, now);
-                                lives.setInt(6, end.event().source() == ExitSource.ASSUMED ? 1 : 0);
-                                lives.setBytes(7, json);
-                                lives.setLong(8, crc(json));
-                                lives.setBoolean(9, end.newest());
-                                lives.addBatch();
-                            }
-                        }
-                        events.executeBatch();
-                        lives.executeBatch();
-                        meta.setLong(1, batch.getLast().event().seq());
-                        meta.executeUpdate();
+                    for (Recorded recorded : batch) {
+                        insert(recorded, now);
                     }
+                    PreparedStatement meta = session.prepare(SET_LAST_SEQ);
+                    meta.setLong(1, batch.getLast().event().seq());
+                    meta.executeUpdate();
                 });
+    }
+
+    private void insert(Recorded recorded, long now) throws SQLException {
+        byte[] json = PublishedCodec.encode(new Published.Exit(recorded.event()));
+        PreparedStatement event = session.prepare(INSERT_EVENT);
+        event.setLong(1, recorded.event().seq());
+        event.setLong(2, now);
+        event.setBytes(3, json);
+        event.setLong(4, crc(json));
+        event.executeUpdate();
+        if (recorded.end().isPresent()) {
+            End end = recorded.end().get();
+            PreparedStatement life = session.prepare(INSERT_END);
+            life.setString(1, end.lifeId());
+            life.setString(2, end.container().namespace());
+            life.setString(3, end.container().id());
+            life.setLong(4, micros(end.createdAt()));
+            life.setLong(5, now);
+            life.setInt(6, end.event().source() == ExitSource.ASSUMED ? 1 : 0);
+            life.setBytes(7, json);
+            life.setLong(8, crc(json));
+            life.setBoolean(9, end.newest());
+            life.executeUpdate();
+        }
     }
 
     @Override
@@ -193,16 +193,15 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         write(
                 "write a dispute to",
                 () -> {
-                    try (PreparedStatement statement = session.prepare(INSERT_DISPUTE)) {
-                        for (End end : ends) {
-                            if (end.event().exit().equals(exit)) {
-                                statement.setString(1, end.lifeId());
-                                statement.setLong(2, now);
-                                statement.setLong(3, dispute.exitStatus());
-                                statement.setString(4, dispute.source().word());
-                                statement.setLong(5, crc(dispute));
-                                statement.executeUpdate();
-                            }
+                    PreparedStatement statement = session.prepare(INSERT_DISPUTE);
+                    for (End end : ends) {
+                        if (end.event().exit().equals(exit)) {
+                            statement.setString(1, end.lifeId());
+                            statement.setLong(2, now);
+                            statement.setLong(3, dispute.exitStatus());
+                            statement.setString(4, dispute.source().word());
+                            statement.setLong(5, crc(dispute));
+                            statement.executeUpdate();
                         }
                     }
                 });
@@ -228,17 +227,16 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                 "remove old records from",
                 () -> {
                     removed[0] = delete(DELETE_EVENTS, eventsBefore, limit);
-                    try (PreparedStatement delete = session.prepare(DELETE_LIFE);
-                            PreparedStatement keep = session.prepare(KEEP_LIFE)) {
-                        for (OldEnd end : going) {
-                            delete.setString(1, end.lifeId());
-                            delete.executeUpdate();
-                        }
-                        for (OldEnd end : staying) {
-                            keep.setLong(1, now);
-                            keep.setString(2, end.lifeId());
-                            keep.executeUpdate();
-                        }
+                    PreparedStatement delete = session.prepare(DELETE_LIFE);
+                    for (OldEnd end : going) {
+                        delete.setString(1, end.lifeId());
+                        delete.executeUpdate();
+                    }
+                    PreparedStatement keep = session.prepare(KEEP_LIFE);
+                    for (OldEnd end : staying) {
+                        keep.setLong(1, now);
+                        keep.setString(2, end.lifeId());
+                        keep.executeUpdate();
                     }
                     removed[1] = delete(DELETE_DISPUTES, endsBefore, limit);
                 });
@@ -285,11 +283,10 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         write(
                 "write to",
                 () -> {
-                    try (PreparedStatement meta =
-                            session.prepare("INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)")) {
-                        meta.setLong(1, time.toEpochMilli());
-                        meta.executeUpdate();
-                    }
+                    PreparedStatement meta =
+                            session.prepare("INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)");
+                    meta.setLong(1, time.toEpochMilli());
+                    meta.executeUpdate();
                 });
     }
 
@@ -364,11 +361,10 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     private int delete(String sql, Instant before, int limit) throws SQLException {
-        try (PreparedStatement statement = session.prepare(sql)) {
-            statement.setLong(1, before.toEpochMilli());
-            statement.setInt(2, limit);
-            return statement.executeUpdate();
-        }
+        PreparedStatement statement = session.prepare(sql);
+        statement.setLong(1, before.toEpochMilli());
+        statement.setInt(2, limit);
+        return statement.executeUpdate();
     }
 
     private @Nullable End end(ResultSet row) throws SQLException {

@@ -9,7 +9,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,6 +27,9 @@ final class SqliteSession implements AutoCloseable {
 
     private final Path file;
     private final Connection connection;
+
+    /** By their SQL: to prepare one costs SQLite as much as to run it. */
+    private final Map<String, PreparedStatement> statements = new HashMap<>();
 
     private SqliteSession(Path file, Connection connection) {
         this.file = file;
@@ -52,8 +57,22 @@ final class SqliteSession implements AutoCloseable {
         return connection;
     }
 
+    /** The statement, which stays the session's to close. For SQL that is written in the code. */
     PreparedStatement prepare(String sql) throws SQLException {
-        return connection.prepareStatement(sql);
+        PreparedStatement known = statements.get(sql);
+        if (known == null) {
+            known = connection.prepareStatement(sql);
+            statements.put(sql, known);
+        }
+        return known;
+    }
+
+    /** After a failure nobody relies on the state that they were left in. */
+    private void closeStatements() throws SQLException {
+        for (PreparedStatement statement : statements.values()) {
+            statement.close();
+        }
+        statements.clear();
     }
 
     void execute(String sql) throws SQLException {
@@ -78,6 +97,7 @@ final class SqliteSession implements AutoCloseable {
                 work.run();
                 connection.commit();
             } catch (SQLException | RuntimeException e) {
+                undo(this::closeStatements, e);
                 undo(connection::rollback, e);
                 undo(() -> connection.setAutoCommit(true), e);
                 throw e;
@@ -118,7 +138,8 @@ final class SqliteSession implements AutoCloseable {
      * shorter, since that means the end to who turns the pages.
      */
     <T> List<T> query(String sql, Binder binder, RowReader<T> reader, int limit) {
-        try (PreparedStatement statement = prepare(sql)) {
+        try {
+            PreparedStatement statement = prepare(sql);
             binder.bind(statement);
             List<T> rows = new ArrayList<>();
             try (ResultSet results = statement.executeQuery()) {
@@ -131,6 +152,7 @@ final class SqliteSession implements AutoCloseable {
             }
             return rows;
         } catch (SQLException e) {
+            undo(this::closeStatements, e);
             throw new ExitLogException("cannot read " + file + ": " + e.getMessage(), e);
         }
     }

@@ -15,7 +15,10 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Stream;
@@ -44,7 +47,26 @@ public final class ContainerRegistry {
     private static final String OPEN = "life.json";
     private static final String LAST = "last-life.json";
 
+    private static final int REMEMBERED = 1_000;
+
     private final Path containersDir;
+
+    /**
+     * What was read before. A life is asked for five times, and to look whether its file is still
+     * the same takes a tenth of reading it.
+     */
+    private final Map<Path, Seen> seen =
+            Collections.synchronizedMap(
+                    new LinkedHashMap<>() {
+                        @java.io.Serial private static final long serialVersionUID = 1L;
+
+                        @Override
+                        protected boolean removeEldestEntry(Map.Entry<Path, Seen> eldest) {
+                            return size() > REMEMBERED;
+                        }
+                    });
+
+    private record Seen(LifeFile.Stamp stamp, Life life) {}
 
     /**
      * The registry in {@code containersDir}, which is made when first needed.
@@ -197,7 +219,19 @@ public final class ContainerRegistry {
     private Optional<Life> read(ContainerKey container, String name) {
         Path file = directory(container).resolve(name);
         try {
-            return LifeFile.read(file, container);
+            Optional<LifeFile.Stamp> stamp = LifeFile.stamp(file);
+            if (stamp.isEmpty()) {
+                seen.remove(file);
+                return Optional.empty();
+            }
+            Seen before = seen.get(file);
+            if (before != null && before.stamp().equals(stamp.get())) {
+                return Optional.of(before.life());
+            }
+            // What is written meanwhile has another stamp, and is read the next time.
+            Optional<Life> life = LifeFile.read(file, container);
+            life.ifPresent(it -> seen.put(file, new Seen(stamp.get(), it)));
+            return life;
         } catch (FileSystemException e) {
             if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
                 // There is a life: whoever took it for none would answer for the one before.

@@ -49,25 +49,14 @@ public final class ContainerTree {
         try (SecureDirectoryStream<Path> rootStream = open(root);
                 SecureDirectoryStream<Path> namespace =
                         openBelow(rootStream, Path.of(container.namespace()))) {
-            if (first.isPresent() && isDirectory(namespace, name)) {
-                removeChild(namespace, name, first.get());
-            }
-            removeEntry(namespace, name, 0);
+            removeEntry(namespace, name, first, 0);
         } catch (NoSuchFileException e) {
             return; // nothing was kept
         }
     }
 
-    private static void removeChild(SecureDirectoryStream<Path> parent, Path name, Path child)
-            throws IOException {
-        try (SecureDirectoryStream<Path> children = openBelow(parent, name)) {
-            removeEntry(children, child, 1);
-        } catch (NoSuchFileException e) {
-            return; // it is not there
-        }
-    }
-
-    private static void removeEntry(SecureDirectoryStream<Path> parent, Path name, int depth)
+    private static void removeEntry(
+            SecureDirectoryStream<Path> parent, Path name, Optional<Path> first, int depth)
             throws IOException {
         if (!isDirectory(parent, name)) {
             parent.deleteFile(name);
@@ -77,9 +66,21 @@ public final class ContainerTree {
             throw new IOException("more than " + MAX_DEPTH + " directories deep at " + name);
         }
         try (SecureDirectoryStream<Path> children = openBelow(parent, name)) {
+            if (first.isPresent()) {
+                removeIfThere(children, first.get(), depth + 1);
+            }
             removeAll(children, depth + 1);
         }
         parent.deleteDirectory(name);
+    }
+
+    private static void removeIfThere(SecureDirectoryStream<Path> parent, Path name, int depth)
+            throws IOException {
+        try {
+            removeEntry(parent, name, Optional.empty(), depth);
+        } catch (NoSuchFileException _) {
+            // Somebody else removed it meanwhile, or it never was there.
+        }
     }
 
     /** Removes what can be removed, and fails afterwards if that was not all. */
@@ -89,9 +90,7 @@ public final class ContainerTree {
         try {
             for (Path child : children) {
                 try {
-                    removeEntry(children, child.getFileName(), depth);
-                } catch (NoSuchFileException _) {
-                    // Somebody else removed it meanwhile.
+                    removeIfThere(children, child.getFileName(), depth);
                 } catch (IOException e) {
                     failure = suppressing(failure, e);
                 }

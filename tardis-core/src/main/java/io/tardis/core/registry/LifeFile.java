@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.time.DateTimeException;
 import java.util.List;
 import java.util.Optional;
@@ -96,11 +97,20 @@ final class LifeFile {
     }
 
     /**
-     * The life in {@code file}; empty if there is no such file.
+     * Tells a file's content from what it was before and will be, without reading it.
      *
-     * @throws IOException if there is one that cannot be read or is not a life of {@code container}
+     * @param inode the file's own, on its file system
+     * @param modified when it was written
+     * @param size in bytes
      */
-    static Optional<Life> read(Path file, ContainerKey container) throws IOException {
+    record Stamp(Object inode, FileTime modified, long size) {}
+
+    /**
+     * What {@code file} is now; empty if there is no such file.
+     *
+     * @throws IOException if it is none that could hold a life, or cannot be looked at
+     */
+    static Optional<Stamp> stamp(Path file) throws IOException {
         BasicFileAttributes attributes =
                 file.getFileSystem()
                         .provider()
@@ -112,6 +122,16 @@ final class LifeFile {
         if (!attributes.isRegularFile() || attributes.size() > MAX_BYTES) {
             throw new IOException(file + " is no file, or too long for a life");
         }
+        return Optional.of(
+                new Stamp(attributes.fileKey(), attributes.lastModifiedTime(), attributes.size()));
+    }
+
+    /**
+     * The life in {@code file}, which {@link #stamp} has found; empty if it is gone.
+     *
+     * @throws IOException if it cannot be read or is not a life of {@code container}
+     */
+    static Optional<Life> read(Path file, ContainerKey container) throws IOException {
         byte[] bytes;
         try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
             bytes = in.readNBytes(MAX_BYTES);

@@ -133,6 +133,24 @@ class ContainerRegistryTest {
         assertThat(registry.open(TC)).hasValue(started);
     }
 
+    /** Another process's shim may have written it meanwhile. */
+    @Test
+    void seesWhatOthersHaveWritten() throws IOException {
+        ContainerRegistry other = new ContainerRegistry(containers);
+        Life life = registry.register(TC, BUNDLE, NOW);
+        assertThat(registry.open(TC)).hasValue(life);
+
+        other.update(life.withInit(INIT));
+        assertThat(registry.open(TC)).hasValue(life.withInit(INIT));
+
+        other.close(TC);
+        assertThat(registry.open(TC)).isEmpty();
+
+        Life next = other.register(TC, BUNDLE, NOW);
+        assertThat(registry.open(TC)).hasValue(next);
+        assertThat(registry.last(TC)).hasValue(life.withInit(INIT));
+    }
+
     @Test
     void updatesNoLifeThatIsNotOpen() throws IOException {
         Life life = registry.register(TC, BUNDLE, NOW);
@@ -253,7 +271,7 @@ class ContainerRegistryTest {
             spoiled[random.nextInt(spoiled.length)] = (byte) random.nextInt(256);
             Files.write(containers.resolve("default/tc/life.json"), spoiled);
 
-            assertThat(registry.openLives())
+            assertThat(new ContainerRegistry(containers).openLives())
                     .as("seed %d: %s", seed, new String(spoiled, StandardCharsets.ISO_8859_1))
                     .allMatch(life -> life.container().equals(TC));
         }
