@@ -203,7 +203,7 @@ class StartIT {
         int most = Load.size("starts", 3);
         int starts = 0;
 
-        Load load = Load.of(lab, Load.size("containers", 40));
+        Load load = Load.of(lab, Load.size("containers", 16));
         for (Container each : load.containers()) {
             // Only a clean-up removes it; one whose create found no daemon has nothing else to
             // show.

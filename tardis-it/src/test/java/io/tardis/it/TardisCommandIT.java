@@ -8,9 +8,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -71,14 +73,23 @@ class TardisCommandIT {
     }
 
     @ContainerTest
-    void commandsSayWhenNoDaemonRuns() {
-        assertThat(lab.tardis().tardis("status").code()).isEqualTo(NOT_KNOWN);
-        assertThat(lab.tardis().tardis("get", "default/tc").code()).isEqualTo(NOT_KNOWN);
-        assertThat(lab.tardis().tardis("wait", "default/tc", "--timeout", "1s").code())
-                .isEqualTo(NOT_KNOWN);
-        assertThat(lab.tardis().tardis("ls").code()).isEqualTo(NOT_KNOWN);
+    void commandsSayWhenNoDaemonRuns() throws Exception {
+        List<String> commands =
+                List.of("status", "get default/tc", "wait default/tc --timeout 1s", "ls");
+        // At the same time: each waits some seconds for an answer.
+        try (ExecutorService pool = Executors.newFixedThreadPool(commands.size())) {
+            List<Future<Integer>> codes =
+                    pool.invokeAll(commands.stream().map(it -> codeOf(it.split(" "))).toList());
+            for (Future<Integer> code : codes) {
+                assertThat(code.get()).isEqualTo(NOT_KNOWN);
+            }
+        }
         // Asking starts nothing.
         assertThat(lab.tardis().processes()).isEmpty();
+    }
+
+    private Callable<Integer> codeOf(String... command) {
+        return () -> lab.tardis().tardis(command).code();
     }
 
     @ContainerTest

@@ -52,8 +52,8 @@ public final class ContainerRegistry {
     private final Path containersDir;
 
     /**
-     * What was read before. A life is asked for five times, and to look whether its file is still
-     * the same takes a tenth of reading it.
+     * What was read or written before. A life is asked for five times, and to look whether its file
+     * is still the same takes a tenth of reading it.
      */
     private final Map<Path, Seen> seen =
             Collections.synchronizedMap(
@@ -98,7 +98,8 @@ public final class ContainerRegistry {
                         Optional.empty(),
                         false,
                         false);
-        LifeFile.write(directory.resolve(OPEN), life);
+        Path file = directory.resolve(OPEN);
+        LifeFile.write(file, life).ifPresent(it -> seen.put(file, new Seen(it, life)));
         return life;
     }
 
@@ -109,8 +110,15 @@ public final class ContainerRegistry {
      * @throws IOException if it cannot be written
      */
     public synchronized boolean update(Life life) throws IOException {
+        Path file = directory(life.container()).resolve(OPEN);
         try {
-            LifeFile.append(directory(life.container()).resolve(OPEN), life);
+            int bytes = LifeFile.append(file, life);
+            Seen before = seen.get(file);
+            if (before != null) {
+                LifeFile.stamp(file)
+                        .filter(it -> before.stamp().grewInto(it, bytes))
+                        .ifPresent(it -> seen.put(file, new Seen(it, life)));
+            }
             return true;
         } catch (NoSuchFileException e) {
             LOG.debug("{} has no open life any more", life.container(), e);
@@ -182,8 +190,8 @@ public final class ContainerRegistry {
     public synchronized void close(ContainerKey container) throws IOException {
         Path directory = directory(container);
         Path open = directory.resolve(OPEN);
-        if (!Files.exists(open, LinkOption.NOFOLLOW_LINKS)) {
-            return; // as at most creates: the exception would cost more than the look
+        if (!LifeFile.isThere(open)) {
+            return; // as at most creates
         }
         try {
             Files.move(open, directory.resolve(LAST), StandardCopyOption.ATOMIC_MOVE);

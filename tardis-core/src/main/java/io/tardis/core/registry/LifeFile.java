@@ -18,6 +18,7 @@ import java.time.DateTimeException;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -51,26 +52,31 @@ final class LifeFile {
     /**
      * Begins the file with a life's first state, in the place of what is there.
      *
+     * @return what it is from now on, until somebody writes to it
      * @throws IOException if it cannot be written
      */
-    static void write(Path file, Life life) throws IOException {
+    static Optional<Stamp> write(Path file, Life life) throws IOException {
         Path beside = file.resolveSibling("." + file.getFileName() + "." + life.id());
         Files.write(beside, encode(life), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        Optional<Stamp> stamp = stamp(beside); // before others see it
         Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+        return stamp;
     }
 
     /**
      * Adds a later state.
      *
+     * @return how many bytes it takes
      * @throws IOException if there is no such file, or it cannot be written
      */
-    static void append(Path file, Life life) throws IOException {
+    static int append(Path file, Life life) throws IOException {
         // The line break comes first: what is there may end with a torn state.
         byte[] state = encode(life);
         byte[] line = new byte[state.length + 1];
         line[0] = '\n';
         System.arraycopy(state, 0, line, 1, state.length);
         Files.write(file, line, StandardOpenOption.APPEND, LinkOption.NOFOLLOW_LINKS);
+        return line.length;
     }
 
     private static byte[] encode(Life life) {
@@ -103,7 +109,13 @@ final class LifeFile {
      * @param modified when it was written
      * @param size in bytes
      */
-    record Stamp(Object inode, FileTime modified, long size) {}
+    record Stamp(Object inode, FileTime modified, long size) {
+
+        /** Whether {@code later} is the same file, after {@code bytes} were added and no others. */
+        boolean grewInto(Stamp later, int bytes) {
+            return later.inode().equals(inode) && later.size() == size + bytes;
+        }
+    }
 
     /**
      * What {@code file} is now; empty if there is no such file.
@@ -111,11 +123,7 @@ final class LifeFile {
      * @throws IOException if it is none that could hold a life, or cannot be looked at
      */
     static Optional<Stamp> stamp(Path file) throws IOException {
-        BasicFileAttributes attributes =
-                file.getFileSystem()
-                        .provider()
-                        .readAttributesIfExists(
-                                file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        BasicFileAttributes attributes = attributes(file);
         if (attributes == null) {
             return Optional.empty();
         }
@@ -124,6 +132,18 @@ final class LifeFile {
         }
         return Optional.of(
                 new Stamp(attributes.fileKey(), attributes.lastModifiedTime(), attributes.size()));
+    }
+
+    /** Whether there is anything of that name, be it a life or not. */
+    static boolean isThere(Path file) throws IOException {
+        return attributes(file) != null;
+    }
+
+    /** Not by Files.exists, which makes an exception where nothing is, and drops it. */
+    private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
+        return file.getFileSystem()
+                .provider()
+                .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     }
 
     /**
