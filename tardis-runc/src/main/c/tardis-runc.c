@@ -574,6 +574,21 @@ static bool run_cold_shim(char **argv, int64_t patience) {
     return false;
 }
 
+/* Whether a child of the caller has ended while the caller blocks SIGCHLD: the runtime sees that. */
+static bool is_child_end_pending(void) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGCHLD) == 1;
+}
+
+/* The cold shim was no child of the caller's. */
+static void forget_child_end(void) {
+    sigset_t child_end;
+    sigemptyset(&child_end);
+    sigaddset(&child_end, SIGCHLD);
+    const struct timespec at_once = {0};
+    (void)sigtimedwait(&child_end, NULL, &at_once);
+}
+
 /* A lock on the run directory, which only its owner can open, or -1. */
 static int open_turn(const char *run_dir) {
     (void)mkdir(run_dir, S_IRWXU); /* as the daemon would make it; who failed here fails at open */
@@ -605,7 +620,11 @@ static enum answer start_daemon(const struct settings *settings, char **argv, bo
     if (mine && answer == NONE) {
         int64_t left = deadline - now_ms();
         int64_t patience = is_delete ? COLD_DELETE_MS : COLD_MS;
+        bool pending = is_child_end_pending();
         answer = run_cold_shim(argv, left < patience ? left : patience) ? GO : NONE;
+        if (!pending) {
+            forget_child_end();
+        }
     }
     if (turn >= 0) {
         close(turn);

@@ -7,6 +7,7 @@ import io.tardis.runc.ColdShim;
 import io.tardis.runc.ShimClient;
 import java.io.File;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
@@ -20,9 +21,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Starts a daemon in the background: in a session of its own, without a descriptor of its parent's
- * (the JDK closes all but the standard streams, which are {@code /dev/null}), in the directory
- * {@code /}. Of several processes that want one at the same time only one starts it, and all wait
- * for its answer.
+ * (the JDK closes all but the standard streams, which are {@code /dev/null} and the log file), in
+ * the directory {@code /}. Of several processes that want one at the same time only one starts it,
+ * and all wait for its answer.
  */
 final class BackgroundDaemon implements ColdShim.DaemonStarter {
 
@@ -146,14 +147,15 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
     }
 
     private Process start(String... arguments) throws IOException {
-        File devNull = new File("/dev/null");
+        // What the script and the JVM have to say, if they do not even get to the daemon, too.
+        Redirect log = Redirect.appendTo(Logging.openable(settings.logFile()).toFile());
         List<String> command = new ArrayList<>(List.of("setsid", program.toString()));
         command.addAll(List.of(arguments));
         return new ProcessBuilder(command)
                 .directory(new File("/"))
-                .redirectInput(devNull)
-                .redirectOutput(devNull)
-                .redirectError(devNull)
+                .redirectInput(new File("/dev/null"))
+                .redirectOutput(log)
+                .redirectError(log)
                 .start();
     }
 

@@ -38,7 +38,10 @@ final class Logging {
         attach(console(CONSOLE_PATTERN), Level.WARN);
     }
 
-    /** The daemon logs to its file, at most four of 10 MB each, and to standard error. */
+    /**
+     * The daemon logs to its file, at most four of 10 MB each, and to standard error, unless that
+     * is the same.
+     */
     static void forDaemon(Settings settings) {
         RollingFileAppender<ILoggingEvent> file = new RollingFileAppender<>();
         String name = openable(settings.logFile()).toString();
@@ -58,17 +61,17 @@ final class Logging {
         file.setTriggeringPolicy(trigger);
         Level level = Level.valueOf(settings.logLevel());
         attach(withPattern(file, FILE_PATTERN), level);
-        if (!isDiscarded(STANDARD_ERROR)) {
+        if (isAnother(STANDARD_ERROR, settings.logFile())) {
             root().addAppender(console(FILE_PATTERN));
         }
     }
 
-    /** In the background nobody reads it, and containers would wait for every line of it. */
-    private static boolean isDiscarded(Path stream) {
+    /** In the background both are the same file, which shall have each line once. */
+    private static boolean isAnother(Path stream, Path logFile) {
         try {
-            return Files.isSameFile(stream, Path.of("/dev/null"));
+            return !Files.isSameFile(stream, logFile);
         } catch (IOException e) {
-            return true; // it is closed
+            return false; // it is closed
         }
     }
 
@@ -104,8 +107,13 @@ final class Logging {
         root().addAppender(appender);
     }
 
-    /** Logback itself goes on in silence where its file cannot be opened. */
-    private static Path openable(Path file) {
+    /**
+     * The file, which is made where it is not. Logback itself goes on in silence where its file
+     * cannot be opened.
+     *
+     * @throws SetupException if it cannot be opened
+     */
+    static Path openable(Path file) {
         try {
             Path directory = file.getParent();
             if (directory != null) {

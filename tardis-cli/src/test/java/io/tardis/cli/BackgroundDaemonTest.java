@@ -62,6 +62,26 @@ class BackgroundDaemonTest {
         assertThat(BackgroundDaemon.answers(tardis.environment().settings())).isTrue();
     }
 
+    /** There is nobody else to tell it to, and whoever started it is told to look there. */
+    @Test
+    void leavesInTheLogWhyItDidNotEvenBegin() throws Exception {
+        Path home = tardis.install("echo no java here >&2; exit 1");
+        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
+        command.addAll(List.of("daemon", "--background"));
+
+        try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
+            assertThat(starter.result())
+                    .isEqualTo(
+                            new Tardis.Result(
+                                    ExitStatus.USAGE,
+                                    "",
+                                    "tardis: the daemon did not start; %s says why\n"
+                                            .formatted(tardis.logFile())));
+        }
+
+        assertThat(tardis.logFile()).hasContent("no java here");
+    }
+
     @Test
     void runsInASessionOfItsOwnInTheRootDirectory() throws Exception {
         Path told = directory.resolve("told");

@@ -100,16 +100,24 @@ class DaemonKilledIT {
     @ContainerTest
     @Timeout(300)
     void whoWaitsIsAnsweredByTheNextDaemon() {
+        Outcome _ =
+                lab.tardis()
+                        .with("TARDIS_LOG_LEVEL", "debug")
+                        .tardis("daemon", "--background")
+                        .orFail();
         Container container = lab.container("tc").enabled();
         container.startEndingWith(5);
-        Proc daemon = lab.tardis().runningDaemon();
-        int descriptors = daemon.descriptors().size();
 
         try (LiveProcess waiting = lab.tardis().waitFor(container)) {
             Wait.until(
-                    "connection of the one who waits",
+                    "question of the one who waits",
                     SOON,
-                    () -> daemon.descriptors().size() > descriptors);
+                    () ->
+                            lab.tardis()
+                                    .log()
+                                    .lines()
+                                    .anyMatch(line ->
+                                            line.contains("waits for the end of " + container)));
             lab.tardis().killDaemon();
             bringUp(true);
             container.end();

@@ -69,7 +69,8 @@ class FirstContainerIT {
         Map<Integer, String> open = daemon.descriptors();
         assertThat(open.get(0)).isEqualTo("/dev/null");
         assertThat(List.of(open.getOrDefault(1, ""), open.getOrDefault(2, "")))
-                .noneMatch(target -> target.startsWith("pipe:") || target.startsWith("socket:"));
+                .containsOnly(lab.tardis().logFile().toString());
+        assertThat(lab.tardis().log().lines()).doesNotHaveDuplicates();
         assertThat(open.values())
                 .noneMatch(target -> target.startsWith(lab.containerd().folder("").toString()));
         Set<String> shared = new HashSet<>(shim.descriptors().values());

@@ -37,8 +37,14 @@ class SubscriberIT {
     private static final int AT_A_TIME = 2;
     private static final long MEBIBYTE = 1 << 20;
 
-    /** Far less than the heap may have, which is 256 MiB: 10,000 exits that wait, and garbage. */
-    private static final long MORE_MEMORY = 128 * MEBIBYTE;
+    /**
+     * Half of what a daemon has otherwise: 10,000 exits that wait for a subscriber, 20,000 for the
+     * store, and garbage. One that held a million would need more, and end.
+     */
+    private static final String SMALL_HEAP = "-Xmx128m";
+
+    /** The heap, which is hardly used before, and some for ZeroMQ's buffers outside. */
+    private static final long MORE_MEMORY = 160 * MEBIBYTE;
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -110,7 +116,8 @@ class SubscriberIT {
                                         Machine.PYTHON,
                                         TardisNode.script("flood.py").toString(),
                                         Integer.toString(exits),
-                                        Integer.toString(seconds)));
+                                        Integer.toString(seconds)))
+                        .with("TARDIS_JAVA_OPTS", SMALL_HEAP);
         Outcome _ = node.tardis("daemon", "--background").orFail();
         Proc daemon = node.runningDaemon();
         long before = daemon.residentBytes();

@@ -167,13 +167,13 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     private @Nullable RuntimeException look(boolean all, Ends store) {
         RuntimeException failure = null;
         try {
-            for (Life life : all ? registry.openLives() : List.<Life>of()) {
-                try {
-                    check(life);
-                } catch (UncheckedIOException e) {
-                    failure = e;
-                }
+            if (all) {
+                registry.forEachOpen(this::check);
             }
+        } catch (UncheckedIOException e) {
+            failure = e;
+        }
+        try {
             for (Suspect suspect : List.copyOf(suspects.values())) {
                 try {
                     if (isResolved(suspect, store)) {
@@ -183,7 +183,7 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
                     failure = e;
                 }
             }
-        } catch (TardisException | UncheckedIOException e) {
+        } catch (TardisException e) {
             failure = e;
         }
         return failure;

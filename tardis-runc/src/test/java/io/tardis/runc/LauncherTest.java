@@ -318,6 +318,26 @@ class LauncherTest {
     }
 
     @Test
+    void leavesNoSignalOfItsOwnToACallerThatBlocksThem() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        coldShim("touch cold");
+        runtime =
+                script(
+                        folder.resolve("runtime"),
+                        "while read -r key set; do case $key in *Pnd:) echo $set;; esac; done </proc/$$/status");
+        Path blocking =
+                script(
+                        folder.resolve("blocking"),
+                        "exec env --block-signal=CHLD %s --root /r/default start tc"
+                                .formatted(launcher));
+
+        Run run = start(blocking, Map.of());
+
+        assertThat(folder.resolve("cold")).exists();
+        assertThat(run.out()).isEqualTo("0000000000000000\n".repeat(2));
+    }
+
+    @Test
     void goesOnWithCommandLinesThatAreTooLongForTheDaemon()
             throws IOException, InterruptedException {
         registerLife("default", "tc");

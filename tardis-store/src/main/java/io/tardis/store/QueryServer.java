@@ -187,6 +187,7 @@ final class QueryServer implements AutoCloseable {
             nextLook = System.nanoTime() + LOOK.toNanos();
         }
         waits.add(request, container, System.nanoTime() + wait.toNanos());
+        LOG.debug("a question waits for the end of {}, for {} at most", container, wait);
     }
 
     private void letList(ZmqReplier.Request request, Query.ListContainers query) {

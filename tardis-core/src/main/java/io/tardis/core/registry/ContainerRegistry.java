@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -174,12 +175,30 @@ public final class ContainerRegistry {
      */
     public List<Life> openLives() {
         List<Life> lives = new ArrayList<>();
+        forEachOpen(lives::add);
+        return lives;
+    }
+
+    /**
+     * Does something with every open life, in no particular order.
+     *
+     * @throws UncheckedIOException if there is a life that cannot be read now, or {@code action}
+     *     threw it; the others had their turn all the same
+     */
+    public void forEachOpen(Consumer<Life> action) {
+        UncheckedIOException failure = null;
         for (String namespace : names(containersDir)) {
             for (String id : names(containersDir.resolve(namespace))) {
-                open(new ContainerKey(namespace, id)).ifPresent(lives::add);
+                try {
+                    open(new ContainerKey(namespace, id)).ifPresent(action);
+                } catch (UncheckedIOException e) {
+                    failure = e;
+                }
             }
         }
-        return lives;
+        if (failure != null) {
+            throw failure;
+        }
     }
 
     /**

@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
@@ -245,6 +248,22 @@ class ContainerRegistryTest {
         assertThat(registry.openLives()).isEmpty();
         Life next = registry.register(TC, BUNDLE, NOW);
         assertThat(registry.open(TC)).hasValue(next);
+    }
+
+    @Test
+    void givesEachOpenLifeItsTurnAlsoIfOneFails() throws IOException {
+        Life one = registry.register(TC, BUNDLE, NOW);
+        Life two = registry.register(new ContainerKey("other", "tc"), BUNDLE, NOW);
+        List<Life> given = new ArrayList<>();
+
+        assertThatThrownBy(() ->
+                        registry.forEachOpen(life -> {
+                            given.add(life);
+                            throw new UncheckedIOException(new IOException("no descriptor"));
+                        }))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("no descriptor");
+        assertThat(given).containsExactlyInAnyOrder(one, two);
     }
 
     @Test
