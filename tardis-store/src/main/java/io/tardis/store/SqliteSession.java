@@ -28,7 +28,7 @@ final class SqliteSession implements AutoCloseable {
     private final Path file;
     private final Connection connection;
 
-    /** By their SQL: to prepare one costs SQLite as much as to run it. */
+    /** By their SQL; there are few, and most are run again for each exit. */
     private final Map<String, PreparedStatement> statements = new HashMap<>();
 
     private SqliteSession(Path file, Connection connection) {

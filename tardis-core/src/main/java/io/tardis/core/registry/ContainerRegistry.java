@@ -54,7 +54,7 @@ public final class ContainerRegistry {
 
     /**
      * What was read or written before. A life is asked for five times, and to look whether its file
-     * is still the same takes a tenth of reading it.
+     * is still the same takes a quarter of reading it.
      */
     private final Map<Path, Seen> seen =
             Collections.synchronizedMap(
