@@ -2,6 +2,9 @@ package io.tardis.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,6 +92,34 @@ class PythonClientsIT {
             List<JsonNode> replayed = new ArrayList<>();
             replay.path("events").forEach(replayed::add);
             assertThat(replayed.subList(0, seen.size())).isEqualTo(seen);
+        }
+    }
+
+    @ContainerTest
+    void subscriberOfTheReadmeHearsExits() throws IOException {
+        String readme = Files.readString(Path.of("../README.md"));
+        String snippet =
+                readme.substring(
+                        readme.indexOf("import json, zmq"), readme.indexOf("```\n\nA subscriber"));
+        assertThat(snippet).contains("tcp://127.0.0.1:5580");
+        String code =
+                snippet.replace(
+                        "tcp://127.0.0.1:5580",
+                        lab.tardis().environment().get("TARDIS_EVENTS_ENDPOINT"));
+        Container tc = lab.container("tc").enabled();
+        try (LiveProcess _ = lab.tardis().startDaemon();
+                LiveProcess subscriber =
+                        Command.of(Machine.PYTHON, "-u", "-c", code)
+                                .start(lab.scratch().folder("readme").resolve("out"))) {
+            // It does not say when it has subscribed.
+            Wait.until(
+                    () -> "an exit: " + subscriber.output(),
+                    SOON,
+                    () -> {
+                        assertThat(tc.sh("exit 7").code()).isEqualTo(7);
+                        return subscriber.output().contains("\n");
+                    });
+            assertThat(subscriber.output()).startsWith("tc 7\n");
         }
     }
 

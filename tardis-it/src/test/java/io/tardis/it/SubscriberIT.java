@@ -35,16 +35,6 @@ class SubscriberIT {
     private static final int ANOTHER_RUNS = 4;
     private static final int LONGEST_RUN_MILLIS = 2500;
     private static final int AT_A_TIME = 2;
-    private static final long MEBIBYTE = 1 << 20;
-
-    /**
-     * Half of what a daemon has otherwise: 10,000 exits that wait for a subscriber, 20,000 for the
-     * store, and garbage. One that held a million would need more, and end.
-     */
-    private static final String SMALL_HEAP = "-Xmx128m";
-
-    /** The heap, which is hardly used before, and some for ZeroMQ's buffers outside. */
-    private static final long MORE_MEMORY = 160 * MEBIBYTE;
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -107,17 +97,7 @@ class SubscriberIT {
     void getsAllAfterItWasStoppedUnderLoadAndDelaysNobody() {
         int exits = Load.size("flood", 40_000);
         int seconds = Load.size("stop", 10);
-        TardisNode node =
-                lab.tardis()
-                        .with(
-                                "TARDIS_CTR_CMD",
-                                String.join(
-                                        " ",
-                                        Machine.PYTHON,
-                                        TardisNode.script("flood.py").toString(),
-                                        Integer.toString(exits),
-                                        Integer.toString(seconds)))
-                        .with("TARDIS_JAVA_OPTS", SMALL_HEAP);
+        TardisNode node = Flood.of(lab.tardis(), exits, seconds);
         Outcome _ = node.tardis("daemon", "--background").orFail();
         Proc daemon = node.runningDaemon();
         long before = daemon.residentBytes();
@@ -148,11 +128,8 @@ class SubscriberIT {
                 process.signal("CONT");
             }
             System.out.printf(
-                    "stopped for %d s; daemon's memory: %d MiB before, %d MiB at most%n",
-                    Duration.between(begin, Instant.now()).toSeconds(),
-                    before / MEBIBYTE,
-                    most / MEBIBYTE);
-            assertThat(most - before).as("bytes more than before").isLessThan(MORE_MEMORY);
+                    "stopped for %d s%n", Duration.between(begin, Instant.now()).toSeconds());
+            Flood.assertLittleMemory(before, most);
 
             stopped.awaitLine("the last", SOON.multipliedBy(5), line -> line.contains("/last "));
             assertThat(printed(stopped))

@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -305,15 +306,21 @@ final class TardisNode implements AutoCloseable {
     /** Every exit that can be replayed, oldest first. */
     List<JsonNode> replayAll() {
         List<JsonNode> found = new ArrayList<>();
+        replay(found::add);
+        return found;
+    }
+
+    /** Gives every exit that can be replayed, oldest first; more of them than memory could hold. */
+    void replay(Consumer<JsonNode> consumer) {
+        JsonNode events;
         long after = 0;
-        while (true) {
-            JsonNode page = ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":10000}");
-            if (page.path("events").isEmpty()) {
-                return found;
-            }
-            page.path("events").forEach(found::add);
-            after = found.getLast().path("seq").asLong();
-        }
+        do {
+            events =
+                    ask("{\"op\":\"replay\",\"after\":" + after + ",\"limit\":10000}")
+                            .path("events");
+            events.forEach(consumer);
+            after = events.path(events.size() - 1).path("seq").asLong(after);
+        } while (!events.isEmpty());
     }
 
     /** Waits until the container's code is answered, and fails if it is another one. */
