@@ -62,22 +62,26 @@ class BackgroundDaemonTest {
         assertThat(BackgroundDaemon.answers(tardis.environment().settings())).isTrue();
     }
 
+    private Tardis.Result startInBackground(Path home) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
+        command.addAll(List.of("daemon", "--background"));
+        try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
+            return starter.result();
+        }
+    }
+
     /** There is nobody else to tell it to, and whoever started it is told to look there. */
     @Test
     void leavesInTheLogWhyItDidNotEvenBegin() throws Exception {
         Path home = tardis.install("echo no java here >&2; exit 1");
-        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
-        command.addAll(List.of("daemon", "--background"));
 
-        try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
-            assertThat(starter.result())
-                    .isEqualTo(
-                            new Tardis.Result(
-                                    ExitStatus.USAGE,
-                                    "",
-                                    "tardis: the daemon did not start; %s says why\n"
-                                            .formatted(tardis.logFile())));
-        }
+        assertThat(startInBackground(home))
+                .isEqualTo(
+                        new Tardis.Result(
+                                ExitStatus.USAGE,
+                                "",
+                                "tardis: the daemon did not start; %s says why\n"
+                                        .formatted(tardis.logFile())));
 
         assertThat(tardis.logFile()).hasContent("no java here");
     }
@@ -86,12 +90,8 @@ class BackgroundDaemonTest {
     void runsInASessionOfItsOwnInTheRootDirectory() throws Exception {
         Path told = directory.resolve("told");
         Path home = tardis.install("{ pwd; ps -o sid= -p $$; echo $$; } >'" + told + "'");
-        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
-        command.addAll(List.of("daemon", "--background"));
 
-        try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
-            assertThat(starter.result()).isEqualTo(new Tardis.Result(ExitStatus.OK, "", ""));
-        }
+        assertThat(startInBackground(home)).isEqualTo(new Tardis.Result(ExitStatus.OK, "", ""));
 
         List<String> lines = Files.readAllLines(told);
         assertThat(lines.get(0)).isEqualTo("/");
@@ -125,12 +125,8 @@ class BackgroundDaemonTest {
                         }
                         """
                                 .formatted(first, pidFile()));
-        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
-        command.addAll(List.of("daemon", "--background"));
 
-        try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
-            assertThat(starter.result()).isEqualTo(new Tardis.Result(ExitStatus.OK, "", ""));
-        }
+        assertThat(startInBackground(home)).isEqualTo(new Tardis.Result(ExitStatus.OK, "", ""));
 
         assertThat(first).exists();
     }

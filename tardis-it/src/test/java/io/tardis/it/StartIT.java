@@ -312,15 +312,7 @@ class StartIT {
 
     private void whatASubscriberHeardBeforeSigtermIsInTheLog(String lastBefore) {
         int exits = 10_000;
-        TardisNode flooded =
-                lab.tardis()
-                        .with(
-                                "TARDIS_CTR_CMD",
-                                String.join(
-                                        " ",
-                                        Machine.PYTHON,
-                                        TardisNode.script("flood.py").toString(),
-                                        Integer.toString(exits)));
+        TardisNode flooded = Flood.of(lab.tardis(), exits);
         List<JsonNode> heard;
         try (LiveProcess daemon = flooded.startDaemon();
                 LiveProcess subscriber = flooded.subscribe("/tasks/exit/")) {
