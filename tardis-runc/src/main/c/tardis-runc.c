@@ -516,12 +516,12 @@ static char *own_directory(void) {
     return length > 0 ? copy(path, (size_t)length) : NULL;
 }
 
-static void become_cold_shim(const char *tardis, char **argv) {
+static void become_cold_shim(const char *tardis, int64_t patience, char **argv) {
     size_t count = 0;
     while (argv[count] != NULL) {
         count++;
     }
-    char **words = calloc(count + 3, sizeof *words);
+    char **words = calloc(count + 4, sizeof *words);
     int null = open("/dev/null", O_RDWR);
     if (words == NULL || null < 0) {
         return;
@@ -536,12 +536,13 @@ static void become_cold_shim(const char *tardis, char **argv) {
     }
     words[0] = copy(tardis, strlen(tardis));
     words[1] = copy("shim", 4);
-    words[2] = copy("--", 2);
-    memcpy(words + 3, argv + 1, (count - 1) * sizeof *words);
+    words[2] = join("%lld", (long long)patience);
+    words[3] = copy("--", 2);
+    memcpy(words + 4, argv + 1, (count - 1) * sizeof *words);
     execve(tardis, words, environ);
 }
 
-/* Runs the same shim in a JVM of its own, which starts the daemon, for a bounded time. */
+/* Runs the same shim in a JVM of its own, which starts the daemon and knows the time it has. */
 static bool run_cold_shim(char **argv, int64_t patience) {
     char *directory = own_directory();
     char *tardis = directory == NULL ? NULL : join("%stardis", directory);
@@ -550,7 +551,7 @@ static bool run_cold_shim(char **argv, int64_t patience) {
     }
     pid_t child = fork();
     if (child == 0) {
-        become_cold_shim(tardis, argv);
+        become_cold_shim(tardis, patience, argv);
         _exit(NO_RUNTIME);
     }
     int status = -1;

@@ -14,7 +14,10 @@ import java.time.InstantSource;
 import java.util.List;
 import org.slf4j.LoggerFactory;
 
-/** {@code tardis shim -- ARGUMENTS}: the cold shim. Not for people: only the launcher calls it. */
+/**
+ * {@code tardis shim MS -- ARGUMENTS}: the cold shim, which has so many milliseconds from its
+ * start. Not for people: only the launcher calls it.
+ */
 final class ShimCommand {
 
     private ShimCommand() {}
@@ -23,8 +26,9 @@ final class ShimCommand {
     static void run(List<String> words, Environment environment) {
         Settings settings = environment.lenientSettings();
         Logging.forShim(settings);
-        List<String> arguments = words.subList(words.indexOf("--") + 1, words.size());
         try {
+            Duration limit = Duration.ofMillis(Long.parseLong(words.getFirst()));
+            List<String> arguments = words.subList(2, words.size());
             // Nothing is noted, or removed, in a directory that the daemon refuses.
             if (Files.exists(settings.stateDir(), LinkOption.NOFOLLOW_LINKS)) {
                 Directories.makePrivate(settings.stateDir());
@@ -42,11 +46,11 @@ final class ShimCommand {
                             settings.socket(),
                             new BackgroundDaemon(settings, BackgroundDaemon.ownProgram()),
                             local,
-                            age())
+                            limit.minus(age()))
                     .before(arguments, Path.of("").toAbsolutePath());
         } catch (RuntimeException e) {
             LoggerFactory.getLogger(ShimCommand.class)
-                    .error("the shim goes on without a record: {}", arguments, e);
+                    .error("the shim goes on without a record: {}", words, e);
         }
     }
 

@@ -43,6 +43,7 @@ class BackgroundDaemonTest {
         command.addAll(
                 List.of(
                         "shim",
+                        "5000",
                         "--",
                         "--root",
                         "/r/default",

@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.Threads;
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.CtrEventParser;
 import io.tardis.core.event.CtrLineReader;
@@ -125,13 +126,7 @@ final class CtrSupervisor implements AutoCloseable {
         if (running != null) {
             end(running);
         }
-        try {
-            if (!thread.join(Duration.ofSeconds(2))) {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean _ = Threads.awaitEnd(thread, Duration.ofSeconds(2));
     }
 
     private void run() {

@@ -2,6 +2,7 @@ package io.tardis.listener;
 
 import static java.util.Objects.requireNonNull;
 
+import io.tardis.core.Threads;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -174,23 +175,16 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
             return;
         }
         stopping = true;
-        if (thread.getState() == Thread.State.NEW) {
-            closeDescriptors();
-            return;
-        }
         try {
             epoll.wake();
-            if (thread.join(STOP_PATIENCE)) {
-                // Not by the thread itself: it may end before it is woken, and the number of a
-                // closed descriptor may be somebody else's by then.
-                closeDescriptors();
-            } else {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
         } catch (SystemCall.Failure e) {
             LOG.error("the thread {} cannot be told to stop", thread.getName(), e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            return;
+        }
+        if (Threads.awaitEnd(thread, STOP_PATIENCE)) {
+            // Not by the thread itself: it may end before it is woken, and the number of a closed
+            // descriptor may be somebody else's by then.
+            closeDescriptors();
         }
     }
 

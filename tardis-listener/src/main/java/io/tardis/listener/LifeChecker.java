@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.TardisException;
+import io.tardis.core.Threads;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent.TaskStart;
 import io.tardis.core.registry.ContainerRegistry;
@@ -124,13 +125,7 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     public void close() {
         stopping = true;
         requests.release();
-        try {
-            if (thread.getState() != Thread.State.NEW && !thread.join(STOP_PATIENCE)) {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
     }
 
     private void run() {

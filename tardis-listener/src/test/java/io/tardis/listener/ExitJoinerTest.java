@@ -2,7 +2,6 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ch.qos.logback.classic.Level;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent.TaskDelete;
 import io.tardis.core.event.CtrEvent.TaskStart;
@@ -12,6 +11,7 @@ import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.testkit.CapturedLog;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.HashSet;
@@ -22,6 +22,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.event.Level;
 
 class ExitJoinerTest {
 

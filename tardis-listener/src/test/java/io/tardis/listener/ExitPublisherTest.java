@@ -2,7 +2,6 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ch.qos.logback.classic.Level;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.ExitEvent;
@@ -13,6 +12,8 @@ import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
+import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.HandClock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.event.Level;
 
 @Timeout(60)
 class ExitPublisherTest {

@@ -30,18 +30,13 @@ public final class ColdShim {
         boolean ensureRunning(Duration patience);
     }
 
-    /** The launcher ends a cold shim after this time, and earlier at {@code delete}. */
-    private static final Duration LIMIT = Duration.ofSeconds(5);
-
-    private static final Duration DELETE_LIMIT = Duration.ofSeconds(3);
-
     /** For the last look for the daemon, half a second, and for what is done here without it. */
     private static final Duration RESERVE = Duration.ofSeconds(1);
 
     private final Path socket;
     private final DaemonStarter daemon;
     private final RuncShim local;
-    private final Duration used;
+    private final Duration patience;
 
     /**
      * A cold shim.
@@ -49,14 +44,14 @@ public final class ColdShim {
      * @param socket the daemon's socket
      * @param daemon starts the daemon
      * @param local does what can be done without a daemon
-     * @param used how much of the launcher's time is over already: a JVM's start may take seconds
-     *     on a busy machine
+     * @param timeLeft until the launcher ends this process and goes on to the runtime
      */
-    public ColdShim(Path socket, DaemonStarter daemon, RuncShim local, Duration used) {
+    public ColdShim(Path socket, DaemonStarter daemon, RuncShim local, Duration timeLeft) {
         this.socket = socket;
         this.daemon = daemon;
         this.local = local;
-        this.used = used;
+        Duration patience = timeLeft.minus(RESERVE);
+        this.patience = patience.isNegative() ? Duration.ZERO : patience;
     }
 
     /** Does what is to be done before the runtime gets these arguments. */
@@ -68,15 +63,15 @@ public final class ColdShim {
             // missing.
             case RuncCommandLine.Create _ -> {
                 local.before(command);
-                isRunning(LIMIT);
+                isRunning();
             }
             case RuncCommandLine.Start _ -> {
                 local.before(command);
-                handOn(arguments, directory, LIMIT);
+                handOn(arguments, directory);
             }
             // Only once: a life that is deleted here is none for the daemon any more.
             case RuncCommandLine.Delete _ -> {
-                if (!handOn(arguments, directory, DELETE_LIMIT)) {
+                if (!handOn(arguments, directory)) {
                     local.before(command);
                 }
             }
@@ -84,14 +79,13 @@ public final class ColdShim {
     }
 
     /** Lets the daemon do it, which knows more, and can watch the process. */
-    private boolean handOn(List<String> arguments, Path directory, Duration limit) {
-        return isRunning(limit) && ShimClient.call(socket, directory, arguments);
+    private boolean handOn(List<String> arguments, Path directory) {
+        return isRunning() && ShimClient.call(socket, directory, arguments);
     }
 
-    private boolean isRunning(Duration limit) {
-        Duration patience = limit.minus(RESERVE).minus(used);
+    private boolean isRunning() {
         try {
-            return daemon.ensureRunning(patience.isNegative() ? Duration.ZERO : patience);
+            return daemon.ensureRunning(patience);
         } catch (TardisException e) {
             LOG.error("the daemon cannot be started: {}", e.getMessage());
             return false;

@@ -174,7 +174,7 @@ class LauncherTest {
         assertThat(run.out()).isEmpty();
         assertThat(run.err()).isEmpty();
         List<String> lines = Files.readAllLines(folder.resolve("cold"));
-        assertThat(lines.getFirst()).isEqualTo("[shim][--][--root][/r/default][start][tc]");
+        assertThat(lines.getFirst()).isEqualTo("[shim][5000][--][--root][/r/default][start][tc]");
         assertThat(lines.get(1)).isEqualTo(folder.toString());
         // 0 and 2 are /dev/null, 1 goes to the script's file, 3 is ls's own.
         assertThat(lines.stream().filter(line -> line.contains(" -> ")))
@@ -276,6 +276,23 @@ class LauncherTest {
         assertThat(second.taken()).isBetween(Duration.ofSeconds(3), Duration.ofSeconds(5));
         assertThat(Files.readAllLines(folder.resolve("cold"))).hasSize(1);
         assertThat(first.waitFor()).isEqualTo(RUNTIME_CODE);
+    }
+
+    @Test
+    void tellsTheColdShimTheTimeThatIsLeftAfterTheTurnOfAnother()
+            throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        coldShim("echo $2 >>cold; sleep 1.5");
+        Process first = builder(launcher, Map.of(), DELETE).start();
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("cold")));
+
+        Run second = run(DELETE);
+
+        assertThat(second.code()).isEqualTo(RUNTIME_CODE);
+        assertThat(first.waitFor()).isEqualTo(RUNTIME_CODE);
+        List<String> patience = Files.readAllLines(folder.resolve("cold"));
+        assertThat(patience).hasSize(2).first().isEqualTo("3000");
+        assertThat(Long.parseLong(patience.getLast())).isBetween(1L, 2500L);
     }
 
     @ParameterizedTest

@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.Threads;
 import io.tardis.core.config.Setting;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
@@ -131,13 +132,7 @@ final class ExitRecorder implements AutoCloseable {
         }
         stopping = true;
         subscriber.wake();
-        try {
-            if (!thread.join(STOP_PATIENCE)) {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
     }
 
     private void run() {

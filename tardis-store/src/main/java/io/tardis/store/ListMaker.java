@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.Threads;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
@@ -22,8 +23,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Lists containers in a thread of its own, with a connection to the log of its own: a list reads
@@ -34,7 +33,6 @@ final class ListMaker implements AutoCloseable {
 
     static final int MAX_WAITING = 16;
 
-    private static final Logger LOG = LoggerFactory.getLogger(ListMaker.class);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
     /**
@@ -106,13 +104,7 @@ final class ListMaker implements AutoCloseable {
         }
         stopping = true;
         asked.offer(END); // if there is no place for it, there is no wait to be ended
-        try {
-            if (!thread.join(STOP_PATIENCE)) {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
     }
 
     private void run() {

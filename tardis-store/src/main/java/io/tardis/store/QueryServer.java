@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.Threads;
 import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
@@ -112,13 +113,7 @@ final class QueryServer implements AutoCloseable {
         }
         stopping = true;
         replier.wake();
-        try {
-            if (!thread.join(STOP_PATIENCE)) {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
     }
 
     private void run() {

@@ -22,6 +22,7 @@ import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
+import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;

@@ -8,7 +8,6 @@ import static io.tardis.store.Exits.exit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import ch.qos.logback.classic.Level;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
@@ -21,6 +20,8 @@ import io.tardis.core.wire.Topic;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.core.zmq.ZmqSubscriber;
+import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -38,6 +39,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.event.Level;
 
 @Timeout(60)
 class ExitRecorderTest {

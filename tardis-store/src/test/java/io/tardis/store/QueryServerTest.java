@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import ch.qos.logback.classic.Level;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.client.QueryClient;
@@ -27,6 +26,8 @@ import io.tardis.core.wire.Answer.Unknown;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqRequester;
+import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -50,6 +51,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.event.Level;
 
 /** Asks a server over TCP, as any client does. */
 @Timeout(60)

@@ -2,11 +2,13 @@ package io.tardis.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ch.qos.logback.classic.Level;
+import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.HandClock;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 class RepeatedTest {
 

@@ -9,7 +9,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import ch.qos.logback.classic.Level;
 import io.tardis.core.SetupException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
@@ -27,6 +26,8 @@ import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
+import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -45,6 +46,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.event.Level;
 
 /** The whole store, between a publisher that a test holds and real clients. */
 @Timeout(60)

@@ -1,12 +1,9 @@
-package io.tardis.store;
-
-import static org.assertj.core.api.Assertions.assertThat;
+package io.tardis.testkit;
 
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
 import java.net.URI;
-import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -18,9 +15,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@code main} of the test tree in a process of its own, for what only shows between processes.
+ * A {@code main} of a test tree in a process of its own, for what only shows between processes. For
+ * one thread.
  */
-final class ChildJvm implements AutoCloseable {
+public final class ChildJvm implements AutoCloseable {
 
     private static final long PATIENCE_SECONDS = 30;
 
@@ -32,37 +30,49 @@ final class ChildJvm implements AutoCloseable {
         this.output = process.inputReader(StandardCharsets.UTF_8);
     }
 
-    static ChildJvm start(Class<?> main, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>();
+    /** Starts {@code main}. */
+    public static ChildJvm start(Class<?> main, String... arguments) throws IOException {
+        return start(List.of(), main, arguments);
+    }
+
+    /**
+     * Starts {@code main} by a command that becomes the JVM.
+     *
+     * @param launcher the command's first words, to which the JVM's are appended
+     */
+    public static ChildJvm start(List<String> launcher, Class<?> main, String... arguments)
+            throws IOException {
+        List<String> command = new ArrayList<>(launcher);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(
-                List.of(
-                        "-Xmx128m",
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-XX:+UseSerialGC",
-                        "-XX:TieredStopAtLevel=1"));
+        command.addAll(List.of("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+        command.add("--enable-native-access=ALL-UNNAMED");
         command.addAll(List.of("-cp", classPath(main), main.getName()));
         command.addAll(List.of(arguments));
         return new ChildJvm(
                 new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
     }
 
-    long pid() {
+    /** Its process's id. */
+    public long pid() {
         return process.pid();
     }
 
     /** The next line that it prints; null at its end. */
-    @Nullable String line() throws IOException {
+    public @Nullable String line() throws IOException {
         return output.readLine();
     }
 
     /**
      * SIGKILL, and nothing runs in it any more when this returns. What it had printed can still be
      * read, which the process's own method would prevent.
+     *
+     * @throws IllegalStateException if it does not end
      */
-    void kill() throws InterruptedException {
+    public void kill() throws InterruptedException {
         process.toHandle().destroyForcibly();
-        assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+            throw new IllegalStateException("process " + process.pid() + " survives SIGKILL");
+        }
     }
 
     @Override
@@ -79,14 +89,13 @@ final class ChildJvm implements AutoCloseable {
                 .collect(Collectors.joining(File.pathSeparator));
     }
 
+    /** The folder that holds {@code main}: the tests are patched into a module and on no path. */
     private static String testClasses(Class<?> main) {
-        try {
-            URL file = main.getResource(main.getSimpleName() + ".class");
-            assertThat(file).isNotNull();
-            URI root = file.toURI().resolve(main.getPackageName().replaceAll("[^.]+\\.?", "../"));
-            return Path.of(root).toString();
-        } catch (URISyntaxException e) {
-            throw new IllegalStateException(e);
+        URL file = main.getResource(main.getSimpleName() + ".class");
+        if (file == null) {
+            throw new IllegalArgumentException(main + " is no class of its own file");
         }
+        String upToTheRoot = main.getPackageName().replaceAll("[^.]+\\.?", "../");
+        return Path.of(URI.create(file.toString()).resolve(upToTheRoot)).toString();
     }
 }

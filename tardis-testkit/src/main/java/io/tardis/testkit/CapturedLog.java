@@ -1,15 +1,15 @@
-package io.tardis.listener;
+package io.tardis.testkit;
 
-import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /** What one class logs while this is open; it is kept from the console. */
-final class CapturedLog implements AutoCloseable {
+public final class CapturedLog implements AutoCloseable {
 
     private final Logger logger;
     private final List<ILoggingEvent> events = new CopyOnWriteArrayList<>();
@@ -21,16 +21,18 @@ final class CapturedLog implements AutoCloseable {
                 }
             };
 
-    CapturedLog(Class<?> of) {
+    /** From now on what this class logs is kept here. */
+    public CapturedLog(Class<?> of) {
         logger = (Logger) LoggerFactory.getLogger(of);
         logger.setAdditive(false);
         appender.start();
         logger.addAppender(appender);
     }
 
-    List<String> at(Level level) {
+    /** The messages of exactly this level, oldest first. */
+    public List<String> at(Level level) {
         return events.stream()
-                .filter(event -> event.getLevel().equals(level))
+                .filter(event -> event.getLevel().toString().equals(level.toString()))
                 .map(ILoggingEvent::getFormattedMessage)
                 .toList();
     }

@@ -1,0 +1,5 @@
+/** What the unit tests of several modules need: a clock, a log and a process in a test's hand. */
+@NullMarked
+package io.tardis.testkit;
+
+import org.jspecify.annotations.NullMarked;
