@@ -1,8 +1,10 @@
 #!/bin/bash
 # What tardis-runc adds to a container's life and to a pass-through command: the same command with
-# plain runc and with tardis-runc in turn, so that both see the same machine.
+# plain runc and with tardis-runc in turn, so that both see the same machine. One run of a container
+# takes 20 ms more or less than the next one, so each of the values that the median is taken of is the
+# mean of several runs.
 #
-#   tardis-bench/src/main/sh/shim-cost.sh [PAIRS]     (30 pairs unless told; builds nothing)
+#   tardis-bench/src/main/sh/shim-cost.sh [PAIRS] [RUNS]     (30 pairs of 5 runs unless told; builds nothing)
 set -eu
 cd "$(dirname "$0")/../../../.."
 . scripts/prepare.sh
@@ -10,16 +12,33 @@ cd "$(dirname "$0")/../../../.."
 find_jdk
 
 pairs=${1:-30}
+runs=${2:-5}
 runc=$(command -v runc)
 [ -x "$bin/tardis-runc" ] || fail "build it first: mvn -DskipTests package"
 
-# time_of FILE COMMAND...: appends the wall time in microseconds.
+# time_of COMMAND...: its wall time in microseconds.
 time_of() {
-    local file=$1 start=$EPOCHREALTIME
-    shift
+    local start=$EPOCHREALTIME
     "$@" >/dev/null 2>&1
     local end=$EPOCHREALTIME
-    echo $((${end/./} - ${start/./})) >>"$file"
+    took=$((${end/./} - ${start/./}))
+}
+
+# compare WHAT FUNCTION: the function gets a runtime and a name that is not taken.
+compare() {
+    local what=$1 command=$2 plain ours
+    for pair in $(seq "$pairs"); do
+        plain=0 ours=0
+        for run in $(seq "$runs"); do
+            time_of "$command" "$runc" "plain$pair-$run"
+            plain=$((plain + took))
+            time_of "$command" "$bin/tardis-runc" "ours$pair-$run"
+            ours=$((ours + took))
+        done
+        echo $((plain / runs)) >>"$node/plain"
+        echo $((ours / runs)) >>"$node/ours"
+    done
+    report "$what"
 }
 
 median() {
@@ -33,33 +52,29 @@ report() {
     rm "$node/plain" "$node/ours"
 }
 
-whole_run() {
+enabled() {
     our_run "$1" --rm --env TARDIS_ENABLE=1 "$node/rootfs" "$2" /bin/true
 }
 
+not_enabled() {
+    our_run "$1" --rm "$node/rootfs" "$2" /bin/true
+}
+
+version() {
+    "$1" --version
+}
+
+state() { # of a container that there is not, which is no success
+    ! "$1" --root "$node/runc/default" state none
+}
+
 open_node
-echo "medians of $pairs pairs"
 for i in $(seq ${WARM:-5}); do # starts the daemon, and warms both up
-    whole_run "$bin/tardis-runc" "warm$i"
-    whole_run "$runc" "plain$i"
+    enabled "$bin/tardis-runc" "warm$i"
+    enabled "$runc" "plain$i"
 done
-for i in $(seq "$pairs"); do
-    time_of "$node/plain" whole_run "$runc" "plain$i"
-    time_of "$node/ours" whole_run "$bin/tardis-runc" "ours$i"
-done
-report "ctr run --rm true, enabled"
-for i in $(seq "$pairs"); do
-    time_of "$node/plain" our_run "$runc" --rm "$node/rootfs" "plain$i" /bin/true
-    time_of "$node/ours" our_run "$bin/tardis-runc" --rm "$node/rootfs" "ours$i" /bin/true
-done
-report "ctr run --rm true, not enabled"
-for i in $(seq "$pairs"); do
-    time_of "$node/plain" "$runc" --version
-    time_of "$node/ours" "$bin/tardis-runc" --version
-done
-report "pass-through: --version"
-for i in $(seq "$pairs"); do
-    time_of "$node/plain" "$runc" --root "$node/runc/default" state none || true
-    time_of "$node/ours" "$bin/tardis-runc" --root "$node/runc/default" state none || true
-done
-report "pass-through: state"
+echo "medians of $pairs pairs, each the mean of $runs runs"
+compare "ctr run --rm true, enabled" enabled
+compare "ctr run --rm true, not enabled" not_enabled
+compare "pass-through: --version" version
+compare "pass-through: state" state
