@@ -69,7 +69,7 @@ state() { # of a container that there is not, which is no success
 }
 
 open_node
-for i in $(seq ${WARM:-5}); do # starts the daemon, and warms both up
+for i in $(seq 20); do # starts the daemon, and warms both up
     enabled "$bin/tardis-runc" "warm$i"
     enabled "$runc" "plain$i"
 done
