@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
 install_missing maven cc containerd runc busybox python3-zmq ext4
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
-mvn -B -ntp clean verify "$@"
+mvn -B -ntp -T 2 clean verify "$@" # the unit tests of two modules at a time
 # After the tests, so that it takes no time from those that measure it: a minute in all.
 scripts/fuzz.sh 20
 say "All tests passed."

@@ -4,10 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import tools.jackson.databind.JsonNode;
 
-/** Nobody is left who could tell how a container ended: that is told, and no number. */
+/**
+ * Nobody is left who could tell how a container ended: that is told, and no number. Each test waits
+ * for 20 s.
+ */
 @RequiresContainers
+@Execution(ExecutionMode.CONCURRENT)
 class LostIT {
 
     private static final int CANNOT_BE_KNOWN = 3;
