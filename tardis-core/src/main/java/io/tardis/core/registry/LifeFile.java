@@ -196,7 +196,11 @@ final class LifeFile {
 
     /** The last line that is whole; a file has one or more. */
     private static JsonNode newestState(byte[] bytes) {
-        List<String> lines = new String(bytes, StandardCharsets.UTF_8).lines().toList();
+        List<String> lines =
+                new String(bytes, StandardCharsets.UTF_8)
+                        .lines()
+                        .filter(line -> !line.isEmpty())
+                        .toList();
         JacksonException torn = null;
         for (String line : lines.reversed()) {
             try {

@@ -131,6 +131,9 @@ class ContainerRegistryTest {
             Files.writeString(file, whole.substring(0, end));
             assertThat(registry.open(TC)).as("torn at %d", end).hasValue(life);
         }
+        Files.writeString(file, whole.substring(0, whole.indexOf('\n')) + "\n\n{");
+        assertThat(registry.open(TC)).as("torn twice").hasValue(life);
+
         registry.update(started);
 
         assertThat(registry.open(TC)).hasValue(started);
