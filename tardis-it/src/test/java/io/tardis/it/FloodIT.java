@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -16,6 +17,8 @@ class FloodIT {
 
     /** Far less than a shim that has to wait for the store: 1 s for the code, 1 s for patience. */
     private static final Duration A_DELETE = Duration.ofSeconds(1);
+
+    private static final int DELETES = 5;
 
     @RegisterExtension
     final Lab lab =
@@ -41,16 +44,21 @@ class FloodIT {
                 String _ = flood.awaitLine(refusal, SOON, refusal::equals);
             }
             load.run(4);
-            for (int i = 0; i < 5; i++) {
+            List<Duration> taken = new ArrayList<>();
+            for (int i = 0; i < DELETES; i++) {
                 Container each = lab.freshContainer().enabled();
                 each.startEndingWith(i % 2);
                 each.end();
                 Wait.until("end of " + each, SOON, () -> hasEnded(each));
                 Instant begin = Instant.now();
                 assertThat(each.remove()).isEqualTo(i % 2);
-                assertThat(Duration.between(begin, Instant.now())).isLessThan(A_DELETE);
+                taken.add(Duration.between(begin, Instant.now()));
                 assertThat(lab.tardis().isCleaned(each)).isEqualTo(i % 2 == 0);
             }
+            // Any one may have waited for a processor.
+            assertThat(taken.stream().filter(it -> it.compareTo(A_DELETE) < 0))
+                    .as("%s", taken)
+                    .hasSizeGreaterThan(DELETES / 2);
             assertThat(flood.isAlive()).as(flood.output()).isTrue();
         }
 
