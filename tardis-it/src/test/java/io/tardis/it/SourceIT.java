@@ -20,6 +20,9 @@ class SourceIT {
     /** containerd's shim tries to publish an exit for some 15 s. */
     private static final int SHIM_GIVES_UP = 14;
 
+    /** And gets 20 s for a late word before an end is lost. */
+    private static final int LATE_WORD = 20;
+
     @RegisterExtension
     final Lab lab =
             Lab.withTardis()
@@ -129,13 +132,18 @@ class SourceIT {
             goodInit.end();
             badInit.end();
             TimeUnit.SECONDS.sleep(seconds); // the outage
-            assertThat(lab.tardis().status(good)).isEqualTo("running");
+            assertThat(lab.tardis().status(good))
+                    .isEqualTo(seconds < LATE_WORD ? "running" : "lost");
             lab.containerd().start();
 
             if (seconds < SHIM_GIVES_UP) {
                 assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
                 assertThat(waiting.output()).isEqualTo("5\n");
                 lab.tardis().awaitCode(good, 0, SOON);
+            } else {
+                assertThat(waiting.awaitExit(SOON.plusSeconds(LATE_WORD)))
+                        .as("%s", waiting.output())
+                        .isIn(0, CANNOT_BE_KNOWN);
             }
         }
         assertThat(good.remove()).isEqualTo(0);
