@@ -20,7 +20,7 @@ class SourceIT {
     /** containerd's shim tries to publish an exit for some 15 s. */
     private static final int SHIM_GIVES_UP = 14;
 
-    /** And gets 20 s for a late word before an end is lost. */
+    /** For so long containerd is waited for before an end is lost. */
     private static final int LATE_WORD = 20;
 
     @RegisterExtension
