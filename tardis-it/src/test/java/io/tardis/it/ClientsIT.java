@@ -55,7 +55,7 @@ class ClientsIT {
         int number = Load.size("connections", 1000);
         Proc daemon = recorded();
         int descriptors = daemon.descriptors().size();
-        giveDescriptors(daemon, descriptors + 2 * number);
+        giveDescriptors(daemon, descriptors + number + number / 2);
 
         try (LiveProcess client = badClient("many", "TARDIS_QUERY_ENDPOINT", number, 0)) {
             client.awaitLine("start", patienceFor(number), "ready"::equals);
