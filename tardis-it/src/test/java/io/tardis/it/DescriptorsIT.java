@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -35,13 +36,17 @@ class DescriptorsIT {
         bad.startEndingWith(5);
         Proc daemon = lab.tardis().runningDaemon();
         int descriptors = daemon.descriptors().size();
+        Set<String> before = Set.copyOf(daemon.descriptors().values());
         lab.expectErrors();
 
         try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
             Wait.until(
                     "connection of the one who waits",
                     SOON,
-                    () -> daemon.descriptors().size() > descriptors);
+                    () ->
+                            daemon.descriptors().values().stream()
+                                    .anyMatch(it ->
+                                            it.startsWith("socket:") && !before.contains(it)));
             try (LiveProcess _ = useUpDescriptors(daemon)) {
                 bounded(during, 3);
                 bounded(lab.container("plain"), 4);

@@ -56,7 +56,17 @@ final class CtrSupervisor implements AutoCloseable {
     private static final int MAX_LINE_BYTES = 1 << 20;
 
     private static final Duration FIRST_DELAY = Duration.ofMillis(50);
-    private static final Duration LONGEST_DELAY = Duration.ofSeconds(1);
+
+    /**
+     * For some 15 s containerd's shims try again and again to tell an exit. The first try that
+     * reaches containerd is the last one: who is not back by then has missed it.
+     */
+    private static final Duration LONGEST_DELAY = Duration.ofMillis(200);
+
+    /** For 20 s at least. After that only what is new can be missed. */
+    private static final int QUICK_STARTS = 100;
+
+    private static final Duration DELAY_OF_A_LONG_OUTAGE = Duration.ofSeconds(1);
 
     /** A source that told something but ended sooner was not sound: it may do so for ever. */
     private static final Duration HEALTHY_LIFE = Duration.ofSeconds(1);
@@ -162,7 +172,7 @@ final class CtrSupervisor implements AutoCloseable {
                     LOG.warn("{}", end);
                     told = end;
                 } else {
-                    LOG.debug("{}", end); // once a second, for as long as containerd is down
+                    LOG.debug("{}", end); // again and again, for as long as containerd is down
                 }
                 sink.gap(lastRead, end);
             }
@@ -206,6 +216,9 @@ final class CtrSupervisor implements AutoCloseable {
     static Duration delayAfter(int endsInARow) {
         if (endsInARow <= 1) {
             return Duration.ZERO;
+        }
+        if (endsInARow > QUICK_STARTS) {
+            return DELAY_OF_A_LONG_OUTAGE;
         }
         Duration delay = FIRST_DELAY.multipliedBy(1L << Math.min(endsInARow - 2, 10));
         return delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY;
