@@ -68,7 +68,7 @@ class DescriptorsIT {
         assertThat(lab.tardis().code(lab.container("before"))).isEqualTo("7");
         // On a busy machine the time that a delete has is too short for a cold shim: then the life
         // is open still, and all is kept as well.
-        assertThat(lab.tardis().isCleaned(during)).isFalse();
+        assertThat(lab.tardis().isKept(during) || lab.tardis().isRegistered(during)).isTrue();
         assertThat(lab.tardis().published(during)).hasSize(1);
         assertThat(good.remove()).isEqualTo(0);
         assertThat(bad.remove()).isEqualTo(5);
