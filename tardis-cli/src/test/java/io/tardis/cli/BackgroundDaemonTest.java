@@ -43,7 +43,8 @@ class BackgroundDaemonTest {
         command.addAll(
                 List.of(
                         "shim",
-                        "5000",
+                        // Longer than a daemon takes: who gives up leaves the start to the next.
+                        "60000",
                         "--",
                         "--root",
                         "/r/default",

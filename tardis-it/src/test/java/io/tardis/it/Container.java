@@ -88,22 +88,18 @@ record Container(
                 "/bin/sh",
                 "-c",
                 "trap 'exit " + code + "' TERM; while :; do sleep 3600 & wait; done");
+        // It is `runc init` for a moment, which a SIGTERM ends with 2, and then a shell without a
+        // trap, which as the init of its pid namespace never gets one. With a child it has its
+        // trap.
+        Wait.until(
+                "trap of " + this,
+                PATIENCE,
+                () -> containerd.initOf(this).filter(it -> it.children() > 0).isPresent());
     }
 
     /** Ends a container started by {@link #startEndingWith}. */
     void end() {
-        // Until the shell has set its trap, the kernel drops the signal: the shell is the init of
-        // its pid namespace.
-        Wait.until(
-                "end of " + this,
-                PATIENCE,
-                () -> {
-                    if (hasStopped()) {
-                        return true;
-                    }
-                    Outcome _ = task("kill", "--signal", "SIGTERM", id);
-                    return hasStopped();
-                });
+        end("SIGTERM");
     }
 
     /** Sends a signal and waits for the end. */

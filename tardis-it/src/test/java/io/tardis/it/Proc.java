@@ -151,14 +151,8 @@ record Proc(long pid) {
 
     /** Ends one that was started by {@link Container#startEndingWith}, without containerd. */
     void end() {
-        // Until the shell has set its trap, the kernel drops the signal.
-        Wait.until(
-                () -> "end of " + this,
-                Duration.ofSeconds(20),
-                () -> {
-                    signal("TERM");
-                    return !isAlive();
-                });
+        signal("TERM");
+        Wait.until(() -> "end of " + this, Duration.ofSeconds(20), () -> !isAlive());
     }
 
     @Override
