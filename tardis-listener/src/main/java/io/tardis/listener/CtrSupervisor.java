@@ -25,8 +25,9 @@ import org.slf4j.LoggerFactory;
  * again.
  *
  * <p>{@code ctr} never reconnects: it ends when containerd stops. The first new start is at once,
- * the following ones after a delay that doubles, up to a second in a long outage, until a source has
- * told something and stayed for a while. From its end on events may be missed, and that is told as a gap.
+ * the following ones after a delay that doubles, up to a second in a long outage, until a source
+ * has told something and stayed for a while. From its end on events may be missed, and that is told
+ * as a gap.
  */
 final class CtrSupervisor implements AutoCloseable {
 
