@@ -12,7 +12,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 @RequiresContainers
 class SingleInstanceIT {
 
-    private static final int ANOTHER_RUNS = 4;
     private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
@@ -30,7 +29,7 @@ class SingleInstanceIT {
 
             int code = second.awaitExit(SOON);
 
-            assertThat(code).isEqualTo(ANOTHER_RUNS);
+            assertThat(code).isEqualTo(TardisNode.ANOTHER_RUNS);
             assertThat(second.output()).contains(Long.toString(running));
             assertThat(first.isAlive()).isTrue();
             assertThat(lab.tardis().runningDaemon().pid()).isEqualTo(running);
@@ -47,8 +46,8 @@ class SingleInstanceIT {
 
             Outcome third = lab.tardis().command("daemon", "--background").within(SOON).run();
 
-            assertThat(code).isEqualTo(ANOTHER_RUNS);
-            assertThat(third.code()).isEqualTo(ANOTHER_RUNS);
+            assertThat(code).isEqualTo(TardisNode.ANOTHER_RUNS);
+            assertThat(third.code()).isEqualTo(TardisNode.ANOTHER_RUNS);
         }
     }
 

@@ -32,7 +32,6 @@ class SubscriberIT {
     /** A Python that starts, connects and asks. */
     private static final Duration AN_ANSWER = Duration.ofSeconds(2);
 
-    private static final int ANOTHER_RUNS = 4;
     private static final int LONGEST_RUN_MILLIS = 2500;
     private static final int AT_A_TIME = 2;
 
@@ -59,7 +58,7 @@ class SubscriberIT {
         long seed = Load.seed();
         Random random = new Random(seed);
         List<Run> all = new ArrayList<>();
-        bringUp();
+        lab.tardis().bringUpDaemon();
 
         try (ExecutorService pool = Executors.newFixedThreadPool(AT_A_TIME)) {
             for (int i = 0; i < AT_A_TIME; i++) {
@@ -73,7 +72,7 @@ class SubscriberIT {
                 enough.set(true);
             }
         }
-        bringUp();
+        lab.tardis().bringUpDaemon();
         all.add(runUntilAllIsPrinted());
 
         List<JsonNode> events = lab.tardis().replayAll();
@@ -162,7 +161,7 @@ class SubscriberIT {
             TimeUnit.MILLISECONDS.sleep(random.nextInt(LONGEST_RUN_MILLIS));
             if (random.nextBoolean()) {
                 lab.tardis().daemon().ifPresent(daemon -> daemon.signal("KILL"));
-                bringUp();
+                lab.tardis().bringUpDaemon();
                 TimeUnit.MILLISECONDS.sleep(random.nextInt(LONGEST_RUN_MILLIS));
             }
             watch.kill();
@@ -235,15 +234,5 @@ class SubscriberIT {
 
     private static long seq(JsonNode event) {
         return event.path("seq").asLong();
-    }
-
-    private void bringUp() {
-        // A container may have been faster: then another one runs already.
-        Outcome begin = lab.tardis().tardis("daemon", "--background");
-        assertThat(begin.code()).as("%s", begin).isIn(0, ANOTHER_RUNS);
-        Wait.until(
-                () -> "daemon; log:\n" + lab.tardis().log(),
-                SOON,
-                () -> lab.tardis().tardis("status").code() == 0);
     }
 }

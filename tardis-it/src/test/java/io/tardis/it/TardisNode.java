@@ -34,6 +34,9 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class TardisNode implements AutoCloseable {
 
+    /** What {@code tardis daemon} exits with when another daemon runs. */
+    static final int ANOTHER_RUNS = 4;
+
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final JsonMapper JSON = JsonMapper.shared();
     private static final Random RANDOM = new Random();
@@ -174,6 +177,16 @@ final class TardisNode implements AutoCloseable {
     LiveProcess launchDaemon() {
         return command("daemon")
                 .start(folder.resolve("daemon-" + started.incrementAndGet() + ".out"));
+    }
+
+    /**
+     * Has a daemon in the background, and waits until it answers. A container may have been faster:
+     * then another one runs already.
+     */
+    void bringUpDaemon() {
+        Outcome begin = tardis("daemon", "--background");
+        assertThat(begin.code()).as("%s", begin).isIn(0, ANOTHER_RUNS);
+        awaitDaemon();
     }
 
     /** Waits until the daemon takes the shim's calls and answers queries. */

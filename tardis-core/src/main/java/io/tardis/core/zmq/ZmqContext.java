@@ -37,6 +37,8 @@ import zmq.Msg;
  *   <li>What subscribers send besides subscriptions, and as long as they like, waits in a PUB
  *       socket for ever, which cannot be read. Publishers are XPUB sockets, and drop it.
  *   <li>There is no limit of connections. {@link ConnectionLimit} is one, on every bound socket.
+ *   <li>Only 100 connections wait to be accepted; the next one's TCP tries again after a second
+ *       (seen when all clients of a daemon come back at once). As many wait here as may come in.
  *   <li>What a malformed CURVE handshake throws in the I/O thread, its default handler prints. Here
  *       it is logged.
  * </ul>
@@ -263,6 +265,7 @@ public final class ZmqContext implements AutoCloseable {
         socket.setMsgAllocator(size -> new Msg(Math.max(0, size)));
         socket.setLinger(LINGER_MILLIS);
         ConnectionLimit.set(socket, maxConnections);
+        socket.setBacklog(maxConnections);
         if (keys.isPresent() && endpoints.stream().anyMatch(ZmqContext::isTcp)) {
             startZap(keys.get());
             socket.setCurveServer(true);

@@ -8,11 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.UnavailableException;
+import io.tardis.core.config.Limits;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
@@ -20,6 +22,7 @@ import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -137,6 +140,26 @@ class ZmqContextTest {
 
             // In the place of the one that left.
             assertThat(text(later.ask(bytes("3"), Duration.ZERO))).isEqualTo("3");
+        }
+    }
+
+    @Test
+    void letsManyConnectAtOnce() throws IOException {
+        List<Socket> clients = new ArrayList<>();
+        try (Echo _ = new Echo(context, endpoint)) {
+            for (int i = 0; i < Limits.DEFAULT.maxConnections(); i++) {
+                Socket client = new Socket();
+                clients.add(client);
+                // One that is not let wait at the door tries again after a second.
+                client.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 900);
+            }
+            for (Socket client : clients) {
+                assertThat(client.getInputStream().read()).isEqualTo(0xff); // greeted
+            }
+        } finally {
+            for (Socket client : clients) {
+                client.close();
+            }
         }
     }
 
