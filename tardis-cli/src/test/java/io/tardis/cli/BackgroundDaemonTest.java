@@ -39,7 +39,7 @@ class BackgroundDaemonTest {
     @Test
     void isStartedOnceBySeveralWhoWantItAtTheSameTime() throws Exception {
         Path home = tardis.install("echo started >>'" + directory.resolve("starts") + "'");
-        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
+        List<String> command = new ArrayList<>(tardis.javaCommand("-Dtardis.home=" + home));
         command.addAll(
                 List.of(
                         "shim",
@@ -65,7 +65,7 @@ class BackgroundDaemonTest {
     }
 
     private Tardis.Result startInBackground(Path home) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(Tardis.javaCommand("-Dtardis.home=" + home));
+        List<String> command = new ArrayList<>(tardis.javaCommand("-Dtardis.home=" + home));
         command.addAll(List.of("daemon", "--background"));
         try (TardisProcess starter = TardisProcess.start(tardis.builder(command), directory)) {
             return starter.result();

@@ -134,7 +134,7 @@ final class Tardis {
     }
 
     /** The tests run on the module path, and so does a process that is started with it. */
-    static List<String> javaCommand(String... options) {
+    List<String> javaCommand(String... options) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(
@@ -142,6 +142,7 @@ final class Tardis {
                         "-Xmx128m",
                         "-XX:+UseSerialGC",
                         "-XX:TieredStopAtLevel=1",
+                        "-Djava.io.tmpdir=" + directory, // a killed one leaves SQLite's library
                         "--enable-native-access=org.xerial.sqlitejdbc,io.tardis.listener",
                         "--module-path",
                         System.getProperty("jdk.module.path")));
