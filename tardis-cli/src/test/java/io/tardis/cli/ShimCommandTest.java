@@ -92,7 +92,7 @@ class ShimCommandTest {
     private Tardis.Result shim(Path home, String... words)
             throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(tardis.javaCommand("-Dtardis.home=" + home));
-        command.addAll(List.of("shim", "5000", "--", "--root", "/run/runc/default"));
+        command.addAll(List.of("shim", "60000", "--", "--root", "/run/runc/default"));
         command.addAll(List.of(words));
         try (TardisProcess process = TardisProcess.start(tardis.builder(command), directory)) {
             return process.result();

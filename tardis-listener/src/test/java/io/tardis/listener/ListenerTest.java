@@ -262,7 +262,7 @@ class ListenerTest {
                     .isInstanceOf(SetupException.class)
                     .hasMessageContaining(endpoint);
         }
-        bind().close();
+        bindAgain().close();
     }
 
     @Test
