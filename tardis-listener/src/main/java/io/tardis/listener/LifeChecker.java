@@ -130,13 +130,13 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
 
     private void run() {
         boolean failing = false;
-        try (Ends store = ends.get()) {
+        try {
             while (true) {
                 boolean asked = awaitRequest();
                 if (stopping) {
                     return;
                 }
-                RuntimeException failure = look(asked, store);
+                RuntimeException failure = look(asked);
                 if (failure != null) {
                     if (!failing) {
                         LOG.warn("not all registered lives can be checked now", failure);
@@ -159,7 +159,7 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
      *
      * @return the last failure, after which all is to be tried again; null if there was none
      */
-    private @Nullable RuntimeException look(boolean all, Ends store) {
+    private @Nullable RuntimeException look(boolean all) {
         RuntimeException failure = null;
         try {
             if (all) {
@@ -168,7 +168,8 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
         } catch (UncheckedIOException e) {
             failure = e;
         }
-        try {
+        // Suspects are rare: no connection is kept for them.
+        try (Ends store = ends.get()) {
             for (Suspect suspect : List.copyOf(suspects.values())) {
                 try {
                     if (isResolved(suspect, store)) {
