@@ -92,6 +92,7 @@ class ShimCommandTest {
     private Tardis.Result shim(Path home, String... words)
             throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(tardis.javaCommand("-Dtardis.home=" + home));
+        // Longer than a daemon takes: on a busy machine its start can take more than five seconds.
         command.addAll(List.of("shim", "60000", "--", "--root", "/run/runc/default"));
         command.addAll(List.of(words));
         try (TardisProcess process = TardisProcess.start(tardis.builder(command), directory)) {
