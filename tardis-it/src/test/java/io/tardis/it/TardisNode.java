@@ -291,9 +291,9 @@ final class TardisNode implements AutoCloseable {
                 .formatted(container.namespace(), container.id());
     }
 
-    /** {@code tardis wait} for a container, beside the test. */
+    /** {@code tardis wait} for a container, beside the test, for longer than any test takes. */
     LiveProcess waitFor(Container container) {
-        return command("wait", container.name(), "--timeout", "2m")
+        return command("wait", container.name(), "--timeout", "1h")
                 .start(folder.resolve("wait-" + started.incrementAndGet() + ".out"));
     }
 
