@@ -2,6 +2,7 @@ package io.tardis.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.stream.IntStream;
 
 /**
@@ -31,6 +32,14 @@ final class Flood {
                         Machine.PYTHON + " " + TardisNode.script("flood.py") + " " + exits);
         IntStream.of(seconds).forEach(it -> command.append(' ').append(it));
         return node.with("TARDIS_CTR_CMD", command.toString()).with("TARDIS_JAVA_OPTS", HEAP);
+    }
+
+    /**
+     * The longest that so many exits may take to reach a subscriber: on 2 cores with other tests
+     * beside it a daemon publishes some 8,000 a second, alone twice that.
+     */
+    static Duration longest(int exits) {
+        return Duration.ofSeconds(60 + exits / 3000);
     }
 
     /**
