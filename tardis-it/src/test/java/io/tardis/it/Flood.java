@@ -35,8 +35,8 @@ final class Flood {
     }
 
     /**
-     * The longest that so many exits may take to reach a subscriber: on 2 cores, with other tests
-     * beside it, a daemon publishes some 8,000 a second.
+     * The longest that so many exits may take to reach a subscriber, some three times what they do:
+     * on 2 cores, with other tests beside it, a daemon publishes some 8,000 a second.
      */
     static Duration longest(int exits) {
         return Duration.ofSeconds(60 + exits / 3000);
