@@ -17,12 +17,14 @@
  * No signal is handled or blocked, no variable of the environment set: the runtime would inherit it.
  */
 #define _GNU_SOURCE
+#include "settings.h"
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,8 +41,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum {
     FIRST_REPLY_MS = 500,
     LONGEST_WAIT_MS = 30000,
@@ -51,129 +51,12 @@ enum {
     TURN_DELETE_MS = 3500,
     TURN_POLL_MS = 10,
     MAX_REQUEST = 64 * 1024,
-    MAX_SETTINGS = 256 * 1024,
     MAX_LAUNCHER = 2 * 1024 * 1024,
-    MAX_IDENTIFIER = 76,
-    NO_RUNTIME = 127 /* as a shell says "command not found" */
+    MAX_IDENTIFIER = 76
 };
 
 /* Tells a copy of this program from a runtime; kept apart from the code that looks for it. */
 static const char MARK[] = "\x7fTARDIS-RUNC-LAUNCHER\x7f";
-
-/* ------------------------------------------------------------------------------- settings */
-
-struct settings {
-    char *run_dir;
-    char *state_dir;
-    char *runtime;
-    char *log_file;
-};
-
-static char *copy(const char *text, size_t length) {
-    char *result = strndup(text, length);
-    if (result == NULL) {
-        _exit(NO_RUNTIME); /* not even a few hundred bytes of memory: execve would fail too */
-    }
-    return result;
-}
-
-static char *join(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *join(const char *format, ...) {
-    va_list arguments;
-    char *result;
-    va_start(arguments, format);
-    if (vasprintf(&result, format, arguments) < 0) {
-        _exit(NO_RUNTIME);
-    }
-    va_end(arguments);
-    return result;
-}
-
-static char **setting(struct settings *settings, const char *key, size_t length) {
-    const struct {
-        const char *key;
-        char **value;
-    } all[] = {{"TARDIS_RUN_DIR", &settings->run_dir},
-               {"TARDIS_STATE_DIR", &settings->state_dir},
-               {"TARDIS_REAL_RUNC_CMD", &settings->runtime},
-               {"TARDIS_LOG_FILE", &settings->log_file}};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (strlen(all[i].key) == length && memcmp(all[i].key, key, length) == 0) {
-            return all[i].value;
-        }
-    }
-    return NULL;
-}
-
-static void trim(const char **from, const char **to) {
-    while (*from < *to && strchr(" \t\r", **from) != NULL) {
-        ++*from;
-    }
-    while (*from < *to && strchr(" \t\r", (*to)[-1]) != NULL) {
-        --*to;
-    }
-}
-
-/* One KEY=VALUE line; what cannot be understood is skipped, as by SettingsReader.lenient. */
-static void read_line(struct settings *settings, const char *from, const char *to) {
-    const char *equals = memchr(from, '=', (size_t)(to - from));
-    if (equals == NULL) {
-        return;
-    }
-    const char *key_end = equals;
-    const char *value = equals + 1;
-    trim(&from, &key_end);
-    trim(&value, &to);
-    char **place = setting(settings, from, (size_t)(key_end - from));
-    bool quoted = to - value >= 2 && (*value == '"' || *value == '\'')
-            && memchr(value + 1, *value, (size_t)(to - value - 1)) == to - 1;
-    if (quoted) {
-        value++;
-        to--;
-    }
-    if (place != NULL && value < to) {
-        *place = copy(value, (size_t)(to - value));
-    }
-}
-
-static void read_settings_file(struct settings *settings, const char *file) {
-    static char text[MAX_SETTINGS];
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return;
-    }
-    size_t length = 0;
-    ssize_t n;
-    while (length < sizeof text && (n = read(fd, text + length, sizeof text - length)) > 0) {
-        length += (size_t)n;
-    }
-    close(fd);
-    for (char *line = text, *end = text + length; line < end;) {
-        char *newline = memchr(line, '\n', (size_t)(end - line));
-        char *line_end = newline == NULL ? end : newline;
-        read_line(settings, line, line_end);
-        line = line_end + 1;
-    }
-}
-
-static struct settings read_settings(void) {
-    struct settings settings = {copy("/run/tardis", 11), copy("/var/lib/tardis", 15), NULL,
-                                copy("/var/log/tardis/tardis.log", 26)};
-    const char *config = getenv("TARDIS_CONFIG");
-    read_settings_file(&settings,
-                       config != NULL && *config != '\0' ? config : "/etc/tardis/tardis.env");
-    for (char **variable = environ; *variable != NULL; variable++) {
-        const char *equals = strchr(*variable, '=');
-        if (equals != NULL && equals[1] != '\0') {
-            char **place = setting(&settings, *variable, (size_t)(equals - *variable));
-            if (place != NULL) {
-                *place = copy(equals + 1, strlen(equals + 1));
-            }
-        }
-    }
-    return settings;
-}
 
 /* --------------------------------------------------------------------- runc's command line */
 
@@ -348,7 +231,7 @@ static bool contains(const char *file, const void *text, size_t length) {
 
 static bool is_possibly_ours(const struct settings *settings, const struct command *command) {
     static const char ENABLE[] = "TARDIS_ENABLE=";
-    if (command->kind == PASS_THROUGH) {
+    if (command->kind == PASS_THROUGH || settings->state == SETTINGS_UNREADABLE) {
         return false;
     }
     struct stat status;
@@ -705,7 +588,9 @@ static void tell(const struct settings *settings, const struct command *command,
         }
     }
     char *line = join("%s %s tardis-runc: %s\n", time_text, level, message);
-    append(settings->log_file, line);
+    if (settings->log_file != NULL) {
+        append(settings->log_file, line);
+    }
     free(line);
     if (command->log != NULL && strcmp(level, "ERROR") == 0) {
         line = command->log_json
@@ -734,10 +619,17 @@ int main(int argc, char **argv) {
              join("the daemon does not answer: %s/%s goes on without it", command.name_space,
                   command.id));
     }
-    char *runtime = find_runtime(settings.runtime);
+    if (settings.state == SETTINGS_UNREADABLE && command.kind != PASS_THROUGH) {
+        tell(&settings, &command, "WARN",
+             join("%s: %s/%s goes on without Tardis", settings.problem, command.name_space,
+                  command.id));
+    }
+    char *runtime = settings.runtime_known ? find_runtime(settings.runtime) : NULL;
     if (runtime == NULL) {
         tell(&settings, &command, "ERROR",
-             settings.runtime == NULL
+             !settings.runtime_known
+                     ? join("%s, and so the runtime is not known; put it right", settings.problem)
+             : settings.runtime == NULL
                      ? join("no runc on PATH; TARDIS_REAL_RUNC_CMD can name the runtime")
                      : join("TARDIS_REAL_RUNC_CMD=%s is no program that could be run in its place",
                             settings.runtime));

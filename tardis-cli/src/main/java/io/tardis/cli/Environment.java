@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.core.config.SettingsReader;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The environment of this process.
@@ -24,8 +25,8 @@ record Environment(Map<String, String> variables) {
         return SettingsReader.strict(variables);
     }
 
-    /** The settings for the shim, which takes the default in the place of a bad one. */
-    Settings lenientSettings() {
+    /** The settings for the shim; nothing where it cannot know the directories that are meant. */
+    Optional<Settings> lenientSettings() {
         return SettingsReader.lenient(variables);
     }
 }

@@ -22,9 +22,15 @@ final class ShimCommand {
 
     private ShimCommand() {}
 
-    /** Whatever fails is logged; the launcher goes on to the runtime in any case. */
+    /**
+     * Whatever fails is logged; the launcher goes on to the runtime in any case. Without settings
+     * it has said why, for it reads them as the shim does.
+     */
     static void run(List<String> words, Environment environment) {
-        Settings settings = environment.lenientSettings();
+        environment.lenientSettings().ifPresent(settings -> run(words, settings));
+    }
+
+    private static void run(List<String> words, Settings settings) {
         Logging.forShim(settings);
         try {
             Duration limit = Duration.ofMillis(Long.parseLong(words.getFirst()));

@@ -55,6 +55,7 @@ class LauncherTest {
                 Files.copy(
                         BUILT, Files.createDirectory(folder.resolve("bin")).resolve("tardis-runc"));
         runtime = script(folder.resolve("runtime"), "exit " + RUNTIME_CODE);
+        Files.createFile(folder.resolve("no-settings.env"));
     }
 
     @Test
@@ -494,7 +495,7 @@ class LauncherTest {
         ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
         Map<String, String> environment = builder.environment();
         environment.keySet().removeIf(key -> key.startsWith("TARDIS_"));
-        environment.put("TARDIS_CONFIG", folder.resolve("no-such-file").toString());
+        environment.put("TARDIS_CONFIG", folder.resolve("no-settings.env").toString());
         environment.put("TARDIS_STATE_DIR", folder.resolve("state").toString());
         environment.put("TARDIS_RUN_DIR", folder.toString());
         environment.put("TARDIS_LOG_FILE", folder.resolve("tardis.log").toString());

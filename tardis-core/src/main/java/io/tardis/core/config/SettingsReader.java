@@ -6,13 +6,15 @@ import io.tardis.core.curve.CurveKeyPair;
 import io.tardis.core.curve.CurveKeys;
 import io.tardis.core.curve.CurvePublicKey;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -27,13 +29,27 @@ import java.util.stream.Stream;
 
 /**
  * Reads the settings: {@code KEY=VALUE} lines of {@code /etc/tardis/tardis.env} (or of the file
- * that {@code TARDIS_CONFIG} names), over which an environment variable of the same name wins.
- * Blank lines and lines that begin with {@code #} are skipped, spaces around key and value are
- * dropped, and so is one pair of quotes around the value; an empty value counts as none.
+ * that {@code TARDIS_CONFIG} names), over which an environment variable of the same name wins. The
+ * launcher reads them, too, in settings.c: {@code settings-vectors.txt} tests both.
  *
- * <p>{@link #strict} refuses every unknown key of the file, every unknown {@code TARDIS_} key of
- * the environment and every bad value, naming the file, the line and the key; {@link #lenient}
- * takes the default in their place, for the shim, which must never stop a container.
+ * <h2>The grammar</h2>
+ *
+ * <ul>
+ *   <li>The file is a regular one of at most 256 KiB. A byte order mark of UTF-8 at its begin is
+ *       skipped. Lines end with LF; spaces, tabs and CR around a line, a key and a value are
+ *       dropped.
+ *   <li>Empty lines and lines that begin with {@code #} are skipped, whatever bytes they hold.
+ *   <li>Of every other line, the part before the first {@code =} is the key: a letter or {@code _},
+ *       then letters, digits and {@code _}. The part behind is the value, without the one pair of
+ *       quotes around it, if there is one. There are no escapes, no comments behind a value, no
+ *       {@code export}.
+ *   <li>The last value of a key that is not empty counts; an empty one counts as none.
+ *   <li>A value is UTF-8 without NUL and U+FFFD. A path is absolute.
+ * </ul>
+ *
+ * <p>{@link #strict} refuses all that does not keep to this, every unknown key of the file, every
+ * unknown {@code TARDIS_} key of the environment and every bad value, naming the file, the line and
+ * the key. {@link #lenient} is for the shim, which must never stop a container.
  */
 public final class SettingsReader {
 
@@ -64,10 +80,29 @@ public final class SettingsReader {
     private static final Set<String> LEVELS = Set.of("ERROR", "WARN", "INFO", "DEBUG", "TRACE");
     private static final int MAX_DELETE_WAIT_MS = 4_000;
 
+    /** As for the launcher, which has room for no more. */
+    private static final int MAX_FILE_BYTES = 256 * 1024;
+
+    private static final int MAX_PATH_BYTES = 4_095;
+
+    /** A socket's path has at most 107 bytes, {@code /tardis.sock} among them. */
+    private static final int MAX_SOCKET_DIRECTORY_BYTES = 107 - "/tardis.sock".length();
+
+    private static final String BYTE_ORDER_MARK = "\uFEFF";
+    private static final Pattern KEY = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
+
+    private static final String BLANKS = " \t\r";
+
+    /** What decides where the shim works; it does nothing rather than work elsewhere. */
+    private static final Set<Setting> PLACES =
+            EnumSet.of(
+                    Setting.STATE_DIR, Setting.RUN_DIR, Setting.CHECKPOINT_DIR, Setting.LOG_FILE);
+
     private record Value(String text, String origin) {}
 
     private final Map<String, Value> values = new HashMap<>();
     private final List<String> problems = new ArrayList<>();
+    private boolean knowsPlaces = true;
 
     private SettingsReader() {}
 
@@ -87,12 +122,16 @@ public final class SettingsReader {
     }
 
     /**
-     * The settings, with the default in place of everything that cannot be used.
+     * The settings, with the default in place of values that cannot be used; nothing if the file
+     * cannot be read, a line is no {@code KEY=VALUE}, or a directory that the shim works in is bad:
+     * the default directories are then not the ones that are meant.
      *
      * @param environment the process's environment
      */
-    public static Settings lenient(Map<String, String> environment) {
-        return new SettingsReader().read(environment);
+    public static Optional<Settings> lenient(Map<String, String> environment) {
+        SettingsReader reader = new SettingsReader();
+        Settings settings = reader.read(environment);
+        return reader.knowsPlaces ? Optional.of(settings) : Optional.empty();
     }
 
     private Settings read(Map<String, String> environment) {
@@ -119,7 +158,7 @@ public final class SettingsReader {
                 value(
                         Setting.RUN_DIR,
                         Path.of(Setting.RUN_DIR.defaultValue()),
-                        SettingsReader::path),
+                        SettingsReader::socketDirectory),
                 value(Setting.CHECKPOINT_DIR, stateDir.resolve("checkpoint"), SettingsReader::path),
                 value(
                         Setting.LOG_FILE,
@@ -129,7 +168,7 @@ public final class SettingsReader {
                         Setting.LOG_LEVEL,
                         Setting.LOG_LEVEL.defaultValue(),
                         SettingsReader::logLevel),
-                value(Setting.REAL_RUNC_CMD, Optional.empty(), Optional::of),
+                value(Setting.REAL_RUNC_CMD, Optional.empty(), SettingsReader::runtime),
                 value(Setting.CTR_CMD, List.of("ctr", "events"), SettingsReader::command),
                 value(Setting.EVENTS_ENDPOINT, Setting.EVENTS_ENDPOINT.defaultValue(), endpoint),
                 value(Setting.QUERY_ENDPOINT, Setting.QUERY_ENDPOINT.defaultValue(), endpoint),
@@ -198,50 +237,82 @@ public final class SettingsReader {
     }
 
     private void readConfiguredFile(String name) {
-        Path file;
         try {
-            file = Path.of(name);
-        } catch (InvalidPathException e) {
-            problems.add("the environment: " + CONFIG_KEY + "=" + name + ": " + e.getMessage());
-            return;
+            readFile(path(name), true);
+        } catch (IllegalArgumentException e) {
+            refuseFile("the environment: " + CONFIG_KEY + "=" + name + ": " + e.getMessage());
         }
-        readFile(file, true);
     }
 
     private void readFile(Path file, boolean required) {
-        List<String> lines;
+        byte[] bytes;
         try {
-            lines = Files.readAllLines(file, StandardCharsets.UTF_8);
+            // Before it is opened: the open of a FIFO would wait for somebody who writes into it.
+            if (!Files.readAttributes(file, BasicFileAttributes.class).isRegularFile()) {
+                refuseFile("the settings file " + file + " is not a regular file");
+                return;
+            }
+            try (InputStream in = Files.newInputStream(file)) {
+                bytes = in.readNBytes(MAX_FILE_BYTES + 1);
+            }
         } catch (NoSuchFileException e) {
             if (required) {
-                problems.add(
+                refuseFile(
                         "the settings file "
                                 + file
                                 + " does not exist ("
                                 + CONFIG_KEY
                                 + " names it)");
+            } else if (Files.isSymbolicLink(file)) {
+                refuseFile(
+                        "the settings file " + file + " is a link to a file that does not exist");
             }
             return;
         } catch (IOException e) {
-            problems.add("the settings file " + file + " cannot be read: " + e);
+            refuseFile("the settings file " + file + " cannot be read: " + e);
             return;
         }
-        for (int i = 0; i < lines.size(); i++) {
-            String line = lines.get(i).strip();
+        if (bytes.length > MAX_FILE_BYTES) {
+            refuseFile("the settings file " + file + " is larger than 256 KiB");
+            return;
+        }
+        readLines(new String(bytes, StandardCharsets.UTF_8), file);
+    }
+
+    private void refuseFile(String problem) {
+        problems.add(problem);
+        knowsPlaces = false;
+    }
+
+    private void readLines(String text, Path file) {
+        String[] lines =
+                (text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text).split("\n", -1);
+        for (int i = 0; i < lines.length; i++) {
+            String line = trim(lines[i]);
             String origin = file + ", line " + (i + 1);
             int equals = line.indexOf('=');
             if (line.isEmpty() || line.startsWith("#")) {
                 continue;
             }
-            if (equals < 1) {
-                problems.add(origin + ": not a KEY=VALUE line");
-                continue;
+            String key = equals < 0 ? "" : trim(line.substring(0, equals));
+            if (KEY.matcher(key).matches()) {
+                accept(key, unquote(trim(line.substring(equals + 1))), origin);
+            } else {
+                refuseFile(origin + ": not a KEY=VALUE line");
             }
-            accept(
-                    line.substring(0, equals).strip(),
-                    unquote(line.substring(equals + 1).strip()),
-                    origin);
         }
+    }
+
+    private static String trim(String text) {
+        int from = 0;
+        int to = text.length();
+        while (from < to && BLANKS.indexOf(text.charAt(from)) >= 0) {
+            from++;
+        }
+        while (from < to && BLANKS.indexOf(text.charAt(to - 1)) >= 0) {
+            to--;
+        }
+        return text.substring(from, to);
     }
 
     private void accept(String key, String value, String origin) {
@@ -260,6 +331,9 @@ public final class SettingsReader {
             return defaultValue;
         }
         try {
+            if (value.text().indexOf('\uFFFD') >= 0 || value.text().indexOf('\0') >= 0) {
+                throw new IllegalArgumentException("not UTF-8 text");
+            }
             return parser.apply(value.text());
         } catch (IllegalArgumentException | SetupException e) {
             problems.add(
@@ -270,6 +344,7 @@ public final class SettingsReader {
                             + value.text()
                             + ": "
                             + e.getMessage());
+            knowsPlaces &= !PLACES.contains(setting);
             return defaultValue;
         }
     }
@@ -288,7 +363,29 @@ public final class SettingsReader {
         if (!path.isAbsolute()) {
             throw new IllegalArgumentException("not an absolute path");
         }
-        return path.normalize();
+        checkLength(text, MAX_PATH_BYTES);
+        return path;
+    }
+
+    private static Path socketDirectory(String text) {
+        checkLength(text, MAX_SOCKET_DIRECTORY_BYTES);
+        return path(text);
+    }
+
+    /** An absolute path, or a name to look up on {@code PATH}. */
+    private static Optional<String> runtime(String text) {
+        if (text.contains("/")) {
+            path(text);
+        } else {
+            checkLength(text, MAX_PATH_BYTES);
+        }
+        return Optional.of(text);
+    }
+
+    private static void checkLength(String text, int max) {
+        if (text.getBytes(StandardCharsets.UTF_8).length > max) {
+            throw new IllegalArgumentException("too long; the limit is " + max + " bytes");
+        }
     }
 
     private static String logLevel(String text) {

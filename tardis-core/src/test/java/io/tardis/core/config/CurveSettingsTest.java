@@ -62,7 +62,7 @@ class CurveSettingsTest {
                     .hasMessageStartingWith(
                             config + ", line 1: " + setting.key() + "=" + endpoint + ": not a loop")
                     .hasMessageContainingAll("tardis keygen", "TARDIS_CURVE_SECRET_KEY_FILE");
-            assertThat(SettingsReader.lenient(environment).eventsEndpoint())
+            assertThat(SettingsReader.lenient(environment).orElseThrow().eventsEndpoint())
                     .isEqualTo(Setting.EVENTS_ENDPOINT.defaultValue());
 
             environment.put("TARDIS_CURVE_SECRET_KEY_FILE", secretFile().toString());
@@ -121,7 +121,7 @@ class CurveSettingsTest {
                                 + ": the key file "
                                 + secretFile()
                                 + ", line 2: public-key is not a key, which is 40 characters of Z85");
-        assertThat(SettingsReader.lenient(environment).curve()).isEmpty();
+        assertThat(SettingsReader.lenient(environment).orElseThrow().curve()).isEmpty();
     }
 
     @Test
@@ -133,7 +133,7 @@ class CurveSettingsTest {
         assertThatThrownBy(() -> SettingsReader.strict(environment))
                 .isInstanceOf(SetupException.class)
                 .hasMessageContaining(secretFile() + " is open to others than its owner");
-        Settings lenient = SettingsReader.lenient(environment);
+        Settings lenient = SettingsReader.lenient(environment).orElseThrow();
         assertThat(lenient.curve()).isEmpty();
         assertThat(lenient.queryEndpoint()).isEqualTo(Setting.QUERY_ENDPOINT.defaultValue());
     }
