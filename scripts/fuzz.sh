@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes the targets with Jazzer, two at a time: scripts/fuzz.sh [SECONDS_PER_TARGET], by default 60.
+# Fuzzes the targets with Jazzer, three at a time: scripts/fuzz.sh [SECONDS_PER_TARGET], by default 60.
 # What it learned is kept in .cifuzz-corpus beside each module's pom.xml and used the next time. A
 # finding fails the script and names the file that holds the input.
 set -eu
@@ -13,7 +13,7 @@ esac
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
 
-# Jazzer fuzzes one target a JVM, so surefire starts one for each class, two at a time.
+# Jazzer fuzzes one target a JVM, so surefire starts one for each class, three at a time.
 JAZZER_FUZZ=1 JAZZER_MAX_DURATION="${seconds}s" mvn -B -ntp -q test -pl tardis-core,tardis-runc -am \
-    -Dtest='CtrEventParserFuzzTest,WireFuzzTest,RuncCommandLineFuzzTest' -DforkCount=2 -DreuseForks=false \
+    -Dtest='CtrEventParserFuzzTest,WireFuzzTest,RuncCommandLineFuzzTest' -DforkCount=3 -DreuseForks=false \
     -Dsurefire.failIfNoSpecifiedTests=false

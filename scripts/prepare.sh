@@ -48,7 +48,11 @@ has_python_zmq() {
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import zmq' 2>/dev/null
 }
 
-# install_missing NEED...: installs with apt what is missing of: containerd runc cc busybox python3-zmq ext4 maven.
+has_python_grpc() {
+    [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import grpc' 2>/dev/null
+}
+
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc busybox python3-zmq python3-grpcio ext4 maven.
 install_missing() {
     packages=
     optional=
@@ -61,6 +65,7 @@ install_missing() {
             has musl-gcc || optional=musl-tools # the launcher starts faster with it
             ;;
         busybox) has_static_busybox || packages="$packages busybox-static" ;;
+        python3-grpcio) has_python_grpc || packages="$packages python3-grpcio" ;;
         python3-zmq) has_python_zmq || packages="$packages python3-zmq" ;;
         ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;
         maven) has mvn || packages="$packages maven" ;;

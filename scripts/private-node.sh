@@ -1,10 +1,14 @@
 # Sourced by ../demo.sh and the benchmarks: a containerd and a Tardis of our own, in a temporary
 # folder, that share nothing with this machine's. open_node begins, close_node takes all down.
+# TARDIS_IT_CONTAINERD names a folder with another containerd, ctr and shim than the machine's.
+PATH=${TARDIS_IT_CONTAINERD:+$TARDIS_IT_CONTAINERD:}$PATH
+unset TARDIS_IT_CONTAINERD # the tardis commands would refuse it as a setting that they do not know
 
 node=
 containerd_pid=
 bin=$PWD/tardis-dist/target/tardis/bin
 
+# open_node [cri]: with containerd's CRI, whose runtime "tardis" is Tardis's, or without.
 open_node() {
     node=$(mktemp -d "${TMPDIR:-/tmp}/tardis-node.XXXXXX")
     trap close_node EXIT
@@ -18,7 +22,7 @@ open_node() {
 TARDIS_STATE_DIR=$node/state
 TARDIS_RUN_DIR=$node/run
 TARDIS_LOG_FILE=$node/tardis.log
-TARDIS_CTR_CMD=ctr -a $node/containerd.sock events
+TARDIS_CTR_CMD=$(command -v ctr) -a $node/containerd.sock events
 TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:15580
 TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:15581
 END
@@ -33,11 +37,25 @@ END
 version = 2
 root = "$node/containerd/root"
 state = "$node/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
+disabled_plugins = [$([ "${1:-}" = cri ] || echo '"io.containerd.grpc.v1.cri"')]
 [grpc]
 address = "$node/containerd.sock"
 [ttrpc]
 address = "$node/containerd.sock.ttrpc"
+END
+    [ "${1:-}" != cri ] || cat >>"$node/containerd.toml" <<END
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "tardis.test/busybox:1"
+disable_apparmor = true
+restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "native"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tardis]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tardis.options]
+BinaryName = "$bin/tardis-runc"
 END
     containerd --config "$node/containerd.toml" >"$node/containerd.log" 2>&1 &
     containerd_pid=$!

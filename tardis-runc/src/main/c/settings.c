@@ -210,10 +210,15 @@ static const char *fault(enum key key, const struct value *value) {
         return "is too long";
     }
     bool is_a_word = memchr(value->from, '/', (size_t)(value->to - value->from)) == NULL;
-    if (*value->from != '/' && !(ALL[key].a_word && is_a_word)) {
-        return "is not an absolute path";
+    if (*value->from != '/') {
+        return ALL[key].a_word && is_a_word ? NULL : "is not an absolute path";
     }
-    return NULL;
+    for (const char *c = value->from; c < value->to; c++) {
+        if (*c != '/') {
+            return NULL;
+        }
+    }
+    return "is the root directory";
 }
 
 /* The value, the default, or NULL if there is no default or the value is not known. */

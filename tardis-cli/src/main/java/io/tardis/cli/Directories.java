@@ -8,11 +8,18 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /** The directories that belong to Tardis alone. */
 final class Directories {
 
     private static final String OWNER_ONLY = "rwx------";
+
+    /** One of these is in every directory that Tardis has used. */
+    private static final Set<String> OURS =
+            Set.of("exits.db", "containers", "event_listener.pid", "tardis.sock");
 
     private Directories() {}
 
@@ -40,6 +47,21 @@ final class Directories {
         }
     }
 
+    /** Closing /tmp or /etc to everybody else, because a setting names it, would be the worst. */
+    private static void checkNotShared(Path directory) throws IOException {
+        try (Stream<Path> entries = Files.list(directory)) {
+            List<String> names =
+                    entries.map(entry -> String.valueOf(entry.getFileName())).sorted().toList();
+            if (!names.isEmpty() && names.stream().noneMatch(OURS::contains)) {
+                throw new SetupException(
+                        directory
+                                + " is open to others and holds what is not Tardis's, "
+                                + names.getFirst()
+                                + " for instance; name a directory for Tardis alone");
+            }
+        }
+    }
+
     private static void checkOwn(Path directory) throws IOException {
         PosixFileAttributes attributes =
                 Files.readAttributes(
@@ -60,6 +82,7 @@ final class Directories {
                             + user);
         }
         if (!PosixFilePermissions.toString(attributes.permissions()).equals(OWNER_ONLY)) {
+            checkNotShared(directory);
             Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString(OWNER_ONLY));
         }
     }

@@ -38,6 +38,19 @@ class DirectoriesTest {
     }
 
     @Test
+    void leavesADirectoryOpenThatHoldsWhatIsNotOurs() throws IOException {
+        Path shared = Files.createDirectory(directory.resolve("tmp"));
+        Files.setPosixFilePermissions(shared, PosixFilePermissions.fromString("rwxrwxrwx"));
+        Files.writeString(shared.resolve("somebody's"), "");
+
+        assertThatThrownBy(() -> Directories.makePrivate(shared))
+                .isInstanceOf(SetupException.class)
+                .hasMessageContaining(shared + " is open to others")
+                .hasMessageContaining("somebody's");
+        assertThat(permissions(shared)).isEqualTo("rwxrwxrwx");
+    }
+
+    @Test
     void leavesADirectoryThatIsRight() throws IOException {
         Path right = directory.resolve("state");
         Directories.makePrivate(right);

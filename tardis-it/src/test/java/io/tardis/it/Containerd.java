@@ -72,6 +72,7 @@ final class Containerd implements AutoCloseable {
                                 Programs.find("containerd").toString(),
                                 "--config",
                                 folder.resolve("config.toml").toString())
+                        .with("PATH", Programs.path())
                         .with(environment)
                         .start(log());
         process = started;

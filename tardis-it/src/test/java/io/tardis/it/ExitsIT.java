@@ -239,7 +239,7 @@ class ExitsIT {
 
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.err()).contains("/no/such/program").contains("no such file");
-        assertThat(taken).isLessThan(Duration.ofMillis(3500));
+        Wait.assertTaken("the failed run", taken, Duration.ofMillis(3500));
         assertThat(lab.tardis().isRegistered(container)).isFalse();
         assertThat(status(container)).isNotIn("exited", "running");
 

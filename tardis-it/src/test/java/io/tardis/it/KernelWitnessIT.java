@@ -50,7 +50,7 @@ class KernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownAtDeleteWithoutAWait() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 100));
+        Load load = Load.of(lab, Load.size("containers", 60));
 
         load.run(8);
 

@@ -1,13 +1,23 @@
 package io.tardis.it;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
-import org.awaitility.Awaitility;
-import org.awaitility.core.ConditionTimeoutException;
 
-/** Waiting with a deadline, which fails with what was seen instead. */
+/**
+ * Waiting with a deadline, which fails with what was seen instead.
+ *
+ * <p>Every limit is one for an idle machine. A machine whose processors are wanted three times over
+ * takes three times as long for the same work, and is allowed that; what took longer than on an
+ * idle one is printed with the load.
+ */
 final class Wait {
+
+    private static final long POLL_MILLIS = 20;
 
     private Wait() {}
 
@@ -17,14 +27,67 @@ final class Wait {
 
     /** The description is asked for after the deadline, so it may tell the state of then. */
     static void until(Supplier<String> what, Duration limit, Callable<Boolean> condition) {
+        long begin = System.nanoTime();
         try {
-            Awaitility.await()
-                    .pollDelay(Duration.ZERO)
-                    .pollInterval(Duration.ofMillis(20))
-                    .atMost(limit)
-                    .until(condition);
-        } catch (ConditionTimeoutException e) {
-            throw new AssertionError("after " + limit + ", still no " + what.get(), e);
+            while (!condition.call()) {
+                Duration waited = since(begin);
+                if (waited.compareTo(limit) > 0 && waited.compareTo(allowed(limit)) > 0) {
+                    throw new AssertionError(
+                            "after %s at %s, still no %s".formatted(waited, load(), what.get()));
+                }
+                Thread.sleep(POLL_MILLIS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while waiting for " + what.get(), e);
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IllegalStateException("while waiting for " + what.get(), e);
+        }
+        Duration waited = since(begin);
+        if (waited.compareTo(limit) > 0) {
+            System.out.printf("waited %s, not %s, at %s%n", waited, limit, load());
+        }
+    }
+
+    /** Fails if something took longer than it may take here and now. */
+    static void assertTaken(String what, Duration taken, Duration limit) {
+        if (taken.compareTo(limit) > 0) {
+            String told = "%s took %s, not %s, at %s".formatted(what, taken, limit, load());
+            if (taken.compareTo(allowed(limit)) > 0) {
+                throw new AssertionError(told);
+            }
+            System.out.println(told);
+        }
+    }
+
+    /** How many times over the processors are wanted: 1 where none has to be waited for. */
+    static double slowness() {
+        String[] fields = loadavg().split("[ /]", -1);
+        // The average of a minute, and what is runnable just now, since a load may have just begun.
+        double wanted = Math.max(Double.parseDouble(fields[0]), Double.parseDouble(fields[3]));
+        return Math.max(1, wanted / Runtime.getRuntime().availableProcessors());
+    }
+
+    private static Duration allowed(Duration limit) {
+        return Duration.ofMillis((long) (limit.toMillis() * slowness()));
+    }
+
+    private static Duration since(long begin) {
+        return Duration.ofMillis((System.nanoTime() - begin) / 1_000_000);
+    }
+
+    private static String load() {
+        return "a load of %s on %d processors"
+                .formatted(loadavg(), Runtime.getRuntime().availableProcessors());
+    }
+
+    private static String loadavg() {
+        try {
+            return Files.readString(Path.of("/proc/loadavg")).strip();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 }

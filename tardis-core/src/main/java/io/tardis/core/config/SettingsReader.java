@@ -44,7 +44,7 @@ import java.util.stream.Stream;
  *       quotes around it, if there is one. There are no escapes, no comments behind a value, no
  *       {@code export}.
  *   <li>The last value of a key that is not empty counts; an empty one counts as none.
- *   <li>A value is UTF-8 without NUL and U+FFFD. A path is absolute.
+ *   <li>A value is UTF-8 without NUL and U+FFFD. A path is absolute, and not the root directory.
  * </ul>
  *
  * <p>{@link #strict} refuses all that does not keep to this, every unknown key of the file, every
@@ -363,6 +363,10 @@ public final class SettingsReader {
         if (!path.isAbsolute()) {
             throw new IllegalArgumentException("not an absolute path");
         }
+        // As the state directory it would be closed to all others.
+        if (path.equals(path.getRoot())) {
+            throw new IllegalArgumentException("the root directory");
+        }
         checkLength(text, MAX_PATH_BYTES);
         return path;
     }
@@ -401,6 +405,9 @@ public final class SettingsReader {
         List<String> words = ShellWords.split(text);
         if (words.isEmpty()) {
             throw new IllegalArgumentException("no command");
+        }
+        if (words.getFirst().contains("/")) {
+            path(words.getFirst()); // a relative one would depend on where the daemon was started
         }
         return words;
     }

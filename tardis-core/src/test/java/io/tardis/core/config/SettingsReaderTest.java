@@ -170,6 +170,7 @@ class SettingsReaderTest {
                 "TARDIS_REAL_RUNC_CMD   | bin/runc            | not an absolute path",
                 "TARDIS_LOG_LEVEL       | LOUD                | not a log level",
                 "TARDIS_CTR_CMD         | ctr 'events         | a quote is not closed",
+                "TARDIS_CTR_CMD         | bin/ctr events      | not an absolute path",
                 "TARDIS_CTR_CMD         | ctr \\              | ends with a backslash",
                 "TARDIS_EVENTS_ENDPOINT | 5580                | not an endpoint",
                 "TARDIS_EVENTS_ENDPOINT | ipc:///run/a        | not an endpoint",
