@@ -23,9 +23,4 @@ record Environment(Map<String, String> variables) {
     Settings settings() {
         return SettingsReader.strict(variables);
     }
-
-    /** The settings for the shim, which takes the default in the place of a bad one. */
-    Settings lenientSettings() {
-        return SettingsReader.lenient(variables);
-    }
 }

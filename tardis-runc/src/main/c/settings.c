@@ -1,0 +1,257 @@
+#define _GNU_SOURCE
+#include "settings.h"
+
+#include "text.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { MAX_FILE = 256 * 1024 };
+
+static const char DEFAULT_FILE[] = "/etc/tardis/tardis.env";
+
+enum key { RUN_DIR, STATE_DIR, LOG_FILE, RUNTIME, KEYS };
+
+static const struct {
+    const char *name;
+    const char *otherwise;
+    size_t max;  /* in bytes */
+    bool a_word; /* a name without a slash is also good */
+} ALL[KEYS] = {
+        [RUN_DIR] = {"TARDIS_RUN_DIR", "/run/tardis",
+                     sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/tardis.sock", false},
+        [STATE_DIR] = {"TARDIS_STATE_DIR", "/var/lib/tardis", PATH_MAX - 1, false},
+        [LOG_FILE] = {"TARDIS_LOG_FILE", "/var/log/tardis/tardis.log", PATH_MAX - 1, false},
+        [RUNTIME] = {"TARDIS_REAL_RUNC_CMD", NULL, PATH_MAX - 1, true}};
+
+/* A value as it is written; the last one that is not empty counts. */
+struct value {
+    const char *from, *to;
+    unsigned line; /* 0: the environment */
+    bool unknown;  /* a line that is refused names the key */
+};
+
+struct reader {
+    struct settings result;
+    const char *file;
+    struct value values[KEYS];
+};
+
+static void refuse(struct reader *reader, unsigned line, int error, char *problem) {
+    struct settings *result = &reader->result;
+    if (result->state != SETTINGS_UNREADABLE) {
+        result->state = SETTINGS_UNREADABLE;
+        result->line = line;
+        result->error = error;
+        result->problem = problem;
+    } else {
+        free(problem); /* the first one is enough: the commands name them all */
+    }
+}
+
+static void trim(const char **from, const char **to) {
+    while (*from < *to && memchr(" \t\r", **from, 3) != NULL) {
+        ++*from;
+    }
+    while (*from < *to && memchr(" \t\r", (*to)[-1], 3) != NULL) {
+        --*to;
+    }
+}
+
+/* A letter or _, then letters, digits and _. */
+static bool is_key(const char *from, const char *to) {
+    for (const char *c = from; c < to; c++) {
+        bool letter = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c == '_';
+        if (!letter && (c == from || *c < '0' || *c > '9')) {
+            return false;
+        }
+    }
+    return from < to;
+}
+
+static void accept(struct reader *reader, const char *key, const char *key_end, const char *from,
+                   const char *to, unsigned line) {
+    size_t length = (size_t)(key_end - key);
+    for (size_t i = 0; i < KEYS; i++) {
+        if (from < to && strlen(ALL[i].name) == length && memcmp(ALL[i].name, key, length) == 0) {
+            reader->values[i] = (struct value){.from = from, .to = to, .line = line};
+        }
+    }
+}
+
+static void read_line(struct reader *reader, const char *from, const char *to, unsigned line) {
+    trim(&from, &to);
+    if (from == to || *from == '#') {
+        return;
+    }
+    const char *equals = memchr(from, '=', (size_t)(to - from));
+    const char *key_end = equals == NULL ? from : equals;
+    trim(&from, &key_end);
+    if (!is_key(from, key_end)) {
+        refuse(reader, line, 0, join("%s, line %u: not a KEY=VALUE line", reader->file, line));
+        for (size_t i = 0; i < KEYS; i++) {
+            if (memmem(from, (size_t)(to - from), ALL[i].name, strlen(ALL[i].name)) != NULL) {
+                reader->values[i] = (struct value){.unknown = true};
+            }
+        }
+        return;
+    }
+    const char *value = equals + 1;
+    trim(&value, &to);
+    bool quoted = to - value >= 2 && (*value == '"' || *value == '\'')
+                  && memchr(value + 1, *value, (size_t)(to - value - 1)) == to - 1;
+    accept(reader, from, key_end, value + quoted, to - quoted, line);
+}
+
+/* Reads the file's bytes into text; returns 0, or the errno that says why that is impossible. */
+static int read_file(const char *file, char *text, size_t *length) {
+    /* O_NONBLOCK: the open of a FIFO would wait for somebody who writes into it. */
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        return errno;
+    }
+    struct stat status;
+    int error = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EISDIR;
+    ssize_t n = 1;
+    while (error == 0 && n != 0 && *length <= MAX_FILE) {
+        n = read(fd, text + *length, MAX_FILE + 1 - *length);
+        if (n > 0) {
+            *length += (size_t)n;
+        } else if (n < 0 && errno != EINTR) {
+            error = errno;
+        }
+    }
+    close(fd);
+    return error == 0 && *length > MAX_FILE ? EFBIG : error;
+}
+
+/* Whether nothing has that name; a link to a file that is missing is something. */
+static bool is_absent(const char *file) {
+    struct stat status;
+    return lstat(file, &status) != 0 && errno == ENOENT;
+}
+
+static void read_settings_file(struct reader *reader, bool is_named) {
+    static char text[MAX_FILE + 1]; /* the values stay in it */
+    static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
+    const size_t mark = sizeof BYTE_ORDER_MARK - 1;
+    const char *file = reader->file;
+    size_t length = 0;
+    int error = is_named && *file != '/' ? ENOENT : read_file(file, text, &length);
+    if (error == ENOENT && !is_named && is_absent(file)) {
+        reader->result.state = SETTINGS_ABSENT;
+        return;
+    }
+    if (error != 0) {
+        refuse(reader, 0, error,
+               is_named && *file != '/' ? join("TARDIS_CONFIG=%s is not an absolute path", file)
+               : error == EISDIR        ? join("%s is not a regular file", file)
+               : error == EFBIG         ? join("%s is larger than 256 KiB", file)
+                                        : join("%s cannot be read: %s", file, strerror(error)));
+        for (size_t i = 0; i < KEYS; i++) {
+            reader->values[i].unknown = true;
+        }
+        return;
+    }
+    const char *line = text;
+    const char *end = text + length;
+    if (length >= mark && memcmp(text, BYTE_ORDER_MARK, mark) == 0) {
+        line += mark;
+    }
+    for (unsigned number = 1; line < end; number++) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        const char *line_end = newline == NULL ? end : newline;
+        read_line(reader, line, line_end, number);
+        line = line_end + 1;
+    }
+}
+
+/*
+ * Whether it is UTF-8 without NUL, which no path can have, and without U+FFFD, which is what Java
+ * and editors put in the place of bytes that are no UTF-8.
+ */
+static bool is_text(const char *from, const char *to) {
+    while (from < to) {
+        unsigned char first = (unsigned char)*from++;
+        /* By the first byte: how many follow, and the smallest code point of that length. */
+        int more = first < 0x80 ? 0 : first < 0xc0 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+        const unsigned long smallest[] = {1, 0x80, 0x800, 0x10000};
+        if (more < 0 || first > 0xf4 || to - from < more) {
+            return false;
+        }
+        unsigned long point = more == 0 ? first : first & (0x3fU >> more);
+        for (int i = 0; i < more; i++) {
+            unsigned char next = (unsigned char)*from++;
+            if ((next & 0xc0) != 0x80) {
+                return false;
+            }
+            point = point << 6 | (next & 0x3f);
+        }
+        bool surrogate = point >= 0xd800 && point <= 0xdfff;
+        if (point < smallest[more] || point > 0x10ffff || surrogate || point == 0xfffd) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Why the value cannot be used, or NULL. */
+static const char *fault(enum key key, const struct value *value) {
+    if (!is_text(value->from, value->to)) {
+        return "is not UTF-8 text";
+    }
+    if ((size_t)(value->to - value->from) > ALL[key].max) {
+        return "is too long";
+    }
+    bool is_a_word = memchr(value->from, '/', (size_t)(value->to - value->from)) == NULL;
+    if (*value->from != '/' && !(ALL[key].a_word && is_a_word)) {
+        return "is not an absolute path";
+    }
+    return NULL;
+}
+
+/* The value, the default, or NULL if there is no default or the value is not known. */
+static char *take(struct reader *reader, enum key key) {
+    struct value *value = &reader->values[key];
+    if (value->from == NULL) {
+        const char *otherwise = value->unknown ? NULL : ALL[key].otherwise;
+        return otherwise == NULL ? NULL : copy(otherwise, strlen(otherwise));
+    }
+    const char *reason = fault(key, value);
+    if (reason == NULL) {
+        return copy(value->from, (size_t)(value->to - value->from));
+    }
+    value->unknown = true;
+    refuse(reader, value->line, 0,
+           value->line == 0 ? join("the environment: %s %s", ALL[key].name, reason)
+                            : join("%s, line %u: %s %s", reader->file, value->line, ALL[key].name,
+                                   reason));
+    return NULL;
+}
+
+struct settings read_settings(void) {
+    const char *named = getenv("TARDIS_CONFIG");
+    bool is_named = named != NULL && *named != '\0';
+    struct reader reader = {.result = {.state = SETTINGS_READ},
+                            .file = is_named ? named : DEFAULT_FILE};
+    read_settings_file(&reader, is_named);
+    for (char **variable = environ; *variable != NULL; variable++) {
+        const char *equals = strchr(*variable, '=');
+        if (equals != NULL) {
+            accept(&reader, *variable, equals, equals + 1, equals + strlen(equals), 0);
+        }
+    }
+    struct settings *result = &reader.result;
+    result->run_dir = take(&reader, RUN_DIR);
+    result->state_dir = take(&reader, STATE_DIR);
+    result->log_file = take(&reader, LOG_FILE);
+    result->runtime = take(&reader, RUNTIME);
+    result->runtime_known = !reader.values[RUNTIME].unknown;
+    return *result;
+}

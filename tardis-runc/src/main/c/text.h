@@ -1,0 +1,15 @@
+/* Strings on the heap, for the launcher and its settings reader. */
+#ifndef TARDIS_TEXT_H
+#define TARDIS_TEXT_H
+
+#include <stddef.h>
+
+enum { NO_RUNTIME = 127 /* as a shell says "command not found" */ };
+
+/* The first bytes of a text. Without memory the process ends: execve would fail too. */
+char *copy(const char *text, size_t length);
+
+/* As asprintf. Without memory the process ends. */
+char *join(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
