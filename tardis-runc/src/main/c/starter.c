@@ -91,9 +91,11 @@ static char **make_environment(void) {
 /* As a service manager would start it, whatever the container's manager is like. */
 static void become_ordinary(void) {
     static const int UNLIMITED[] = {RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_AS, RLIMIT_NPROC};
+    static const long AS_BEFORE_MAIN[8]; /* the kernel's sigaction: SIG_DFL, and nothing else */
     sigset_t none;
     for (int number = 1; number < NSIG; number++) {
-        (void)signal(number, SIG_DFL);
+        /* Not by signal(): the C library does not touch those that it uses itself. */
+        (void)syscall(SYS_rt_sigaction, number, AS_BEFORE_MAIN, NULL, NSIG / 8);
     }
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);

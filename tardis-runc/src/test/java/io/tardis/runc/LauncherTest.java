@@ -65,6 +65,7 @@ class LauncherTest {
                 Files.copy(
                         BUILT, Files.createDirectory(folder.resolve("bin")).resolve("tardis-runc"));
         runtime = script(folder.resolve("runtime"), "exit " + RUNTIME_CODE);
+        Files.createFile(config());
     }
 
     @Test
@@ -251,7 +252,6 @@ class LauncherTest {
                 printf '\\tat io.tardis\\n' >&2
                 exit 2
                 """);
-        Files.writeString(config(), "");
 
         assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
         delayFailure();
@@ -273,7 +273,6 @@ class LauncherTest {
             throws IOException, InterruptedException {
         registerLife("default", "tc");
         tardis("echo >>starts; exit 2");
-        Files.writeString(config(), "");
         Run _ = run(START);
         delayFailure();
 
@@ -341,7 +340,6 @@ class LauncherTest {
     @Test
     void paysOnceForADaemonThatDoesNotAnswer() throws IOException, InterruptedException {
         registerLife("default", "tc");
-        Files.writeString(config(), "");
         AtomicBoolean hangs = new AtomicBoolean(true);
         try (FileChannel _ = lockStateDirectory();
                 FakeDaemon daemon =
@@ -583,19 +581,20 @@ class LauncherTest {
     @Test
     void survivesFilesThatAreCutWhileItReadsThem() throws IOException, InterruptedException {
         Path odd = Files.createDirectory(folder.resolve("odd"));
-        Path runc = folder.resolve("cut/runc");
-        Files.createDirectory(runc.getParent());
+        Path runc = script(folder.resolve("runc"), "");
         byte[] bytes = new byte[1 << 20];
         AtomicBoolean ended = new AtomicBoolean();
         Thread cutter =
                 Thread.ofPlatform()
                         .start(() -> {
-                            try {
+                            try (FileChannel first = openNew(odd.resolve("config.json"));
+                                    FileChannel second =
+                                            FileChannel.open(runc, StandardOpenOption.WRITE)) {
                                 while (!ended.get()) {
-                                    Files.write(odd.resolve("config.json"), bytes);
-                                    Files.write(runc, bytes);
-                                    Files.setPosixFilePermissions(
-                                            runc, PosixFilePermissions.fromString("rwxr-xr-x"));
+                                    for (FileChannel file : List.of(first, second)) {
+                                        file.truncate(0);
+                                        file.write(ByteBuffer.wrap(bytes), 0);
+                                    }
                                 }
                             } catch (IOException e) {
                                 throw new UncheckedIOException(e);
@@ -756,7 +755,7 @@ class LauncherTest {
         ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
         Map<String, String> environment = builder.environment();
         environment.keySet().removeIf(key -> key.startsWith("TARDIS_"));
-        environment.put("TARDIS_CONFIG", folder.resolve("no-such-file").toString());
+        environment.put("TARDIS_CONFIG", config().toString());
         environment.put("TARDIS_STATE_DIR", folder.resolve("state").toString());
         environment.put("TARDIS_RUN_DIR", folder.toString());
         environment.put("TARDIS_LOG_FILE", folder.resolve("tardis.log").toString());
@@ -769,7 +768,7 @@ class LauncherTest {
     private record Note(Instant time, LauncherProtocol.Request request) {}
 
     private Path config() {
-        return folder.resolve("no-such-file");
+        return folder.resolve("tardis.env");
     }
 
     private Path failure() {
@@ -807,11 +806,15 @@ class LauncherTest {
         return notes;
     }
 
+    private static FileChannel openNew(Path file) throws IOException {
+        return FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    }
+
     /** As a daemon holds it. */
     private FileChannel lockStateDirectory() throws IOException {
         Path file = Files.createDirectories(folder.resolve("state")).resolve("event_listener.lock");
         FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                openNew(file);
         FileLock lock = channel.lock();
         assertThat(lock.isValid()).isTrue();
         return channel;
