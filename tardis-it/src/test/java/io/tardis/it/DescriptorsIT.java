@@ -118,7 +118,8 @@ class DescriptorsIT {
             assertThat(outcome.code()).as("%d descriptors left: %s", left, outcome).isEqualTo(0);
             assertThat(outcome.out() + outcome.err()).isEmpty();
         }
-        assertThat(lab.tardis().socket().resolveSibling("missed")).isDirectoryContaining(file -> file.toString().endsWith(":tc"));
+        assertThat(lab.tardis().socket().resolveSibling("missed"))
+                .isDirectoryContaining(file -> file.toString().endsWith(":tc"));
         lab.expectErrors();
     }
 

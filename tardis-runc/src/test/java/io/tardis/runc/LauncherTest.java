@@ -218,8 +218,7 @@ class LauncherTest {
         // The shell has its script and the file of its redirection open.
         assertThat(Files.readAllLines(folder.resolve("descriptors")))
                 .filteredOn(line -> line.contains(" -> "))
-                .allMatch(line ->
-                        line.matches(".*/(dev/null|start\\.log|bin/tardis|descriptors)"));
+                .allMatch(line -> line.matches(".*/(dev/null|start\\.log|bin/tardis|descriptors)"));
     }
 
     @Test
