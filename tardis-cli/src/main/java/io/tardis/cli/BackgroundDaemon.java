@@ -3,7 +3,6 @@ package io.tardis.cli;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
-import io.tardis.runc.ColdShim;
 import io.tardis.runc.ShimClient;
 import java.io.File;
 import java.io.IOException;
@@ -25,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * the directory {@code /}. Of several processes that want one at the same time only one starts it,
  * and all wait for its answer.
  */
-final class BackgroundDaemon implements ColdShim.DaemonStarter {
+final class BackgroundDaemon {
 
     private static final Duration POLL = Duration.ofMillis(10);
 
@@ -58,8 +57,14 @@ final class BackgroundDaemon implements ColdShim.DaemonStarter {
         return ShimClient.call(settings.socket(), Path.of("/"), List.of());
     }
 
-    @Override
-    public boolean ensureRunning(Duration patience) {
+    /**
+     * Starts the daemon if none runs, and returns when it answers.
+     *
+     * @param patience the longest wait
+     * @return whether it answers
+     * @throws SetupException if it cannot be started
+     */
+    boolean ensureRunning(Duration patience) {
         long deadline = System.nanoTime() + patience.toNanos();
         if (answers(settings)) {
             return true;

@@ -3,7 +3,6 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.core.config.SettingsReader;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * The environment of this process.
@@ -23,10 +22,5 @@ record Environment(Map<String, String> variables) {
      */
     Settings settings() {
         return SettingsReader.strict(variables);
-    }
-
-    /** The settings for the shim; nothing where it cannot know the directories that are meant. */
-    Optional<Settings> lenientSettings() {
-        return SettingsReader.lenient(variables);
     }
 }

@@ -6,7 +6,6 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
-import ch.qos.logback.core.FileAppender;
 import ch.qos.logback.core.OutputStreamAppender;
 import ch.qos.logback.core.rolling.FixedWindowRollingPolicy;
 import ch.qos.logback.core.rolling.RollingFileAppender;
@@ -40,7 +39,7 @@ final class Logging {
 
     /**
      * The daemon logs to its file, at most four of 10 MB each, and to standard error, unless that
-     * is the same.
+     * is the same, or the launcher's {@code start.log}, which nobody would cut.
      */
     static void forDaemon(Settings settings) {
         RollingFileAppender<ILoggingEvent> file = new RollingFileAppender<>();
@@ -61,7 +60,8 @@ final class Logging {
         file.setTriggeringPolicy(trigger);
         Level level = Level.valueOf(settings.logLevel());
         attach(withPattern(file, FILE_PATTERN), level);
-        if (isAnother(STANDARD_ERROR, settings.logFile())) {
+        if (isAnother(STANDARD_ERROR, settings.logFile())
+                && isAnother(STANDARD_ERROR, settings.runDir().resolve("start.log"))) {
             root().addAppender(console(FILE_PATTERN));
         }
     }
@@ -71,15 +71,8 @@ final class Logging {
         try {
             return !Files.isSameFile(stream, logFile);
         } catch (IOException e) {
-            return false; // it is closed
+            return !Files.exists(logFile); // else the stream is closed
         }
-    }
-
-    /** The cold shim logs to the daemon's file, and is silent on its standard streams. */
-    static void forShim(Settings settings) {
-        FileAppender<ILoggingEvent> file = new FileAppender<>();
-        file.setFile(settings.logFile().toString());
-        attach(withPattern(file, FILE_PATTERN), Level.valueOf(settings.logLevel()));
     }
 
     private static OutputStreamAppender<ILoggingEvent> console(String pattern) {

@@ -4,7 +4,6 @@ import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.listener.AlreadyRunningException;
-import java.util.List;
 import picocli.CommandLine;
 
 /** The {@code tardis} command. */
@@ -19,12 +18,6 @@ public final class Main {
      */
     public static void main(String[] args) {
         Environment environment = new Environment(System.getenv());
-        if (args.length > 0 && args[0].equals("shim")) {
-            // Between containerd and runc every millisecond counts: no command line library, no
-            // console.
-            ShimCommand.run(List.of(args).subList(1, args.length), environment);
-            System.exit(ExitStatus.OK);
-        }
         System.exit(commandLine(environment).execute(args));
     }
 

@@ -134,26 +134,6 @@ class LoggingTest {
     }
 
     @Test
-    void theShimLogsToTheFileAndPrintsNothing() throws IOException {
-        Logging.forShim(tardis.environment().settings());
-
-        LOG.error("told");
-
-        assertThat(Files.readAllLines(tardis.logFile())).hasSize(1);
-        assertThat(printedOut.size() + printedErr.size()).isZero();
-    }
-
-    @Test
-    void theShimGoesOnInSilenceWhereItsLogCannotBeWritten() throws IOException {
-        Files.createDirectory(tardis.logFile());
-
-        Logging.forShim(tardis.environment().settings());
-        LOG.error("told nobody");
-
-        assertThat(printedOut.size() + printedErr.size()).isZero();
-    }
-
-    @Test
     void theLastCallCounts() throws IOException {
         Logging.forDaemon(tardis.environment().settings());
         Logging.forCommand();

@@ -2,7 +2,10 @@ package io.tardis.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -69,7 +72,10 @@ class FirstContainerIT {
         Map<Integer, String> open = daemon.descriptors();
         assertThat(open.get(0)).isEqualTo("/dev/null");
         assertThat(List.of(open.getOrDefault(1, ""), open.getOrDefault(2, "")))
-                .containsOnly(lab.tardis().logFile().toString());
+                .containsOnly(lab.tardis().socket().resolveSibling("start.log").toString());
+        assertThat(daemon.environment())
+                .containsEntry("LC_ALL", "C.UTF-8")
+                .doesNotContainKeys("TARDIS_LAUNCHER", "LD_LIBRARY_PATH", "NOTIFY_SOCKET");
         assertThat(lab.tardis().log().lines()).doesNotHaveDuplicates();
         assertThat(open.values())
                 .noneMatch(target -> target.startsWith(lab.containerd().folder("").toString()));
@@ -129,6 +135,36 @@ class FirstContainerIT {
             assertThat(lab.tardis().code(container)).isEqualTo("3");
             assertThat(lab.tardis().isKept(container)).isTrue();
         }
+    }
+
+    /** Its bounds are LauncherTest's; here, that a real daemon's reason is found and said once. */
+    @ContainerTest
+    void daemonThatCannotStartCostsTheFirstContainerAlone() throws IOException {
+        Path config = Path.of(lab.tardis().setting("TARDIS_CONFIG"));
+        Files.writeString(config, "TARDIS_NO_SUCH_SETTING=1\n");
+        Path failure = lab.tardis().socket().resolveSibling("start-failed");
+
+        assertThat(lab.container("first").enabled().sh("exit 3").code()).isEqualTo(3);
+        Wait.until(
+                () -> "end of the attempt: " + lab.tardis().processes(),
+                Duration.ofSeconds(30),
+                () -> lab.tardis().processes().isEmpty());
+        String remembered = Files.readString(failure);
+        int failures = Integer.parseInt(remembered.lines().findFirst().orElse("").split("=", 2)[1]);
+        // So that no other attempt falls due while the next ones run.
+        String later =
+                remembered.replaceAll(
+                        "retry_at_boot_ms=\\d+", "retry_at_boot_ms=" + Long.MAX_VALUE);
+        Files.writeString(failure, later);
+        assertThat(lab.container("second").enabled().sh("exit 4").code()).isEqualTo(4);
+        assertThat(lab.container("third").enabled().sh("exit 5").code()).isEqualTo(5);
+
+        assertThat(remembered).contains("unknown key TARDIS_NO_SUCH_SETTING");
+        assertThat(failure).hasContent(later);
+        assertThat(lab.tardis().log().lines().filter(line -> line.contains("does not start")))
+                .hasSize(failures);
+        assertThat(failure.resolveSibling("missed"))
+                .isDirectoryContaining(file -> file.toString().endsWith(":second"));
     }
 
     private static boolean isJava(Proc process) {

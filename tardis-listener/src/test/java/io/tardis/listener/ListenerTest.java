@@ -224,7 +224,7 @@ class ListenerTest {
         }
     }
 
-    /** A cold shim registers lives before the first daemon runs. */
+    /** Left by a daemon that was killed. */
     @Test
     void looksAfterLivesThatWereThereBeforeTheFirstListener() throws IOException {
         InitProcess gone = new InitProcess(ProcessHandle.current().pid(), OptionalLong.of(1));

@@ -7,23 +7,30 @@ import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -42,6 +49,9 @@ class LauncherTest {
     private static final int RUNTIME_CODE = 42;
     private static final Duration TEN_SECONDS = Duration.ofSeconds(10);
 
+    /** Stays alive as a daemon does, until the test's folder is gone. */
+    private static final String LIVE = "while [ -e \"$0\" ]; do sleep 0.1; done";
+
     @TempDir private Path folder;
     private Path launcher;
     private Path runtime;
@@ -55,7 +65,7 @@ class LauncherTest {
                 Files.copy(
                         BUILT, Files.createDirectory(folder.resolve("bin")).resolve("tardis-runc"));
         runtime = script(folder.resolve("runtime"), "exit " + RUNTIME_CODE);
-        Files.createFile(folder.resolve("no-settings.env"));
+        Files.createFile(config());
     }
 
     @Test
@@ -150,45 +160,275 @@ class LauncherTest {
                     Thread.sleep(work);
                     LauncherProtocol.writeGo(out);
                 })) {
-            coldShim("touch cold");
-
             Run run = run(DELETE);
 
             assertThat(run.code()).isEqualTo(RUNTIME_CODE);
             assertThat(run.taken()).isGreaterThan(work);
-            assertThat(folder.resolve("cold")).doesNotExist();
         }
+        assertThat(failure()).doesNotExist();
+        assertThat(note()).doesNotExist();
     }
 
     @Test
-    void startsTheColdShimWithoutADaemon() throws IOException, InterruptedException {
+    void startsTheDaemonApartFromItsCaller() throws IOException, InterruptedException {
         registerLife("default", "tc");
-        coldShim(
+        tardis(
                 """
-                echo never seen; echo never seen >&2
-                { for word; do printf '[%s]' "$word"; done; echo; pwd; ls -l /proc/self/fd; cat; } >cold
+                { echo "$*"; pwd; umask; ulimit -c; ulimit -n; ulimit -Hn; ps -o sid= -p $$; echo $$; } >told
+                { env; } >environment
+                grep -E 'SigBlk|SigIgn' /proc/$$/status >signals
+                ls -l /proc/$$/fd >descriptors
+                """
+                        + LIVE);
+        Path meddling =
+                script(
+                        folder.resolve("meddling"),
+                        "umask 077; cd bin; ulimit -c unlimited; exec env --ignore-signal=HUP"
+                                + " --block-signal=TERM %s --root /r/default start tc"
+                                        .formatted(launcher));
+
+        Process started =
+                builder(
+                                meddling,
+                                Map.of(
+                                        "SECRET", "s",
+                                        "LD_LIBRARY_PATH", "/no/such",
+                                        "JAVA_TOOL_OPTIONS", "-version",
+                                        "LANG", "C",
+                                        "TARDIS_ENABLE", "1"))
+                        .start();
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("descriptors")));
+        try (FakeDaemon _ = new FakeDaemon(FakeDaemon::go)) {
+            assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
+        }
+
+        assertThat(started.inputReader().readAllLines()).isEmpty();
+        assertThat(started.errorReader().readAllLines()).isEmpty();
+        List<String> told = Files.readAllLines(folder.resolve("told"));
+        assertThat(told.subList(0, 4)).containsExactly("daemon", "/", "0022", "0");
+        assertThat(told.get(4)).isEqualTo(told.get(5));
+        assertThat(told.get(6).strip()).isEqualTo(told.get(7));
+        assertThat(Files.readAllLines(folder.resolve("environment")))
+                .contains("LC_ALL=C.UTF-8", "TARDIS_RUN_DIR=" + folder)
+                .noneMatch(line ->
+                        line.matches(
+                                "(SECRET|LD_.*|JAVA_T.*|LANG|TARDIS_ENABLE|TARDIS_LAUNCHER)=.*"));
+        assertThat(Files.readAllLines(folder.resolve("signals")))
+                .allMatch(line -> line.endsWith("\t0000000000000000"));
+        // The shell has its script and the file of its redirection open.
+        assertThat(Files.readAllLines(folder.resolve("descriptors")))
+                .filteredOn(line -> line.contains(" -> "))
+                .allMatch(line -> line.matches(".*/(dev/null|start\\.log|bin/tardis|descriptors)"));
+    }
+
+    @Test
+    void letsOneStartTheDaemonAndTheOthersWaitForIt() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis("echo >>starts\n" + LIVE);
+        List<Process> launchers = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            launchers.add(builder(launcher, Map.of(), START).start());
+        }
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("starts")));
+
+        try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
+            for (Process started : launchers) {
+                assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
+            }
+
+            assertThat(daemon.calls()).hasSize(3);
+        }
+        assertThat(starts()).isEqualTo(1);
+        assertThat(note()).doesNotExist();
+        assertThat(failure()).doesNotExist();
+    }
+
+    @Test
+    void remembersAStartThatFailedAndWaitsForNone() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis(
+                """
+                echo >>starts
+                echo 'tardis: the port is taken' >&2
+                printf '\\tat io.tardis\\n' >&2
+                exit 2
                 """);
 
-        Run run = run(START);
+        assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+        delayFailure();
+        List<Run> later = List.of(run(START), run(DELETE), run(DELETE));
 
-        assertThat(run.code()).isEqualTo(RUNTIME_CODE);
-        assertThat(run.out()).isEmpty();
-        assertThat(run.err()).isEmpty();
-        List<String> lines = Files.readAllLines(folder.resolve("cold"));
-        assertThat(lines.getFirst()).isEqualTo("[shim][5000][--][--root][/r/default][start][tc]");
-        assertThat(lines.get(1)).isEqualTo(folder.toString());
-        // 0 and 2 are /dev/null, 1 goes to the script's file, 3 is ls's own.
-        assertThat(lines.stream().filter(line -> line.contains(" -> ")))
-                .hasSize(4)
-                .filteredOn(line -> line.endsWith("/dev/null"))
-                .hasSize(2);
+        assertThat(starts()).isEqualTo(1);
+        assertThat(later).allMatch(it -> it.code() == RUNTIME_CODE);
+        assertThat(failureLines())
+                .contains("failures=1", "reason=the daemon does not start: the port is taken");
+        assertThat(Files.readAllLines(folder.resolve("tardis.log")))
+                .singleElement()
+                .asString()
+                .contains("WARN", "the port is taken");
+        assertThat(notes()).hasSize(4);
     }
 
     @Test
-    void startsTheColdShimIfTheDaemonBreaksOffOrTalksNonsense()
+    void triesAgainWhenTheSettingsChangeOrTheDelayIsOver()
             throws IOException, InterruptedException {
         registerLife("default", "tc");
-        coldShim("echo >>cold");
+        tardis("echo >>starts; exit 2");
+        Run _ = run(START);
+        delayFailure();
+
+        Files.writeString(config(), "# changed\n");
+        Run _ = run(START);
+        await().atMost(TEN_SECONDS).until(() -> failureLines().contains("failures=2"));
+        await().atMost(TEN_SECONDS)
+                .until(() -> {
+                    Run _ = run(START);
+                    return failureLines().contains("failures=3");
+                });
+
+        assertThat(starts()).isEqualTo(3);
+        assertThat(failureLines().getLast()).contains("ended with status 2");
+    }
+
+    @Test
+    void aStartThatFailsForWantOfItsProgramNamesIt() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+
+        assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+
+        assertThat(failureLines().getLast())
+                .contains(launcher.resolveSibling("tardis") + " cannot be run: No such file");
+    }
+
+    @Test
+    void finishesAStartThatTakesLongerThanAnybodyWaits() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis("echo >>starts\n" + LIVE);
+
+        Run first = run(DELETE);
+        Run second = run(DELETE);
+
+        // Of the same attempt the second one has no time left.
+        assertThat(first.code()).isEqualTo(RUNTIME_CODE);
+        assertThat(first.taken()).isBetween(Duration.ofSeconds(2), Duration.ofSeconds(5));
+        assertThat(second.taken()).isLessThan(Duration.ofSeconds(2));
+        assertThat(notes()).hasSize(2);
+        try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
+            Run third = run(DELETE);
+
+            assertThat(third.code()).isEqualTo(RUNTIME_CODE);
+            assertThat(daemon.calls()).hasSize(1);
+        }
+        assertThat(starts()).isEqualTo(1);
+    }
+
+    @Test
+    void startsNoDaemonBesideOneWhoseSocketIsGone() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis("echo >>starts");
+        try (FileChannel _ = lockStateDirectory()) {
+            Process started = builder(launcher, Map.of(), START).start();
+            await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("start.lock")));
+
+            try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
+                assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
+                assertThat(daemon.calls()).hasSize(1);
+            }
+        }
+        assertThat(folder.resolve("starts")).doesNotExist();
+    }
+
+    @Test
+    void paysOnceForADaemonThatDoesNotAnswer() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        AtomicBoolean hangs = new AtomicBoolean(true);
+        try (FileChannel _ = lockStateDirectory();
+                FakeDaemon daemon =
+                        new FakeDaemon((in, out) -> {
+                            if (hangs.get()) {
+                                in.readAllBytes();
+                            } else {
+                                LauncherProtocol.writeGo(out);
+                            }
+                        })) {
+            List<Run> runs = List.of(run(START), run(DELETE), run(DELETE));
+
+            assertThat(runs).allMatch(it -> it.code() == RUNTIME_CODE);
+            assertThat(daemon.calls()).hasSize(1);
+            assertThat(failureLines()).contains("asked=no");
+            assertThat(failureLines().getLast()).contains("does not answer");
+
+            hangs.set(false);
+            await().atMost(TEN_SECONDS).until(() -> !Files.exists(failure()));
+            assertThat(run(DELETE).code()).isEqualTo(RUNTIME_CODE);
+            assertThat(daemon.calls()).hasSize(2);
+        }
+        assertThat(notes()).hasSize(3);
+    }
+
+    @Test
+    void leavesEachCallThatWentOnForTheDaemon() throws IOException, InterruptedException {
+        bundle("ours", "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        tardis("exit 2");
+        Instant before = Instant.now().truncatedTo(ChronoUnit.MILLIS);
+
+        Run _ = run("--root", "/r/default", "create", "--bundle", "ours", "tc");
+        Run _ = run(START); // no life is registered, but a create is noted
+        Run _ = run("--root", "/r/default", "start", "other");
+
+        assertThat(notes())
+                .extracting(it -> it.request().arguments().get(2))
+                .containsExactly("create", "start");
+        assertThat(notes())
+                .allMatch(it -> it.request().directory().equals(folder))
+                .allMatch(it -> !it.time().isBefore(before) && !it.time().isAfter(Instant.now()));
+        assertThat(folder.resolve("missed")).isDirectoryContaining("glob:**/default:tc");
+        assertThat(Files.getPosixFilePermissions(note()))
+                .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+    }
+
+    @Test
+    void leavesNoMoreNotesThanAreAllowed() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        registerLife("default", "new");
+        tardis("exit 2");
+        Run _ = run(START);
+        delayFailure();
+        Files.write(note(), new byte[64 * 1024 - 10]);
+        for (int i = 1; i < 4096; i++) {
+            Files.createFile(folder.resolve("missed/n:" + i));
+        }
+
+        Run _ = run(START);
+        Run _ = run("--root", "/r/default", "start", "new");
+
+        assertThat(note()).hasSize(64 * 1024 - 10);
+        assertThat(folder.resolve("missed/default:new")).doesNotExist();
+        assertThat(Files.readString(folder.resolve("tardis.log")))
+                .contains("default/tc goes on without", "default/new goes on without");
+    }
+
+    @Test
+    void goesOnWithoutANoteIfTheDaemonIsAtWorkForTooLong()
+            throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis("echo >>starts");
+        try (FakeDaemon _ =
+                new FakeDaemon((in, out) -> {
+                    LauncherProtocol.writeWait(out, Duration.ofMillis(50));
+                    in.readAllBytes(); // until the launcher has lost its patience
+                })) {
+            assertThat(run(DELETE).code()).isEqualTo(RUNTIME_CODE);
+        }
+        assertThat(folder.resolve("starts")).doesNotExist();
+        assertThat(note()).doesNotExist();
+        assertThat(Files.readString(folder.resolve("tardis.log")))
+                .contains("default/tc goes on without Tardis");
+    }
+
+    @Test
+    void goesOnIfTheDaemonBreaksOffOrTalksNonsense() throws IOException, InterruptedException {
+        registerLife("default", "tc");
         List<FakeDaemon.Reply> replies =
                 List.of(
                         (_, _) -> {},
@@ -200,172 +440,203 @@ class LauncherTest {
                 assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
             }
         }
-        assertThat(Files.readAllLines(folder.resolve("cold"))).hasSize(replies.size());
+        assertThat(notes()).hasSize(replies.size());
     }
 
     @Test
-    void goesOnWithoutAColdShimIfTheDaemonIsAtWorkForTooLong()
-            throws IOException, InterruptedException {
-        registerLife("default", "tc");
-        coldShim("touch cold");
-        try (FakeDaemon _ =
-                new FakeDaemon((in, out) -> {
-                    LauncherProtocol.writeWait(out, Duration.ofMillis(50));
-                    in.readAllBytes(); // until the launcher has lost its patience
-                })) {
-            assertThat(run(DELETE).code()).isEqualTo(RUNTIME_CODE);
+    void startsNothingWhereOthersCouldHoldItUp() throws IOException, InterruptedException {
+        bundle("ours", "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        tardis("echo >>starts");
+        Path run = Files.createDirectory(folder.resolve("run"));
+        Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxrwxrwx"));
+        Path file = Files.createFile(folder.resolve("file"));
+        Path link = Files.createSymbolicLink(folder.resolve("run-link"), folder.resolve("bin"));
+
+        for (Path directory : List.of(run, file, link)) {
+            Run create =
+                    start(
+                            launcher,
+                            Map.of("TARDIS_RUN_DIR", directory.toString()),
+                            "--root",
+                            "/r/default",
+                            "create",
+                            "--bundle",
+                            "ours",
+                            "tc");
+            assertThat(create.code()).isEqualTo(RUNTIME_CODE);
+            assertThat(Files.readString(folder.resolve("tardis.log")))
+                    .contains("left in " + directory + ",");
         }
-        assertThat(folder.resolve("cold")).doesNotExist();
-        assertThat(Files.readString(folder.resolve("tardis.log")))
-                .contains("default/tc goes on without it");
+        assertThat(folder.resolve("starts")).doesNotExist();
     }
 
     @Test
-    void goesOnWithinBoundsIfDaemonAndColdShimHang() throws IOException, InterruptedException {
+    void makesTheRunDirectoryItsOwnAsTheDaemonWould() throws IOException, InterruptedException {
         registerLife("default", "tc");
-        coldShim("echo $$ >pid; exec sleep 3600");
-        try (FakeDaemon _ = new FakeDaemon((in, _) -> in.readAllBytes())) {
-            Run run = run(DELETE);
+        tardis("exit 2");
+        Path run = Files.createDirectory(folder.resolve("run"));
+        Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxr-x---"));
 
-            assertThat(run.code()).isEqualTo(RUNTIME_CODE);
-            assertThat(run.out() + run.err()).isEmpty();
-            // Half a second for the daemon, three for the shim; callers give up after five.
-            assertThat(run.taken()).isBetween(Duration.ofSeconds(3), Duration.ofSeconds(5));
+        for (Path directory : List.of(run, folder.resolve("not/there"))) {
+            Run _ = start(launcher, Map.of("TARDIS_RUN_DIR", directory.toString()), START);
+
+            assertThat(directory.resolve("start-failed")).exists();
+            assertThat(Files.getPosixFilePermissions(directory))
+                    .isEqualTo(PosixFilePermissions.fromString("rwx------"));
         }
-        long pid = Long.parseLong(Files.readString(folder.resolve("pid")).strip());
-        assertThat(ProcessHandle.of(pid)).isEmpty();
-        assertThat(Files.readString(folder.resolve("tardis.log")))
-                .contains("WARN")
-                .contains("default/tc goes on without it");
-    }
-
-    @Test
-    void letsOneStartTheDaemonAndTheOthersWaitForIt() throws IOException, InterruptedException {
-        registerLife("default", "tc");
-        coldShim("echo >>cold; until [ -S tardis.sock ]; do sleep 0.02; done");
-        List<Process> launchers = new ArrayList<>();
-        for (int i = 0; i < 3; i++) {
-            launchers.add(builder(launcher, Map.of(), START).start());
-        }
-        for (Process started : launchers) {
-            await().atMost(TEN_SECONDS).until(() -> hasOpen(started, folder));
-        }
-        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("cold")));
-
-        try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
-            for (Process started : launchers) {
-                assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
-            }
-
-            assertThat(daemon.requests).hasSize(2);
-        }
-        assertThat(Files.readAllLines(folder.resolve("cold"))).hasSize(1);
-    }
-
-    @Test
-    void waitsForAnotherOnesDaemonWithinBoundsAndStartsNoneBesideIt()
-            throws IOException, InterruptedException {
-        registerLife("default", "tc");
-        coldShim("echo >>cold; exec sleep 3600");
-        Process first = builder(launcher, Map.of(), START).start();
-        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("cold")));
-
-        Run second = run(DELETE);
-
-        assertThat(second.code()).isEqualTo(RUNTIME_CODE);
-        // Callers give up after five.
-        assertThat(second.taken()).isBetween(Duration.ofSeconds(3), Duration.ofSeconds(5));
-        assertThat(Files.readAllLines(folder.resolve("cold"))).hasSize(1);
-        assertThat(first.waitFor()).isEqualTo(RUNTIME_CODE);
-    }
-
-    @Test
-    void tellsTheColdShimTheTimeThatIsLeftAfterTheTurnOfAnother()
-            throws IOException, InterruptedException {
-        registerLife("default", "tc");
-        coldShim("echo $2 >>cold; sleep 1.5");
-        Process first = builder(launcher, Map.of(), DELETE).start();
-        await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("cold")));
-
-        Run second = run(DELETE);
-
-        assertThat(second.code()).isEqualTo(RUNTIME_CODE);
-        assertThat(first.waitFor()).isEqualTo(RUNTIME_CODE);
-        List<String> patience = Files.readAllLines(folder.resolve("cold"));
-        assertThat(patience).hasSize(2).first().isEqualTo("3000");
-        assertThat(Long.parseLong(patience.getLast())).isBetween(1L, 2500L);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"rwxrwxrwx", "rwxr-x---"})
-    void waitsForNobodyWhereOthersCouldHoldItUp(String permissions)
+    @ValueSource(strings = {"--ignore-signal=CHLD", "--block-signal=CHLD", "--default-signal"})
+    void leavesNeitherSignalNorChildToTheRuntime(String signals)
             throws IOException, InterruptedException {
         registerLife("default", "tc");
-        coldShim("echo >>cold; until [ -e go ]; do sleep 0.02; done");
-        Path run = Files.createDirectory(folder.resolve("run"));
-        Files.setPosixFilePermissions(run, PosixFilePermissions.fromString(permissions));
-        Map<String, String> settings = Map.of("TARDIS_RUN_DIR", run.toString());
-        Process first = builder(launcher, settings, START).start();
-        Process second = builder(launcher, settings, START).start();
-
-        await().atMost(TEN_SECONDS)
-                .until(() ->
-                        Files.exists(folder.resolve("cold"))
-                                && Files.readAllLines(folder.resolve("cold")).size() == 2);
-
-        Files.createFile(folder.resolve("go"));
-        assertThat(first.waitFor()).isEqualTo(RUNTIME_CODE);
-        assertThat(second.waitFor()).isEqualTo(RUNTIME_CODE);
-    }
-
-    @Test
-    void reapsTheColdShimAlsoIfItsCallerIgnoresThatChildrenEnd()
-            throws IOException, InterruptedException {
-        registerLife("default", "tc");
-        coldShim("touch cold");
-        Path ignoring =
-                script(
-                        folder.resolve("ignoring"),
-                        "trap '' CHLD; exec %s --root /r/default start tc".formatted(launcher));
-
-        Run run = start(ignoring, Map.of());
-
-        assertThat(run.code()).isEqualTo(RUNTIME_CODE);
-        assertThat(run.taken()).isLessThan(Duration.ofSeconds(5));
-        assertThat(folder.resolve("cold")).exists();
-    }
-
-    @Test
-    void leavesNoSignalOfItsOwnToACallerThatBlocksThem() throws IOException, InterruptedException {
-        registerLife("default", "tc");
-        coldShim("touch cold");
+        tardis("echo >>starts; exit 2");
         runtime =
                 script(
                         folder.resolve("runtime"),
-                        "while read -r key set; do case $key in *Pnd:) echo $set;; esac; done </proc/$$/status");
-        Path blocking =
+                        "while read -r key set; do case $key in *Pnd:) echo $set;; esac; done </proc/$$/status; ps -o pid= --ppid $$ | wc -l");
+        Path meddling =
                 script(
-                        folder.resolve("blocking"),
-                        "exec env --block-signal=CHLD %s --root /r/default start tc"
-                                .formatted(launcher));
+                        folder.resolve("meddling"),
+                        "exec env %s %s --root /r/default start tc".formatted(signals, launcher));
 
-        Run run = start(blocking, Map.of());
+        Run run = start(meddling, Map.of());
 
-        assertThat(folder.resolve("cold")).exists();
-        assertThat(run.out()).isEqualTo("0000000000000000\n".repeat(2));
+        assertThat(starts()).isEqualTo(1);
+        // ps and wc are the shell's own.
+        assertThat(run.out()).isEqualTo("0000000000000000\n".repeat(2) + "2\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"exec %s \"$@\"", "%s \"$@\"", "%s --debug \"$@\"", "exec %s \"$@\" --more"})
+    void refusesARuntimeThatLeadsBackToIt(String text) throws IOException, InterruptedException {
+        Path wrapper =
+                script(folder.resolve("wrapper"), "echo >>rounds\n" + text.formatted(launcher));
+
+        Run run =
+                start(
+                        launcher,
+                        Map.of("TARDIS_REAL_RUNC_CMD", wrapper.toString()),
+                        "--log",
+                        "log",
+                        "state",
+                        "tc");
+
+        assertThat(run.code()).isEqualTo(127);
+        assertThat(Files.readAllLines(folder.resolve("rounds"))).hasSize(1);
+        assertThat(Files.readString(folder.resolve("log"))).contains(wrapper + " leads back");
+        assertThat(Files.readString(folder.resolve("tardis.log"))).contains("ERROR", "leads back");
+    }
+
+    @Test
+    void runsAnotherCommandBelowTheRuntime() throws IOException, InterruptedException {
+        Path plain = script(folder.resolve("plain"), "exit 7");
+        // As a hook of runc's may do, or a daemon that a runtime has left behind.
+        Path hooked =
+                script(
+                        folder.resolve("hooked"),
+                        "TARDIS_REAL_RUNC_CMD=%s %s state tc".formatted(plain, launcher));
+
+        Run run = start(launcher, Map.of("TARDIS_REAL_RUNC_CMD", hooked.toString()), "list");
+
+        assertThat(run.code()).isEqualTo(7);
+        Run inherited = start(launcher, Map.of("TARDIS_LAUNCHER", "1:1:1"), "list");
+        assertThat(inherited.code()).isEqualTo(RUNTIME_CODE);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 65_520, 65_536, 8 * 1024 * 1024 - 14})
+    void findsTheMarkOfAnEnabledContainerWhereverItIs(int offset)
+            throws IOException, InterruptedException {
+        bundle("ours", " ".repeat(offset) + "TARDIS_ENABLE=");
+        try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
+            Run _ = run("--root", "/r/default", "create", "--bundle", "ours", "tc");
+
+            assertThat(daemon.calls()).hasSize(1);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fifo", "directory", "sparse", "large", "device"})
+    void passesOverAndLogsABundleThatItDoesNotRead(String kind)
+            throws IOException, InterruptedException {
+        Path config = Files.createDirectory(folder.resolve("odd")).resolve("config.json");
+        switch (kind) {
+            case "fifo" ->
+                    assertThat(new ProcessBuilder("mkfifo", config.toString()).start().waitFor())
+                            .isZero();
+            case "directory" -> Files.createDirectory(config);
+            case "device" -> Files.createSymbolicLink(config, Path.of("/dev/zero"));
+            default -> {
+                Files.writeString(config, "TARDIS_ENABLE=");
+                long size = kind.equals("sparse") ? 8L << 30 : (8 << 20) + 1;
+                try (FileChannel file = FileChannel.open(config, StandardOpenOption.WRITE)) {
+                    file.write(ByteBuffer.allocate(1), size - 1);
+                }
+            }
+        }
+        try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
+            Run run = run("--root", "/r/default", "create", "--bundle", "odd", "tc");
+
+            assertThat(run.code()).isEqualTo(RUNTIME_CODE);
+            assertThat(run.taken()).isLessThan(TEN_SECONDS);
+            assertThat(daemon.calls()).isEmpty();
+        }
+        assertThat(Files.readString(folder.resolve("tardis.log")))
+                .contains("WARN", "default/tc goes on without Tardis", "odd/config.json");
+    }
+
+    /** A file that is mapped, and cut meanwhile, ends its reader by SIGBUS. */
+    @Test
+    void survivesFilesThatAreCutWhileItReadsThem() throws IOException, InterruptedException {
+        Path odd = Files.createDirectory(folder.resolve("odd"));
+        Path runc = script(folder.resolve("runc"), "");
+        byte[] bytes = new byte[1 << 20];
+        AtomicBoolean ended = new AtomicBoolean();
+        Thread cutter =
+                Thread.ofPlatform()
+                        .start(() -> {
+                            try (FileChannel first = openNew(odd.resolve("config.json"));
+                                    FileChannel second =
+                                            FileChannel.open(runc, StandardOpenOption.WRITE)) {
+                                while (!ended.get()) {
+                                    for (FileChannel file : List.of(first, second)) {
+                                        file.truncate(0);
+                                        file.write(ByteBuffer.wrap(bytes), 0);
+                                    }
+                                }
+                            } catch (IOException e) {
+                                throw new UncheckedIOException(e);
+                            }
+                        });
+        try {
+            for (int i = 0; i < 50; i++) {
+                Run create = run("--root", "/r/default", "create", "--bundle", "odd", "tc");
+                assertThat(create.code()).isEqualTo(RUNTIME_CODE);
+                Run replaced =
+                        start(launcher, Map.of("TARDIS_REAL_RUNC_CMD", runc.toString()), "list");
+                assertThat(replaced.code()).isEqualTo(127);
+            }
+        } finally {
+            ended.set(true);
+            cutter.join();
+        }
     }
 
     @Test
     void goesOnWithCommandLinesThatAreTooLongForTheDaemon()
             throws IOException, InterruptedException {
         registerLife("default", "tc");
-        coldShim("touch cold");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
             Run run = run("--root", "/r/default", "start", "x".repeat(70_000), "tc");
 
             assertThat(run.code()).isEqualTo(RUNTIME_CODE);
             assertThat(daemon.requests).isEmpty();
         }
+        assertThat(Files.readString(folder.resolve("tardis.log")))
+                .contains("default/tc goes on without Tardis", "too long");
     }
 
     @Test
@@ -495,7 +766,7 @@ class LauncherTest {
         ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
         Map<String, String> environment = builder.environment();
         environment.keySet().removeIf(key -> key.startsWith("TARDIS_"));
-        environment.put("TARDIS_CONFIG", folder.resolve("no-settings.env").toString());
+        environment.put("TARDIS_CONFIG", config().toString());
         environment.put("TARDIS_STATE_DIR", folder.resolve("state").toString());
         environment.put("TARDIS_RUN_DIR", folder.toString());
         environment.put("TARDIS_LOG_FILE", folder.resolve("tardis.log").toString());
@@ -504,17 +775,59 @@ class LauncherTest {
         return builder;
     }
 
-    /** Whether the process has that file open. */
-    private static boolean hasOpen(Process process, Path file) throws IOException {
-        try (Stream<Path> descriptors = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
-            return descriptors.anyMatch(descriptor -> {
-                try {
-                    return Files.readSymbolicLink(descriptor).equals(file);
-                } catch (IOException e) {
-                    return false; // it was closed meanwhile
-                }
-            });
+    /** A call that went on without the daemon. */
+    private record Note(Instant time, LauncherProtocol.Request request) {}
+
+    private Path config() {
+        return folder.resolve("tardis.env");
+    }
+
+    private Path failure() {
+        return folder.resolve("start-failed");
+    }
+
+    private List<String> failureLines() throws IOException {
+        return Files.readAllLines(failure());
+    }
+
+    /** On a slow machine the delay of a second could be over before the next call. */
+    private void delayFailure() throws IOException {
+        Files.writeString(
+                failure(),
+                Files.readString(failure())
+                        .replaceAll("retry_at_boot_ms=\\d+", "retry_at_boot_ms=" + Long.MAX_VALUE));
+    }
+
+    private int starts() throws IOException {
+        return Files.readAllLines(folder.resolve("starts")).size();
+    }
+
+    private Path note() {
+        return folder.resolve("missed/default:tc");
+    }
+
+    private List<Note> notes() throws IOException {
+        List<Note> notes = new ArrayList<>();
+        try (DataInputStream in = new DataInputStream(Files.newInputStream(note()))) {
+            while (in.available() > 0) {
+                Instant time = Instant.ofEpochMilli(in.readLong());
+                notes.add(new Note(time, LauncherProtocol.readRequest(in)));
+            }
         }
+        return notes;
+    }
+
+    private static FileChannel openNew(Path file) throws IOException {
+        return FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    }
+
+    /** As a daemon holds it. */
+    private FileChannel lockStateDirectory() throws IOException {
+        Path file = Files.createDirectories(folder.resolve("state")).resolve("event_listener.lock");
+        FileChannel channel = openNew(file);
+        FileLock lock = channel.lock();
+        assertThat(lock.isValid()).isTrue();
+        return channel;
     }
 
     private void registerLife(String namespace, String id) throws IOException {
@@ -527,8 +840,11 @@ class LauncherTest {
                 Files.createDirectory(folder.resolve(name)).resolve("config.json"), config);
     }
 
-    private void coldShim(String text) throws IOException {
-        script(folder.resolve("bin/tardis"), text);
+    /** What the launcher starts as the daemon, in the directory of the test. */
+    private void tardis(String text) throws IOException {
+        script(
+                folder.resolve("bin/tardis"),
+                "own=$PWD; cd '" + folder + "'\n" + text.replace("pwd;", "echo $own;"));
     }
 
     private static Path script(Path file, String text) throws IOException {
@@ -561,6 +877,11 @@ class LauncherTest {
 
         static void go(DataInputStream in, DataOutputStream out) throws IOException {
             LauncherProtocol.writeGo(out);
+        }
+
+        /** Without those that only ask whether it answers. */
+        List<LauncherProtocol.Request> calls() {
+            return requests.stream().filter(it -> !it.arguments().isEmpty()).toList();
         }
 
         private void serve() {

@@ -61,10 +61,11 @@ public final class SettingsReader {
 
     /**
      * Known, but not read here: {@code TARDIS_ENABLE} belongs into a container's environment,
-     * {@code TARDIS_JAVA_OPTS} to the {@code tardis} script.
+     * {@code TARDIS_JAVA_OPTS} to the {@code tardis} script, and {@code TARDIS_LAUNCHER} is the
+     * mark that the launcher gives to the runtime.
      */
     private static final Set<String> OTHER_KEYS =
-            Set.of(CONFIG_KEY, "TARDIS_ENABLE", "TARDIS_JAVA_OPTS");
+            Set.of(CONFIG_KEY, "TARDIS_ENABLE", "TARDIS_JAVA_OPTS", "TARDIS_LAUNCHER");
 
     private static final Set<String> KEYS =
             Stream.of(Setting.values()).map(Setting::key).collect(Collectors.toUnmodifiableSet());

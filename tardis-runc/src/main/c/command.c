@@ -1,0 +1,145 @@
+#define _GNU_SOURCE
+#include "command.h"
+
+#include "text.h"
+#include <string.h>
+
+enum { MAX_IDENTIFIER = 76 };
+
+/* The rules, and their reasons, are RuncCommandLine's; the same vectors test both. */
+struct words {
+    const char *const *valued; /* options that take a value, ended by NULL */
+    const char *root, *bundle, *log, *log_format;
+    const char *last; /* the last positional argument */
+    int next;
+    bool unknown, help;
+};
+
+static bool is_one_of(const char *const *names, const char *name, size_t length) {
+    for (; *names != NULL; names++) {
+        if (strlen(*names) == length && memcmp(*names, name, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void keep(struct words *words, const char *name, size_t length, const char *value) {
+    const struct {
+        const char *name;
+        const char **value;
+    } kept[] = {{"root", &words->root},     {"bundle", &words->bundle},
+                {"b", &words->bundle},      {"log", &words->log},
+                {"log-format", &words->log_format}};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        if (strlen(kept[i].name) == length && memcmp(kept[i].name, name, length) == 0) {
+            *kept[i].value = value;
+        }
+    }
+}
+
+static void read_words(struct words *words, char **argv, bool to_the_end) {
+    static const char *const HELP[] = {"help", "h", "version", "v", NULL};
+    static const char *const FLAGS[] = {"debug", "systemd-cgroup", "help", "h", "version", "v",
+                                        NULL};
+    bool options_ended = false;
+    while (argv[words->next] != NULL && (to_the_end || words->last == NULL)) {
+        const char *argument = argv[words->next++];
+        if (options_ended || argument[0] != '-' || argument[1] == '\0') {
+            words->last = argument;
+            continue;
+        }
+        if (strcmp(argument, "--") == 0) {
+            options_ended = true;
+            continue;
+        }
+        const char *name = argument + (argument[1] == '-' ? 2 : 1);
+        size_t length = strcspn(name, "=");
+        bool has_value = name[length] == '=';
+        if (!is_one_of(words->valued, name, length)) {
+            words->unknown |= !is_one_of(FLAGS, name, length);
+            words->help |= is_one_of(HELP, name, length);
+        } else if (has_value) {
+            keep(words, name, length, name + length + 1);
+        } else if (argv[words->next] != NULL) {
+            keep(words, name, length, argv[words->next++]);
+        } else {
+            words->unknown = true;
+        }
+    }
+}
+
+/* containerd's rule, as in ContainerKey: nothing that could leave its directory. */
+static bool is_identifier(const char *text) {
+    bool after_separator = true;
+    size_t length = 0;
+    for (; text[length] != '\0'; length++) {
+        char c = text[length];
+        bool alphanumeric =
+                (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!alphanumeric && (after_separator || (c != '.' && c != '_' && c != '-'))) {
+            return false;
+        }
+        after_separator = !alphanumeric;
+    }
+    return length <= MAX_IDENTIFIER && !after_separator;
+}
+
+static char *last_element(const char *path) {
+    size_t end = strlen(path);
+    while (end > 0 && path[end - 1] == '/') {
+        end--;
+    }
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/') {
+        start--;
+    }
+    return copy(path + start, end - start);
+}
+
+struct command parse_command(char **argv) {
+    static const char *const GLOBAL[] = {"root", "log", "log-format", "rootless", "criu", NULL};
+    static const char *const NONE[] = {NULL};
+    static const char *const CREATE_OPTIONS[] = {"bundle",   "b",             "console-socket",
+                                                 "pid-file", "preserve-fds", NULL};
+    static const char *const RESTORE_OPTIONS[] = {
+            "bundle",      "b",        "console-socket", "image-path",  "work-path",
+            "parent-path", "pid-file", "empty-ns",       "lsm-profile", "lsm-mount-context",
+            "manage-cgroups-mode",     NULL};
+    static const struct {
+        const char *name;
+        enum kind kind;
+        const char *const *valued;
+    } COMMANDS[] = {{"create", CREATE, CREATE_OPTIONS},
+                    {"restore", CREATE, RESTORE_OPTIONS},
+                    {"start", START, NONE},
+                    {"delete", DELETE, NONE}};
+
+    struct command command = {.kind = PASS_THROUGH};
+    struct words global = {.valued = GLOBAL, .root = "/run/runc", .next = 1};
+    if (argv[0] == NULL) {
+        return command;
+    }
+    read_words(&global, argv, false);
+    command.name = global.last;
+    command.log = global.log;
+    command.log_json = global.log_format != NULL && strcmp(global.log_format, "json") == 0;
+    if (global.unknown || global.help || global.last == NULL) {
+        return command;
+    }
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        if (strcmp(global.last, COMMANDS[i].name) == 0) {
+            struct words own = {.valued = COMMANDS[i].valued, .bundle = ".", .next = global.next};
+            read_words(&own, argv, true);
+            command.name_space = last_element(global.root);
+            if (own.help || own.last == NULL || !is_identifier(own.last)
+                || !is_identifier(command.name_space)) {
+                return command;
+            }
+            command.id = own.last;
+            command.bundle = own.bundle;
+            command.kind = COMMANDS[i].kind;
+        }
+    }
+    return command;
+}

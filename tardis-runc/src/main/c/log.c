@@ -1,0 +1,66 @@
+#define _GNU_SOURCE
+#include "log.h"
+
+#include "files.h"
+#include "text.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static void append(const char *file, const char *line) {
+    int fd = open_file(AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
+    if (fd >= 0) {
+        (void)write_all(fd, line, strlen(line)); /* nobody is left to be told */
+        close(fd);
+    }
+}
+
+void write_time(char text[TIME_TEXT]) {
+    time_t seconds = time(NULL);
+    struct tm parts;
+    strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &parts));
+}
+
+void clean(char *text) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == '"' || *text == '\\') {
+            *text = '?';
+        }
+    }
+}
+
+static void tell(const char *log_file, const char *level, const char *time, const char *message) {
+    if (log_file != NULL) {
+        char *line = join("%s %s tardis-runc: %s\n", time, level, message);
+        append(log_file, line);
+        free(line);
+    }
+}
+
+void log_warning(const char *log_file, char *message) {
+    char time[TIME_TEXT];
+    write_time(time);
+    clean(message);
+    tell(log_file, "WARN", time, message);
+    free(message);
+}
+
+void log_error(const char *log_file, const struct command *command, char *message) {
+    char time[TIME_TEXT];
+    write_time(time);
+    clean(message);
+    tell(log_file, "ERROR", time, message);
+    if (command->log != NULL) {
+        char *line = command->log_json
+                             ? join("{\"level\":\"error\",\"msg\":\"tardis-runc: %s\",\"time\":\"%s\"}\n",
+                                    message, time)
+                             : join("time=\"%s\" level=error msg=\"tardis-runc: %s\"\n", time,
+                                    message);
+        append(command->log, line);
+        free(line);
+    }
+    free(message);
+}
