@@ -216,9 +216,7 @@ class ClientsIT {
                 "an answer of 10,000 exits",
                 SOON,
                 () ->
-                        node.ask("{\"op\":\"replay\",\"limit\":10000}")
-                                        .path("events")
-                                        .size()
+                        node.ask("{\"op\":\"replay\",\"limit\":10000}").path("events").size()
                                 == 10_000);
         assertThat(node.runningDaemon()).isEqualTo(daemon);
     }
@@ -229,15 +227,13 @@ class ClientsIT {
         Container running = lab.container("running").enabled();
         running.startEndingWith(7);
         Proc daemon = lab.tardis().runningDaemon();
-        String wait =
-                "{\"op\":\"exit_code\",\"container_id\":\"running\",\"wait_ms\":100}";
+        String wait = "{\"op\":\"exit_code\",\"container_id\":\"running\",\"wait_ms\":100}";
         String waitLonger = wait.replace("100", "100000");
 
         try (LiveProcess client = badClient("waits", "TARDIS_QUERY_ENDPOINT", 101, 0)) {
             // Of each connection the last ten, and all of the last one, which finds no place.
             client.awaitLine("refused", SOON, line -> line.startsWith("refused 10"));
-            assertThat(lab.tardis().ask(waitLonger).path("error").asString())
-                    .isEqualTo("too_many");
+            assertThat(lab.tardis().ask(waitLonger).path("error").asString()).isEqualTo("too_many");
             // The shim competes with nobody.
             Container bad = lab.freshContainer().enabled();
             assertThat(bad.sh("exit 3").code()).isEqualTo(3);

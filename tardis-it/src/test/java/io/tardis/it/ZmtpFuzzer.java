@@ -26,15 +26,59 @@ final class ZmtpFuzzer {
             List.of("NULL", "NULL", "NULL", "PLAIN", "CURVE", "GSSAPI", "null", "");
     private static final List<String> COMMANDS =
             List.of(
-                    "READY", "HELLO", "INITIATE", "WELCOME", "ERROR", "MESSAGE", "PING", "PONG",
-                    "SUBSCRIBE", "CANCEL", "JOIN", "LEAVE", "", "X");
+                    "READY",
+                    "HELLO",
+                    "INITIATE",
+                    "WELCOME",
+                    "ERROR",
+                    "MESSAGE",
+                    "PING",
+                    "PONG",
+                    "SUBSCRIBE",
+                    "CANCEL",
+                    "JOIN",
+                    "LEAVE",
+                    "",
+                    "X");
     private static final List<String> TYPES =
             List.of("REQ", "DEALER", "ROUTER", "SUB", "XSUB", "PUB", "REP", "PAIR", "", "SUBSUB");
     private static final long[] SIZES = {
-        0, 1, 2, 3, 0xfe, 0xff, 0x100, 639, 640, 641, 1023, 1024, 1025, 4095, 4096, 4097, 8191,
-        8192, 8193, 65_535, 65_536, 65_537, 65_600, 65_601, 0x7fff_ffffL, 0x8000_0000L,
-        0xffff_ffffL, 0x1_0000_0000L, 0x1_0000_0001L, 0x7000_0000L, 0x8000_0000_7000_0000L,
-        0x7fff_ffff_ffff_ffffL, 0x8000_0000_0000_0000L, 0xffff_ffff_0000_0000L, -1, -2
+        0,
+        1,
+        2,
+        3,
+        0xfe,
+        0xff,
+        0x100,
+        639,
+        640,
+        641,
+        1023,
+        1024,
+        1025,
+        4095,
+        4096,
+        4097,
+        8191,
+        8192,
+        8193,
+        65_535,
+        65_536,
+        65_537,
+        65_600,
+        65_601,
+        0x7fff_ffffL,
+        0x8000_0000L,
+        0xffff_ffffL,
+        0x1_0000_0000L,
+        0x1_0000_0001L,
+        0x7000_0000L,
+        0x8000_0000_7000_0000L,
+        0x7fff_ffff_ffff_ffffL,
+        0x8000_0000_0000_0000L,
+        0xffff_ffff_0000_0000L,
+        -1,
+        -2
     };
 
     private final Random random;
@@ -64,17 +108,14 @@ final class ZmtpFuzzer {
         Socket socket = new Socket();
         try {
             socket.connect(
-                    new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
-                    PATIENCE_MILLIS);
+                    new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
             socket.setSoTimeout(1 + random.nextInt(5));
             OutputStream out = socket.getOutputStream();
             int pieces = random.nextInt(3) == 0 ? 1 + random.nextInt(20) : 1;
             int from = 0;
             for (int i = 1; i <= pieces; i++) {
                 int to =
-                        i == pieces
-                                ? bytes.length
-                                : from + random.nextInt(bytes.length - from + 1);
+                        i == pieces ? bytes.length : from + random.nextInt(bytes.length - from + 1);
                 out.write(bytes, from, to - from);
                 from = to;
                 if (random.nextInt(8) == 0) {
@@ -253,9 +294,7 @@ final class ZmtpFuzzer {
     }
 
     private long anySize() {
-        return random.nextInt(4) == 0
-                ? random.nextLong()
-                : SIZES[random.nextInt(SIZES.length)];
+        return random.nextInt(4) == 0 ? random.nextLong() : SIZES[random.nextInt(SIZES.length)];
     }
 
     private byte[] some(int size) {

@@ -119,10 +119,7 @@ final class Gate {
         long unread = request.unread();
         return unread <= MAX_UNREAD
                 ? Optional.empty()
-                : tooMany(
-                        "answers of "
-                                + unread
-                                + " bytes wait until this connection reads them");
+                : tooMany("answers of " + unread + " bytes wait until this connection reads them");
     }
 
     private static Optional<Refused> tooMany(String message) {

@@ -48,8 +48,7 @@ final class QueryServer implements AutoCloseable {
     private static final long OF_THIS_PROCESS = -1;
 
     private static final Refused UNREAD =
-            new Refused(
-                    Refused.TOO_MANY, "too many answers wait until clients read them");
+            new Refused(Refused.TOO_MANY, "too many answers wait until clients read them");
 
     private static final Duration LOOK = Duration.ofSeconds(5);
     private static final Duration IDLE = Duration.ofMinutes(1);

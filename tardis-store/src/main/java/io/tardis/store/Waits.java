@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The questions that wait for the end of a container, by container, by connection, and by how long
- * they may wait.
- * What is done for one container costs nothing for those who wait for others. For one thread.
+ * they may wait. What is done for one container costs nothing for those who wait for others. For
+ * one thread.
  *
  * @param <R> a question
  */
@@ -72,16 +72,14 @@ final class Waits<R> {
 
     /** Takes those out that wait for {@code container}, in the order in which they came. */
     List<Waiting<R>> remove(ContainerKey container) {
-        List<Waiting<R>> waiting =
-                List.copyOf(ofContainers.getOrDefault(container, Set.of()));
+        List<Waiting<R>> waiting = List.copyOf(ofContainers.getOrDefault(container, Set.of()));
         waiting.forEach(this::remove);
         return waiting;
     }
 
     /** Takes those out that a connection asked, which has ended; returns how many they were. */
     int removeConnection(long connection) {
-        List<Waiting<R>> waiting =
-                List.copyOf(ofConnections.getOrDefault(connection, Set.of()));
+        List<Waiting<R>> waiting = List.copyOf(ofConnections.getOrDefault(connection, Set.of()));
         waiting.forEach(this::remove);
         return waiting.size();
     }

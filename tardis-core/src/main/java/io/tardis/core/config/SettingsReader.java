@@ -55,10 +55,10 @@ public final class SettingsReader {
             Stream.of(Setting.values()).map(Setting::key).collect(Collectors.toUnmodifiableSet());
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
+
     /** An address is IPv6 in brackets, anything else without a colon, or {@code *}. */
     private static final Pattern ENDPOINT =
-            Pattern.compile(
-                    "tcp://(\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9._-]+|\\*):([1-9][0-9]{0,4})");
+            Pattern.compile("tcp://(\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9._-]+|\\*):([1-9][0-9]{0,4})");
 
     private static final Pattern DIGITS_AND_DOTS = Pattern.compile("[0-9.]+");
     private static final Pattern IPV4 =

@@ -114,7 +114,10 @@ final class SubscribedSession extends ClientSession {
         return SUBSCRIPTION_BYTES + (long) NODE_BYTES * prefix.remaining();
     }
 
-    /** Topics are short, and of printable ASCII. JeroMQ's tree is widest where the bytes are far apart. */
+    /**
+     * Topics are short, and of printable ASCII. JeroMQ's tree is widest where the bytes are far
+     * apart.
+     */
     private static boolean canMatch(ByteBuffer prefix) {
         if (prefix.remaining() > LONGEST_TOPIC) {
             return false;
