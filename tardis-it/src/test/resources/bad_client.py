@@ -1,4 +1,4 @@
-"""Misbehaves on the query endpoint, or reads events slowly: bad_client.py HOW ENDPOINT [NUMBER [SEED]]
+"""Misbehaves on an endpoint, or reads events slowly: bad_client.py HOW ENDPOINT [NUMBER [SEED]]
 
 Prints "ready" when the misbehaviour is under way, keeps it up until it is terminated, and prints what came of it. On
 SIGUSR1, who read events slowly reads all that is there, and prints how many that were and which the last one was.
@@ -21,6 +21,7 @@ seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
 address = (endpoint.split("//")[1].rsplit(":", 1)[0], int(endpoint.rsplit(":", 1)[1]))
 greeting = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 ready = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03REQ"
+ready_sub = ready[:-3] + b"SUB"
 chance = random.Random(seed)
 
 
@@ -36,12 +37,29 @@ def send(connection, data):
         pass  # closed by the other end: its right
 
 
-def greeted():
-    """A connection that is a REQ socket's after the handshake."""
+def greeted(command=ready):
+    """A connection that is a REQ socket's, or another one's, after the handshake."""
     connection = connect()
     send(connection, greeting)
-    send(connection, ready)
+    send(connection, command)
     return connection
+
+
+def fill(connections, parts, limit):
+    """Sends the parts over all connections in turn till each was ended or took so many bytes; how many were ended."""
+    ended = 0
+    for connection in connections:
+        connection.settimeout(5)
+        taken = 0
+        try:
+            for part in parts():
+                connection.sendall(part)
+                taken += len(part)
+                if taken > limit:
+                    break
+        except OSError:
+            ended += 1
+    return ended
 
 
 def keep():
@@ -69,6 +87,55 @@ if how == "huge":
     for length in [1 << 30, (1 << 31) - 1, 1 << 31, (1 << 63) - 1, 1 << 63, (1 << 64) - 1] * number:
         connections.append(greeted())
         send(connections[-1], b"\x01\x00\x02" + struct.pack(">Q", length) + b"x" * 1000)
+    keep()
+
+if how == "frames":
+    # One message of frames without end, each of no byte, over some connections: 3 million frames over each.
+    connections = [greeted(ready_sub if seed else ready) for _ in range(number)]
+    print("ended", fill(connections, lambda: iter(lambda: b"\x01\x00" * 30_000, None), 6_000_000), flush=True)
+    keep()
+
+if how == "subscriptions":
+    # Another one each time, without end.
+    connections = [greeted(ready_sub) for _ in range(number)]
+
+    def parts():
+        for i in range(1_000_000):
+            prefix = b"\x01/tasks/exit/%d/%d/" % (i, chance.randrange(1 << 60))
+            yield b"\x00" + bytes([len(prefix)]) + prefix
+
+    print("ended", fill(connections, parts, 10_000_000), flush=True)
+    keep()
+
+if how == "unread":
+    # Asks for everything again and again, and reads nothing.
+    request = b'{"op":"replay","limit":10000}'
+    message = b"\x01\x00\x00" + bytes([len(request)]) + request
+    connections = [greeted() for _ in range(number)]
+    for connection in connections:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for _ in range(10):
+            send(connection, message)
+    print("asked", len(connections) * 10, flush=True)
+    keep()
+
+if how == "waits":
+    # As many waits as it can have, over many connections.
+    context = zmq.Context()
+    told = {}
+    clients = [context.socket(zmq.DEALER) for _ in range(number)]
+    for client in clients:
+        client.linger = 0
+        client.connect(endpoint)
+        for _ in range(110):
+            client.send_multipart([b"", b'{"op":"exit_code","container_id":"running","wait_ms":3600000}'])
+    for client in clients:
+        while client.poll(2000):
+            message = json.loads(client.recv_multipart()[1]).get("message", "")
+            told[message] = told.get(message, 0) + 1
+            if sum(told.values()) % 10 == 0:
+                break
+    print("refused", sum(told.values()), flush=True)
     keep()
 
 if how == "many":
@@ -160,7 +227,7 @@ REQUESTS = [
 
 def enveloped(request):
     """The frames to send, and those that must come back before the answer."""
-    frames = [chance.randbytes(chance.randrange(1, 20)) for _ in range(chance.choice([1, 2, 3, 1000]))]
+    frames = [chance.randbytes(chance.randrange(1, 20)) for _ in range(chance.choice([1, 2, 3, 30]))]
     return chance.choice(
         [
             ([b"", request], [b""]),  # as a REQ socket does it

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -20,7 +21,7 @@ class ClientsIT {
     private static final Duration AN_ANSWER = Duration.ofSeconds(1);
 
     /** No limit that the test of many connections would find: FloodIT has one. */
-    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_MAX_CONNECTIONS", "20000");
+    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_MAX_CONNECTIONS", "4000");
 
     private int clients;
 
@@ -154,6 +155,104 @@ class ClientsIT {
         node.replay(_ -> replayed.increment());
         assertThat(replayed.sum()).isEqualTo(flood + 2L);
         assertThat(node.runningDaemon()).isEqualTo(daemon);
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void frameAfterFrameOfOneMessageFillsNoMemory() {
+        Proc daemon = recorded();
+        for (String endpoint : List.of("TARDIS_QUERY_ENDPOINT", "TARDIS_EVENTS_ENDPOINT")) {
+            boolean subscribes = endpoint.equals("TARDIS_EVENTS_ENDPOINT");
+            try (LiveProcess client = badClient("frames", endpoint, 4, subscribes ? 1 : 0)) {
+                // What a subscriber sends besides subscriptions is dropped.
+                String told = subscribes ? "ended 0" : "ended 4";
+                client.awaitLine(told, SOON, told::equals);
+                assertAnswersQuickly();
+                assertLittleMemory(daemon);
+            }
+        }
+        assertUnharmed(daemon);
+        assertThat(lab.tardis().log()).contains("a request has more than 64 frames");
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void subscriptionsWithoutEndFillNoMemory() {
+        Proc daemon = recorded();
+        try (LiveProcess client = badClient("subscriptions", "TARDIS_EVENTS_ENDPOINT", 20, 1)) {
+            client.awaitLine("ended 20", SOON, "ended 20"::equals);
+            assertAnswersQuickly();
+            assertLittleMemory(daemon);
+        }
+        assertUnharmed(daemon);
+        assertThat(lab.tardis().log()).contains("it has more than 1000 subscriptions");
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void answersThatNobodyReadsFillNoMemory() {
+        int exits = 10_000;
+        TardisNode node = Flood.of(lab.tardis(), exits);
+        Outcome _ = node.tardis("daemon", "--background").orFail();
+        Proc daemon = node.runningDaemon();
+        lab.scratch().folder("go");
+        AtomicInteger replayed = new AtomicInteger();
+        Wait.until(
+                () -> "exits in the log: " + replayed,
+                SOON,
+                () -> {
+                    replayed.set(0);
+                    node.replay(_ -> replayed.incrementAndGet());
+                    return replayed.get() == exits + 2;
+                });
+
+        try (LiveProcess client = badClient("unread", "TARDIS_QUERY_ENDPOINT", 60, 0)) {
+            client.awaitLine("asked 600", SOON, "asked 600"::equals);
+            assertAnswersQuickly();
+            assertThat(node.runningDaemon()).isEqualTo(daemon);
+        }
+
+        // Their place is given back with the connections.
+        Wait.until(
+                "an answer of 10,000 exits",
+                SOON,
+                () ->
+                        node.ask("{\"op\":\"replay\",\"limit\":10000}").path("events").size()
+                                == 10_000);
+        assertThat(node.runningDaemon()).isEqualTo(daemon);
+    }
+
+    @ContainerTest
+    @Timeout(300)
+    void clientsThatHaveGoneWaitForNothing() {
+        Container running = lab.container("running").enabled();
+        running.startEndingWith(7);
+        Proc daemon = lab.tardis().runningDaemon();
+        String wait = "{\"op\":\"exit_code\",\"container_id\":\"running\",\"wait_ms\":100}";
+        String waitLonger = wait.replace("100", "100000");
+
+        try (LiveProcess client = badClient("waits", "TARDIS_QUERY_ENDPOINT", 101, 0)) {
+            // Of each connection the last ten, and all of the last one, which finds no place.
+            client.awaitLine("refused", SOON, line -> line.startsWith("refused 10"));
+            assertThat(lab.tardis().ask(waitLonger).path("error").asString()).isEqualTo("too_many");
+            // The shim competes with nobody.
+            Container bad = lab.freshContainer().enabled();
+            assertThat(bad.sh("exit 3").code()).isEqualTo(3);
+            assertThat(lab.tardis().code(bad)).isEqualTo("3");
+        }
+
+        Wait.until(
+                "a place to wait",
+                Duration.ofSeconds(5),
+                () -> lab.tardis().ask(wait).path("status").asString().equals("running"));
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+        running.end();
+        assertThat(running.remove()).isEqualTo(7);
+    }
+
+    private static void assertLittleMemory(Proc daemon) {
+        // Its heap, once used, and what is outside of it.
+        assertThat(daemon.residentBytes()).isLessThan(400L << 20);
     }
 
     private void survives(String how, String endpoint, int number) {

@@ -379,6 +379,23 @@ final class TardisNode implements AutoCloseable {
                 .start(folder.resolve("subscriber-" + started.incrementAndGet() + ".out"));
     }
 
+    /** A Python process that asks and hears without end, and tells what it got on SIGUSR1. */
+    LiveProcess honestClient() {
+        return Command.of(
+                        Machine.PYTHON,
+                        script("honest.py").toString(),
+                        setting("TARDIS_EVENTS_ENDPOINT"),
+                        setting("TARDIS_QUERY_ENDPOINT"))
+                .with(keys())
+                .start(folder.resolve("honest-" + started.incrementAndGet() + ".out"));
+    }
+
+    /** The port of an endpoint. */
+    int port(String key) {
+        String endpoint = setting(key);
+        return Integer.parseInt(endpoint.substring(endpoint.lastIndexOf(':') + 1));
+    }
+
     /**
      * What {@link #subscribe} prints, from when on nothing of the topics can be missed: after the
      * first heartbeat.
@@ -500,8 +517,7 @@ final class TardisNode implements AutoCloseable {
     }
 
     private boolean accepts(String key) {
-        String endpoint = setting(key);
-        int port = Integer.parseInt(endpoint.substring(endpoint.lastIndexOf(':') + 1));
+        int port = port(key);
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 1000);
             return true;

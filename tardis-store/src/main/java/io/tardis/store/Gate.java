@@ -4,7 +4,6 @@ import io.tardis.core.config.Limits;
 import io.tardis.core.config.Setting;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.zmq.ZmqReplier;
-import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -21,8 +20,17 @@ final class Gate {
 
     private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
 
+    /** How many requests of one connection may wait for an end. */
+    static final int MAX_WAITING_OF_ONE = 100;
+
+    /** The longest envelope that is kept for a request that waits. */
+    static final int MAX_WAITING_ENVELOPE = 512;
+
+    /** Who did not read that many bytes of answers gets no other long one before. */
+    static final int MAX_UNREAD = 64 * 1024;
+
     private final Limits limits;
-    private final Map<ByteBuffer, Integer> requests = new HashMap<>();
+    private final Map<Long, Integer> requests = new HashMap<>();
     private long second;
 
     /**
@@ -74,16 +82,44 @@ final class Gate {
     /**
      * Why the question cannot wait for its answer; empty if it can.
      *
-     * @param waiting how many wait already
+     * @param waiting how many of other processes wait already
+     * @param waitingOfIts how many of its own connection
      */
-    Optional<Refused> refusalToWait(ZmqReplier.Request request, int waiting) {
-        return request.fromThisProcess() || waiting < limits.maxWaiting()
+    Optional<Refused> refusalToWait(ZmqReplier.Request request, int waiting, int waitingOfIts) {
+        if (request.fromThisProcess()) {
+            return Optional.empty();
+        }
+        if (waiting >= limits.maxWaiting()) {
+            return tooMany(
+                    waiting
+                            + " requests wait for an end already ("
+                            + Setting.MAX_WAITING.key()
+                            + ")");
+        }
+        if (waitingOfIts >= MAX_WAITING_OF_ONE) {
+            return tooMany(
+                    waitingOfIts
+                            + " requests of this connection wait for an end already, as many as one"
+                            + " connection may have");
+        }
+        if (request.envelopeSize() > MAX_WAITING_ENVELOPE) {
+            return Optional.of(
+                    new Refused(
+                            Refused.BAD_REQUEST,
+                            "the envelope of a request that waits has "
+                                    + request.envelopeSize()
+                                    + " bytes, more than "
+                                    + MAX_WAITING_ENVELOPE));
+        }
+        return Optional.empty();
+    }
+
+    /** Why the question, which has a long answer, is not answered now; empty if it is. */
+    static Optional<Refused> refusalOfLongAnswer(ZmqReplier.Request request) {
+        long unread = request.unread();
+        return unread <= MAX_UNREAD
                 ? Optional.empty()
-                : tooMany(
-                        waiting
-                                + " requests wait for an end already ("
-                                + Setting.MAX_WAITING.key()
-                                + ")");
+                : tooMany("answers of " + unread + " bytes wait until this connection reads them");
     }
 
     private static Optional<Refused> tooMany(String message) {

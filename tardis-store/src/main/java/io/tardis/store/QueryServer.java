@@ -44,6 +44,12 @@ final class QueryServer implements AutoCloseable {
      */
     private static final Duration LATE_EXIT = Duration.ofSeconds(2);
 
+    /** {@link ZmqReplier.Request#connection} of the shim's questions, which no limit counts. */
+    private static final long OF_THIS_PROCESS = -1;
+
+    private static final Refused UNREAD =
+            new Refused(Refused.TOO_MANY, "too many answers wait until clients read them");
+
     private static final Duration LOOK = Duration.ofSeconds(5);
     private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
@@ -125,6 +131,7 @@ final class QueryServer implements AutoCloseable {
                 if (request != null) {
                     handle(request);
                 }
+                forgetEnded();
                 answerEnded();
                 answerLists();
                 hurryEnded();
@@ -155,11 +162,8 @@ final class QueryServer implements AutoCloseable {
                     }
                 }
                 case Query.Replay(long after, int limit) -> {
-                    // The number is read first: whatever is recorded up to it is among the events.
-                    long lastSeq = log.lastSeq();
-                    reply(
-                            request,
-                            new Events(log.eventsAfter(after, limit), log.firstSeq(), lastSeq));
+                    Optional<Refused> unread = Gate.refusalOfLongAnswer(request);
+                    reply(request, unread.isPresent() ? unread.get() : replay(after, limit));
                 }
                 case Query.ListContainers query -> letList(request, query);
                 case Query.Ping() ->
@@ -172,8 +176,18 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
+    private Events replay(long after, int limit) {
+        // The number is read first: whatever is recorded up to it is among the events.
+        long lastSeq = log.lastSeq();
+        return new Events(log.eventsAfter(after, limit), log.firstSeq(), lastSeq);
+    }
+
     private void letWait(ZmqReplier.Request request, ContainerKey container, Duration wait) {
-        Optional<Refused> refusal = gate.refusalToWait(request, waits.size());
+        Optional<Refused> refusal =
+                gate.refusalToWait(
+                        request,
+                        waits.size() - waits.size(OF_THIS_PROCESS),
+                        waits.size(request.connection()));
         if (refusal.isPresent()) {
             reply(request, refusal.get());
             return;
@@ -181,12 +195,19 @@ final class QueryServer implements AutoCloseable {
         if (waits.isEmpty()) {
             nextLook = System.nanoTime() + LOOK.toNanos();
         }
-        waits.add(request, container, System.nanoTime() + wait.toNanos());
+        waits.add(
+                request.withoutPayload(),
+                request.connection(),
+                container,
+                System.nanoTime() + wait.toNanos());
         LOG.debug("a question waits for the end of {}, for {} at most", container, wait);
     }
 
     private void letList(ZmqReplier.Request request, Query.ListContainers query) {
-        if (!lists.ask(request, query)) {
+        Optional<Refused> unread = Gate.refusalOfLongAnswer(request);
+        if (unread.isPresent()) {
+            reply(request, unread.get());
+        } else if (!lists.ask(request.withoutPayload(), query)) {
             reply(
                     request,
                     new Refused(
@@ -231,6 +252,16 @@ final class QueryServer implements AutoCloseable {
             case Lost _ -> maxWait.compareTo(LATE_EXIT) < 0 ? maxWait : LATE_EXIT;
             case Exited _, Unknown _ -> Duration.ZERO;
         };
+    }
+
+    /** Nobody is there any more who waits for these answers. */
+    private void forgetEnded() {
+        for (Long it = replier.pollEnded(); it != null; it = replier.pollEnded()) {
+            int forgotten = waits.removeConnection(it);
+            if (forgotten > 0) {
+                LOG.debug("{} questions wait no longer: their client has gone", forgotten);
+            }
+        }
     }
 
     private void answerEnded() {
@@ -288,6 +319,11 @@ final class QueryServer implements AutoCloseable {
     }
 
     private void reply(ZmqReplier.Request request, Answer answer) {
-        replier.reply(request, AnswerCodec.encode(answer));
+        boolean answered =
+                replier.reply(request, AnswerCodec.encode(answer))
+                        || replier.reply(request, AnswerCodec.encode(UNREAD));
+        if (!answered) {
+            replier.end(request);
+        }
     }
 }

@@ -11,8 +11,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The questions that wait for the end of a container, by container and by how long they may wait.
- * What is done for one container costs nothing for those who wait for others. For one thread.
+ * The questions that wait for the end of a container, by container, by connection, and by how long
+ * they may wait. What is done for one container costs nothing for those who wait for others. For
+ * one thread.
  *
  * @param <R> a question
  */
@@ -24,12 +25,16 @@ final class Waits<R> {
      * @param <R> the question
      * @param number tells it from all others
      * @param request the question
+     * @param connection whose question it is
      * @param container whose end it waits for
      * @param deadline until when, by the monotonic clock
      */
-    record Waiting<R>(long number, R request, ContainerKey container, long deadline) {}
+    record Waiting<R>(
+            long number, R request, long connection, ContainerKey container, long deadline) {}
 
     private final Map<ContainerKey, Set<Waiting<R>>> ofContainers = new HashMap<>();
+
+    private final Map<Long, Set<Waiting<R>>> ofConnections = new HashMap<>();
 
     /** The first deadline first; nanoTime may wrap, so by difference. */
     private final TreeSet<Waiting<R>> byDeadline =
@@ -47,8 +52,13 @@ final class Waits<R> {
         return byDeadline.size();
     }
 
-    void add(R request, ContainerKey container, long deadline) {
-        put(new Waiting<>(added++, request, container, deadline));
+    /** How many of one connection wait. */
+    int size(long connection) {
+        return ofConnections.getOrDefault(connection, Set.of()).size();
+    }
+
+    void add(R request, long connection, ContainerKey container, long deadline) {
+        put(new Waiting<>(added++, request, connection, container, deadline));
     }
 
     boolean isWaitedFor(ContainerKey container) {
@@ -61,20 +71,32 @@ final class Waits<R> {
     }
 
     /** Takes those out that wait for {@code container}, in the order in which they came. */
-    Set<Waiting<R>> remove(ContainerKey container) {
-        Set<Waiting<R>> waiting = ofContainers.remove(container);
-        if (waiting == null) {
-            return Set.of();
-        }
-        waiting.forEach(byDeadline::remove);
+    List<Waiting<R>> remove(ContainerKey container) {
+        List<Waiting<R>> waiting = List.copyOf(ofContainers.getOrDefault(container, Set.of()));
+        waiting.forEach(this::remove);
         return waiting;
+    }
+
+    /** Takes those out that a connection asked, which has ended; returns how many they were. */
+    int removeConnection(long connection) {
+        List<Waiting<R>> waiting = List.copyOf(ofConnections.getOrDefault(connection, Set.of()));
+        waiting.forEach(this::remove);
+        return waiting.size();
     }
 
     /** Lets nobody wait for {@code container} longer than until {@code deadline}. */
     void hurry(ContainerKey container, long deadline) {
         for (Waiting<R> it : remove(container)) {
             boolean sooner = it.deadline() - deadline <= 0;
-            put(sooner ? it : new Waiting<>(it.number(), it.request(), container, deadline));
+            put(
+                    sooner
+                            ? it
+                            : new Waiting<>(
+                                    it.number(),
+                                    it.request(),
+                                    it.connection(),
+                                    container,
+                                    deadline));
         }
     }
 
@@ -86,14 +108,22 @@ final class Waits<R> {
     /** Takes {@code waiting} out. */
     void remove(Waiting<R> waiting) {
         byDeadline.remove(waiting);
-        Set<Waiting<R>> others = ofContainers.get(waiting.container());
-        if (others != null && others.remove(waiting) && others.isEmpty()) {
-            ofContainers.remove(waiting.container());
+        remove(ofContainers, waiting.container(), waiting);
+        remove(ofConnections, waiting.connection(), waiting);
+    }
+
+    private static <K, V> void remove(Map<K, Set<V>> sets, K key, V value) {
+        Set<V> others = sets.get(key);
+        if (others != null && others.remove(value) && others.isEmpty()) {
+            sets.remove(key);
         }
     }
 
     private void put(Waiting<R> waiting) {
         byDeadline.add(waiting);
         ofContainers.computeIfAbsent(waiting.container(), _ -> new LinkedHashSet<>()).add(waiting);
+        ofConnections
+                .computeIfAbsent(waiting.connection(), _ -> new LinkedHashSet<>())
+                .add(waiting);
     }
 }

@@ -52,13 +52,28 @@ class GateTest {
     void refusesWaitsOverTheLimitButNotOfThisProcess() throws Exception {
         Asked asked = ask("tcp", "inproc");
 
-        assertThat(gate.refusalToWait(asked.outside().getFirst(), 1)).isEmpty();
-        assertThat(gate.refusalToWait(asked.outside().getFirst(), 2))
+        assertThat(gate.refusalToWait(asked.outside().getFirst(), 1, 1)).isEmpty();
+        assertThat(gate.refusalToWait(asked.outside().getFirst(), 2, 1))
                 .contains(
                         new Refused(
                                 Refused.TOO_MANY,
                                 "2 requests wait for an end already (TARDIS_MAX_WAITING)"));
-        assertThat(gate.refusalToWait(asked.inside(), 2)).isEmpty();
+        assertThat(gate.refusalToWait(asked.inside(), 2, 1_000)).isEmpty();
+    }
+
+    @Test
+    void refusesWaitsOverTheLimitOfAConnectionButNotOfThisProcess() throws Exception {
+        Asked asked = ask("tcp", "inproc");
+        ZmqReplier.Request outside = asked.outside().getFirst();
+
+        assertThat(gate.refusalToWait(outside, 1, Gate.MAX_WAITING_OF_ONE - 1)).isEmpty();
+        assertThat(gate.refusalToWait(outside, 1, Gate.MAX_WAITING_OF_ONE))
+                .contains(
+                        new Refused(
+                                Refused.TOO_MANY,
+                                "100 requests of this connection wait for an end already, as many"
+                                        + " as one connection may have"));
+        assertThat(gate.refusalToWait(asked.inside(), 1, Gate.MAX_WAITING_OF_ONE)).isEmpty();
     }
 
     private record Asked(List<ZmqReplier.Request> outside, ZmqReplier.Request inside) {}

@@ -23,9 +23,9 @@ class WaitsTest {
 
     @Test
     void givesTheFirstDeadlineFirstAndOfTwoAlikeTheFirstThatCame() {
-        waits.add("late", TC, now + 3);
-        waits.add("first", TC, now - 1);
-        waits.add("second", OTHER, now - 1);
+        waits.add("late", 1, TC, now + 3);
+        waits.add("first", 1, TC, now - 1);
+        waits.add("second", 1, OTHER, now - 1);
 
         assertThat(inOrder()).containsExactly("first", "second", "late");
         assertThat(waits.isEmpty()).isTrue();
@@ -35,9 +35,9 @@ class WaitsTest {
 
     @Test
     void takesOutWhoWaitsForAContainer() {
-        waits.add("a", TC, now);
-        waits.add("b", OTHER, now);
-        waits.add("c", TC, now - 5);
+        waits.add("a", 1, TC, now);
+        waits.add("b", 1, OTHER, now);
+        waits.add("c", 1, TC, now - 5);
 
         assertThat(waits.remove(TC)).extracting(Waits.Waiting::request).containsExactly("a", "c");
 
@@ -49,9 +49,9 @@ class WaitsTest {
 
     @Test
     void hurriesThoseOfAContainerWhoWouldWaitLonger() {
-        waits.add("long", TC, now + 100);
-        waits.add("other", OTHER, now + 50);
-        waits.add("short", TC, now - 2);
+        waits.add("long", 1, TC, now + 100);
+        waits.add("other", 1, OTHER, now + 50);
+        waits.add("short", 1, TC, now - 2);
 
         waits.hurry(TC, now + 2);
 
@@ -66,7 +66,7 @@ class WaitsTest {
     void takesNoLongerForOneTheMoreThereAre() {
         int many = 100_000;
         for (int i = 0; i < many; i++) {
-            waits.add("r" + i, container("c" + i), now + Duration.ofHours(1).toNanos());
+            waits.add("r" + i, 1, container("c" + i), now + Duration.ofHours(1).toNanos());
         }
 
         waits.containers().forEach(it -> waits.hurry(it, now));
@@ -83,5 +83,21 @@ class WaitsTest {
             waits.remove(first);
         }
         return requests;
+    }
+
+    @Test
+    void takesOutWhatAConnectionAsked() {
+        waits.add("a", 1, TC, now);
+        waits.add("b", 2, TC, now);
+        waits.add("c", 1, OTHER, now + 1);
+        assertThat(waits.size(1)).isEqualTo(2);
+
+        assertThat(waits.removeConnection(1)).isEqualTo(2);
+
+        assertThat(waits.removeConnection(1)).isZero();
+        assertThat(waits.size(1)).isZero();
+        assertThat(waits.isWaitedFor(OTHER)).isFalse();
+        assertThat(inOrder()).containsExactly("b");
+        assertThat(waits.size(2)).isZero();
     }
 }

@@ -19,6 +19,15 @@ public record Limits(
     /** The longest request that can be allowed: more than that, ZeroMQ's socket does not take. */
     public static final int MAX_REQUEST_BYTES = 64 * 1024;
 
+    /**
+     * The most connections that can be allowed: each takes 16 KiB of ZeroMQ's buffers, and some 20
+     * KiB of the heap, and there are two endpoints.
+     */
+    public static final int MAX_CONNECTIONS = 4_000;
+
+    /** The most requests that can be allowed to wait: each takes up to 1.5 KiB. */
+    public static final int MAX_WAITING = 20_000;
+
     /** What counts where nothing is set. */
     public static final Limits DEFAULT = new Limits(100_000, 1_000, 4_096, 10_000, 10_000);
 }

@@ -72,7 +72,7 @@ public enum Setting {
     MAX_CONNECTIONS(
             "TARDIS_MAX_CONNECTIONS",
             "1000",
-            "Connections to each of the two endpoints at the same time (1 to 100000)"),
+            "Connections to each of the two endpoints at the same time (1 to 4000)"),
     /** How long a request may be. */
     MAX_REQUEST_BYTES(
             "TARDIS_MAX_REQUEST_BYTES", "4096", "The longest request, in bytes (512 to 65536)"),
@@ -80,7 +80,7 @@ public enum Setting {
     MAX_WAITING(
             "TARDIS_MAX_WAITING",
             "10000",
-            "Requests over ZeroMQ that wait for an end at the same time (0 to 100000)"),
+            "Requests over ZeroMQ that wait for an end at the same time (0 to 20000)"),
     /** How often one client may ask. */
     MAX_REQUESTS_PER_SECOND(
             "TARDIS_MAX_REQUESTS_PER_SECOND",

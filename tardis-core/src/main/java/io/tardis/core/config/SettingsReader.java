@@ -7,6 +7,7 @@ import io.tardis.core.curve.CurveKeys;
 import io.tardis.core.curve.CurvePublicKey;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -71,13 +72,17 @@ public final class SettingsReader {
             Stream.of(Setting.values()).map(Setting::key).collect(Collectors.toUnmodifiableSet());
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
-    private static final Pattern ENDPOINT = Pattern.compile("tcp://([^/\\s]+):([0-9]{1,5})");
 
-    /** Names of interfaces are not looked up: they count as elsewhere, even {@code lo}. */
-    private static final Pattern LOOPBACK =
-            Pattern.compile("localhost|::1|\\[::1]|127(\\.(25[0-5]|2[0-4]\\d|1?\\d?\\d)){3}");
+    /** An address is IPv6 in brackets, anything else without a colon, or {@code *}. */
+    private static final Pattern ENDPOINT =
+            Pattern.compile("tcp://(\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9._-]+|\\*):([1-9][0-9]{0,4})");
+
+    private static final Pattern DIGITS_AND_DOTS = Pattern.compile("[0-9.]+");
+    private static final Pattern IPV4 =
+            Pattern.compile("((25[0-5]|2[0-4]\\d|1?\\d?\\d)(\\.(?!$)|$)){4}");
 
     private static final int MAX_PORT = 65_535;
+    private static final Set<String> EVERYWHERE = Set.of("*", "0.0.0.0", "[::]");
     private static final Set<String> LEVELS = Set.of("ERROR", "WARN", "INFO", "DEBUG", "TRACE");
     private static final int MAX_DELETE_WAIT_MS = 4_000;
 
@@ -154,6 +159,11 @@ public final class SettingsReader {
                         SettingsReader::path);
         Optional<CurveKeys> curve = curve();
         Function<String, String> endpoint = text -> endpoint(text, curve.isPresent());
+        String events =
+                value(Setting.EVENTS_ENDPOINT, Setting.EVENTS_ENDPOINT.defaultValue(), endpoint);
+        String queries =
+                value(Setting.QUERY_ENDPOINT, Setting.QUERY_ENDPOINT.defaultValue(), endpoint);
+        checkEndpointsDiffer(events, queries);
         return new Settings(
                 stateDir,
                 value(
@@ -171,8 +181,8 @@ public final class SettingsReader {
                         SettingsReader::logLevel),
                 value(Setting.REAL_RUNC_CMD, Optional.empty(), SettingsReader::runtime),
                 value(Setting.CTR_CMD, List.of("ctr", "events"), SettingsReader::command),
-                value(Setting.EVENTS_ENDPOINT, Setting.EVENTS_ENDPOINT.defaultValue(), endpoint),
-                value(Setting.QUERY_ENDPOINT, Setting.QUERY_ENDPOINT.defaultValue(), endpoint),
+                events,
+                queries,
                 value(Setting.RECORD, RecordScope.ENABLED, SettingsReader::recordScope),
                 value(Setting.RETENTION, Duration.ofDays(30), SettingsReader::duration),
                 value(Setting.REPLAY, Duration.ofDays(1), SettingsReader::duration),
@@ -213,13 +223,13 @@ public final class SettingsReader {
         Limits none = Limits.DEFAULT;
         return new Limits(
                 number(Setting.MAX_UNWRITTEN, none.maxUnwritten(), 1_000, 1_000_000),
-                number(Setting.MAX_CONNECTIONS, none.maxConnections(), 1, 100_000),
+                number(Setting.MAX_CONNECTIONS, none.maxConnections(), 1, Limits.MAX_CONNECTIONS),
                 number(
                         Setting.MAX_REQUEST_BYTES,
                         none.maxRequestBytes(),
                         512,
                         Limits.MAX_REQUEST_BYTES),
-                number(Setting.MAX_WAITING, none.maxWaiting(), 0, 100_000),
+                number(Setting.MAX_WAITING, none.maxWaiting(), 0, Limits.MAX_WAITING),
                 number(Setting.MAX_REQUESTS_PER_SECOND, none.maxRequestsPerSecond(), 1, 1_000_000));
     }
 
@@ -415,10 +425,15 @@ public final class SettingsReader {
 
     private static String endpoint(String text, boolean withKeys) {
         Matcher matcher = ENDPOINT.matcher(text);
-        if (!matcher.matches() || Integer.parseInt(matcher.group(2)) > MAX_PORT) {
-            throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
+        if (!matcher.matches()
+                || Integer.parseInt(matcher.group(2)) > MAX_PORT
+                || !isAddress(matcher.group(1))) {
+            throw new IllegalArgumentException(
+                    "not an endpoint of the form tcp://ADDRESS:PORT, with an address such as"
+                            + " 127.0.0.1, [::1] or localhost and a port from 1 to "
+                            + MAX_PORT);
         }
-        if (!withKeys && !LOOPBACK.matcher(matcher.group(1)).matches()) {
+        if (!withKeys && !isLoopback(matcher.group(1))) {
             throw new IllegalArgumentException(
                     "not a loopback address, and without keys anybody on the network could read there; make a key"
                             + " pair with 'tardis keygen' and name it in "
@@ -426,6 +441,58 @@ public final class SettingsReader {
                             + ", or take tcp://127.0.0.1:PORT");
         }
         return text;
+    }
+
+    /** What is a name may be one; what looks like a number has to be an address. */
+    private static boolean isAddress(String host) {
+        if (host.startsWith("[")) {
+            return ipv6(host).isPresent();
+        }
+        return !DIGITS_AND_DOTS.matcher(host).matches() || IPV4.matcher(host).matches();
+    }
+
+    /** Names are not looked up: they count as elsewhere, but for {@code localhost}. */
+    private static boolean isLoopback(String host) {
+        return host.equals("localhost")
+                || IPV4.matcher(host).matches() && host.startsWith("127.")
+                || ipv6(host).filter(InetAddress::isLoopbackAddress).isPresent();
+    }
+
+    private static Optional<InetAddress> ipv6(String host) {
+        try {
+            return host.startsWith("[") && host.contains(":")
+                    ? Optional.of(InetAddress.ofLiteral(host.substring(1, host.length() - 1)))
+                    : Optional.empty();
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** Two sockets cannot be bound to one port of one address, nor to it and all addresses. */
+    private void checkEndpointsDiffer(String events, String queries) {
+        Matcher one = ENDPOINT.matcher(events);
+        Matcher other = ENDPOINT.matcher(queries);
+        if (!one.matches() || !other.matches() || !one.group(2).equals(other.group(2))) {
+            return;
+        }
+        if (one.group(1).equals(other.group(1))
+                || Stream.of(one, other).anyMatch(it -> EVERYWHERE.contains(it.group(1)))) {
+            Value value =
+                    values.getOrDefault(
+                            Setting.QUERY_ENDPOINT.key(),
+                            values.get(Setting.EVENTS_ENDPOINT.key()));
+            problems.add(
+                    (value == null ? "the defaults" : value.origin())
+                            + ": "
+                            + Setting.EVENTS_ENDPOINT.key()
+                            + "="
+                            + events
+                            + " and "
+                            + Setting.QUERY_ENDPOINT.key()
+                            + "="
+                            + queries
+                            + " are the same; take another port for one of them");
+        }
     }
 
     private static RecordScope recordScope(String text) {

@@ -4,6 +4,7 @@ import io.tardis.core.SetupException;
 import io.tardis.core.config.Limits;
 import io.tardis.core.curve.CurveClients;
 import io.tardis.core.curve.CurveKeys;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -15,7 +16,7 @@ import org.slf4j.LoggerFactory;
 import org.zeromq.SocketType;
 import org.zeromq.ZMQ;
 import org.zeromq.ZMQException;
-import zmq.Msg;
+import zmq.Options;
 
 /**
  * Makes the sockets of one process, and sets on each what JeroMQ 0.6.0 needs.
@@ -23,10 +24,13 @@ import zmq.Msg;
  * <h2>Traps, and the guards against them</h2>
  *
  * <ul>
- *   <li>One frame that announces 2 GiB ends the only I/O thread with an OutOfMemoryError, before
- *       any greeting is checked; one of negative size leaks its connection and makes the end of the
- *       context hang (zeromq/jeromq issue 1005). Every bound socket limits the size, and allocates
- *       nothing for a negative one.
+ *   <li>A socket that is bound to TCP trusts its clients: one frame that announces 2 GiB ends the
+ *       only I/O thread with an OutOfMemoryError, before any greeting is checked; one of negative
+ *       size passes its limit of sizes and leaks its connection (zeromq/jeromq issue 1005); a
+ *       message may have frames without end; what a client makes it throw leaves a connection half
+ *       alive; two clients of one name get each other's answers; there is no limit of connections,
+ *       nothing tells which one has ended, and none can be ended. So TCP is bound by a {@link
+ *       TcpEndpoint} with a {@link ClientSession} for each connection, where all of that is.
  *   <li>A connecting socket hangs 30 s in some of all fresh TCP connections (zeromq/jeromq pull
  *       request 1022). Every connecting socket gives up a greeting after 250 ms, and tries again
  *       after 10.
@@ -36,7 +40,6 @@ import zmq.Msg;
  *       owner, who must end the process.
  *   <li>What subscribers send besides subscriptions, and as long as they like, waits in a PUB
  *       socket for ever, which cannot be read. Publishers are XPUB sockets, and drop it.
- *   <li>There is no limit of connections. {@link ConnectionLimit} is one, on every bound socket.
  *   <li>Only 100 connections wait to be accepted; the next one's TCP tries again after a second
  *       (seen when all clients of a daemon come back at once). As many wait here as may come in.
  *   <li>What a malformed CURVE handshake throws in the I/O thread, its default handler prints. Here
@@ -63,14 +66,23 @@ public final class ZmqContext implements AutoCloseable {
      */
     private static final int CURVE_RECONNECT_MILLIS = 100;
 
-    /** The longest frame of a question. */
-    private static final int MAX_REQUEST_BYTES = Limits.MAX_REQUEST_BYTES;
-
     /**
-     * The longest frame that subscribers send: a prefix of a topic, and before it, with CURVE,
-     * their part of the handshake. JeroMQ recurses once for each byte of a prefix.
+     * What requests take that nobody has handled yet: bytes of all clients together, and of one.
+     * They are handled at once, so this is for those that never come to their end.
      */
-    private static final int MAX_SUBSCRIPTION_BYTES = 1024;
+    private static final long MAX_REQUESTS_BYTES = 16 << 20;
+
+    private static final long MAX_REQUESTS_BYTES_OF_ONE = 1 << 20;
+
+    /** Answers that clients do not read. One is 5 MiB at the most: 10,000 exits. */
+    private static final long MAX_ANSWERS_BYTES = 32 << 20;
+
+    private static final long MAX_ANSWERS_BYTES_OF_ONE = 8 << 20;
+
+    /** Subscriptions. One to all exits takes 1 KiB. */
+    private static final long MAX_SUBSCRIPTIONS_BYTES = 24 << 20;
+
+    private static final long MAX_SUBSCRIPTIONS_BYTES_OF_ONE = 2 << 20;
 
     /** How many subscriptions of one connection are read before the publisher looks at them. */
     private static final int SUBSCRIPTIONS_HIGH_WATER_MARK = 100;
@@ -86,6 +98,9 @@ public final class ZmqContext implements AutoCloseable {
      * waits in the client.
      */
     private static final int REQUESTS_HIGH_WATER_MARK = 10;
+
+    /** Answers are limited by their bytes. */
+    private static final int NO_HIGH_WATER_MARK = 0;
 
     /** How long the last messages may take to leave. */
     private static final int LINGER_MILLIS = 500;
@@ -133,7 +148,11 @@ public final class ZmqContext implements AutoCloseable {
      * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqPublisher publisher(List<String> endpoints) {
-        return new ZmqPublisher(bind(SocketType.XPUB, endpoints));
+        Clients clients =
+                new Clients(
+                        new Budget(MAX_SUBSCRIPTIONS_BYTES, MAX_SUBSCRIPTIONS_BYTES_OF_ONE),
+                        new Budget(0, 0));
+        return new ZmqPublisher(bind(SocketType.XPUB, endpoints, clients), clients);
     }
 
     /**
@@ -159,35 +178,85 @@ public final class ZmqContext implements AutoCloseable {
      * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqReplier replier(List<String> endpoints) {
-        BoundSockets bound = bind(SocketType.ROUTER, endpoints);
-        return closedOnFailure(bound.all(), () -> new ZmqReplier(context, bound));
+        Clients clients =
+                new Clients(
+                        new Budget(MAX_REQUESTS_BYTES, MAX_REQUESTS_BYTES_OF_ONE),
+                        new Budget(MAX_ANSWERS_BYTES, MAX_ANSWERS_BYTES_OF_ONE));
+        BoundSockets bound = bind(SocketType.ROUTER, endpoints, clients);
+        return closedOnFailure(bound.all(), () -> new ZmqReplier(context, bound, clients));
     }
 
     /** This process's own threads have a socket of their own: they are treated in another way. */
-    private BoundSockets bind(SocketType type, List<String> endpoints) {
-        Optional<ZMQ.Socket> inside = bind(type, true, endpoints);
+    private BoundSockets bind(SocketType type, List<String> endpoints, Clients clients) {
+        Optional<ZMQ.Socket> inside = bind(type, true, endpoints, clients);
         return closedOnFailure(
                 inside.stream().toList(),
-                () -> new BoundSockets(inside, bind(type, false, endpoints)));
+                () -> new BoundSockets(inside, bind(type, false, endpoints, clients)));
     }
 
-    private Optional<ZMQ.Socket> bind(SocketType type, boolean inside, List<String> endpoints) {
+    private Optional<ZMQ.Socket> bind(
+            SocketType type, boolean inside, List<String> endpoints, Clients clients) {
         List<String> own =
                 endpoints.stream().filter(it -> it.startsWith("inproc:") == inside).toList();
         if (own.isEmpty()) {
             return Optional.empty();
         }
         ZMQ.Socket socket = context.socket(type);
+        socket.setLinger(LINGER_MILLIS);
         if (type == SocketType.XPUB) {
             socket.setSndHWM(EVENTS_HIGH_WATER_MARK);
             socket.setXpubNoDrop(inside);
-            socket.setRcvHWM(SUBSCRIPTIONS_HIGH_WATER_MARK);
-            socket.setMaxMsgSize(MAX_SUBSCRIPTION_BYTES);
-        } else {
-            socket.setRcvHWM(REQUESTS_HIGH_WATER_MARK);
-            socket.setMaxMsgSize(MAX_REQUEST_BYTES);
         }
-        return closedOnFailure(List.of(socket), () -> Optional.of(bind(socket, own)));
+        return closedOnFailure(
+                List.of(socket),
+                () -> {
+                    own.forEach(it -> {
+                        if (inside) {
+                            bindInside(socket, it);
+                        } else {
+                            bindOutside(socket, type, it, clients);
+                        }
+                    });
+                    return Optional.of(socket);
+                });
+    }
+
+    private static void bindInside(ZMQ.Socket socket, String endpoint) {
+        try {
+            socket.bind(endpoint);
+        } catch (ZMQException e) {
+            throw new SetupException("cannot bind " + endpoint + ": " + reason(e), e);
+        }
+    }
+
+    private void bindOutside(ZMQ.Socket socket, SocketType type, String endpoint, Clients clients) {
+        boolean publishes = type == SocketType.XPUB;
+        Options options = new Options();
+        options.type = type.type();
+        options.recvIdentity = !publishes;
+        options.linger = 0;
+        options.maxMsgSize = Integer.MAX_VALUE; // the session's allocator decides
+        options.setSocketOpt(
+                zmq.ZMQ.ZMQ_RCVHWM,
+                publishes ? SUBSCRIPTIONS_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK);
+        options.setSocketOpt(
+                zmq.ZMQ.ZMQ_SNDHWM, publishes ? EVENTS_HIGH_WATER_MARK : NO_HIGH_WATER_MARK);
+        if (keys.isPresent()) {
+            startZap(keys.get());
+            options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_SERVER, true);
+            options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_PUBLICKEY, keys.get().own().publicKey().bytes());
+            options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_SECRETKEY, keys.get().own().secretBytes());
+        }
+        TcpEndpoint.Sessions sessions =
+                publishes
+                        ? (io, base, of, at, client) ->
+                                new SubscribedSession(io, base, of, at, clients, client)
+                        : AskingSession::new;
+        try {
+            TcpEndpoint.bind(socket.base(), options, endpoint, sessions, clients, maxConnections);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new SetupException("cannot bind " + endpoint + ": " + e.getMessage(), e);
+        }
     }
 
     /** A socket that nobody closes would keep the context from ending. */
@@ -227,13 +296,15 @@ public final class ZmqContext implements AutoCloseable {
 
     private ZMQ.Socket connecting(SocketType type, String endpoint) {
         ZMQ.Socket socket = context.socket(type);
+        socket.setIPv6(endpoint.startsWith("tcp://["));
         socket.setHandshakeIvl(HANDSHAKE_MILLIS);
         socket.setReconnectIVL(RECONNECT_MILLIS);
         socket.setLinger(0);
         if (keys.isPresent() && isTcp(endpoint)) {
             socket.setReconnectIVL(CURVE_RECONNECT_MILLIS);
             socket.setCurveServerKey(keys.get().server().bytes());
-            setKeyPair(socket, keys.get());
+            socket.setCurvePublicKey(keys.get().own().publicKey().bytes());
+            socket.setCurveSecretKey(keys.get().own().secretBytes());
         }
         return socket;
     }
@@ -261,26 +332,6 @@ public final class ZmqContext implements AutoCloseable {
                 : String.valueOf(e.getMessage());
     }
 
-    private ZMQ.Socket bind(ZMQ.Socket socket, List<String> endpoints) {
-        socket.setMsgAllocator(size -> new Msg(Math.max(0, size)));
-        socket.setLinger(LINGER_MILLIS);
-        ConnectionLimit.set(socket, maxConnections);
-        socket.setBacklog(maxConnections);
-        if (keys.isPresent() && endpoints.stream().anyMatch(ZmqContext::isTcp)) {
-            startZap(keys.get());
-            socket.setCurveServer(true);
-            setKeyPair(socket, keys.get());
-        }
-        for (String endpoint : endpoints) {
-            try {
-                socket.bind(endpoint);
-            } catch (ZMQException | IllegalArgumentException e) {
-                throw new SetupException("cannot bind " + endpoint + ": " + reason(e), e);
-            }
-        }
-        return socket;
-    }
-
     /** Before the first socket that depends on it is bound. */
     private synchronized void startZap(CurveKeys curve) {
         if (zap == null) {
@@ -292,11 +343,6 @@ public final class ZmqContext implements AutoCloseable {
                     curve.own().publicKey(),
                     clients.size());
         }
-    }
-
-    private static void setKeyPair(ZMQ.Socket socket, CurveKeys curve) {
-        socket.setCurvePublicKey(curve.own().publicKey().bytes());
-        socket.setCurveSecretKey(curve.own().secretBytes());
     }
 
     private static boolean isTcp(String endpoint) {

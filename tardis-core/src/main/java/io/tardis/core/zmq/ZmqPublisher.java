@@ -8,9 +8,12 @@ import org.zeromq.ZMQ;
 public final class ZmqPublisher implements AutoCloseable {
 
     private final List<ZMQ.Socket> sockets;
+    private final Clients clients;
+    private long number;
 
-    ZmqPublisher(BoundSockets bound) {
+    ZmqPublisher(BoundSockets bound, Clients clients) {
         this.sockets = bound.all();
+        this.clients = clients;
     }
 
     /**
@@ -22,14 +25,16 @@ public final class ZmqPublisher implements AutoCloseable {
      */
     public void send(String topic, byte[] payload) {
         byte[] first = topic.getBytes(StandardCharsets.UTF_8);
+        number++;
+        clients.published(number);
         for (ZMQ.Socket socket : sockets) {
-            socket.sendMore(first);
-            socket.send(payload);
+            socket.sendMsg(new NumberedMessage(first, number), ZMQ.SNDMORE);
+            socket.sendMsg(new NumberedMessage(payload, number), 0);
             dropReceived(socket);
         }
     }
 
-    /** What subscribers sent: their subscriptions, which JeroMQ has noted, and anything else. */
+    /** The subscriptions, which JeroMQ has noted. */
     private static void dropReceived(ZMQ.Socket socket) {
         while (socket.recv(ZMQ.DONTWAIT) != null) {
             // the next one

@@ -21,19 +21,19 @@ public final class ZmqReplier implements AutoCloseable {
     /** A question, and the way back to who asked it. */
     public static final class Request {
         private final ZMQ.Socket socket;
-        private final boolean fromThisProcess;
+        private final Clients.@Nullable Client client;
         private final List<byte[]> envelope;
         private final byte[] payload;
         private final long size;
 
         private Request(
                 ZMQ.Socket socket,
-                boolean fromThisProcess,
+                Clients.@Nullable Client client,
                 List<byte[]> envelope,
                 byte[] payload,
                 long size) {
             this.socket = socket;
-            this.fromThisProcess = fromThisProcess;
+            this.client = client;
             this.envelope = envelope;
             this.payload = payload;
             this.size = size;
@@ -41,12 +41,30 @@ public final class ZmqReplier implements AutoCloseable {
 
         /** Whether it came over {@code inproc}. */
         public boolean fromThisProcess() {
-            return fromThisProcess;
+            return client == null;
         }
 
-        /** Equal for all questions of one connection, and for those of no other one. */
-        public ByteBuffer connection() {
-            return ByteBuffer.wrap(envelope.getFirst()).asReadOnlyBuffer();
+        /**
+         * The same for all questions of one connection, and for those of no other one, not even of
+         * one that has ended. -1 for all of this process.
+         */
+        public long connection() {
+            return client == null ? -1 : client.number();
+        }
+
+        /** How many bytes of answers wait until the client reads them. */
+        public long unread() {
+            return client == null ? 0 : client.leaving().held();
+        }
+
+        /** How many bytes its envelope has. */
+        public int envelopeSize() {
+            return envelope.stream().mapToInt(it -> it.length).sum();
+        }
+
+        /** As much of it as is needed to answer it. */
+        public Request withoutPayload() {
+            return new Request(socket, client, envelope, EMPTY, size);
         }
 
         /** How many bytes all its frames have together. */
@@ -65,11 +83,14 @@ public final class ZmqReplier implements AutoCloseable {
     private final Optional<ZMQ.Socket> inside;
     private final List<ZMQ.Socket> sockets;
     private final Wakeup wakeup;
+    private final Clients clients;
 
-    ZmqReplier(ZMQ.Context context, BoundSockets bound) {
+    ZmqReplier(ZMQ.Context context, BoundSockets bound, Clients clients) {
         this.inside = bound.inside();
         this.sockets = bound.all();
         this.wakeup = new Wakeup(context, sockets);
+        this.clients = clients;
+        clients.onEnd(wakeup::wake);
     }
 
     /**
@@ -85,14 +106,19 @@ public final class ZmqReplier implements AutoCloseable {
     private @Nullable Request receive() {
         for (ZMQ.Socket socket : sockets) {
             byte[] identity = socket.recv(ZMQ.DONTWAIT);
-            if (identity != null) {
-                return receive(socket, identity);
+            while (identity != null) {
+                Request request = receive(socket, identity);
+                if (request != null) {
+                    return request;
+                }
+                identity = socket.recv(ZMQ.DONTWAIT);
             }
         }
         return null;
     }
 
-    private Request receive(ZMQ.Socket socket, byte[] identity) {
+    /** Null where the client has gone already. */
+    private @Nullable Request receive(ZMQ.Socket socket, byte[] identity) {
         List<byte[]> frames = new ArrayList<>(3);
         frames.add(identity);
         long size = 0;
@@ -101,11 +127,19 @@ public final class ZmqReplier implements AutoCloseable {
             frames.add(frame == null ? EMPTY : frame);
             size += frames.getLast().length;
         }
+        boolean fromThisProcess = inside.filter(socket::equals).isPresent();
+        Clients.Client client =
+                fromThisProcess ? null : clients.find(ByteBuffer.wrap(identity).getLong());
+        if (client != null) {
+            client.arriving().give(size + ClientSession.FRAME_BYTES * (frames.size() - 1L));
+        } else if (!fromThisProcess) {
+            return null;
+        }
         int envelope = envelopeOf(frames);
         return new Request(
                 socket,
-                inside.filter(socket::equals).isPresent(),
-                frames.subList(0, envelope),
+                client,
+                List.copyOf(frames.subList(0, envelope)),
                 envelope < frames.size() ? frames.get(envelope) : EMPTY,
                 size);
     }
@@ -115,12 +149,39 @@ public final class ZmqReplier implements AutoCloseable {
      *
      * @param request the question
      * @param answer the answer's bytes
+     * @return false if too much waits already until clients read it: then nothing was answered
      */
-    public void reply(Request request, byte[] answer) {
+    public boolean reply(Request request, byte[] answer) {
+        Clients.Client client = request.client;
+        if (client != null) {
+            long size = (long) answer.length + ClientSession.FRAME_BYTES;
+            for (byte[] frame : request.envelope.subList(1, request.envelope.size())) {
+                size += (long) frame.length + ClientSession.FRAME_BYTES;
+            }
+            if (clients.find(client.number()) == null) {
+                return true;
+            }
+            if (!client.leaving().take(size)) {
+                return false;
+            }
+        }
         for (byte[] frame : request.envelope) {
             request.socket.sendMore(frame);
         }
         request.socket.send(answer);
+        return true;
+    }
+
+    /** Ends the connection of {@code request} soon. */
+    public void end(Request request) {
+        if (request.client != null) {
+            request.client.end();
+        }
+    }
+
+    /** The {@link Request#connection} of one that has ended; null if there is none. */
+    public @Nullable Long pollEnded() {
+        return clients.pollEnded();
     }
 
     /** Ends the wait that is going on, or the next one. From any thread. */

@@ -43,6 +43,13 @@ class ZmqContextTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(5);
 
+    /** Of ZMTP 3.0, with the mechanism NULL. */
+    private static final byte[] GREETING =
+            ByteBuffer.allocate(64)
+                    .put(new byte[] {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0})
+                    .put(bytes("NULL"))
+                    .array();
+
     private final AtomicReference<Throwable> deadIoThread = new AtomicReference<>();
     private ZmqContext context;
     private int port;
@@ -314,18 +321,17 @@ class ZmqContextTest {
     }
 
     @Test
-    void givesQuestionsOfThisProcessFirst() {
+    void givesQuestionsOfThisProcessFirst() throws Exception {
         try (ZmqReplier replier = context.replier(List.of("inproc://queries", endpoint));
-                ZmqRequester outside = context.requester(endpoint, Duration.ofMillis(300));
+                Socket outside = connect();
                 ZmqRequester inside =
                         context.requester("inproc://queries", Duration.ofMillis(300))) {
-            assertThatThrownBy(() -> outside.ask(bytes("outside"), Duration.ZERO))
-                    .isInstanceOf(UnavailableException.class);
+            greet(outside, "REQ").write(request("outside"));
             assertThatThrownBy(() -> inside.ask(bytes("inside"), Duration.ZERO))
                     .isInstanceOf(UnavailableException.class);
 
-            ZmqReplier.Request first = Objects.requireNonNull(replier.receive(PATIENCE));
-            ZmqReplier.Request second = Objects.requireNonNull(replier.receive(PATIENCE));
+            ZmqReplier.Request first = nextRequest(replier);
+            ZmqReplier.Request second = nextRequest(replier);
 
             assertThat(text(first.payload())).isEqualTo("inside");
             assertThat(first.fromThisProcess()).isTrue();
@@ -333,6 +339,221 @@ class ZmqContextTest {
             assertThat(text(second.payload())).isEqualTo("outside");
             assertThat(second.fromThisProcess()).isFalse();
             assertThat(second.connection()).isNotEqualTo(first.connection());
+        }
+    }
+
+    /** Whatever ZMTP a client says that it speaks: 1.0 without and with a version, 2.0, 3.0. */
+    @Test
+    void endsAConnectionThatAnnouncesASizeThatIsNone() throws IOException {
+        byte[] unversioned = {1, 0}; // an empty identity
+        byte[] version1 = {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 0, 3};
+        byte[] version2 = {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 3};
+        for (boolean publishes : List.of(false, true)) {
+            try (AutoCloseable _ =
+                    publishes
+                            ? await().ignoreExceptions()
+                                    .until(
+                                            () -> context.publisher(List.of(endpoint)),
+                                            Objects::nonNull) // the address is free soon
+                            : new Echo(context, endpoint)) {
+                for (long size :
+                        List.of(
+                                0x8000_0000_7000_0000L,
+                                0xffff_ffff_ffff_ffffL,
+                                0x8000_0000_8000_0000L,
+                                0x7fff_ffff_ffff_ffffL,
+                                0x1_0000_0001L,
+                                0x8000_0000L,
+                                0x7fff_ffffL)) {
+                    byte[] length = ByteBuffer.allocate(8).putLong(size).array();
+                    for (byte flags : new byte[] {2, 3, 6, 7, 0x7f, (byte) 0xfe}) {
+                        assertEnds(GREETING, new byte[] {flags}, length);
+                        assertEnds(version2, new byte[] {flags}, length);
+                    }
+                    assertEnds(version1, new byte[] {(byte) 0xff}, length, new byte[10]);
+                    assertEnds(unversioned, new byte[] {(byte) 0xff}, length, new byte[10]);
+                }
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
+    /** In JeroMQ they throw in the I/O thread, which leaves the connection half alive. */
+    @Test
+    void endsAConnectionWhoseCommandsAreCutShort() throws IOException {
+        try (Echo _ = new Echo(context, endpoint)) {
+            for (String command : List.of("\u0004PING", "\u0004PING\u0000")) {
+                try (Socket client = connect()) {
+                    OutputStream out = greet(client, "REQ");
+                    out.write(new byte[] {4, (byte) command.length()});
+                    out.write(bytes(command));
+                    assertThat(isEnded(client)).as(command).isTrue();
+                }
+            }
+            assertAnswers();
+        }
+    }
+
+    @Test
+    void endsAConnectionThatSendsFramesWithoutEnd() throws IOException {
+        try (Echo _ = new Echo(context, endpoint)) {
+            try (Socket client = connect()) {
+                OutputStream out = greet(client, "REQ");
+                byte[] frames = new byte[(AskingSession.MAX_FRAMES + 1) * 2];
+                for (int i = 0; i < frames.length; i += 2) {
+                    frames[i] = 1;
+                }
+                out.write(frames);
+                assertThat(isEnded(client)).isTrue();
+            }
+            try (Socket client = connect()) {
+                OutputStream out = greet(client, "REQ");
+                for (int i = 0; i < 3; i++) {
+                    out.write(ByteBuffer.allocate(9).put((byte) 3).putLong(30_000).array());
+                    out.write(new byte[30_000]);
+                }
+                assertThat(isEnded(client)).isTrue();
+            } catch (SocketException _) {
+                // It was ended before all was sent.
+            }
+            assertAnswers();
+        }
+    }
+
+    @Test
+    void answersTwoClientsOfOneName() throws IOException {
+        try (Echo _ = new Echo(context, endpoint);
+                Socket one = connect();
+                Socket other = connect()) {
+            byte[] identity = bytes("\u0008Identity\u0000\u0000\u0000\u0004same");
+            for (Socket client : List.of(one, other)) {
+                greet(client, "REQ", identity).write(request("hello"));
+            }
+            for (Socket client : List.of(one, other)) {
+                assertThat(client.getInputStream().readNBytes(9)).isEqualTo(request("hello"));
+            }
+        }
+    }
+
+    @Test
+    void tellsWhichConnectionHasEnded() throws IOException {
+        try (ZmqReplier replier = context.replier(List.of(endpoint))) {
+            List<Long> connections = new ArrayList<>();
+            List<Socket> clients = List.of(connect(), connect());
+            for (Socket client : clients) {
+                greet(client, "REQ").write(request("x"));
+                connections.add(nextRequest(replier).connection());
+            }
+            assertThat(replier.pollEnded()).isNull();
+
+            for (int i = 0; i < clients.size(); i++) {
+                clients.get(i).close();
+                assertThat(ended(replier)).isEqualTo(connections.get(i));
+                assertThat(replier.pollEnded()).isNull();
+            }
+        }
+    }
+
+    @Test
+    void keepsNoAnswersWithoutEndForWhoDoesNotRead() throws IOException {
+        try (ZmqReplier replier = context.replier(List.of(endpoint));
+                ZmqRequester honest = context.requester(endpoint, PATIENCE);
+                Socket client = connect()) {
+            greet(client, "DEALER").write(request("x"));
+            ZmqReplier.Request request = nextRequest(replier);
+            byte[] answer = new byte[1 << 20];
+            int answered = 0;
+            while (answered < 100 && replier.reply(request, answer)) {
+                answered++;
+            }
+            // What TCP has taken is not counted.
+            assertThat(answered).isBetween(7, 20);
+            assertThat(request.unread()).isBetween(4L << 20, 8L << 20);
+            assertThat(replier.reply(request, new byte[1])).isTrue();
+
+            replier.end(request);
+            assertThat(ended(replier)).isEqualTo(request.connection());
+            assertThat(request.unread()).isZero();
+            assertThat(replier.reply(request, answer)).isTrue(); // to nobody
+            FutureTask<byte[]> asked =
+                    new FutureTask<>(() -> honest.ask(bytes("x"), Duration.ZERO));
+            Thread.ofPlatform().start(asked);
+            assertThat(replier.reply(nextRequest(replier), answer)).isTrue();
+            assertThat(asked.get()).hasSize(answer.length);
+        } catch (java.util.concurrent.ExecutionException | InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void endsAConnectionThatSubscribesWithoutEnd() throws IOException {
+        try (ZmqPublisher publisher = context.publisher(List.of(endpoint));
+                ZmqSubscriber subscriber =
+                        context.subscriber(endpoint, List.of("/tasks/", "/end/"))) {
+            awaitSubscription(publisher, subscriber);
+            try (Socket client = connect()) {
+                client.setSoTimeout(20);
+                OutputStream out = greet(client, "SUB");
+                client.setSoTimeout(20);
+                long begin = System.nanoTime();
+                boolean ended = false;
+                for (int i = 0; !ended; i++) {
+                    byte[] subscription = bytes("\u0001/tasks/exit/default/" + i + "/");
+                    try {
+                        out.write(new byte[] {0, (byte) subscription.length});
+                        out.write(subscription);
+                        publisher.send("/tasks/", bytes("tick"));
+                    } catch (SocketException _) {
+                        ended = true;
+                    }
+                    assertThat(Duration.ofNanos(System.nanoTime() - begin))
+                            .isLessThan(Duration.ofSeconds(30));
+                }
+            }
+            awaitSubscription(publisher, subscriber);
+        }
+    }
+
+    /** It would hold what all others have read already; the log has it. */
+    @Test
+    void endsASubscriberThatIsTooFarBehind() throws IOException {
+        try (ZmqPublisher publisher = context.publisher(List.of(endpoint));
+                ZmqSubscriber subscriber =
+                        context.subscriber(endpoint, List.of("/tasks/", "/end/"));
+                Socket slow = connect()) {
+            awaitSubscription(publisher, subscriber);
+            OutputStream out = greet(slow, "SUB");
+            out.write(new byte[] {0, 1, 1});
+            byte[] payload = new byte[1_000];
+            assertThat(slow.getInputStream().read(publish(publisher, "/tasks/"))).isPositive();
+            for (int i = 0; i < 3 * SubscribedSession.MAX_BEHIND; i++) {
+                publisher.send("/tasks/", payload);
+                subscriber.receive(Duration.ZERO);
+            }
+            // All that TCP had taken, and then the end.
+            await().atMost(PATIENCE)
+                    .until(() -> {
+                        publisher.send("/tasks/", payload);
+                        return isReset(out);
+                    });
+            awaitSubscription(publisher, subscriber);
+        }
+    }
+
+    @Test
+    void bindsAndConnectsByIpv6() {
+        String ipv6 = "tcp://[::1]:" + port;
+        try (Echo _ = new Echo(context, ipv6);
+                ZmqRequester requester = context.requester(ipv6, PATIENCE)) {
+            assertThat(text(requester.ask(bytes("six"), Duration.ZERO))).isEqualTo("six");
+        }
+        // The address is free a moment after the socket was closed.
+        try (ZmqPublisher publisher =
+                        await().ignoreExceptions()
+                                .until(() -> context.publisher(List.of(ipv6)), it -> true);
+                ZmqSubscriber subscriber = context.subscriber(ipv6, List.of("/end/"))) {
+            awaitSubscription(publisher, subscriber);
         }
     }
 
@@ -428,6 +649,17 @@ class ZmqContextTest {
         }
     }
 
+    /** Connections that end, as slow ones do that try again, wake who waits for a request. */
+    private static ZmqReplier.Request nextRequest(ZmqReplier replier) {
+        return await().atMost(PATIENCE)
+                .until(() -> replier.receive(Duration.ofMillis(100)), Objects::nonNull);
+    }
+
+    private static Long ended(ZmqReplier replier) {
+        assertThat(replier.receive(PATIENCE)).isNull(); // woken
+        return await().atMost(PATIENCE).until(replier::pollEnded, Objects::nonNull);
+    }
+
     private static String next(ZmqSubscriber subscriber) {
         ZmqSubscriber.Message message = subscriber.receive(PATIENCE);
         if (message == null) {
@@ -482,19 +714,54 @@ class ZmqContextTest {
         }
     }
 
+    /** Sends a message, so that there is something to read, and returns where to read it to. */
+    private static byte[] publish(ZmqPublisher publisher, String topic) {
+        await().pollDelay(Duration.ofMillis(300)).until(() -> true); // the subscription arrives
+        publisher.send(topic, bytes("one"));
+        return new byte[100];
+    }
+
+    private static boolean isReset(OutputStream out) {
+        try {
+            out.write(new byte[] {0, 1, 0});
+            return false;
+        } catch (IOException _) {
+            return true;
+        }
+    }
+
+    private void assertEnds(byte[]... sent) throws IOException {
+        try (Socket client = connect()) {
+            for (byte[] each : sent) {
+                client.getOutputStream().write(each);
+            }
+            assertThat(isEnded(client)).as(Arrays.deepToString(sent)).isTrue();
+        } catch (SocketException _) {
+            // It was ended before all was sent.
+        }
+    }
+
+    /** As a REQ socket sends it. */
+    private static byte[] request(String text) {
+        return bytes("\u0001\u0000\u0000" + (char) text.length() + text);
+    }
+
     /** ZMTP 3.0 with the mechanism NULL, up to the server's READY. */
-    private static OutputStream greet(Socket client, String type) throws IOException {
+    private static OutputStream greet(Socket client, String type, byte... properties)
+            throws IOException {
         client.setSoTimeout((int) PATIENCE.toMillis());
         OutputStream out = client.getOutputStream();
-        ByteBuffer greeting = ByteBuffer.allocate(64);
-        greeting.put(new byte[] {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0});
-        greeting.put(bytes("NULL"));
-        out.write(greeting.array());
+        out.write(GREETING);
         DataInputStream in = new DataInputStream(client.getInputStream());
         in.readNBytes(64);
-        byte[] ready = bytes("\u0005READY\u000bSocket-Type\u0000\u0000\u0000\u0003" + type);
-        out.write(new byte[] {4, (byte) ready.length});
+        byte[] ready =
+                bytes(
+                        "\u0005READY\u000bSocket-Type\u0000\u0000\u0000"
+                                + (char) type.length()
+                                + type);
+        out.write(new byte[] {4, (byte) (ready.length + properties.length)});
         out.write(ready);
+        out.write(properties);
         assertThat(in.read()).isEqualTo(4);
         in.readNBytes(in.read());
         return out;

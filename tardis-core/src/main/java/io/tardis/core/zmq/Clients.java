@@ -1,0 +1,110 @@
+package io.tardis.core.zmq;
+
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The connections of one socket that is bound to TCP, and what they may take of the heap together.
+ * The socket's thread and the I/O thread share it.
+ */
+final class Clients {
+
+    /** One connection, from its beginning to its end. */
+    static final class Client {
+        private final long number;
+        private final Budget.Share arriving;
+        private final Budget.Share leaving;
+
+        private volatile boolean isUnwanted;
+
+        private Client(long number, Budget.Share arriving, Budget.Share leaving) {
+            this.number = number;
+            this.arriving = arriving;
+            this.leaving = leaving;
+        }
+
+        /** Tells it from every other connection of the socket, those that have ended too. */
+        long number() {
+            return number;
+        }
+
+        /** Whether its connection is to be ended. */
+        boolean isUnwanted() {
+            return isUnwanted;
+        }
+
+        /** Has its connection be ended within a second or two. From any thread. */
+        void end() {
+            isUnwanted = true;
+        }
+
+        /** What came from it, and was not handled yet. */
+        Budget.Share arriving() {
+            return arriving;
+        }
+
+        /** What it was sent, and TCP did not take yet. */
+        Budget.Share leaving() {
+            return leaving;
+        }
+    }
+
+    private final Budget arriving;
+    private final Budget leaving;
+    private final Map<Long, Client> connected = new ConcurrentHashMap<>();
+    private final Queue<Long> ended = new ConcurrentLinkedQueue<>();
+    private volatile @Nullable Runnable onEnd;
+    private volatile long published;
+    private long numbers; // for the I/O thread
+
+    Clients(Budget arriving, Budget leaving) {
+        this.arriving = arriving;
+        this.leaving = leaving;
+    }
+
+    Client connect() {
+        Client client = new Client(numbers++, arriving.share(), leaving.share());
+        connected.put(client.number(), client);
+        return client;
+    }
+
+    /** The connection of this number; null if it has ended. */
+    @Nullable Client find(long number) {
+        return connected.get(number);
+    }
+
+    /** Safe twice. */
+    void end(Client client) {
+        if (connected.remove(client.number()) != null) {
+            client.arriving().close();
+            client.leaving().close();
+            Runnable told = onEnd;
+            if (told != null) {
+                ended.add(client.number());
+                told.run();
+            }
+        }
+    }
+
+    /** From now on {@link #pollEnded} has those that end. */
+    void onEnd(Runnable told) {
+        onEnd = told;
+    }
+
+    /** The number of a connection that has ended; null if there is none. */
+    @Nullable Long pollEnded() {
+        return ended.poll();
+    }
+
+    /** The number of the message that was published last. */
+    long published() {
+        return published;
+    }
+
+    void published(long number) {
+        published = number;
+    }
+}

@@ -1,0 +1,309 @@
+package io.tardis.core.zmq;
+
+import io.tardis.core.config.Setting;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import zmq.Msg;
+import zmq.Options;
+import zmq.SocketBase;
+import zmq.ZObject;
+import zmq.io.IOObject;
+import zmq.io.IOThread;
+import zmq.io.StreamEngine;
+import zmq.io.net.Listener;
+import zmq.io.net.tcp.TcpUtils;
+import zmq.poll.Poller;
+
+/**
+ * Where one socket is bound to TCP. It does what JeroMQ's own listener does, and gives each
+ * connection a {@link ClientSession}: JeroMQ has no other place where a connection can be limited,
+ * told from others, and ended.
+ *
+ * <p>JeroMQ launches listeners from within the socket only. So this one plugs itself in, hands
+ * itself to the socket, which ends it with itself, and acknowledges that end.
+ */
+final class TcpEndpoint extends Listener {
+
+    private static final Logger LOG = LoggerFactory.getLogger(TcpEndpoint.class);
+
+    private static final int LOOK = 1;
+    private static final int LOOK_MILLIS = 1_000;
+
+    /** A client whose machine has gone is found out within a minute. */
+    private static final int KEEP_ALIVE_IDLE_SECONDS = 30;
+
+    private static final int KEEP_ALIVE_INTERVAL_SECONDS = 10;
+    private static final int KEEP_ALIVE_PROBES = 3;
+
+    /** Makes a session of the kind that the socket needs. */
+    interface Sessions {
+        ClientSession open(
+                IOThread io,
+                SocketBase socket,
+                Options options,
+                TcpEndpoint endpoint,
+                Clients.Client client);
+    }
+
+    private final IOThread thread;
+    private final String endpoint;
+    private final ServerSocketChannel channel;
+    private final Sessions kind;
+    private final Clients clients;
+    private final int maxConnections;
+    private final IOObject io;
+    private final Refusals refusals;
+
+    // All that follows is for the I/O thread alone.
+
+    /** Those whose connection is open, and those that JeroMQ has not taken down yet. */
+    private final Set<ClientSession> sessions = new HashSet<>();
+
+    private final Set<ClientSession> connected = new HashSet<>();
+    private Poller.@Nullable Handle accepting;
+    private @Nullable ClientSession turn;
+
+    private TcpEndpoint(
+            IOThread thread,
+            SocketBase socket,
+            Options options,
+            String endpoint,
+            ServerSocketChannel channel,
+            Sessions kind,
+            Clients clients,
+            int maxConnections) {
+        super(thread, socket, options);
+        this.thread = thread;
+        this.endpoint = endpoint;
+        this.channel = channel;
+        this.kind = kind;
+        this.clients = clients;
+        this.maxConnections = maxConnections;
+        this.io = new IOObject(thread, this);
+        this.refusals = new Refusals(endpoint);
+        options.allocator = this::allocate;
+    }
+
+    /**
+     * Binds {@code socket}.
+     *
+     * @param options what its connections need; of the same type as the socket's
+     * @param endpoint {@code tcp://ADDRESS:PORT}
+     * @throws IOException if it cannot be bound
+     */
+    static void bind(
+            SocketBase socket,
+            Options options,
+            String endpoint,
+            Sessions kind,
+            Clients clients,
+            int maxConnections)
+            throws IOException {
+        ServerSocketChannel channel = ServerSocketChannel.open();
+        try {
+            channel.configureBlocking(false);
+            channel.setOption(StandardSocketOptions.SO_REUSEADDR, true);
+            channel.bind(address(endpoint), maxConnections);
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            throw e;
+        }
+        IOThread thread = new Threads(socket).choose();
+        new TcpEndpoint(thread, socket, options, endpoint, channel, kind, clients, maxConnections)
+                .launch();
+    }
+
+    private static InetSocketAddress address(String endpoint) throws IOException {
+        int colon = endpoint.lastIndexOf(':');
+        String host = endpoint.substring("tcp://".length(), colon);
+        int port = Integer.parseInt(endpoint.substring(colon + 1));
+        return new InetSocketAddress(
+                InetAddress.getByName(host.equals("*") ? "0.0.0.0" : host), port);
+    }
+
+    /** JeroMQ tells its own objects only which I/O threads there are. */
+    private static final class Threads extends ZObject {
+        Threads(ZObject parent) {
+            super(parent);
+        }
+
+        IOThread choose() {
+            return chooseIoThread(0);
+        }
+    }
+
+    private void launch() {
+        sendPlug(this);
+        sendOwn(socket, this);
+    }
+
+    @Override
+    protected void processPlug() {
+        io.plug();
+        accept();
+        io.addTimer(LOOK_MILLIS, LOOK);
+    }
+
+    private void accept() {
+        Poller.Handle handle = io.addFd(channel);
+        io.setPollAccept(handle);
+        accepting = handle;
+    }
+
+    private void pause() {
+        if (accepting != null) {
+            io.removeHandle(accepting);
+            accepting = null;
+        }
+    }
+
+    @Override
+    public void acceptEvent() {
+        SocketChannel connection;
+        try {
+            connection = channel.accept();
+        } catch (IOException e) {
+            // No descriptor is left, most likely. JeroMQ would try again without end.
+            refusals.add("it cannot be accepted: " + e.getMessage());
+            pause();
+            return;
+        }
+        if (connection != null) {
+            try {
+                open(connection);
+            } catch (RuntimeException e) {
+                LOG.debug("a connection was gone before it was greeted", e);
+                close(connection);
+            }
+        }
+    }
+
+    private void open(SocketChannel connection) {
+        if (connected.size() >= maxConnections || sessions.size() >= 2 * maxConnections) {
+            refusals.add(
+                    maxConnections
+                            + " connections are open, as many as "
+                            + Setting.MAX_CONNECTIONS.key()
+                            + " allows");
+            close(connection);
+            return;
+        }
+        TcpUtils.tuneTcpKeepalives(
+                connection,
+                1,
+                KEEP_ALIVE_PROBES,
+                KEEP_ALIVE_IDLE_SECONDS,
+                KEEP_ALIVE_INTERVAL_SECONDS);
+        tune(connection);
+        ClientSession session = kind.open(thread, socket, options, this, clients.connect());
+        StreamEngine engine;
+        try {
+            engine = session.engine(connection);
+        } catch (RuntimeException e) {
+            clients.end(session.client());
+            throw e;
+        }
+        sessions.add(session);
+        connected.add(session);
+        session.announce();
+        launchChild(session);
+        sendAttach(session, engine, false);
+    }
+
+    private static void tune(SocketChannel connection) {
+        try {
+            TcpUtils.tuneTcpSocket(connection);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Its connection has ended; JeroMQ may not have taken it down yet. Safe twice. */
+    void disconnected(ClientSession session) {
+        connected.remove(session);
+        clients.end(session.client());
+    }
+
+    /** Nothing is left of it. */
+    void ended(ClientSession session) {
+        sessions.remove(session);
+    }
+
+    Refusals refusals() {
+        return refusals;
+    }
+
+    /** Whose bytes are read from now on; returns whose they were before. */
+    @Nullable ClientSession turnTo(@Nullable ClientSession session) {
+        ClientSession before = turn;
+        turn = session;
+        return before;
+    }
+
+    /** Called by JeroMQ's decoders, which do not say whose they are. */
+    private Msg allocate(int size) {
+        return turn == null ? new Msg(0) : turn.allocate(size);
+    }
+
+    @Override
+    public void timerEvent(int id) {
+        long now = System.nanoTime();
+        List.copyOf(connected).forEach(it -> it.look(now));
+        if (accepting == null) {
+            accept();
+        }
+        io.addTimer(LOOK_MILLIS, LOOK);
+    }
+
+    @Override
+    protected void processTerm(int linger) {
+        io.cancelTimer(LOOK);
+        pause();
+        try {
+            channel.close();
+        } catch (IOException e) {
+            LOG.warn("{} cannot be closed", endpoint, e);
+        }
+        super.processTerm(linger);
+    }
+
+    @Override
+    protected void processDestroy() {
+        sendTermAck(socket);
+        super.processDestroy();
+    }
+
+    @Override
+    protected void destroy() {
+        io.unplug();
+    }
+
+    @Override
+    public boolean setAddress(String addr) {
+        throw new UnsupportedOperationException("it is bound already");
+    }
+
+    @Override
+    public String getAddress() {
+        return endpoint;
+    }
+
+    private static void close(SocketChannel connection) {
+        try {
+            connection.close();
+        } catch (IOException e) {
+            LOG.debug("a connection that is refused was gone already", e);
+        }
+    }
+}
