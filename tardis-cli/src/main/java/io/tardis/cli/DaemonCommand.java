@@ -8,6 +8,7 @@ import io.tardis.listener.InstanceLock;
 import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -34,20 +35,32 @@ final class DaemonCommand implements Callable<Integer> {
                     "End the daemon that runs, when this one hears containerd, and go on in its place.")
     private boolean takeOver;
 
+    @Option(
+            names = "--succeed",
+            hidden = true,
+            description =
+                    "Start the next daemon, detached, and return at once; for a JVM that ran out of memory.")
+    private boolean succeed;
+
     DaemonCommand(Environment environment) {
         this.environment = environment;
     }
 
     @Override
     public Integer call() {
+        if (succeed) {
+            successor().start();
+            return ExitStatus.OK;
+        }
         Settings settings = environment.settings();
         return background ? startInBackground(settings) : runHere(settings);
     }
 
     private int runHere(Settings settings) {
         Logging.forDaemon(settings);
+        Signals.handle(() -> readAgain());
         try {
-            return new Daemon(settings, takeOver).run();
+            return new Daemon(settings, takeOver, age -> successor().startAfter(age)).run();
         } catch (AlreadyRunningException e) {
             // What whoever started it wanted is there, and nobody has to act.
             LoggerFactory.getLogger(DaemonCommand.class)
@@ -58,6 +71,34 @@ final class DaemonCommand implements Callable<Integer> {
             LoggerFactory.getLogger(DaemonCommand.class)
                     .error("the daemon cannot run: {}", e.getMessage());
             throw e;
+        } catch (RuntimeException | Error e) {
+            LoggerFactory.getLogger(DaemonCommand.class).error("the daemon cannot run", e);
+            throw e;
+        }
+    }
+
+    private Successor successor() {
+        return new Successor(
+                BackgroundDaemon.ownProgram(),
+                environment.variables(),
+                ProcessHandle.current().pid());
+    }
+
+    /** What SIGHUP does: logrotate sends it, and an operator who has changed the settings. */
+    private void readAgain() {
+        Logger log = LoggerFactory.getLogger(DaemonCommand.class);
+        Logging.reopen();
+        try {
+            Settings now = environment.settings();
+            Logging.setLevel(now.logLevel());
+            log.info(
+                    "SIGHUP: the log is opened again, and its level is {}; other settings need"
+                            + " 'tardis restart'",
+                    now.logLevel());
+        } catch (TardisException e) {
+            log.error(
+                    "SIGHUP: the log is opened again, and nothing else changes: {}",
+                    e.getMessage());
         }
     }
 

@@ -23,9 +23,12 @@ public final class Main {
             // Between containerd and runc every millisecond counts: no command line library, no
             // console.
             ShimCommand.run(List.of(args).subList(1, args.length), environment);
+            Logging.flush();
             System.exit(ExitStatus.OK);
         }
-        System.exit(commandLine(environment).execute(args));
+        int status = commandLine(environment).execute(args);
+        Logging.flush();
+        System.exit(status);
     }
 
     static CommandLine commandLine(Environment environment) {
