@@ -8,6 +8,7 @@ import io.tardis.listener.InstanceLock;
 import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -36,11 +37,11 @@ final class DaemonCommand implements Callable<Integer> {
     private boolean takeOver;
 
     @Option(
-            names = "--succeed",
+            names = "--after",
             hidden = true,
             description =
-                    "Start the next daemon, detached, and return at once; for a JVM that ran out of memory.")
-    private boolean succeed;
+                    "PID,SECONDS: for the JVM of a daemon that ran out of memory; starts the next daemon and returns.")
+    private @Nullable String after;
 
     DaemonCommand(Environment environment) {
         this.environment = environment;
@@ -48,9 +49,8 @@ final class DaemonCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (succeed) {
-            successor().start();
-            return ExitStatus.OK;
+        if (after != null) {
+            return succeed(after.split(",", 2));
         }
         Settings settings = environment.settings();
         return background ? startInBackground(settings) : runHere(settings);
@@ -60,7 +60,8 @@ final class DaemonCommand implements Callable<Integer> {
         Logging.forDaemon(settings);
         Signals.handle(() -> readAgain());
         try {
-            return new Daemon(settings, takeOver, age -> successor().startAfter(age)).run();
+            long own = ProcessHandle.current().pid();
+            return new Daemon(settings, takeOver, age -> successor(own).startAfter(age)).run();
         } catch (AlreadyRunningException e) {
             // What whoever started it wanted is there, and nobody has to act.
             LoggerFactory.getLogger(DaemonCommand.class)
@@ -77,11 +78,17 @@ final class DaemonCommand implements Callable<Integer> {
         }
     }
 
-    private Successor successor() {
-        return new Successor(
-                BackgroundDaemon.ownProgram(),
-                environment.variables(),
-                ProcessHandle.current().pid());
+    private Successor successor(long failed) {
+        return new Successor(BackgroundDaemon.ownProgram(), environment.variables(), failed);
+    }
+
+    private int succeed(String[] pidAndAge) {
+        Logging.forShim(environment.lenientSettings());
+        LoggerFactory.getLogger(DaemonCommand.class)
+                .error("the daemon, process {}, had no memory left and has ended", pidAndAge[0]);
+        successor(Long.parseLong(pidAndAge[0]))
+                .startAfter(Duration.ofSeconds(Long.parseLong(pidAndAge[1])));
+        return ExitStatus.OK;
     }
 
     /** What SIGHUP does: logrotate sends it, and an operator who has changed the settings. */

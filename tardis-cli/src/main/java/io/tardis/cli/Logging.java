@@ -12,9 +12,11 @@ import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.UnsynchronizedAppenderBase;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
-import java.io.FileDescriptor;
-import java.io.FileOutputStream;
+import io.tardis.listener.StandardStreams;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -41,7 +43,6 @@ final class Logging {
     /** What is over that of one line, its stack trace included, is cut. */
     private static final int MAX_LINE_CHARACTERS = 8 << 10;
 
-    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
     private static final Duration OPEN_PATIENCE = Duration.ofSeconds(1);
     private static final Duration FLUSH_PATIENCE = Duration.ofMillis(500);
 
@@ -67,37 +68,54 @@ final class Logging {
     /**
      * The daemon logs to its file, at most four of 10 MB each, and to standard error, unless that
      * is the same or the file of those who start daemons. From now on nothing in this process
-     * writes to standard output or standard error itself.
+     * writes to standard output or standard error itself, and what the JVM has to say is logged.
      *
      * @throws SetupException if the file cannot be opened; one that blocks is waited for a moment
      */
     static void forDaemon(Settings settings) {
-        forDaemon(settings, new FileOutputStream(FileDescriptor.err));
+        try {
+            StandardStreams streams = StandardStreams.take();
+            forDaemon(settings, streams.error(), streams::writeError);
+            Thread.ofPlatform()
+                    .daemon()
+                    .name("tardis-log-printed")
+                    .start(() -> logPrinted(streams.printed()));
+        } catch (IOException e) {
+            throw new SetupException("the standard streams cannot be taken: " + e, e);
+        }
     }
 
-    /**
-     * The same with another standard error.
-     *
-     * @param standardError is not closed
-     */
-    static void forDaemon(Settings settings, OutputStream standardError) {
+    /** The same with another standard error. */
+    static void forDaemon(Settings settings, Path errorFile, LogWriter.Output standardError) {
         LogFile file = new LogFile(settings.logFile(), MAX_FILE_BYTES, MAX_OLD_FILES);
-        LogWriter fileWriter = writer("the log file " + settings.logFile(), "file", file);
-        boolean opened = awaitOpened(fileWriter, settings.logFile());
-        LogWriter errorWriter = writer("standard error", "stderr", standardError::write);
+        LogWriter errorWriter = writer("standard error", "stderr", standardError);
         errorWriter.start();
-        boolean both =
-                isAnother(STANDARD_ERROR, settings.logFile())
-                        && isAnother(STANDARD_ERROR, settings.runDir().resolve("start.log"));
-        log(
-                new QueuedLog(file, both ? List.of(fileWriter, errorWriter) : List.of(fileWriter)),
-                Level.valueOf(settings.logLevel()));
         PrintStream prints = new PrintStream(errorWriter.asStream(), true, StandardCharsets.UTF_8);
         System.setOut(prints);
         System.setErr(prints);
+        queued = new QueuedLog(file, List.of(errorWriter), List.of()); // for who cannot even log
+        LogWriter fileWriter = writer("the log file " + settings.logFile(), "file", file);
+        boolean opened = awaitOpened(fileWriter, settings.logFile());
+        boolean both =
+                isAnother(errorFile, settings.logFile())
+                        && isAnother(errorFile, settings.runDir().resolve("start.log"));
+        List<LogWriter> writers = List.of(fileWriter, errorWriter);
+        log(
+                new QueuedLog(file, writers, both ? writers : List.of(fileWriter)),
+                Level.valueOf(settings.logLevel()));
         if (!opened) {
             LoggerFactory.getLogger(Logging.class)
                     .warn("the log file {} does not open", settings.logFile());
+        }
+    }
+
+    private static void logPrinted(InputStream printed) {
+        org.slf4j.Logger log = LoggerFactory.getLogger("JVM");
+        try (BufferedReader lines =
+                new BufferedReader(new InputStreamReader(printed, StandardCharsets.UTF_8))) {
+            lines.lines().forEach(log::info);
+        } catch (IOException e) {
+            log.warn("what is printed is not logged any more", e);
         }
     }
 
@@ -105,7 +123,7 @@ final class Logging {
     static void forShim(Settings settings) {
         LogFile file = new LogFile(settings.logFile(), Long.MAX_VALUE, 0);
         LogWriter writer = writer("the log file", "file", file);
-        log(new QueuedLog(file, List.of(writer)), Level.valueOf(settings.logLevel()));
+        log(new QueuedLog(file, List.of(writer), List.of(writer)), Level.valueOf(settings.logLevel()));
         writer.start();
     }
 
@@ -167,10 +185,18 @@ final class Logging {
 
         private final LogFile file;
         private final List<LogWriter> writers;
+        private final List<LogWriter> receivers;
 
-        QueuedLog(LogFile file, List<LogWriter> writers) {
+        /**
+         * A log.
+         *
+         * @param writers all that there are
+         * @param receivers those that get each line
+         */
+        QueuedLog(LogFile file, List<LogWriter> writers, List<LogWriter> receivers) {
             this.file = file;
             this.writers = writers;
+            this.receivers = receivers;
         }
 
         LogFile file() {
@@ -184,7 +210,7 @@ final class Logging {
         @Override
         protected void append(ILoggingEvent event) {
             byte[] line = line(event);
-            writers.forEach(it -> it.offer(line));
+            receivers.forEach(it -> it.offer(line));
         }
 
         @Override

@@ -14,7 +14,6 @@ import org.slf4j.LoggerFactory;
  *
  * <p>There is none for a daemon that has not lived for a while: its successor would most likely
  * fail as soon, and so on without end. And none under a service manager, who starts daemons itself.
- * The script {@code bin/tardis} asks the same for a JVM that has no memory left to ask anything.
  */
 final class Successor {
 
@@ -56,8 +55,7 @@ final class Successor {
         }
     }
 
-    /** Starts it, detached. */
-    void start() {
+    private void start() {
         try {
             Process process =
                     new ProcessBuilder("setsid", program.toString(), "daemon", "--take-over")
