@@ -11,6 +11,7 @@ module io.tardis.cli {
     requires io.tardis.listener;
     requires io.tardis.runc;
     requires io.tardis.store;
+    requires jdk.unsupported; // sun.misc.Signal
     requires org.slf4j;
 
     // picocli fills the fields of the commands.

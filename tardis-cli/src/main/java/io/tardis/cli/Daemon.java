@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.zmq.ZmqContext;
+import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
 import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
@@ -17,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,36 +38,60 @@ final class Daemon {
     private static final Duration TAKE_OVER_PATIENCE = Duration.ofSeconds(10);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
+    /** A new daemon waits for the end of one that failed. */
+    private static final Duration FAIL_PATIENCE = Duration.ofSeconds(1);
+
+    private static final Duration POLL = Duration.ofMillis(20);
+
     /** Completed with null to stop, or with what went wrong. */
     private final CompletableFuture<Void> end = new CompletableFuture<>();
 
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Settings settings;
     private final boolean takeOver;
+    private final Consumer<Duration> successor;
     private final Duration stopPatience;
+    private final Duration failPatience;
     private final IntConsumer halt;
+    private final long began = System.nanoTime();
 
     /**
      * A daemon that does not run yet.
      *
      * @param takeOver whether to end the daemon that has the state directory, if one does, and go
      *     on in its place
+     * @param successor sees to it that there is a new daemon after this one failed, which had lived
+     *     for so long
      */
-    Daemon(Settings settings, boolean takeOver) {
-        this(settings, takeOver, STOP_PATIENCE, Runtime.getRuntime()::halt);
+    Daemon(Settings settings, boolean takeOver, Consumer<Duration> successor) {
+        this(settings, takeOver, successor, STOP_PATIENCE, FAIL_PATIENCE, Daemon::halt);
     }
 
     /**
      * A daemon that does not run yet.
      *
      * @param stopPatience how long its parts may take to end
+     * @param failPatience the same where one of them failed
      * @param halt ends the process at once, with an exit status
      */
-    Daemon(Settings settings, boolean takeOver, Duration stopPatience, IntConsumer halt) {
+    Daemon(
+            Settings settings,
+            boolean takeOver,
+            Consumer<Duration> successor,
+            Duration stopPatience,
+            Duration failPatience,
+            IntConsumer halt) {
         this.settings = settings;
         this.takeOver = takeOver;
+        this.successor = successor;
         this.stopPatience = stopPatience;
+        this.failPatience = failPatience;
         this.halt = halt;
+    }
+
+    private static void halt(int status) {
+        Logging.flush();
+        Runtime.getRuntime().halt(status);
     }
 
     /**
@@ -80,7 +106,7 @@ final class Daemon {
         try {
             serve();
             LOG.info("stopped");
-            return ExitStatus.OK;
+            return end.isCompletedExceptionally() ? ExitStatus.FAILED : ExitStatus.OK;
         } finally {
             ended.countDown();
         }
@@ -116,13 +142,10 @@ final class Daemon {
             serve(openShims(exitCodes, listener, registry, clock), listener);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } catch (ExecutionException e) {
-            throw new IllegalStateException("a part of the daemon failed", e.getCause());
         }
     }
 
-    private void serve(ShimServer server, Listener listener)
-            throws InterruptedException, ExecutionException {
+    private void serve(ShimServer server, Listener listener) throws InterruptedException {
         try (ShimServer shims = server) {
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
@@ -132,9 +155,17 @@ final class Daemon {
                     settings.queryEndpoint(),
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
-            end.get();
+            awaitEnd();
             shims.stop();
             listener.stop();
+        }
+    }
+
+    private void awaitEnd() throws InterruptedException {
+        try {
+            end.get();
+        } catch (ExecutionException e) {
+            LOG.debug("a part of the daemon failed, which is in the log already", e);
         }
     }
 
@@ -145,9 +176,20 @@ final class Daemon {
             return InstanceLock.take(settings.stateDir());
         }
         // Both hear for a while. ctr does not say when it has subscribed: its first word proves
-        // it, and where nothing happens, nothing is missed.
+        // it, and where nothing happens, nothing is missed. Where the other one has failed, and
+        // ends meanwhile, there is nothing to wait for.
         source.start();
-        boolean hears = source.awaitHearing(OVERLAP);
+        long begin = System.nanoTime();
+        boolean hears = false;
+        while (!hears
+                && System.nanoTime() - begin < OVERLAP.toNanos()
+                && !end.isDone()
+                && InstanceLock.holder(settings.stateDir()).equals(before)) {
+            hears = source.awaitHearing(POLL);
+        }
+        if (end.isDone()) {
+            throw new AlreadyRunningException(settings.stateDir(), before); // it goes on
+        }
         LOG.info(
                 "taking over from process {}; the event source {}",
                 before.getAsLong(),
@@ -177,19 +219,26 @@ final class Daemon {
     }
 
     /**
-     * Ends the daemon, from any thread. What is closed then may wait for the very thread that died,
-     * for ever: so the process is halted if that takes too long.
+     * Ends the daemon, from any thread, and has a new one started. What is closed then may wait for
+     * the very thread that died, for ever: so the process is halted if that takes too long.
      */
     void fail(String part, Throwable cause) {
-        LOG.error("{} died; the daemon ends", part, cause);
-        if (end.completeExceptionally(cause)) {
-            Thread.ofPlatform().daemon().name("tardis-halt").start(this::haltUnlessEnded);
+        try {
+            LOG.error("{} died; the daemon ends", part, cause);
+            if (end.completeExceptionally(cause)) {
+                Thread.ofPlatform().daemon().name("tardis-halt").start(this::haltUnlessEnded);
+                successor.accept(Duration.ofNanos(System.nanoTime() - began));
+            }
+        } catch (OutOfMemoryError e) {
+            // No thread is left that could wait for an orderly end.
+            LOG.error("the daemon is halted", e);
+            halt.accept(ExitStatus.FAILED);
         }
     }
 
     private void haltUnlessEnded() {
         try {
-            if (!ended.await(stopPatience.toMillis(), TimeUnit.MILLISECONDS)) {
+            if (!ended.await(failPatience.toMillis(), TimeUnit.MILLISECONDS)) {
                 LOG.error("the daemon does not end by itself and is halted");
                 halt.accept(ExitStatus.FAILED);
             }
@@ -206,7 +255,8 @@ final class Daemon {
         end.complete(null);
         try {
             boolean inTime = ended.await(stopPatience.toMillis(), TimeUnit.MILLISECONDS);
-            halt.accept(inTime ? ExitStatus.OK : ExitStatus.FAILED);
+            halt.accept(
+                    inTime && !end.isCompletedExceptionally() ? ExitStatus.OK : ExitStatus.FAILED);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

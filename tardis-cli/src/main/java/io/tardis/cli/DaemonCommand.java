@@ -8,6 +8,8 @@ import io.tardis.listener.InstanceLock;
 import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -34,20 +36,32 @@ final class DaemonCommand implements Callable<Integer> {
                     "End the daemon that runs, when this one hears containerd, and go on in its place.")
     private boolean takeOver;
 
+    @Option(
+            names = "--after",
+            hidden = true,
+            description =
+                    "PID,SECONDS: for the JVM of a daemon that ran out of memory; starts the next daemon and returns.")
+    private @Nullable String after;
+
     DaemonCommand(Environment environment) {
         this.environment = environment;
     }
 
     @Override
     public Integer call() {
+        if (after != null) {
+            return succeed(after.split(",", 2));
+        }
         Settings settings = environment.settings();
         return background ? startInBackground(settings) : runHere(settings);
     }
 
     private int runHere(Settings settings) {
         Logging.forDaemon(settings);
+        Signals.handle(() -> readAgain());
         try {
-            return new Daemon(settings, takeOver).run();
+            long own = ProcessHandle.current().pid();
+            return new Daemon(settings, takeOver, age -> successor(own).startAfter(age)).run();
         } catch (AlreadyRunningException e) {
             // What whoever started it wanted is there, and nobody has to act.
             LoggerFactory.getLogger(DaemonCommand.class)
@@ -58,6 +72,40 @@ final class DaemonCommand implements Callable<Integer> {
             LoggerFactory.getLogger(DaemonCommand.class)
                     .error("the daemon cannot run: {}", e.getMessage());
             throw e;
+        } catch (RuntimeException | Error e) {
+            LoggerFactory.getLogger(DaemonCommand.class).error("the daemon cannot run", e);
+            throw e;
+        }
+    }
+
+    private Successor successor(long failed) {
+        return new Successor(BackgroundDaemon.ownProgram(), environment.variables(), failed);
+    }
+
+    private int succeed(String[] pidAndAge) {
+        Logging.forShim(environment.lenientSettings());
+        LoggerFactory.getLogger(DaemonCommand.class)
+                .error("the daemon, process {}, had no memory left and has ended", pidAndAge[0]);
+        successor(Long.parseLong(pidAndAge[0]))
+                .startAfter(Duration.ofSeconds(Long.parseLong(pidAndAge[1])));
+        return ExitStatus.OK;
+    }
+
+    /** What SIGHUP does: logrotate sends it, and an operator who has changed the settings. */
+    private void readAgain() {
+        Logger log = LoggerFactory.getLogger(DaemonCommand.class);
+        Logging.reopen();
+        try {
+            Settings now = environment.settings();
+            Logging.setLevel(now.logLevel());
+            log.info(
+                    "SIGHUP: the log is opened again, and its level is {}; other settings need"
+                            + " 'tardis restart'",
+                    now.logLevel());
+        } catch (TardisException e) {
+            log.error(
+                    "SIGHUP: the log is opened again, and nothing else changes: {}",
+                    e.getMessage());
         }
     }
 

@@ -3,21 +3,32 @@ package io.tardis.cli;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.PatternLayout;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.LoggingEvent;
+import ch.qos.logback.core.Appender;
 import ch.qos.logback.core.ConsoleAppender;
-import ch.qos.logback.core.OutputStreamAppender;
-import ch.qos.logback.core.rolling.FixedWindowRollingPolicy;
-import ch.qos.logback.core.rolling.RollingFileAppender;
-import ch.qos.logback.core.rolling.SizeBasedTriggeringPolicy;
-import ch.qos.logback.core.util.FileSize;
+import ch.qos.logback.core.UnsynchronizedAppenderBase;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
+import io.tardis.listener.StandardStreams;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
 /** Where each kind of process logs. Called once, before anything is logged. */
@@ -26,74 +37,220 @@ final class Logging {
     private static final String FILE_PATTERN =
             "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX, UTC} %-5level [%thread] %logger{0}: %msg%n";
     private static final String CONSOLE_PATTERN = "tardis: %msg%n%nopex";
-    private static final String MAX_FILE_SIZE = "10MB";
+    private static final long MAX_FILE_BYTES = 10 << 20;
     private static final int MAX_OLD_FILES = 3;
-    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
+
+    /** What is over that of one line, its stack trace included, is cut. */
+    private static final int MAX_LINE_CHARACTERS = 8 << 10;
+
+    private static final Duration OPEN_PATIENCE = Duration.ofSeconds(1);
+    private static final Duration FLUSH_PATIENCE = Duration.ofMillis(500);
+
+    /** Null where a process logs without a queue. */
+    private static volatile @Nullable QueuedLog queued;
 
     private Logging() {}
 
     /** Commands tell warnings on standard error. */
     static void forCommand() {
-        attach(console(CONSOLE_PATTERN), Level.WARN);
+        PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+        encoder.setContext(context());
+        encoder.setPattern(CONSOLE_PATTERN);
+        encoder.start();
+        ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
+        console.setTarget("System.err");
+        console.setContext(context());
+        console.setEncoder(encoder);
+        attach(console, Level.WARN);
+        queued = null;
     }
 
     /**
      * The daemon logs to its file, at most four of 10 MB each, and to standard error, unless that
-     * is the same, or the launcher's {@code start.log}, which nobody would cut.
+     * is the same or the file of those who start daemons. From now on nothing in this process
+     * writes to standard output or standard error itself, and what the JVM has to say is logged.
+     *
+     * @throws SetupException if the file cannot be opened; one that blocks is waited for a moment
      */
     static void forDaemon(Settings settings) {
-        RollingFileAppender<ILoggingEvent> file = new RollingFileAppender<>();
-        String name = openable(settings.logFile()).toString();
-        file.setFile(name);
-        FixedWindowRollingPolicy rolling = new FixedWindowRollingPolicy();
-        rolling.setContext(context());
-        rolling.setFileNamePattern(name + ".%i");
-        rolling.setMinIndex(1);
-        rolling.setMaxIndex(MAX_OLD_FILES);
-        rolling.setParent(file);
-        rolling.start();
-        SizeBasedTriggeringPolicy<ILoggingEvent> trigger = new SizeBasedTriggeringPolicy<>();
-        trigger.setContext(context());
-        trigger.setMaxFileSize(FileSize.valueOf(MAX_FILE_SIZE));
-        trigger.start();
-        file.setRollingPolicy(rolling);
-        file.setTriggeringPolicy(trigger);
-        Level level = Level.valueOf(settings.logLevel());
-        attach(withPattern(file, FILE_PATTERN), level);
-        if (isAnother(STANDARD_ERROR, settings.logFile())
-                && isAnother(STANDARD_ERROR, settings.runDir().resolve("start.log"))) {
-            root().addAppender(console(FILE_PATTERN));
+        try {
+            StandardStreams streams = StandardStreams.take();
+            forDaemon(settings, streams.error(), streams::writeError);
+            Thread.ofPlatform()
+                    .daemon()
+                    .name("tardis-log-printed")
+                    .start(() -> logPrinted(streams.printed()));
+        } catch (IOException e) {
+            throw new SetupException("the standard streams cannot be taken: " + e, e);
+        }
+    }
+
+    /** The same with another standard error. */
+    static void forDaemon(Settings settings, Path errorFile, LogWriter.Output standardError) {
+        LogFile file = new LogFile(settings.logFile(), MAX_FILE_BYTES, MAX_OLD_FILES);
+        LogWriter errorWriter = writer("standard error", "stderr", standardError);
+        errorWriter.start();
+        PrintStream prints = new PrintStream(errorWriter.asStream(), true, StandardCharsets.UTF_8);
+        System.setOut(prints);
+        System.setErr(prints);
+        queued = new QueuedLog(file, List.of(errorWriter), List.of()); // for who cannot even log
+        LogWriter fileWriter = writer("the log file " + settings.logFile(), "file", file);
+        boolean opened = awaitOpened(fileWriter, settings.logFile());
+        boolean both =
+                isAnother(errorFile, settings.logFile())
+                        && isAnother(errorFile, settings.runDir().resolve("start.log"));
+        List<LogWriter> writers = List.of(fileWriter, errorWriter);
+        log(
+                new QueuedLog(file, writers, both ? writers : List.of(fileWriter)),
+                Level.valueOf(settings.logLevel()));
+        if (!opened) {
+            LoggerFactory.getLogger(Logging.class)
+                    .warn("the log file {} does not open", settings.logFile());
+        }
+    }
+
+    private static void logPrinted(InputStream printed) {
+        org.slf4j.Logger log = LoggerFactory.getLogger("JVM");
+        try (BufferedReader lines =
+                new BufferedReader(new InputStreamReader(printed, StandardCharsets.UTF_8))) {
+            lines.lines().forEach(log::info);
+        } catch (IOException e) {
+            log.warn("what is printed is not logged any more", e);
+        }
+    }
+
+    /** Waits a moment until what was logged is written. */
+    static void flush() {
+        QueuedLog log = queued;
+        if (log != null) {
+            log.writers().forEach(it -> it.flush(FLUSH_PATIENCE));
+        }
+    }
+
+    /** Has the log file opened again by its name. */
+    static void reopen() {
+        QueuedLog log = queued;
+        if (log != null) {
+            log.file().reopen();
+            log.writers().forEach(LogWriter::wake);
+        }
+    }
+
+    /** Logs what is of this level, or above it. */
+    static void setLevel(String level) {
+        root().setLevel(Level.valueOf(level));
+    }
+
+    private static LogWriter writer(String name, String role, LogWriter.Output output) {
+        return new LogWriter(name, "tardis-log-" + role, output, QueuedLog::dropped);
+    }
+
+    private static boolean awaitOpened(LogWriter writer, Path file) {
+        writer.start();
+        try {
+            writer.opened().get(OPEN_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (ExecutionException e) {
+            writer.close();
+            throw cannotBeWritten(file, e.getCause());
+        } catch (TimeoutException e) {
+            return false; // a FIFO that nobody reads, or a disk that does not answer
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
         }
     }
 
     /** In the background both are the same file, which shall have each line once. */
-    private static boolean isAnother(Path stream, Path logFile) {
+    private static boolean isAnother(Path stream, Path file) {
         try {
-            return !Files.isSameFile(stream, logFile);
+            return !Files.exists(file) || !Files.isSameFile(stream, file);
         } catch (IOException e) {
-            return !Files.exists(logFile); // else the stream is closed
+            return false; // it is closed
         }
     }
 
-    private static OutputStreamAppender<ILoggingEvent> console(String pattern) {
-        ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
-        console.setTarget("System.err");
-        return withPattern(console, pattern);
+    /** Formats each event in the thread that logs it, and leaves the writing to others. */
+    private static final class QueuedLog extends UnsynchronizedAppenderBase<ILoggingEvent> {
+
+        private static final PatternLayout LAYOUT = layout();
+
+        private final LogFile file;
+        private final List<LogWriter> writers;
+        private final List<LogWriter> receivers;
+
+        /**
+         * A log.
+         *
+         * @param writers all that there are
+         * @param receivers those that get each line
+         */
+        QueuedLog(LogFile file, List<LogWriter> writers, List<LogWriter> receivers) {
+            this.file = file;
+            this.writers = writers;
+            this.receivers = receivers;
+        }
+
+        LogFile file() {
+            return file;
+        }
+
+        List<LogWriter> writers() {
+            return writers;
+        }
+
+        @Override
+        protected void append(ILoggingEvent event) {
+            byte[] line = line(event);
+            receivers.forEach(it -> it.offer(line));
+        }
+
+        @Override
+        public void stop() {
+            super.stop();
+            writers.forEach(LogWriter::close);
+        }
+
+        private static PatternLayout layout() {
+            PatternLayout layout = new PatternLayout();
+            layout.setContext(context());
+            layout.setPattern(FILE_PATTERN);
+            layout.start();
+            return layout;
+        }
+
+        private static byte[] dropped(long lines) {
+            return line(
+                    new LoggingEvent(
+                            Logging.class.getName(),
+                            context().getLogger(Logging.class),
+                            Level.WARN,
+                            "{} log lines were dropped here: more than could be written was waiting",
+                            null,
+                            new Object[] {lines}));
+        }
+
+        private static byte[] line(ILoggingEvent event) {
+            String text = LAYOUT.doLayout(event);
+            int over = text.length() - MAX_LINE_CHARACTERS;
+            String cut =
+                    over <= 0
+                            ? text
+                            : text.substring(0, MAX_LINE_CHARACTERS)
+                                    + "... ("
+                                    + over
+                                    + " characters are left out)\n";
+            return cut.getBytes(StandardCharsets.UTF_8);
+        }
     }
 
-    private static OutputStreamAppender<ILoggingEvent> withPattern(
-            OutputStreamAppender<ILoggingEvent> appender, String pattern) {
-        PatternLayoutEncoder encoder = new PatternLayoutEncoder();
-        encoder.setContext(context());
-        encoder.setPattern(pattern);
-        encoder.start();
-        appender.setContext(context());
-        appender.setEncoder(encoder);
-        appender.start();
-        return appender;
+    private static void log(QueuedLog log, Level level) {
+        log.setContext(context());
+        attach(log, level);
+        queued = log;
     }
 
-    private static void attach(OutputStreamAppender<ILoggingEvent> appender, Level level) {
+    private static void attach(Appender<ILoggingEvent> appender, Level level) {
         context().reset();
         appender.start();
         root().setLevel(level);
@@ -101,8 +258,7 @@ final class Logging {
     }
 
     /**
-     * The file, which is made where it is not. Logback itself goes on in silence where its file
-     * cannot be opened.
+     * The file, which is made where it is not.
      *
      * @throws SetupException if it cannot be opened
      */
@@ -118,8 +274,12 @@ final class Logging {
                 return file;
             }
         } catch (IOException e) {
-            throw new SetupException("the log file " + file + " cannot be written: " + e, e);
+            throw cannotBeWritten(file, e);
         }
+    }
+
+    private static SetupException cannotBeWritten(Path file, Throwable cause) {
+        return new SetupException("the log file " + file + " cannot be written: " + cause, cause);
     }
 
     private static LoggerContext context() {

@@ -18,7 +18,9 @@ public final class Main {
      */
     public static void main(String[] args) {
         Environment environment = new Environment(System.getenv());
-        System.exit(commandLine(environment).execute(args));
+        int status = commandLine(environment).execute(args);
+        Logging.flush();
+        System.exit(status);
     }
 
     static CommandLine commandLine(Environment environment) {

@@ -13,7 +13,10 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -123,7 +126,14 @@ final class CtrSupervisor implements AutoCloseable {
     private static Process startChild(List<String> command) throws IOException {
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().putIfAbsent("GOMAXPROCS", "1");
-        return builder.start();
+        try {
+            return builder.start();
+        } catch (OutOfMemoryError e) {
+            // Of threads: the end of the heap ends the process. The JDK makes one to reap the
+            // child, and may fail at that when the child is there, whose output nobody reads then.
+            ProcessHandle.current().children().forEach(ProcessHandle::destroyForcibly);
+            throw new IOException(e.getMessage(), e);
+        }
     }
 
     /** Ends the source and waits for the thread. */
@@ -149,9 +159,10 @@ final class CtrSupervisor implements AutoCloseable {
             long begin = System.nanoTime();
             String end;
             boolean heard = false;
-            try {
+            try (StandardErrorReader stderr = StandardErrorReader.start()) {
                 Process process = startChild(bound);
                 child = process;
+                stderr.read(process);
                 starts.incrementAndGet();
                 LOG.debug("the event source is started as process {}", process.pid());
                 tried.countDown();
@@ -159,7 +170,6 @@ final class CtrSupervisor implements AutoCloseable {
                     end(process); // close() may have looked before the child was there
                 }
                 process.getOutputStream().close();
-                StandardErrorReader stderr = new StandardErrorReader(process);
                 heard = read(process.getInputStream());
                 if (heard) {
                     lastRead = clock.instant();
@@ -286,15 +296,53 @@ final class CtrSupervisor implements AutoCloseable {
         below.forEach(ProcessHandle::destroyForcibly);
     }
 
-    /** Drains standard error, so that the source never blocks on it, and keeps its last line. */
-    private static final class StandardErrorReader {
+    /**
+     * Drains standard error, so that the source never blocks on it, and keeps its last line. Its
+     * thread is there before the source is: a source without one would be of no use.
+     */
+    private static final class StandardErrorReader implements AutoCloseable {
+        private final CompletableFuture<Process> source = new CompletableFuture<>();
         private final Thread thread;
         private volatile String lastLine = "";
 
-        StandardErrorReader(Process process) {
-            thread = new Thread(() -> drain(process), "tardis-listener-events-stderr");
-            thread.setDaemon(true);
-            thread.start();
+        private StandardErrorReader() {
+            thread =
+                    Thread.ofPlatform()
+                            .daemon()
+                            .name("tardis-listener-events-stderr")
+                            .unstarted(this::run);
+        }
+
+        private void run() {
+            try {
+                drain(source.get());
+            } catch (CancellationException e) {
+                LOG.debug("the event source was not started", e);
+            } catch (ExecutionException e) {
+                throw new IllegalStateException(e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        static StandardErrorReader start() throws IOException {
+            StandardErrorReader reader = new StandardErrorReader();
+            try {
+                reader.thread.start();
+                return reader;
+            } catch (OutOfMemoryError e) { // of threads, as above
+                throw new IOException(e.getMessage(), e);
+            }
+        }
+
+        void read(Process process) {
+            source.complete(process);
+        }
+
+        /** Ends a thread that was given no source. */
+        @Override
+        public void close() {
+            source.cancel(false);
         }
 
         private void drain(Process process) {

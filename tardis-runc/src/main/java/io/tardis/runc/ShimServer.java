@@ -19,11 +19,12 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import jdk.net.ExtendedSocketOptions;
 import org.slf4j.Logger;
@@ -50,6 +51,9 @@ public final class ShimServer implements AutoCloseable {
 
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
+    private static final int LEAST_WORKERS = 4;
+    private static final Duration IDLE_WORKER = Duration.ofSeconds(60);
+
     private final Path socket;
     private final ServerSocketChannel server;
     private final UserPrincipal owner;
@@ -58,29 +62,41 @@ public final class ShimServer implements AutoCloseable {
     private final Duration requestPatience;
     private final Thread acceptor;
     private final Semaphore connections = new Semaphore(MAX_CONNECTIONS);
-    private final ExecutorService workers =
-            Executors.newCachedThreadPool(
-                    Thread.ofPlatform().name("tardis-runc-shim-", 0).factory());
 
-    private final ScheduledExecutorService deadlines =
-            Executors.newSingleThreadScheduledExecutor(
-                    Thread.ofPlatform().daemon().name("tardis-runc-deadlines").factory());
+    /** Some are there from the start: they go on where no other thread can be made. */
+    private final ThreadPoolExecutor workers;
+
+    private final ScheduledThreadPoolExecutor deadlines =
+            new ScheduledThreadPoolExecutor(
+                    1, Thread.ofPlatform().daemon().name("tardis-runc-deadlines").factory());
 
     /** How often in a row nothing could be accepted; for the acceptor alone. */
     private long refused;
+
+    /** How many had to wait for a thread in a row; for the acceptor alone. */
+    private long waited;
 
     private ShimServer(
             Path socket,
             ServerSocketChannel server,
             RuncShim shim,
             Duration longestWork,
-            Duration requestPatience) {
+            Duration requestPatience,
+            ThreadFactory threads) {
         this.socket = socket;
         this.owner = ownUser();
         this.server = server;
         this.shim = shim;
         this.longestWork = longestWork;
         this.requestPatience = requestPatience;
+        this.workers =
+                new ThreadPoolExecutor(
+                        LEAST_WORKERS,
+                        MAX_CONNECTIONS,
+                        IDLE_WORKER.toSeconds(),
+                        TimeUnit.SECONDS,
+                        new SynchronousQueue<>(),
+                        threads);
         this.acceptor = new Thread(this::accept, "tardis-runc-accept");
     }
 
@@ -102,7 +118,26 @@ public final class ShimServer implements AutoCloseable {
             RuncShim shim,
             Duration longestWork,
             Duration requestPatience) {
-        ShimServer shimServer = new ShimServer(socket, server, shim, longestWork, requestPatience);
+        return start(
+                socket,
+                server,
+                shim,
+                longestWork,
+                requestPatience,
+                Thread.ofPlatform().name("tardis-runc-shim-", 0).factory());
+    }
+
+    static ShimServer start(
+            Path socket,
+            ServerSocketChannel server,
+            RuncShim shim,
+            Duration longestWork,
+            Duration requestPatience,
+            ThreadFactory threads) {
+        ShimServer shimServer =
+                new ShimServer(socket, server, shim, longestWork, requestPatience, threads);
+        shimServer.workers.prestartAllCoreThreads();
+        shimServer.deadlines.prestartAllCoreThreads();
         shimServer.acceptor.start();
         return shimServer;
     }
@@ -190,7 +225,7 @@ public final class ShimServer implements AutoCloseable {
                 LOG.info("command lines are accepted again, after {} failures", refused);
                 refused = 0;
             }
-            workers.execute(() -> serve(connection));
+            hand(connection);
         } catch (ClosedChannelException e) {
             connections.release();
         } catch (IOException e) {
@@ -200,6 +235,28 @@ public final class ShimServer implements AutoCloseable {
                 LOG.error("no command line can be accepted on {} now", socket, e);
             }
             Thread.sleep(ACCEPT_PAUSE);
+        }
+    }
+
+    /** Gives it to a thread: another one, or one of those that are there as soon as it is free. */
+    private void hand(SocketChannel connection) throws InterruptedException {
+        Runnable work = () -> serve(connection);
+        try {
+            workers.execute(work);
+            if (waited > 0) {
+                LOG.info("threads can be made again; {} command lines waited for one", waited);
+                waited = 0;
+            }
+        } catch (OutOfMemoryError e) {
+            // Not of memory: the end of the heap ends the process. The limit of processes is
+            // reached, and the JVM calls that the same.
+            if (waited++ == 0) {
+                LOG.error("no thread can be made now; command lines wait for each other", e);
+            }
+            if (!workers.getQueue().offer(work, longestWork.toMillis(), TimeUnit.MILLISECONDS)) {
+                close(connection); // the launcher has it done by a process of its own
+                connections.release();
+            }
         }
     }
 
@@ -263,7 +320,7 @@ public final class ShimServer implements AutoCloseable {
         try {
             connection.close();
         } catch (IOException e) {
-            LOG.warn("a launcher that sends nothing cannot be sent away", e);
+            LOG.warn("a launcher cannot be sent away", e);
         }
     }
 }

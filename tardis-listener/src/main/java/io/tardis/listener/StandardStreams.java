@@ -1,0 +1,112 @@
+package io.tardis.listener;
+
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+
+/**
+ * Takes standard output and standard error away from everything in this process that writes there
+ * by their numbers: the JVM itself (a thread dump, a warning) writes in the middle of a safepoint,
+ * and one that blocks then stops every thread. It is in this module since this one calls C.
+ *
+ * <p>What is written there comes out of a pipe that never blocks its writers: what does not fit is
+ * lost. The real standard error is still there, for a thread that may block.
+ */
+public final class StandardStreams {
+
+    private static final ValueLayout INT = ValueLayout.JAVA_INT;
+    private static final int STDOUT = 1;
+    private static final int STDERR = 2;
+
+    // Of <fcntl.h>, the same on all architectures of Linux that have a JDK 25.
+    private static final int F_SETFL = 4;
+    private static final int F_DUPFD_CLOEXEC = 1030;
+    private static final int F_SETPIPE_SZ = 1031;
+    private static final int O_WRONLY = 1;
+    private static final int O_NONBLOCK = 0x800;
+    private static final int O_CLOEXEC = 0x80000;
+
+    /** Several thread dumps; the most that the kernel gives without a privilege. */
+    private static final int PIPE_BYTES = 1 << 20;
+
+    private static final SystemCall FCNTL = SystemCall.of("fcntl", INT, 2, INT, INT, INT);
+    private static final SystemCall DUP2 = SystemCall.of("dup2", INT, 2, INT, INT);
+    private static final SystemCall PIPE2 =
+            SystemCall.of("pipe2", INT, 2, ValueLayout.ADDRESS, INT);
+    private static final SystemCall WRITE =
+            SystemCall.of(
+                    "write",
+                    ValueLayout.JAVA_LONG,
+                    3,
+                    INT,
+                    ValueLayout.ADDRESS,
+                    ValueLayout.JAVA_LONG);
+
+    private final InputStream printed;
+    private final int error;
+
+    private StandardStreams(InputStream printed, int error) {
+        this.printed = printed;
+        this.error = error;
+    }
+
+    /** Takes them; once in the life of a process. */
+    public static StandardStreams take() throws IOException {
+        int error = (int) FCNTL.call(STDERR, F_DUPFD_CLOEXEC, STDERR + 1);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment ends = arena.allocate(ValueLayout.JAVA_INT, 2);
+            PIPE2.call(ends, O_CLOEXEC);
+            int readEnd = ends.getAtIndex(ValueLayout.JAVA_INT, 0);
+            int writeEnd = ends.getAtIndex(ValueLayout.JAVA_INT, 1);
+            FCNTL.call(writeEnd, F_SETFL, O_WRONLY | O_NONBLOCK);
+            FCNTL.call(writeEnd, F_SETPIPE_SZ, PIPE_BYTES);
+            InputStream printed = new FileInputStream("/proc/self/fd/" + readEnd);
+            SystemCall.close(readEnd); // the stream has one of its own
+            DUP2.call(writeEnd, STDOUT);
+            DUP2.call(writeEnd, STDERR);
+            SystemCall.close(writeEnd);
+            return new StandardStreams(printed, error);
+        }
+    }
+
+    /** What is written to standard output and standard error from now on. */
+    public InputStream printed() {
+        return printed;
+    }
+
+    /**
+     * Writes to what was standard error; blocks as long as nobody reads there.
+     *
+     * @throws IOException if nobody ever will
+     */
+    public void writeError(byte[] bytes) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment all = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
+            long written = 0;
+            while (written < bytes.length) {
+                written += writeOnce(all.asSlice(written));
+            }
+        }
+    }
+
+    private long writeOnce(MemorySegment bytes) throws SystemCall.Failure {
+        try {
+            return WRITE.call(error, bytes, bytes.byteSize());
+        } catch (SystemCall.Failure e) {
+            if (e.errno() == SystemCall.EINTR) {
+                return 0;
+            }
+            throw e;
+        }
+    }
+
+    /** What was standard error, by the kernel's name for it. */
+    public Path error() {
+        return Path.of("/proc/self/fd/" + error);
+    }
+}
