@@ -28,7 +28,7 @@ END
 begin() {
     port=$1
     TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:$port TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:$((port + 1)) \
-        TARDIS_JAVA_OPTS="-XX:AOTCacheOutput=$work/tardis.aot" "$home/bin/tardis" daemon >"$work/out" 2>&1 &
+        TARDIS_JAVA_OPTS="-XX:AOTCacheOutput=$work/tardis.aot -Dtardis.path=$home" "$home/bin/tardis" daemon >"$work/out" 2>&1 &
     daemon=$!
     for _ in $(seq 300); do
         [ ! -S "$work/run/tardis.sock" ] || return 0

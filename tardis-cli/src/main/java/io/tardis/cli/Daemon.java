@@ -12,6 +12,7 @@ import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -34,6 +35,7 @@ final class Daemon {
     private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
     private static final Duration OVERLAP = Duration.ofSeconds(2);
     private static final Duration TAKE_OVER_PATIENCE = Duration.ofSeconds(10);
+    private static final Duration SUCCESSOR_PATIENCE = Duration.ofSeconds(30);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
     /** Completed with null to stop, or with what went wrong. */
@@ -44,6 +46,7 @@ final class Daemon {
     private final boolean takeOver;
     private final Duration stopPatience;
     private final IntConsumer halt;
+    private Optional<HandOver> handOver = Optional.empty();
 
     /**
      * A daemon that does not run yet.
@@ -77,6 +80,11 @@ final class Daemon {
         Thread.setDefaultUncaughtExceptionHandler(
                 (thread, cause) -> fail("the thread " + thread.getName(), cause));
         Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "tardis-stop"));
+        Optional<Installation> installation = Installation.own();
+        handOver = installation.map(this::watch);
+        if (takeOver) {
+            installation.ifPresent(Installation::loadClasses); // while the other one still serves
+        }
         try {
             serve();
             LOG.info("stopped");
@@ -132,10 +140,21 @@ final class Daemon {
                     settings.queryEndpoint(),
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
+            handOver.ifPresent(HandOver::start);
             end.get();
+            handOver.ifPresent(HandOver::stop);
             shims.stop();
             listener.stop();
         }
+    }
+
+    /** Looks after what this process runs from; what is there now counts as not replaced. */
+    private HandOver watch(Installation own) {
+        BackgroundDaemon successor = new BackgroundDaemon(settings, own.program());
+        return new HandOver(
+                own,
+                System.getenv("INVOCATION_ID") != null, // by which systemd is known
+                () -> successor.replace(SUCCESSOR_PATIENCE));
     }
 
     private InstanceLock takeLock(EventSource source) throws InterruptedException {
