@@ -19,7 +19,7 @@ fail() {
 
 # What tells builds of one version apart.
 checksum() {
-    (cd "$1" && find bin lib install.sh -type f ! -name '*.aot' -exec cksum {} + | sort -k 3 | cksum | cut -d ' ' -f 1)
+    (cd "$1" && find bin lib install.sh -type f -exec cksum {} + | sort -k 3 | cksum | cut -d ' ' -f 1)
 }
 
 is_used() {
@@ -58,13 +58,12 @@ done
 if [ ! -e "$versions/$version" ]; then
     mkdir "$versions/.new"
     cp -R "$source/bin" "$source/lib" "$source/install.sh" "$versions/.new"
-    rm -f "$versions/.new/lib/tardis.aot" # it holds for the other folder alone
     sync -f "$versions/.new"
     mv "$versions/.new" "$versions/$version"
 fi
-if [ $cache = yes ] && [ ! -s "$versions/$version/lib/tardis.aot" ]; then
+if [ $cache = yes ] && [ ! -s "$versions/$version.aot" ]; then
     "$versions/$version/lib/aot-cache.sh" 9>&- ||
-        echo "install.sh: goes on without $versions/$version/lib/tardis.aot: all starts take longer until lib/aot-cache.sh has made it" >&2
+        echo "install.sh: goes on without $versions/$version.aot: all starts take longer until lib/aot-cache.sh has made it" >&2
 fi
 
 if [ -e "$directory" ] && [ ! -L "$directory" ]; then
@@ -92,9 +91,10 @@ if status=$("$directory/bin/tardis" status 9>&-) || [ $? -ne 3 ]; then
     fi
 fi
 
-for old in "$versions"/*; do
+for old in "$versions"/*/; do
+    old=${old%/}
     case ${old##*/} in
     "$version" | "$(cat "$versions/.before")") ;;
-    *) is_used "$old" || rm -rf "$old" ;;
+    *) is_used "$old" || rm -rf "$old" "$old.aot" ;;
     esac
 done

@@ -68,11 +68,11 @@ final class Installation {
         unchanged.put(path, home.toString()); // a link may lead elsewhere by now
     }
 
-    /** The one that this process runs from, if {@code bin/tardis} has started it. */
+    /** The one that this process runs from, if {@code bin/tardis} has started it as a daemon. */
     static Optional<Installation> own() {
-        String home = System.getProperty("tardis.home");
-        String path = System.getProperty("tardis.path");
-        return home == null || path == null
+        String home = System.getProperty("tardis.home", "");
+        String path = System.getProperty("tardis.path", "");
+        return home.isEmpty() || path.isEmpty()
                 ? Optional.empty()
                 : Optional.of(
                         new Installation(
