@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes FOLDER.aot beside the folder of this installation: what the JVM learned in a short life of the daemon: with it, every tardis command
-# and the daemon start in about half the time. It holds for this folder and this build of Java alone;
-# elsewhere the JVM passes it over. Run it once more after the installation was moved, or Java updated.
+# Makes FOLDER.aot beside the folder of this installation. It holds what the JVM learned in a short life
+# of the daemon: with it, every tardis command and the daemon start in about half the time. It is good for
+# this folder and this build of Java alone; elsewhere the JVM passes it over. Run it once more after the
+# installation was moved, or Java updated.
 set -eu
 
 home=$(cd "$(dirname "$0")/.." && pwd -P)
@@ -69,4 +70,5 @@ kill "$daemon"
 wait "$daemon" || true
 daemon=
 [ -s "$work/tardis.aot" ] || { cat "$work/out" >&2; exit 1; }
-mv "$work/tardis.aot" "$cache"
+mv "$work/tardis.aot" "$cache.new" # perhaps from another file system, and then not at once
+mv "$cache.new" "$cache"

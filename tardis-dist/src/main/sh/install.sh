@@ -94,7 +94,7 @@ fi
 for old in "$versions"/*/; do
     old=${old%/}
     case ${old##*/} in
-    "$version" | "$(cat "$versions/.before")") ;;
+    "$version" | "$(cat "$versions/.before" 2>/dev/null)") ;;
     *) is_used "$old" || rm -rf "$old" "$old.aot" ;;
     esac
 done

@@ -67,7 +67,7 @@ class UpgradeIT {
     void aVersionThatCannotRunReplacesNothing() throws Exception {
         copy(TardisInstallation.fromBuild().home(), directory);
         TardisNode node = lab.tardis().from(new TardisInstallation(directory));
-        node.bringUpDaemon();
+        LiveProcess _ = node.startDaemon();
         Proc before = node.runningDaemon();
 
         Files.writeString(directory.resolve("bin/tardis"), "#!/bin/sh\nexit 1\n");
@@ -170,7 +170,7 @@ class UpgradeIT {
      */
     private void upgradesUnderLoad(Upgrade upgrade) throws Exception {
         TardisNode node = lab.tardis().from(new TardisInstallation(directory));
-        node.bringUpDaemon();
+        LiveProcess _ = node.startDaemon();
         Proc before = node.runningDaemon();
         node.awaitHearing(new Container(lab.containerd(), node.runtime(), "default", "probe"));
         int size = Load.size("containers", 40);
