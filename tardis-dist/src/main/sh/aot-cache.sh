@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes lib/tardis.aot, what the JVM learned in a short life of the daemon: with it, every tardis command
-# and the daemon start in about half the time. It holds for this folder and this build of Java alone;
-# elsewhere the JVM passes it over. Run it once more after the installation was moved, or Java updated.
+# Makes FOLDER.aot beside the folder of this installation. It holds what the JVM learned in a short life
+# of the daemon: with it, every tardis command and the daemon start in about half the time. It is good for
+# this folder and this build of Java alone; elsewhere the JVM passes it over. Run it once more after the
+# installation was moved, or Java updated.
 set -eu
 
 home=$(cd "$(dirname "$0")/.." && pwd -P)
-cache=$home/lib/tardis.aot
+cache=$home.aot
 work=$(mktemp -d)
 daemon=
 trap 'status=$?; [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -rf "$work"; exit $status' EXIT
@@ -24,11 +25,12 @@ echo '2025-04-04 19:10:59.8 +0000 UTC default /tasks/exit {"container_id":"other
 exec sleep 60
 END
 
-# Begins the daemon on a port and the next one, and waits until it listens; fails where it does not.
+# Without a path the daemon does not load classes that it may never need, which all commands would
+# get, too. Begins the daemon on a port and the next one, and waits until it listens; fails where it does not.
 begin() {
     port=$1
     TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:$port TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:$((port + 1)) \
-        TARDIS_JAVA_OPTS="-XX:AOTCacheOutput=$work/tardis.aot" "$home/bin/tardis" daemon >"$work/out" 2>&1 &
+        TARDIS_JAVA_OPTS="-XX:AOTCacheOutput=$work/tardis.aot -Dtardis.path=" "$home/bin/tardis" daemon >"$work/out" 2>&1 &
     daemon=$!
     for _ in $(seq 300); do
         [ ! -S "$work/run/tardis.sock" ] || return 0
@@ -68,4 +70,5 @@ kill "$daemon"
 wait "$daemon" || true
 daemon=
 [ -s "$work/tardis.aot" ] || { cat "$work/out" >&2; exit 1; }
-mv "$work/tardis.aot" "$cache"
+mv "$work/tardis.aot" "$cache.new" # perhaps from another file system, and then not at once
+mv "$cache.new" "$cache"

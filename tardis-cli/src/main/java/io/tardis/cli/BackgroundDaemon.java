@@ -156,8 +156,9 @@ final class BackgroundDaemon {
         Redirect log = Redirect.appendTo(Logging.openable(settings.logFile()).toFile());
         List<String> command = new ArrayList<>(List.of("setsid", program.toString()));
         command.addAll(List.of(arguments));
-        return new ProcessBuilder(command)
-                .directory(new File("/"))
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().remove("INVOCATION_ID"); // no service of the caller's manager
+        return builder.directory(new File("/"))
                 .redirectInput(new File("/dev/null"))
                 .redirectOutput(log)
                 .redirectError(log)

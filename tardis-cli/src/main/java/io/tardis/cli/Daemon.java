@@ -13,6 +13,7 @@ import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -36,6 +37,7 @@ final class Daemon {
     private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
     private static final Duration OVERLAP = Duration.ofSeconds(2);
     private static final Duration TAKE_OVER_PATIENCE = Duration.ofSeconds(10);
+    private static final Duration SUCCESSOR_PATIENCE = Duration.ofSeconds(30);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
     /** A new daemon waits for the end of one that failed. */
@@ -54,6 +56,7 @@ final class Daemon {
     private final Duration failPatience;
     private final IntConsumer halt;
     private final long began = System.nanoTime();
+    private Optional<HandOver> handOver = Optional.empty();
 
     /**
      * A daemon that does not run yet.
@@ -103,6 +106,11 @@ final class Daemon {
         Thread.setDefaultUncaughtExceptionHandler(
                 (thread, cause) -> fail("the thread " + thread.getName(), cause));
         Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "tardis-stop"));
+        Optional<Installation> installation = Installation.own();
+        handOver = installation.map(this::watch);
+        if (takeOver) {
+            installation.ifPresent(Installation::loadClasses); // while the other one still serves
+        }
         try {
             serve();
             LOG.info("stopped");
@@ -155,7 +163,9 @@ final class Daemon {
                     settings.queryEndpoint(),
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
+            handOver.ifPresent(HandOver::start);
             awaitEnd();
+            handOver.ifPresent(HandOver::stop);
             shims.stop();
             listener.stop();
         }
@@ -167,6 +177,15 @@ final class Daemon {
         } catch (ExecutionException e) {
             LOG.debug("a part of the daemon failed, which is in the log already", e);
         }
+    }
+
+    /** Looks after what this process runs from; what is there now counts as not replaced. */
+    private HandOver watch(Installation own) {
+        BackgroundDaemon successor = new BackgroundDaemon(settings, own.program());
+        return new HandOver(
+                own,
+                System.getenv("INVOCATION_ID") != null, // by which systemd is known
+                () -> successor.replace(SUCCESSOR_PATIENCE));
     }
 
     private InstanceLock takeLock(EventSource source) throws InterruptedException {

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The installation runs where it was built, and where it was copied to, from anywhere. */
@@ -13,6 +15,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 class InstallationIT {
 
     private static final int NO_DAEMON = 3;
+    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -104,6 +107,47 @@ class InstallationIT {
         assertThat(container.sh("exit 3").code()).isEqualTo(3);
 
         assertThat(node.code(container)).isEqualTo("3");
+    }
+
+    /**
+     * A first container, called with all that a caller can have set, or not have, that harms a JVM
+     * or hides a bundle from it.
+     */
+    @ContainerTest
+    void recordsAContainerWhateverTheSurroundings() throws IOException {
+        Path script = lab.scratch().folder("home").resolve("create.sh");
+        Files.writeString(
+                script,
+                """
+                bundle=%1$s/jürgen/bundle
+                mkdir -p "$bundle" %1$s/gone
+                echo '{"process":{"env":["TARDIS_ENABLE=1"]}}' >"$bundle/config.json"
+                unset HOME PATH LANG LC_ALL
+                export JAVA_TOOL_OPTIONS=-Xnonsense _JAVA_OPTIONS=-Xnonsense JDK_JAVA_OPTIONS=-Xnonsense
+                export LD_LIBRARY_PATH=%1$s CLASSPATH=/nowhere LC_CTYPE=POSIX
+                cd %1$s/gone
+                /bin/rmdir %1$s/gone
+                umask 777
+                exec <&- >&- 2>&- '%2$s' --root %1$s/default create --bundle "$bundle" tc
+                """
+                        .formatted(script.getParent(), lab.tardis().runtime()));
+        TardisNode node = lab.tardis().with("TARDIS_REAL_RUNC_CMD", "/bin/true");
+
+        Outcome _ =
+                Command.of("/bin/sh", script.toString()).with(node.environment()).run().orFail();
+
+        node.awaitDaemon();
+        Container container = lab.container("tc");
+        assertThat(node.isRegistered(container)).as("registered; log:\n" + node.log()).isTrue();
+        Map<String, String> environment = node.runningDaemon().environment();
+        assertThat(environment)
+                .containsEntry("LC_ALL", "C.UTF-8")
+                .doesNotContainKeys("JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "CLASSPATH");
+        assertThat(node.runningDaemon().descriptors()).containsKeys(0, 1, 2);
+        Wait.until("event source", SOON, () -> !node.sources().isEmpty());
+        assertThat(node.sources().getFirst().environment())
+                .doesNotContainKeys("JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "CLASSPATH");
+        assertThat(node.tardis("ls").orFail().out()).contains("tc");
     }
 
     private static TardisInstallation copyTo(Path target) {

@@ -1,0 +1,268 @@
+package io.tardis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * {@code bin/tardis}, whose Java is a script that tells what surroundings it got. Every shell that
+ * is installed runs it.
+ */
+@Timeout(60)
+class LaunchScriptTest {
+
+    private static final Path SCRIPT = Path.of("../tardis-dist/src/main/sh/tardis");
+
+    /** What the shells themselves add. */
+    private static final Set<String> OF_SHELLS = Set.of("PWD", "OLDPWD", "SHLVL", "_");
+
+    @TempDir private Path directory;
+    private Path program;
+
+    static Stream<String> shells() {
+        return Stream.of("dash", "bash", "bash --posix", "busybox sh")
+                .filter(shell -> Files.isExecutable(Path.of("/usr/bin", shell.split(" ", -1)[0])));
+    }
+
+    @BeforeEach
+    void install() throws IOException {
+        program = script("home/bin/tardis", Files.readString(SCRIPT.toAbsolutePath()));
+        Files.writeString(
+                Files.createDirectories(directory.resolve("java")).resolve("release"),
+                "JAVA_VERSION=\"25.0.1\"\n");
+        script(
+                "java/bin/java",
+                """
+                #!/bin/sh
+                streams=$(for i in 0 1 2; do
+                    [ -e /proc/$$/fd/$i ] && echo "$i open" || echo "$i closed"
+                done)
+                exec >'%s'
+                umask
+                ulimit -c
+                cut -d ' ' -f 19 /proc/$$/stat
+                cat /proc/$$/oom_score_adj
+                echo "$streams"
+                pwd -P
+                echo "$@"
+                tr '\\0' '\\n' </proc/$$/environ
+                """
+                        .formatted(told()));
+    }
+
+    @ParameterizedTest
+    @MethodSource("shells")
+    void passesOnlyWhatTardisReads(String shell) throws Exception {
+        Map<String, String> environment = new TreeMap<>();
+        for (String foreign :
+                List.of(
+                        "JAVA_TOOL_OPTIONS",
+                        "_JAVA_OPTIONS",
+                        "JDK_JAVA_OPTIONS",
+                        "CLASSPATH",
+                        "LD_LIBRARY_PATH",
+                        "LC_MESSAGES",
+                        "LANG",
+                        "CDPATH",
+                        "ENV",
+                        "SECRET",
+                        "TTRPC_ADDRESS")) {
+            environment.put(foreign, "/nowhere");
+        }
+        environment.put("MANY_LINES", "x'\nexport TARDIS_FAKE='1'\nself=/tmp\n\"");
+        environment.put("LC_ALL", "POSIX");
+        environment.put("HOME", "/home/jürgen");
+        environment.put("TZ", "Europe/Berlin");
+        environment.put("TARDIS_STATE_DIR", "/var/lib/x y'\"$\\");
+        environment.put("TARDIS_NOT_KNOWN", "1"); // for Java to refuse
+        environment.put("CONTAINERD_ADDRESS", "/run/containerd.sock");
+
+        Map<String, String> got = new TreeMap<>(run(shell, "get", environment, "").environment());
+
+        got.keySet().removeAll(OF_SHELLS);
+        assertThat(got.remove("PATH")).contains("/usr/bin");
+        assertThat(got)
+                .containsExactlyInAnyOrderEntriesOf(
+                        Map.of(
+                                "HOME", "/home/jürgen",
+                                "JAVA_HOME", directory.resolve("java").toString(),
+                                "LC_ALL", "C.UTF-8",
+                                "TZ", "Europe/Berlin",
+                                "TARDIS_STATE_DIR", "/var/lib/x y'\"$\\",
+                                "TARDIS_NOT_KNOWN", "1",
+                                "CONTAINERD_ADDRESS", "/run/containerd.sock"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("shells")
+    void worksWithoutStreamsDirectoryPathAndHome(String shell) throws Exception {
+        Path gone = Files.createDirectory(directory.resolve("gone"));
+
+        Told told =
+                run(
+                        shell,
+                        "get",
+                        Map.of("PATH", ""),
+                        "cd '%s'; /bin/rmdir '%s'; exec <&- >&- 2>&-".formatted(gone, gone));
+
+        assertThat(told.streams()).containsExactly("0 open", "1 open", "2 open");
+        assertThat(told.workingDirectory()).isEqualTo("/");
+        assertThat(told.environment().get("PATH")).contains("/usr/sbin");
+    }
+
+    @ParameterizedTest
+    @MethodSource("shells")
+    void givesADaemonScoresAndLimitsOfItsOwn(String shell) throws Exception {
+        String inherited =
+                "umask 777; ulimit -S -c 8; echo 300 >/proc/$$/oom_score_adj; exec nice -n 7";
+
+        Told daemon = run(shell, "daemon", Map.of(), inherited);
+        Told ofService = run(shell, "daemon", Map.of("INVOCATION_ID", "1"), inherited);
+        Told command = run(shell, "get", Map.of(), inherited);
+
+        assertThat(daemon.umask()).isEqualTo("0022");
+        assertThat(daemon.coreLimit()).isEqualTo("0");
+        assertThat(daemon.nice()).isEqualTo("0");
+        // Without the capability the kernel lets nobody below what was inherited before the 300.
+        assertThat(daemon.oomScore()).isIn("-500", "0");
+        for (Told other : List.of(ofService, command)) {
+            assertThat(List.of(other.umask(), other.coreLimit(), other.nice(), other.oomScore()))
+                    .containsExactly("0777", "8", "7", "300");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("shells")
+    void tellsWhereTheNextVersionWillBe(String shell) throws Exception {
+        Path versions = Files.createDirectory(directory.resolve("tardis.versions"));
+        Files.move(directory.resolve("home"), versions.resolve("1"));
+        Path link = directory.resolve("tardis");
+        Files.createSymbolicLink(link, Path.of("tardis.versions/1"));
+        Path otherLink = directory.resolve("other");
+        Files.createSymbolicLink(otherLink, versions.resolve("1/bin"));
+        String expected = "-Dtardis.path=" + link + " ";
+
+        // As a launcher calls it, which knows only where it is itself; and by links of any kind.
+        for (Path called :
+                List.of(
+                        versions.resolve("1/bin/tardis"),
+                        link.resolve("bin/tardis"),
+                        otherLink.resolve("tardis"))) {
+            program = called;
+            assertThat(run(shell, "daemon", Map.of(), "").arguments())
+                    .as("%s", called)
+                    .contains(expected, "-Dtardis.home=" + versions.resolve("1") + " ");
+        }
+
+        Files.move(versions.resolve("1"), directory.resolve("by-hand"));
+        Files.delete(link);
+        Files.createSymbolicLink(link, directory.resolve("by-hand"));
+        program = link.resolve("bin/tardis");
+        assertThat(run(shell, "daemon", Map.of(), "").arguments()).contains(expected);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "-Dx=1 -Dy=2"})
+    void putsTardisJavaOptsLast(String options) throws Exception {
+        assertThat(run("dash", "get x", Map.of("TARDIS_JAVA_OPTS", options), "").arguments())
+                .endsWith((options + " -m io.tardis.cli/io.tardis.cli.Main get x").strip());
+    }
+
+    /** What the stand-in for Java was given. */
+    private record Told(List<String> lines) {
+        String umask() {
+            return lines.get(0);
+        }
+
+        String coreLimit() {
+            return lines.get(1);
+        }
+
+        String nice() {
+            return lines.get(2);
+        }
+
+        String oomScore() {
+            return lines.get(3);
+        }
+
+        List<String> streams() {
+            return lines.subList(4, 7);
+        }
+
+        String workingDirectory() {
+            return lines.get(7);
+        }
+
+        String arguments() {
+            return lines.get(8);
+        }
+
+        Map<String, String> environment() {
+            Map<String, String> variables = new TreeMap<>();
+            lines.subList(9, lines.size()).stream()
+                    .map(line -> line.split("=", 2))
+                    .forEach(it -> variables.put(it[0], it[1]));
+            return variables;
+        }
+    }
+
+    /**
+     * Runs {@code bin/tardis}.
+     *
+     * @param surroundings shell that is run before; it may end with a program that runs the rest
+     */
+    private Told run(
+            String shell, String command, Map<String, String> environment, String surroundings)
+            throws IOException, InterruptedException {
+        Files.deleteIfExists(told());
+        String exec = surroundings.contains("exec nice") ? " " : "; exec ";
+        String line =
+                (surroundings.isEmpty() ? "exec " : surroundings + exec)
+                        + "/usr/bin/"
+                        + shell
+                        + " '"
+                        + program
+                        + "' "
+                        + command;
+        ProcessBuilder builder = new ProcessBuilder("/bin/sh", "-c", line);
+        builder.environment().clear();
+        builder.environment().put("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        builder.environment().put("JAVA_HOME", directory.resolve("java").toString());
+        builder.environment().putAll(environment);
+        Path out = directory.resolve("out");
+        Process process = builder.redirectErrorStream(true).redirectOutput(out.toFile()).start();
+        assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+        assertThat(told()).as("%s", Files.readString(out)).exists();
+        return new Told(Arrays.asList(Files.readString(told()).strip().split("\n", -1)));
+    }
+
+    private Path told() {
+        return directory.resolve("told");
+    }
+
+    private Path script(String name, String text) throws IOException {
+        Path file = directory.resolve(name);
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, text);
+        if (!file.toFile().setExecutable(true)) {
+            throw new IOException(file + " cannot be made executable");
+        }
+        return file;
+    }
+}

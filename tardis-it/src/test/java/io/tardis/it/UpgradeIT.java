@@ -1,0 +1,288 @@
+package io.tardis.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** What a daemon stands on is replaced while it runs, and containers do. */
+@RequiresContainers
+class UpgradeIT {
+
+    private static final Duration SOON = Duration.ofSeconds(90);
+    private static final Duration LONGER = Duration.ofSeconds(2);
+    private static final int AT_A_TIME = 8;
+
+    @RegisterExtension final Lab lab = Lab.withTardis();
+
+    private Path directory;
+
+    @BeforeEach
+    void nameDirectory() {
+        directory = lab.scratch().folder("opt").resolve("tardis");
+    }
+
+    @ContainerTest
+    @Timeout(1200)
+    void theInstallerReplacesARunningVersionAndNoContainerNotices() throws Exception {
+        install(TardisInstallation.fromBuild().home(), "--no-aot-cache");
+        Path first = directory.toRealPath();
+        Path another = anotherBuild("another");
+
+        upgradesUnderLoad(() -> install(another));
+
+        assertThat(directory.toRealPath()).isNotEqualTo(first);
+        assertThat(first).as("what launchers of before may still run").exists();
+        assertThat(Path.of(directory.toRealPath() + ".aot")).exists();
+    }
+
+    /** Nobody is asked to do this, and somebody will. */
+    @ContainerTest
+    @Timeout(1200)
+    void aDaemonWhoseFilesAreCopiedOverHandsOver() throws Exception {
+        copy(TardisInstallation.fromBuild().home(), directory);
+        Path another = anotherBuild("another");
+
+        upgradesUnderLoad(() -> copy(another.resolve("."), directory));
+    }
+
+    /** The daemon of the new version cannot live: the old one goes on, and says so. */
+    @ContainerTest
+    void aVersionThatCannotRunReplacesNothing() throws Exception {
+        copy(TardisInstallation.fromBuild().home(), directory);
+        TardisNode node = lab.tardis().from(new TardisInstallation(directory));
+        LiveProcess _ = node.startDaemon();
+        Proc before = node.runningDaemon();
+
+        Files.writeString(directory.resolve("bin/tardis"), "#!/bin/sh\nexit 1\n");
+        Files.writeString(only(directory.resolve("lib"), "jnacl-*.jar"), "broken");
+
+        Wait.until(
+                () -> "refusal in " + node.log(),
+                SOON,
+                () -> node.log().contains("bin/tardis could not take over"));
+        assertThat(node.runningDaemon()).isEqualTo(before);
+        assertThat(container(node, "tc").sh("exit 3").code()).isEqualTo(3);
+        node.awaitCode(container(node, "tc"), 3, SOON);
+    }
+
+    /** An update of the JDK in place leaves a helper that refuses to work for the old JVM. */
+    @ContainerTest
+    void theEventSourceIsStartedAgainAfterAnUpdateOfJava() {
+        TardisNode node = lab.tardis();
+        String helper = System.getProperty("java.home") + "/lib/jspawnhelper";
+        String tardis = TardisInstallation.fromBuild().tardis().toString();
+        LiveProcess daemon =
+                Command.of(
+                                "unshare",
+                                "--mount",
+                                "sh",
+                                "-c",
+                                "mount --bind /bin/false '%s' && exec '%s' daemon"
+                                        .formatted(helper, tardis))
+                        .with(node.environment())
+                        .start(lab.scratch().root().resolve("daemon.out"));
+        node.awaitDaemon();
+        Wait.until("event source", SOON, () -> node.sources().size() == 1);
+        Proc source = node.sources().getFirst();
+
+        source.signal("KILL");
+
+        Wait.until(
+                () -> "another event source; log:\n" + node.log(),
+                SOON,
+                () -> node.sources().size() == 1 && !node.sources().contains(source));
+        assertThat(daemon.isAlive()).isTrue();
+    }
+
+    @ContainerTest
+    void installsWhereverAndAsOftenAsIsAsked() throws Exception {
+        Path build = TardisInstallation.fromBuild().home();
+        Outcome first = install(build, "--no-aot-cache");
+        Path version = directory.toRealPath();
+
+        Outcome again = install(build, "--no-aot-cache");
+
+        assertThat(again.out()).isEqualTo(first.out()).contains(directory.toString());
+        assertThat(directory.toRealPath()).isEqualTo(version);
+        assertThat(names(versions())).containsExactly(version.getFileName().toString());
+
+        // What runs that were killed have left; and two more versions.
+        Files.createDirectories(versions().resolve(".new/bin"));
+        Files.createSymbolicLink(versions().resolve(".link"), Path.of("nowhere"));
+        Path second = anotherBuild("second");
+        Path third = anotherBuild("third");
+        install(second, "--no-aot-cache");
+        Path secondVersion = directory.toRealPath();
+        install(third, "--no-aot-cache");
+        assertThat(names(versions()))
+                .as("this version and the one before")
+                .containsExactlyInAnyOrder(
+                        secondVersion.getFileName().toString(),
+                        directory.toRealPath().getFileName().toString());
+
+        // Back, by the version before itself.
+        Outcome back =
+                Command.of(secondVersion.resolve("install.sh").toString(), "--no-aot-cache")
+                        .with(lab.tardis().environment())
+                        .run()
+                        .orFail();
+        assertThat(back.out()).contains(directory.toString());
+        assertThat(directory.toRealPath()).isEqualTo(secondVersion);
+    }
+
+    @ContainerTest
+    void doesNotSwapADirectoryThatItHasNotMade() throws Exception {
+        Path build = TardisInstallation.fromBuild().home();
+        copy(build, directory);
+
+        Outcome refused = installation(build, "--no-aot-cache").run();
+
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(directory).isDirectory();
+        String advice = refused.err().lines().toList().getLast().strip();
+        assertThat(advice).startsWith("mv " + directory);
+        // As it is printed; there is no daemon yet, and so restart starts one.
+        Outcome _ = Command.of("sh", "-c", advice).with(lab.tardis().environment()).run().orFail();
+        assertThat(directory.toRealPath().getParent()).isEqualTo(versions());
+        assertThat(lab.tardis().runningDaemon().arguments())
+                .contains("-Dtardis.home=" + directory.toRealPath());
+    }
+
+    /**
+     * Runs containers, 8 at a time, until the daemon of before was replaced and some more have run.
+     */
+    private void upgradesUnderLoad(Upgrade upgrade) throws Exception {
+        TardisNode node = lab.tardis().from(new TardisInstallation(directory));
+        LiveProcess _ = node.startDaemon();
+        Proc before = node.runningDaemon();
+        node.awaitHearing(new Container(lab.containerd(), node.runtime(), "default", "probe"));
+        int size = Load.size("containers", 40);
+        Queue<Container> load = new ConcurrentLinkedQueue<>();
+        Queue<Outcome> ends = new ConcurrentLinkedQueue<>();
+        Queue<Duration> times = new ConcurrentLinkedQueue<>();
+        AtomicInteger ids = new AtomicInteger();
+        AtomicBoolean enough = new AtomicBoolean();
+        Duration usual;
+        try (ExecutorService pool = Executors.newFixedThreadPool(AT_A_TIME)) {
+            for (int i = 0; i < AT_A_TIME; i++) {
+                pool.execute(() -> {
+                    while (!enough.get()) {
+                        Container container = container(node, "load" + ids.incrementAndGet());
+                        load.add(container);
+                        long begin = System.nanoTime();
+                        ends.add(container.sh("exit 3"));
+                        times.add(Duration.ofNanos(System.nanoTime() - begin));
+                    }
+                });
+            }
+            try {
+                Wait.until("containers before", SOON, () -> times.size() >= 2 * AT_A_TIME);
+                usual = longest(times);
+
+                upgrade.run();
+
+                Wait.until(
+                        () -> "another daemon than " + before + "; log:\n" + node.log(),
+                        SOON,
+                        () -> !before.isAlive() && node.daemon().isPresent());
+                int soFar = times.size();
+                Wait.until(
+                        "containers after",
+                        Duration.ofMinutes(15),
+                        () -> times.size() >= Math.max(size, soFar + 2 * AT_A_TIME));
+            } finally {
+                enough.set(true);
+            }
+        }
+        assertThat(ends).allMatch(it -> it.code() == 3);
+        for (Container container : load) {
+            node.awaitCode(container, 3, SOON);
+        }
+        System.out.printf(
+                "upgrade: %d containers, longest before %d ms, of all %d ms%n",
+                times.size(), usual.toMillis(), longest(times).toMillis());
+        assertThat(longest(times)).isLessThan(usual.plus(LONGER));
+        assertThat(node.log()).doesNotContain("NoClassDefFoundError");
+    }
+
+    /** Something that may fail. */
+    private interface Upgrade {
+        void run() throws Exception;
+    }
+
+    private static Duration longest(Queue<Duration> times) {
+        return times.stream().max(Duration::compareTo).orElseThrow();
+    }
+
+    private Container container(TardisNode node, String id) {
+        return new Container(lab.containerd(), node.runtime(), "default", id).enabled();
+    }
+
+    private Path versions() {
+        return directory.resolveSibling("tardis.versions");
+    }
+
+    private Outcome install(Path from, String... options) {
+        return installation(from, options).run().orFail();
+    }
+
+    private Command installation(Path from, String... options) {
+        List<String> argv = new ArrayList<>(List.of(from.resolve("install.sh").toString()));
+        argv.addAll(List.of(options));
+        argv.add(directory.toString());
+        return Command.of(argv).with(lab.tardis().environment()).within(Duration.ofMinutes(5));
+    }
+
+    /** The build once more, with other bytes at other places in its jars. */
+    private Path anotherBuild(String name) throws IOException {
+        Path build = lab.scratch().folder("builds").resolve(name);
+        copy(TardisInstallation.fromBuild().home(), build);
+        for (String jar :
+                List.of("tardis-*.jar", "jeromq-*.jar", "logback-*.jar", "jackson-*.jar")) {
+            try (DirectoryStream<Path> jars = Files.newDirectoryStream(build.resolve("lib"), jar)) {
+                for (Path file : jars) {
+                    try (FileSystem entries = FileSystems.newFileSystem(file)) {
+                        Files.writeString(entries.getPath("META-INF/BUILD"), name.repeat(1000));
+                    }
+                }
+            }
+        }
+        return build;
+    }
+
+    private static void copy(Path from, Path to) {
+        Outcome _ = Command.of("cp", "-a", from.toString(), to.toString()).run().orFail();
+    }
+
+    private static Path only(Path folder, String glob) throws IOException {
+        try (DirectoryStream<Path> found = Files.newDirectoryStream(folder, glob)) {
+            return found.iterator().next();
+        }
+    }
+
+    /** What is in a folder, but for hidden files. */
+    private static List<String> names(Path folder) throws IOException {
+        List<String> names = new ArrayList<>();
+        try (DirectoryStream<Path> found = Files.newDirectoryStream(folder, "[!.]*")) {
+            found.forEach(it -> names.add(it.getFileName().toString()));
+        }
+        return names;
+    }
+}
