@@ -4,6 +4,7 @@ import io.tardis.core.Threads;
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.CtrEventParser;
 import io.tardis.core.event.CtrLineReader;
+import io.tardis.core.wire.Health;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,6 +14,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -72,6 +74,14 @@ final class CtrSupervisor implements AutoCloseable {
     /** A source that told something but ended sooner was not sound: it may do so for ever. */
     private static final Duration HEALTHY_LIFE = Duration.ofSeconds(1);
 
+    /**
+     * ctr tries for 10 s to connect, and says nothing when it has. One that runs for longer is
+     * connected.
+     */
+    private static final Duration CONNECTED = Duration.ofSeconds(15);
+
+    private static final int LONGEST_REASON = 500;
+
     private static final Duration START_PATIENCE = Duration.ofSeconds(2);
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
@@ -88,6 +98,17 @@ final class CtrSupervisor implements AutoCloseable {
     private final Thread thread;
     private volatile @Nullable Process child;
     private final AtomicLong starts = new AtomicLong();
+
+    // Written by the supervisor's threads, read by whoever asks how the source is.
+
+    private volatile @Nullable Instant startedAt;
+    private volatile long startedNanos;
+    private volatile boolean heard;
+    private volatile int endsInARow;
+    private final AtomicLong lines = new AtomicLong();
+    private volatile @Nullable Instant lastLineAt;
+    private volatile String lastEnd = "";
+    private volatile String lastStderr = "";
 
     CtrSupervisor(List<String> command, InstantSource clock, Sink sink) {
         this.command = command;
@@ -116,6 +137,23 @@ final class CtrSupervisor implements AutoCloseable {
         return starts.get();
     }
 
+    /** How the source is. From any thread. */
+    Health.Source health() {
+        Process running = child;
+        boolean runs = running != null && running.isAlive();
+        boolean connected =
+                heard || endsInARow == 0 || System.nanoTime() - startedNanos >= CONNECTED.toNanos();
+        return new Health.Source(
+                runs && connected,
+                runs,
+                Optional.ofNullable(startedAt),
+                starts.get(),
+                lines.get(),
+                Optional.ofNullable(lastLineAt),
+                lastEnd,
+                lastStderr);
+    }
+
     /**
      * ctr is written in Go, whose threads wake each other: for the few events of a container they
      * cost a fifth more time of the processors than one of them alone.
@@ -142,15 +180,16 @@ final class CtrSupervisor implements AutoCloseable {
 
     private void run() {
         List<String> bound = boundToThisThread(command);
-        int endsInARow = 0;
         Instant lastRead = clock.instant();
         String told = "";
         while (!await(delayAfter(endsInARow))) {
             long begin = System.nanoTime();
             String end;
-            boolean heard = false;
+            heard = false;
             try {
                 Process process = startChild(bound);
+                startedAt = clock.instant();
+                startedNanos = begin;
                 child = process;
                 starts.incrementAndGet();
                 LOG.debug("the event source is started as process {}", process.pid());
@@ -160,7 +199,7 @@ final class CtrSupervisor implements AutoCloseable {
                 }
                 process.getOutputStream().close();
                 StandardErrorReader stderr = new StandardErrorReader(process);
-                heard = read(process.getInputStream());
+                read(process.getInputStream());
                 if (heard) {
                     lastRead = clock.instant();
                 }
@@ -168,6 +207,7 @@ final class CtrSupervisor implements AutoCloseable {
             } catch (IOException e) {
                 end = "the event source cannot be started: " + e.getMessage();
             }
+            lastEnd = oneLine(end);
             if (stopping.getCount() > 0) {
                 if (endsInARow == 0 || !end.equals(told)) {
                     LOG.warn("{}", end);
@@ -225,13 +265,13 @@ final class CtrSupervisor implements AutoCloseable {
         return delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY;
     }
 
-    /** Reads to the end; tells whether there was anything. */
-    private boolean read(InputStream stdout) {
-        boolean heard = false;
+    private void read(InputStream stdout) {
         try (stdout) {
             CtrLineReader lines = new CtrLineReader(stdout, MAX_LINE_BYTES);
             for (CtrLineReader.Line line = lines.next(); line != null; line = lines.next()) {
                 heard = true;
+                this.lines.incrementAndGet();
+                lastLineAt = clock.instant();
                 CtrEvent event = parser.parse(line);
                 if (!(event instanceof CtrEvent.Ignored)) {
                     sink.event(event);
@@ -241,7 +281,14 @@ final class CtrSupervisor implements AutoCloseable {
             // Also how the end looks when close() ended the child.
             LOG.debug("the event source's output broke off", e);
         }
-        return heard;
+    }
+
+    /** What a child printed goes to terminals and into answers of bounded length. */
+    private static String oneLine(String text) {
+        String printable = text.replaceAll("\\p{Cntrl}", " ");
+        return printable.length() <= LONGEST_REASON
+                ? printable
+                : printable.substring(0, LONGEST_REASON) + "...";
     }
 
     private String describe(Process process, StandardErrorReader stderr) {
@@ -287,7 +334,7 @@ final class CtrSupervisor implements AutoCloseable {
     }
 
     /** Drains standard error, so that the source never blocks on it, and keeps its last line. */
-    private static final class StandardErrorReader {
+    private final class StandardErrorReader {
         private final Thread thread;
         private volatile String lastLine = "";
 
@@ -301,6 +348,7 @@ final class CtrSupervisor implements AutoCloseable {
             try (BufferedReader lines = process.errorReader(StandardCharsets.UTF_8)) {
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                     lastLine = line;
+                    lastStderr = oneLine(line);
                     LOG.debug("event source: {}", line);
                 }
             } catch (IOException e) {
