@@ -15,6 +15,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 final class BackgroundDaemon {
 
     private static final Duration POLL = Duration.ofMillis(10);
+    private static final Duration PUT_BACK_PATIENCE = Duration.ofSeconds(20);
 
     private final Settings settings;
     private final Path program;
@@ -106,7 +108,8 @@ final class BackgroundDaemon {
     /**
      * Puts a new daemon in the place of the one that runs, which goes on until the new one hears
      * containerd. Nobody else starts one meanwhile, who could be faster than it when the lock is
-     * handed over.
+     * handed over. If the new one ends nevertheless after it has ended the old one, that is started
+     * again, with the command line and the environment that it had.
      *
      * @return whether the new daemon answers
      */
@@ -115,6 +118,7 @@ final class BackgroundDaemon {
         try (FileChannel channel = openStartLock()) {
             FileLock lock = null;
             Process daemon = null;
+            Optional<StoppedDaemon> before = StoppedDaemon.remember(settings.stateDir());
             while (System.nanoTime() < deadline && !hasFailed(daemon)) {
                 if (lock == null) {
                     lock = channel.tryLock();
@@ -125,12 +129,27 @@ final class BackgroundDaemon {
                 }
                 Thread.sleep(POLL);
             }
+            if (hasFailed(daemon) && before.isPresent()) {
+                putBack(before.get());
+            }
             return false;
         } catch (IOException e) {
             throw new SetupException("the daemon cannot be started: " + e, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
+        }
+    }
+
+    /** One that was told to end closes its socket first, and gives its lock back last. */
+    private void putBack(StoppedDaemon before) throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + PUT_BACK_PATIENCE.toNanos();
+        Process again = null;
+        while (!answers(settings) && !hasFailed(again) && System.nanoTime() < deadline) {
+            if (again == null && InstanceLock.holder(settings.stateDir()).isEmpty()) {
+                again = before.startAgain(log());
+            }
+            Thread.sleep(POLL);
         }
     }
 
@@ -152,8 +171,7 @@ final class BackgroundDaemon {
     }
 
     private Process start(String... arguments) throws IOException {
-        // What the script and the JVM have to say, if they do not even get to the daemon, too.
-        Redirect log = Redirect.appendTo(Logging.openable(settings.logFile()).toFile());
+        Redirect log = log();
         List<String> command = new ArrayList<>(List.of("setsid", program.toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
@@ -163,6 +181,11 @@ final class BackgroundDaemon {
                 .redirectOutput(log)
                 .redirectError(log)
                 .start();
+    }
+
+    /** For what the script and the JVM say if they do not even get to the daemon, too. */
+    private Redirect log() {
+        return Redirect.appendTo(Logging.openable(settings.logFile()).toFile());
     }
 
     private static boolean hasFailed(@Nullable Process daemon) {

@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Health;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
@@ -11,6 +12,8 @@ import io.tardis.runc.ExitCodes;
 import io.tardis.runc.RuncShim;
 import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
@@ -143,6 +146,11 @@ final class Daemon {
                                 context,
                                 registry,
                                 Version.text(),
+                                () ->
+                                        new Health(
+                                                listener.source(),
+                                                listener.witness(),
+                                                socketHealth()),
                                 clock);
                 StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE)) {
             assert store != null;
@@ -194,6 +202,7 @@ final class Daemon {
         if (before.isEmpty()) {
             return InstanceLock.take(settings.stateDir());
         }
+        Rehearsal.of(settings, before);
         // Both hear for a while. ctr does not say when it has subscribed: its first word proves
         // it, and where nothing happens, nothing is missed. Where the other one has failed, and
         // ends meanwhile, there is nothing to wait for.
@@ -215,6 +224,15 @@ final class Daemon {
                 hears ? "hears" : "has had nothing to tell yet");
         InstanceLock.holdingProcess(settings.stateDir()).ifPresent(ProcessHandle::destroy);
         return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
+    }
+
+    private Health.Socket socketHealth() {
+        boolean there = Files.exists(settings.socket(), LinkOption.NOFOLLOW_LINKS);
+        return new Health.Socket(
+                there,
+                there
+                        ? ""
+                        : settings.socket() + " is not there, and no launcher reaches the daemon");
     }
 
     private ShimServer openShims(

@@ -115,6 +115,7 @@ final class DaemonCommand implements Callable<Integer> {
         if (running.isPresent()) {
             throw new AlreadyRunningException(settings.stateDir(), running);
         }
+        RunningDaemon.refuseOtherDirectories(settings);
         if (!new BackgroundDaemon(settings, BackgroundDaemon.ownProgram())
                 .ensureRunning(START_PATIENCE)) {
             throw new SetupException(

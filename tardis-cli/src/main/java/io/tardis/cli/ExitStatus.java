@@ -20,5 +20,8 @@ final class ExitStatus {
     /** The time is over, as {@code timeout(1)} says it. */
     static final int TIMEOUT = 124;
 
+    /** Whoever read the output has gone: 128 and SIGPIPE, as a shell reports it. */
+    static final int READER_GONE = 141;
+
     private ExitStatus() {}
 }

@@ -18,22 +18,30 @@ public final class Main {
      */
     public static void main(String[] args) {
         Environment environment = new Environment(System.getenv());
-        int status = commandLine(environment).execute(args);
+        int status = execute(environment, Output.standard(), args);
         Logging.flush();
         System.exit(status);
     }
 
-    static CommandLine commandLine(Environment environment) {
+    /** Runs one command; returns the exit status of the process. */
+    static int execute(Environment environment, Output output, String... args) {
+        CommandLine commandLine = commandLine(environment, output);
+        return output.statusAfter(commandLine.execute(args), commandLine.getErr());
+    }
+
+    static CommandLine commandLine(Environment environment, Output output) {
         return new CommandLine(new TardisCommand())
                 .addSubcommand(new DaemonCommand(environment))
                 .addSubcommand(new StopCommand(environment))
                 .addSubcommand(new RestartCommand(environment))
                 .addSubcommand(new StatusCommand(environment))
                 .addSubcommand(new GetCommand(environment))
-                .addSubcommand(new WaitCommand(environment))
+                .addSubcommand(new WaitCommand(environment, output))
                 .addSubcommand(new ListCommand(environment))
-                .addSubcommand(new WatchCommand(environment))
+                .addSubcommand(new WatchCommand(environment, output))
+                .addSubcommand(new DoctorCommand(environment))
                 .addSubcommand(new KeygenCommand())
+                .setOut(output.writer())
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((e, command, _) -> {
                     if (!(e instanceof TardisException)) {

@@ -34,13 +34,19 @@ final class RestartCommand implements Callable<Integer> {
     public Integer call() {
         Logging.forCommand();
         Settings settings = environment.settings();
-        BackgroundDaemon daemon = new BackgroundDaemon(settings, BackgroundDaemon.ownProgram());
+        RunningDaemon.refuseOtherDirectories(settings);
         OptionalLong before = InstanceLock.holder(settings.stateDir());
+        Rehearsal.of(settings, before);
+        BackgroundDaemon daemon = new BackgroundDaemon(settings, BackgroundDaemon.ownProgram());
         boolean answers =
                 before.isPresent() ? daemon.replace(PATIENCE) : daemon.ensureRunning(PATIENCE);
         if (!answers) {
+            OptionalLong now = InstanceLock.holder(settings.stateDir());
             throw new TardisException(
-                    "the new daemon does not answer; " + settings.logFile() + " says why");
+                    "the new daemon does not answer; "
+                            + settings.logFile()
+                            + " says why"
+                            + (now.isPresent() ? "; process " + now.getAsLong() + " runs" : ""));
         }
         InstanceLock.holder(settings.stateDir())
                 .ifPresent(pid ->

@@ -42,6 +42,7 @@ final class StopCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         Optional<ProcessHandle> running = InstanceLock.holdingProcess(settings.stateDir());
         if (running.isEmpty()) {
+            RunningDaemon.refuseOtherDirectories(settings);
             out.println("no daemon runs on " + settings.stateDir());
             return ExitStatus.OK;
         }

@@ -33,6 +33,7 @@ final class WaitCommand implements Callable<Integer> {
     private static final Duration ONE_QUESTION = Duration.ofSeconds(10);
 
     private final Environment environment;
+    private final Output output;
 
     @Spec private CommandSpec spec;
 
@@ -49,8 +50,9 @@ final class WaitCommand implements Callable<Integer> {
             description = "The longest wait, for instance 500ms, 30s or 5m. Without it, for ever.")
     private Optional<Duration> timeout;
 
-    WaitCommand(Environment environment) {
+    WaitCommand(Environment environment, Output output) {
         this.environment = environment;
+        this.output = output;
     }
 
     /** Reads a length of time as settings write it. */
@@ -77,6 +79,9 @@ final class WaitCommand implements Callable<Integer> {
                 Answer.OfContainer answer = ask(queries.client(), left);
                 if (!(answer instanceof Answer.Running)) {
                     return GetCommand.print(spec, answer);
+                }
+                if (!output.isWanted()) {
+                    return ExitStatus.READER_GONE;
                 }
                 // By the clock: a daemon that stops answers before the wait is over.
                 if (timeout.isPresent() && since(start).compareTo(timeout.get()) >= 0) {

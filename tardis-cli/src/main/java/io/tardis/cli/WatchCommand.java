@@ -23,9 +23,11 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class WatchCommand implements Callable<Integer> {
 
-    private static final Duration POLL = Duration.ofSeconds(10);
+    /** How soon it notices that its reader has gone, also where nothing happens. */
+    private static final Duration POLL = Duration.ofMillis(200);
 
     private final Environment environment;
+    private final Output output;
 
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
@@ -46,8 +48,9 @@ final class WatchCommand implements Callable<Integer> {
             })
     private @Nullable Path file;
 
-    WatchCommand(Environment environment) {
+    WatchCommand(Environment environment, Output output) {
         this.environment = environment;
+        this.output = output;
     }
 
     @Override
@@ -64,7 +67,7 @@ final class WatchCommand implements Callable<Integer> {
             }
             watch(queries, settings, begin, position);
         }
-        return ExitStatus.OK;
+        return ExitStatus.READER_GONE; // unless the output says that something else is wrong
     }
 
     private void watch(
@@ -76,11 +79,11 @@ final class WatchCommand implements Callable<Integer> {
                         settings.eventsEndpoint(),
                         settings.queryEndpoint(),
                         after)) {
-            while (!out.checkError()) {
+            while (output.isWanted()) {
                 ExitEvent event = exits.next(POLL);
                 if (event != null) {
                     out.println(line(event));
-                    if (position != null && !out.checkError()) {
+                    if (position != null && output.force()) {
                         position.acknowledge(event.seq());
                     }
                 }

@@ -179,6 +179,26 @@ class BackgroundDaemonTest {
     }
 
     @Test
+    void isStartedAgainWhereTheNewOneEndsAfterItHasEndedIt() throws Exception {
+        BackgroundDaemon old = daemon("");
+        assertThat(old.ensureRunning(Duration.ofSeconds(60))).isTrue();
+        String before = Files.readString(pidFile());
+        BackgroundDaemon broken =
+                daemon(
+                        """
+                        kill %1$s
+                        while [ -e '%2$s' ]; do sleep 0.01; done
+                        exit 2
+                        """
+                                .formatted(before.strip(), pidFile()));
+
+        assertThat(broken.replace(Duration.ofSeconds(60))).isFalse();
+
+        assertThat(BackgroundDaemon.answers(tardis.environment().settings())).isTrue();
+        assertThat(Files.readString(pidFile())).isNotEqualTo(before);
+    }
+
+    @Test
     void isNotTakenForTheNewOneWhereAnotherOneRuns() throws Exception {
         assertThat(daemon("").ensureRunning(Duration.ofSeconds(30))).isTrue();
 

@@ -74,6 +74,21 @@ class DaemonTest {
     }
 
     @Test
+    void isNotWellWhileItHearsNothing() throws Exception {
+        tardis.set("TARDIS_CTR_CMD", "/no/such/ctr events");
+        try (TardisProcess _ = startDaemon()) {
+            await().until(() -> tardis.run("status").status() == ExitStatus.FAILED);
+
+            assertThat(tardis.run("status").out())
+                    .containsPattern(
+                            "\nDEGRADED  the event source '/no/such/ctr events' .*/no/such/ctr")
+                    .contains("\nsocket    " + tardis.socket() + "\n");
+            assertThat(tardis.run("doctor").out())
+                    .contains("FAIL  daemon      the event source '/no/such/ctr events'");
+        }
+    }
+
+    @Test
     void tellsItsStatusAndIsStopped() throws Exception {
         try (TardisProcess daemon = startDaemon()) {
             Tardis.Result status = tardis.run("status");

@@ -25,10 +25,10 @@ class MainTest {
 
     @Test
     void knowsTheseCommands() {
-        assertThat(Main.commandLine(tardis.environment()).getSubcommands())
+        assertThat(Main.commandLine(tardis.environment(), Output.standard()).getSubcommands())
                 .containsOnlyKeys(
                         "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch",
-                        "keygen");
+                        "keygen", "doctor");
     }
 
     @Test
@@ -43,7 +43,8 @@ class MainTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch", "keygen"
+                "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch", "keygen",
+                "doctor"
             })
     void tellsTheUsageOfEachCommand(String command) {
         Tardis.Result result = tardis.run(command, "--help");
@@ -119,7 +120,8 @@ class MainTest {
                                 ExitStatus.USAGE,
                                 ExitStatus.NOT_KNOWN,
                                 ExitStatus.ALREADY_RUNNING,
-                                ExitStatus.TIMEOUT))
-                .containsExactly(0, 1, 2, 3, 4, 124);
+                                ExitStatus.TIMEOUT,
+                                ExitStatus.READER_GONE))
+                .containsExactly(0, 1, 2, 3, 4, 124, 141);
     }
 }

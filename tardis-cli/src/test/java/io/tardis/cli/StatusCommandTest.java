@@ -3,9 +3,13 @@ package io.tardis.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Health;
 import io.tardis.listener.InstanceLock;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,6 +51,88 @@ class StatusCommandTest {
                 .contains(
                         "durable   NO, 12 exits are in memory only until the disk can be written;"
                                 + " 3 exits were given up since the start\n");
+    }
+
+    @Test
+    void isWellWhereAllPartsAre() {
+        Tardis.Result status = statusOf(pong(source(true, ""), Answer.Backlog.NONE));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.OK);
+        assertThat(status.out())
+                .doesNotContain("DEGRADED")
+                .contains(
+                        "source    running since 2025-04-04T19:10:59Z, start 1; 12 lines\n"
+                                + "witness   off: switched off by TARDIS_KERNEL_WITNESS=off\n"
+                                + "socket    "
+                                + tardis.socket()
+                                + "\n");
+    }
+
+    @Test
+    void failsWhereNothingIsHeard() {
+        Tardis.Result status =
+                statusOf(pong(source(false, "ctr: command not found"), Answer.Backlog.NONE));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.FAILED);
+        assertThat(status.out()).contains("\nDEGRADED  ctr: command not found\n");
+    }
+
+    @Test
+    void failsWhereTheDiskCannotBeWritten() {
+        Tardis.Result status = statusOf(pong(source(true, ""), new Answer.Backlog(false, 2, 0)));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.FAILED);
+        assertThat(status.out()).contains("\nDEGRADED  2 exits are in memory only");
+    }
+
+    /** The launcher has noted it. */
+    @Test
+    void saysWhyNoDaemonRuns() throws IOException {
+        Directories.makePrivate(tardis.runDir());
+        Files.writeString(
+                tardis.runDir().resolve("start-failed"),
+                """
+                failures=3
+                since=2026-11-28T02:00:00Z
+                retry_at_boot_ms=123
+                settings=x
+                reason=/etc/tardis/tardis.env, line 3: unknown key TARDIS_RETENSION
+                """);
+
+        assertThat(tardis.run("status"))
+                .isEqualTo(
+                        new Tardis.Result(
+                                ExitStatus.NOT_KNOWN,
+                                "no daemon runs on "
+                                        + tardis.stateDir()
+                                        + "\nits last start failed (3 in a row since 2026-11-28T02:00:00Z):"
+                                        + " /etc/tardis/tardis.env, line 3: unknown key TARDIS_RETENSION\n",
+                                ""));
+    }
+
+    private static Answer.Pong pong(Health.Source source, Answer.Backlog backlog) {
+        return new Answer.Pong(
+                Version.text(),
+                7,
+                backlog,
+                Optional.of(
+                        new Health(
+                                source,
+                                new Health.Witness(
+                                        false, "switched off by TARDIS_KERNEL_WITNESS=off"),
+                                new Health.Socket(true, ""))));
+    }
+
+    private static Health.Source source(boolean ok, String lastEnd) {
+        return new Health.Source(
+                ok,
+                ok,
+                Optional.of(Instant.parse("2025-04-04T19:10:59Z")),
+                1,
+                12,
+                Optional.empty(),
+                lastEnd,
+                "");
     }
 
     private Tardis.Result statusOf(Answer.Pong pong) {

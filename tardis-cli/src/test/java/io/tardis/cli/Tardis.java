@@ -1,10 +1,13 @@
 package io.tardis.cli;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,14 +72,26 @@ final class Tardis {
 
     /** Runs a command in this process. */
     Result run(String... arguments) {
-        StringWriter out = new StringWriter();
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
         StringWriter err = new StringWriter();
         CommandLine commandLine =
-                Main.commandLine(environment())
-                        .setOut(new PrintWriter(out, true))
-                        .setErr(new PrintWriter(err, true));
+                Main.commandLine(environment(), outputTo(out)).setErr(new PrintWriter(err, true));
         int status = commandLine.execute(arguments);
-        return new Result(status, out.toString(), err.toString());
+        return new Result(status, out.toString(StandardCharsets.UTF_8), err.toString());
+    }
+
+    private static Output outputTo(OutputStream stream) {
+        return new Output(
+                new Output.Sink() {
+                    @Override
+                    public void write(byte[] bytes, int offset, int length) throws IOException {
+                        stream.write(bytes, offset, length);
+                    }
+
+                    @Override
+                    public void force() {}
+                },
+                () -> false);
     }
 
     /** Starts a command in a process of its own. */
@@ -143,7 +158,7 @@ final class Tardis {
                         "-XX:+UseSerialGC",
                         "-XX:TieredStopAtLevel=1",
                         "-Djava.io.tmpdir=" + directory, // a killed one leaves SQLite's library
-                        "--enable-native-access=org.xerial.sqlitejdbc,io.tardis.listener",
+                        "--enable-native-access=org.xerial.sqlitejdbc,io.tardis.listener,io.tardis.cli",
                         "--module-path",
                         System.getProperty("jdk.module.path")));
         command.addAll(List.of(options));

@@ -9,8 +9,7 @@ import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.Query;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -27,15 +26,18 @@ class WatchCommandTest {
     private static final long BEFORE = 41;
 
     /** A reader that goes away, as {@code head} does. */
-    private static final class Pipe extends Writer {
+    private static final class Pipe implements Output.Sink {
         private final StringBuilder text = new StringBuilder();
         private volatile boolean broken;
+        private volatile boolean full;
 
         @Override
-        public void write(char[] chars, int offset, int length) throws IOException {
-            flush();
+        public void write(byte[] bytes, int offset, int length) throws IOException {
+            if (broken || full) {
+                throw new IOException(full ? "No space left on device" : "Broken pipe");
+            }
             synchronized (text) {
-                text.append(chars, offset, length);
+                text.append(new String(bytes, offset, length, StandardCharsets.UTF_8));
             }
         }
 
@@ -46,14 +48,7 @@ class WatchCommandTest {
         }
 
         @Override
-        public void flush() throws IOException {
-            if (broken) {
-                throw new IOException("Broken pipe");
-            }
-        }
-
-        @Override
-        public void close() {}
+        public void force() {}
     }
 
     @TempDir private Path directory;
@@ -74,8 +69,8 @@ class WatchCommandTest {
                     .isEqualTo(
                             "2025-04-04T19:10:59.78307293Z default/tc exited with 7 (containerd)\n");
 
-            breakPipe(out, daemon, watch);
-            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+            breakPipe(out, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.READER_GONE);
         }
     }
 
@@ -89,8 +84,8 @@ class WatchCommandTest {
             await().until(() -> out.text().contains("\n"));
             assertThat(daemon.queries()).contains(new Query.Replay(0, 500));
 
-            breakPipe(out, daemon, watch);
-            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+            breakPipe(out, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.READER_GONE);
         }
     }
 
@@ -103,17 +98,37 @@ class WatchCommandTest {
             Pipe first = new Pipe();
             CompletableFuture<Integer> watch = watch(tardis, first, "--all", "--position", file);
             await().until(() -> first.text().contains("\n"));
-            breakPipe(first, daemon, watch);
-            assertThat(watch).isCompletedWithValue(ExitStatus.OK);
+            breakPipe(first, watch);
+            assertThat(watch).isCompletedWithValue(ExitStatus.READER_GONE);
 
             Pipe second = new Pipe();
             CompletableFuture<Integer> again = watch(tardis, second, "--all", "--position", file);
             await().until(() -> daemon.queries().contains(new Query.Replay(BEFORE + 1, 500)));
-            breakPipe(second, daemon, again);
-            assertThat(again).isCompletedWithValue(ExitStatus.OK);
+            breakPipe(second, again);
+            assertThat(again).isCompletedWithValue(ExitStatus.READER_GONE);
             // What its reader did not get is not noted either.
             try (PositionFile position = PositionFile.open(Path.of(file))) {
                 assertThat(position.position()).hasValue(BEFORE + 1);
+            }
+        }
+    }
+
+    @Test
+    void staysWhereItWasWhenWhatItPrintsCannotBeWritten() throws Exception {
+        Tardis tardis = new Tardis(directory);
+        Path file = directory.resolve("position");
+        try (FakeDaemon _ =
+                new FakeDaemon(tardis.environment().settings(), WatchCommandTest::answer)) {
+            Pipe out = new Pipe();
+            out.full = true;
+
+            CompletableFuture<Integer> watch =
+                    watch(tardis, out, "--all", "--position", file.toString());
+
+            await().until(watch::isDone);
+            assertThat(watch).isCompletedWithValue(ExitStatus.FAILED);
+            try (PositionFile position = PositionFile.open(file)) {
+                assertThat(position.position()).hasValue(0);
             }
         }
     }
@@ -132,23 +147,20 @@ class WatchCommandTest {
                         "2025-04-04T19:10:59.78307293Z k8s.io/web exec probe exited with 1 (containerd)");
     }
 
-    private static CompletableFuture<Integer> watch(Tardis tardis, Writer out, String... options) {
+    private static CompletableFuture<Integer> watch(Tardis tardis, Pipe out, String... options) {
         List<String> words = new ArrayList<>(List.of("watch"));
         words.addAll(List.of(options));
         return CompletableFuture.supplyAsync(() ->
-                Main.commandLine(tardis.environment())
-                        .setOut(new PrintWriter(out, true))
-                        .execute(words.toArray(String[]::new)));
+                Main.execute(
+                        tardis.environment(),
+                        new Output(out, () -> out.broken),
+                        words.toArray(String[]::new)));
     }
 
-    /** Publishes again and again: the subscription may not have taken effect yet. */
-    private static void breakPipe(Pipe out, FakeDaemon daemon, CompletableFuture<Integer> watch) {
+    /** Nothing is published: it is to notice by itself. */
+    private static void breakPipe(Pipe out, CompletableFuture<Integer> watch) {
         out.broken = true;
-        await().atMost(Duration.ofSeconds(20))
-                .until(() -> {
-                    daemon.publish(new Published.Exit(Events.exit(BEFORE + 2, Events.TC, 8)));
-                    return watch.isDone();
-                });
+        await().atMost(Duration.ofSeconds(20)).until(watch::isDone);
     }
 
     private static Answer answer(Query query) {

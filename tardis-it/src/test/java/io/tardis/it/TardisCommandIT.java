@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.Callable;
@@ -25,6 +26,7 @@ import tools.jackson.databind.json.JsonMapper;
 class TardisCommandIT {
 
     private static final int KNOWN = 0;
+    private static final int FAILED = 1;
     private static final int BAD_USAGE = 2;
     private static final int NOT_KNOWN = 3;
     private static final int TIME_IS_OVER = 124;
@@ -227,6 +229,57 @@ class TardisCommandIT {
         try (LiveProcess watch = lab.tardis().command("watch", "--all").start(output)) {
             watch.awaitLine("past", SOON, line -> line.contains("past exited with 9"));
         }
+    }
+
+    /** Tardis's directories are root's alone, which is no sign that no daemon runs. */
+    @ContainerTest
+    void anotherUserIsToldThatItCannotBeTold() {
+        Outcome _ = lab.container("tc").enabled().sh("exit 3");
+        Path config = Path.of(lab.tardis().setting("TARDIS_CONFIG"));
+        Outcome _ = Command.of("chmod", "600", config.toString()).run().orFail();
+        Outcome _ = Command.of("chmod", "711", lab.scratch().root().toString()).run().orFail();
+
+        for (List<String> command :
+                List.of(
+                        List.of("status"),
+                        List.of("stop"),
+                        List.of("restart"),
+                        List.of("ls"),
+                        List.of("get", "tc"),
+                        List.of("wait", "tc"),
+                        List.of("watch"))) {
+            Outcome denied = asNobody(command);
+
+            assertThat(denied.code()).as("%s", denied).isEqualTo(FAILED);
+            assertThat(denied.out()).as("%s", denied).isEmpty();
+            assertThat(denied.err())
+                    .as("%s", denied)
+                    .isEqualTo("tardis: cannot tell: permission denied on " + config + "\n");
+        }
+        Outcome _ = Command.of("chmod", "644", config.toString()).run().orFail();
+        Path lock = lab.tardis().stateDir().resolve("event_listener.lock");
+        for (String command : List.of("status", "stop", "restart")) {
+            Outcome denied = asNobody(List.of(command));
+
+            assertThat(denied.code()).as("%s", denied).isEqualTo(FAILED);
+            assertThat(denied.out()).as("%s", denied).isEmpty();
+            assertThat(denied.err())
+                    .as("%s", denied)
+                    .isEqualTo("tardis: cannot tell: permission denied on " + lock + "\n");
+        }
+        // What is asked over ZeroMQ needs no permission.
+        assertThat(asNobody(List.of("get", "tc")).out()).isEqualTo("3\n");
+        assertThat(asNobody(List.of("ls")).out()).contains("tc");
+        assertThat(lab.tardis().daemon()).isPresent();
+    }
+
+    private Outcome asNobody(List<String> arguments) {
+        Command command = lab.tardis().command(arguments.toArray(String[]::new));
+        List<String> argv =
+                new ArrayList<>(
+                        List.of("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"));
+        argv.addAll(command.argv());
+        return Command.of(argv).with(command.environment()).run();
     }
 
     @ContainerTest

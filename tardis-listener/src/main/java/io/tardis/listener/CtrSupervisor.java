@@ -4,6 +4,7 @@ import io.tardis.core.Threads;
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.CtrEventParser;
 import io.tardis.core.event.CtrLineReader;
+import io.tardis.core.wire.Health;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,6 +14,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -75,6 +77,14 @@ final class CtrSupervisor implements AutoCloseable {
     /** A source that told something but ended sooner was not sound: it may do so for ever. */
     private static final Duration HEALTHY_LIFE = Duration.ofSeconds(1);
 
+    /**
+     * ctr tries for 10 s to connect, and says nothing when it has. One that runs for longer is
+     * connected.
+     */
+    private static final Duration CONNECTED = Duration.ofSeconds(15);
+
+    private static final int LONGEST_REASON = 500;
+
     private static final Duration START_PATIENCE = Duration.ofSeconds(2);
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
@@ -91,6 +101,17 @@ final class CtrSupervisor implements AutoCloseable {
     private final Thread thread;
     private volatile @Nullable Process child;
     private final AtomicLong starts = new AtomicLong();
+
+    // Written by the supervisor's threads, read by whoever asks how the source is.
+
+    private volatile @Nullable Instant startedAt;
+    private volatile long startedNanos;
+    private volatile boolean heard;
+    private volatile int endsInARow;
+    private final AtomicLong lines = new AtomicLong();
+    private volatile @Nullable Instant lastLineAt;
+    private volatile String lastEnd = "";
+    private volatile String lastStderr = "";
 
     CtrSupervisor(List<String> command, InstantSource clock, Sink sink) {
         this.command = command;
@@ -117,6 +138,23 @@ final class CtrSupervisor implements AutoCloseable {
     /** How often the source was started. */
     long starts() {
         return starts.get();
+    }
+
+    /** How the source is. From any thread. */
+    Health.Source health() {
+        Process running = child;
+        boolean runs = running != null && running.isAlive();
+        boolean connected =
+                heard || endsInARow == 0 || System.nanoTime() - startedNanos >= CONNECTED.toNanos();
+        return new Health.Source(
+                runs && connected,
+                runs,
+                Optional.ofNullable(startedAt),
+                starts.get(),
+                lines.get(),
+                Optional.ofNullable(lastLineAt),
+                lastEnd,
+                lastStderr);
     }
 
     /**
@@ -152,15 +190,16 @@ final class CtrSupervisor implements AutoCloseable {
 
     private void run() {
         List<String> bound = boundToThisThread(command);
-        int endsInARow = 0;
         Instant lastRead = clock.instant();
         String told = "";
         while (!await(delayAfter(endsInARow))) {
             long begin = System.nanoTime();
             String end;
-            boolean heard = false;
-            try (StandardErrorReader stderr = StandardErrorReader.start()) {
+            heard = false;
+            try (StandardErrorReader stderr = startReader()) {
                 Process process = startChild(bound);
+                startedAt = clock.instant();
+                startedNanos = begin;
                 child = process;
                 stderr.read(process);
                 starts.incrementAndGet();
@@ -170,7 +209,7 @@ final class CtrSupervisor implements AutoCloseable {
                     end(process); // close() may have looked before the child was there
                 }
                 process.getOutputStream().close();
-                heard = read(process.getInputStream());
+                read(process.getInputStream());
                 if (heard) {
                     lastRead = clock.instant();
                 }
@@ -178,6 +217,7 @@ final class CtrSupervisor implements AutoCloseable {
             } catch (IOException e) {
                 end = "the event source cannot be started: " + e.getMessage();
             }
+            lastEnd = oneLine(end);
             if (stopping.getCount() > 0) {
                 if (endsInARow == 0 || !end.equals(told)) {
                     LOG.warn("{}", end);
@@ -235,13 +275,13 @@ final class CtrSupervisor implements AutoCloseable {
         return delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY;
     }
 
-    /** Reads to the end; tells whether there was anything. */
-    private boolean read(InputStream stdout) {
-        boolean heard = false;
+    private void read(InputStream stdout) {
         try (stdout) {
             CtrLineReader lines = new CtrLineReader(stdout, MAX_LINE_BYTES);
             for (CtrLineReader.Line line = lines.next(); line != null; line = lines.next()) {
                 heard = true;
+                this.lines.incrementAndGet();
+                lastLineAt = clock.instant();
                 CtrEvent event = parser.parse(line);
                 if (!(event instanceof CtrEvent.Ignored)) {
                     sink.event(event);
@@ -251,7 +291,14 @@ final class CtrSupervisor implements AutoCloseable {
             // Also how the end looks when close() ended the child.
             LOG.debug("the event source's output broke off", e);
         }
-        return heard;
+    }
+
+    /** What a child printed goes to terminals and into answers of bounded length. */
+    private static String oneLine(String text) {
+        String printable = text.replaceAll("\\p{Cntrl}", " ");
+        return printable.length() <= LONGEST_REASON
+                ? printable
+                : printable.substring(0, LONGEST_REASON) + "...";
     }
 
     private String describe(Process process, StandardErrorReader stderr) {
@@ -296,11 +343,17 @@ final class CtrSupervisor implements AutoCloseable {
         below.forEach(ProcessHandle::destroyForcibly);
     }
 
+    private StandardErrorReader startReader() throws IOException {
+        StandardErrorReader reader = new StandardErrorReader();
+        reader.start();
+        return reader;
+    }
+
     /**
      * Drains standard error, so that the source never blocks on it, and keeps its last line. Its
      * thread is there before the source is: a source without one would be of no use.
      */
-    private static final class StandardErrorReader implements AutoCloseable {
+    private final class StandardErrorReader implements AutoCloseable {
         private final CompletableFuture<Process> source = new CompletableFuture<>();
         private final Thread thread;
         private volatile String lastLine = "";
@@ -325,11 +378,9 @@ final class CtrSupervisor implements AutoCloseable {
             }
         }
 
-        static StandardErrorReader start() throws IOException {
-            StandardErrorReader reader = new StandardErrorReader();
+        void start() throws IOException {
             try {
-                reader.thread.start();
-                return reader;
+                thread.start();
             } catch (OutOfMemoryError e) { // of threads, as above
                 throw new IOException(e.getMessage(), e);
             }
@@ -349,6 +400,7 @@ final class CtrSupervisor implements AutoCloseable {
             try (BufferedReader lines = process.errorReader(StandardCharsets.UTF_8)) {
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                     lastLine = line;
+                    lastStderr = oneLine(line);
                     LOG.debug("event source: {}", line);
                 }
             } catch (IOException e) {

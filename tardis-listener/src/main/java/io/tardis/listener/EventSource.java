@@ -3,6 +3,7 @@ package io.tardis.listener;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.CtrEvent;
 import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Health;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -78,6 +79,11 @@ public final class EventSource implements AutoCloseable {
     /** How often {@code ctr} was started. */
     long starts() {
         return supervisor.starts();
+    }
+
+    /** How {@code ctr} is. From any thread. */
+    Health.Source health() {
+        return supervisor.health();
     }
 
     BlockingQueue<ExitPublisher.Signal> signals() {

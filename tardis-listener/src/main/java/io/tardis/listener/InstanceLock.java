@@ -1,14 +1,18 @@
 package io.tardis.listener;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.TardisException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -138,19 +142,38 @@ public final class InstanceLock implements AutoCloseable {
      * if none does, or if it is in another pid namespace.
      *
      * @throws SetupException if the lock file cannot be opened
+     * @throws TardisException if this user may not look at it
      */
     public static synchronized OptionalLong holder(Path stateDir) {
+        Path lockFile = lockFile(stateDir);
         try {
-            Path lockFile = lockFile(stateDir);
-            if (!Files.isRegularFile(lockFile, LinkOption.NOFOLLOW_LINKS)) {
+            if (!isThere(lockFile)) {
                 return OptionalLong.empty();
             }
             return TAKEN.contains(lockFile.toRealPath())
                     ? OptionalLong.of(ProcessHandle.current().pid())
                     : PosixLock.holder(lockFile);
+        } catch (AccessDeniedException e) {
+            throw new TardisException("cannot tell: permission denied on " + lockFile, e);
         } catch (IOException e) {
             throw new SetupException(
                     "the holder of the lock on " + stateDir + " cannot be told: " + e, e);
+        }
+    }
+
+    /** A directory that this user may not search is no sign that there is no such file. */
+    private static boolean isThere(Path lockFile) throws IOException {
+        try {
+            boolean regular =
+                    Files.readAttributes(
+                                    lockFile, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                            .isRegularFile();
+            if (regular && !Files.isReadable(lockFile)) {
+                throw new AccessDeniedException(lockFile.toString());
+            }
+            return regular;
+        } catch (NoSuchFileException _) {
+            return false;
         }
     }
 

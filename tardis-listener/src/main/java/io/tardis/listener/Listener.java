@@ -9,6 +9,7 @@ import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Events;
+import io.tardis.core.wire.Health;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import java.io.UncheckedIOException;
@@ -47,6 +48,7 @@ public final class Listener implements AutoCloseable {
     private final EventSource source;
     private final LifeChecker checker;
     private final Optional<KernelWitness> witness;
+    private final String witnessReason;
     private final Supplier<QueryClient> queries;
 
     private Listener(
@@ -63,6 +65,12 @@ public final class Listener implements AutoCloseable {
         this.joiner = new ExitJoiner(exit -> shimWasGone(registry, exit));
         this.witness =
                 settings.kernelWitness() ? KernelWitness.open(source::ended) : Optional.empty();
+        this.witnessReason =
+                !settings.kernelWitness()
+                        ? "switched off by TARDIS_KERNEL_WITNESS=off"
+                        : witness.isEmpty()
+                                ? "this kernel does not report how processes end; Linux 6.15 and later do"
+                                : "";
         this.checker =
                 new LifeChecker(
                         registry,
@@ -163,6 +171,23 @@ public final class Listener implements AutoCloseable {
         } catch (UncheckedIOException e) {
             LOG.warn("whether {} is over cannot be told now", life.container(), e);
             return false;
+        }
+    }
+
+    /** How the event source is. From any thread. */
+    public Health.Source source() {
+        return source.health();
+    }
+
+    /** Whether the kernel is asked how processes end, or why it is not. From any thread. */
+    public Health.Witness witness() {
+        return new Health.Witness(witness.isPresent(), witnessReason);
+    }
+
+    /** Whether this machine's kernel reports how processes end. Nothing is changed. */
+    public static boolean kernelCanWitness() {
+        try (KernelWitness probe = KernelWitness.open(_ -> {}).orElse(null)) {
+            return probe != null;
         }
     }
 

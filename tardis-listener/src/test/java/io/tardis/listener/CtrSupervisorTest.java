@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.event.CtrEvent;
+import io.tardis.core.wire.Health;
 import io.tardis.testkit.CapturedLog;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -121,6 +122,64 @@ class CtrSupervisorTest {
                         second -> assertThat(second).endsWith("ended with 7"),
                         third -> assertThat(third).endsWith("ended with 137"));
         assertThat(started.orElseThrow().starts()).isEqualTo(4);
+    }
+
+    @Test
+    void isWellWhileItsSourceRunsAlsoWithoutALine() {
+        start(script("exec sleep 60"));
+        await().until(() -> started.orElseThrow().health().running());
+
+        Health.Source health = started.orElseThrow().health();
+
+        assertThat(health.ok()).isTrue();
+        assertThat(health.startedAt()).isPresent();
+        assertThat(health.lines()).isZero();
+        assertThat(health.lastLineAt()).isEmpty();
+        assertThat(health.lastEnd()).isEmpty();
+    }
+
+    @Test
+    void countsTheLinesOfItsSource() {
+        start(script("echo x; " + echo(CtrLines.exit("tc", 100, 0)) + "; exec sleep 60"));
+        sink.awaitExits(1);
+
+        Health.Source health = started.orElseThrow().health();
+
+        assertThat(health.lines()).isEqualTo(2);
+        assertThat(health.lastLineAt()).isPresent();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "/no/such/ctr|events, /no/such/ctr",
+        "sh|-c|echo no such address >&2; exit 1, no such address",
+        "true, ended with 0"
+    })
+    void isNotWellWhileItsSourceEndsSoonAfterEachStart(String command, String reason) {
+        start(List.of(command.split("\\|")), sink);
+        await().until(() -> !started.orElseThrow().health().lastEnd().isEmpty());
+
+        // Also at a moment when it has just been started once more.
+        for (int i = 0; i < 1_000; i++) {
+            Health.Source health = started.orElseThrow().health();
+            assertThat(health.ok()).isFalse();
+            assertThat(health.lastEnd()).contains(reason).doesNotContain("\n");
+        }
+    }
+
+    @Test
+    void isWellAgainWhenItsSourceReportsSomething() {
+        Path there = directory.resolve("there");
+        start(
+                script(
+                        "[ -e %s ] || exit 1; %s; exec sleep 60"
+                                .formatted(there, echo(CtrLines.exit("tc", 100, 0)))));
+        await().until(() -> started.orElseThrow().starts() > 2);
+        assertThat(started.orElseThrow().health().ok()).isFalse();
+
+        assertThat(there.toFile().mkdir()).isTrue();
+
+        await().until(() -> started.orElseThrow().health().ok());
     }
 
     @Test

@@ -91,7 +91,7 @@ interface ExitLog {
         /** The exits after {@code seq}, oldest first. */
         List<ExitEvent> eventsAfter(long seq, int limit);
 
-        /** The newest ends, one for each container, newest first. */
+        /** The ends that were recorded last, one for each container, the last one first. */
         List<End> latestEnds(Optional<String> namespace, int limit);
 
         /** The number of the oldest exit; 0 if there is none. */

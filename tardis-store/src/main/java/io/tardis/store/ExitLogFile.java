@@ -139,9 +139,11 @@ final class ExitLogFile {
         session.execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at)");
         session.execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
-        session.execute("CREATE INDEX IF NOT EXISTS lives_by_beginning ON lives (created_at)");
         session.execute(
-                "CREATE INDEX IF NOT EXISTS lives_by_namespace ON lives (namespace, created_at)");
+                "CREATE INDEX IF NOT EXISTS lives_by_namespace_and_age ON lives (namespace, recorded_at)");
+        // Lists of versions before 0.4 were in the order of the lives' beginnings.
+        session.execute("DROP INDEX IF EXISTS lives_by_beginning");
+        session.execute("DROP INDEX IF EXISTS lives_by_namespace");
         session.execute(
                 """
                 CREATE TABLE IF NOT EXISTS disputes (

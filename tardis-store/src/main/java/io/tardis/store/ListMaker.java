@@ -13,7 +13,9 @@ import io.tardis.core.wire.Query;
 import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -133,7 +135,17 @@ final class ListMaker implements AutoCloseable {
         onMade.run();
     }
 
-    /** The open lives first, then the ended ones, newest first. */
+    /** Who runs comes first, then whose end nobody observed, then the newest end. */
+    private static final Comparator<OfContainer> ORDER =
+            Comparator.comparing((OfContainer it) ->
+                            switch (it) {
+                                case Answer.Running _ -> Instant.MAX;
+                                case Answer.Lost _, Answer.Unknown _ -> Instant.MAX.minusNanos(1);
+                                case Answer.Exited exited -> exited.event().exit().exitedAt();
+                            })
+                    .reversed();
+
+    /** As {@link #ORDER} says: a life of a month that ends now comes before one of a second ago. */
     private Containers list(Query.ListContainers query) {
         Optional<String> namespace = query.namespace();
         Map<ContainerKey, OfContainer> containers = new LinkedHashMap<>();
@@ -143,13 +155,16 @@ final class ListMaker implements AutoCloseable {
             }
         }
         List<End> known = new ArrayList<>(ends.notRecorded());
-        known.addAll(log.latestEnds(namespace, query.limit()));
+        // An end that is kept because its life is still registered counts as recorded anew, and
+        // must not take the place of another one.
+        known.addAll(log.latestEnds(namespace, query.limit() + containers.size()));
         for (End end : known) {
             if (namespace.isEmpty() || namespace.get().equals(end.container().namespace())) {
                 containers.computeIfAbsent(end.container(), this::stateOf);
             }
         }
-        return new Containers(containers.values().stream().limit(query.limit()).toList());
+        return new Containers(
+                containers.values().stream().sorted(ORDER).limit(query.limit()).toList());
     }
 
     private OfContainer stateOf(ContainerKey container) {

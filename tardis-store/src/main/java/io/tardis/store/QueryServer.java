@@ -15,6 +15,7 @@ import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
 import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.wire.Health;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Query;
 import io.tardis.core.wire.QueryCodec;
@@ -61,6 +62,7 @@ final class QueryServer implements AutoCloseable {
     private final Supplier<Backlog> backlog;
     private final Gate gate;
     private final String version;
+    private final Supplier<Health> health;
     private final Thread thread;
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
     private final Waits<ZmqReplier.Request> waits = new Waits<>();
@@ -84,6 +86,7 @@ final class QueryServer implements AutoCloseable {
             Supplier<Backlog> backlog,
             Limits limits,
             String version,
+            Supplier<Health> health,
             InstantSource clock) {
         this.replier = replier;
         this.log = log;
@@ -93,6 +96,7 @@ final class QueryServer implements AutoCloseable {
         this.lists = new ListMaker(listLog, registry, lives, ends, replier::wake);
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
+        this.health = health;
         this.unavailable = new Repeated(LOG, "a question cannot be answered", clock);
         this.thread = new Thread(this::run, "tardis-store-replies");
     }
@@ -167,7 +171,13 @@ final class QueryServer implements AutoCloseable {
                 }
                 case Query.ListContainers query -> letList(request, query);
                 case Query.Ping() ->
-                        reply(request, new Pong(version, log.lastSeq(), backlog.get()));
+                        reply(
+                                request,
+                                new Pong(
+                                        version,
+                                        log.lastSeq(),
+                                        backlog.get(),
+                                        Optional.of(health.get())));
             }
         } catch (MalformedMessageException e) {
             reply(request, new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));

@@ -73,7 +73,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             """
              created_at = (SELECT max(created_at) FROM lives
                            WHERE namespace = l.namespace AND container_id = l.container_id)
-            ORDER BY created_at DESC LIMIT ?1\
+            ORDER BY l.recorded_at DESC LIMIT ?1\
             """;
 
     static final String LATEST_END = ENDS + OF_CONTAINER + 1;

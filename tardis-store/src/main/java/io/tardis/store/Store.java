@@ -2,6 +2,7 @@ package io.tardis.store;
 
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Health;
 import io.tardis.core.wire.Topic;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqReplier;
@@ -9,6 +10,7 @@ import io.tardis.core.zmq.ZmqSubscriber;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -39,6 +41,8 @@ public final class Store implements AutoCloseable {
      * @param context makes the sockets; closed by the caller, after this
      * @param registry where the shim notes the lives of enabled containers
      * @param version what to answer to a ping
+     * @param health how the other parts of the daemon are, for that answer; called from the
+     *     server's thread
      * @param clock the wall clock
      * @throws io.tardis.core.SetupException if the log cannot be opened or the endpoint not be
      *     bound
@@ -49,6 +53,7 @@ public final class Store implements AutoCloseable {
             ZmqContext context,
             ContainerRegistry registry,
             String version,
+            Supplier<Health> health,
             InstantSource clock) {
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock);
         SqliteExitLog reader = null;
@@ -78,6 +83,7 @@ public final class Store implements AutoCloseable {
                         unwritten::backlog,
                         settings.limits(),
                         version,
+                        health,
                         clock);
         ZmqSubscriber subscriber =
                 context.subscriber(

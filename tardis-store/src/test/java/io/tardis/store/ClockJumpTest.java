@@ -235,6 +235,7 @@ class ClockJumpTest {
                                         context,
                                         registry,
                                         "test",
+                                        () -> TestSettings.HEALTH,
                                         clock),
                         _ -> true);
     }

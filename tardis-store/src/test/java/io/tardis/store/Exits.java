@@ -25,6 +25,16 @@ final class Exits {
         return event(seq, container, pid, status, ExitSource.CONTAINERD);
     }
 
+    /** An exit so many seconds after the others. */
+    static ExitEvent exitAfter(long seconds, long seq, ContainerKey container) {
+        return new ExitEvent(
+                seq,
+                new TaskExit(container, container.id(), 1, 0, AT.plusSeconds(seconds)),
+                OptionalInt.empty(),
+                false,
+                ExitSource.CONTAINERD);
+    }
+
     static ExitEvent madeUp(long seq, ContainerKey container, long pid, long status) {
         return event(seq, container, pid, status, ExitSource.ASSUMED);
     }

@@ -126,7 +126,8 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
         lists.incrementAndGet();
         listing.acquireUninterruptibly();
         listing.release();
-        return ends().stream().limit(limit).toList();
+        readable();
+        return recorded.reversed().stream().flatMap(it -> it.end().stream()).limit(limit).toList();
     }
 
     @Override

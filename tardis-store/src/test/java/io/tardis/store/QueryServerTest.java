@@ -87,6 +87,7 @@ class QueryServerTest {
                         () -> backlog,
                         TestSettings.LIMITS,
                         "1.2.3",
+                        () -> TestSettings.HEALTH,
                         new HandClock());
         server.start();
         client = new QueryClient(context, endpoint);
@@ -104,20 +105,24 @@ class QueryServerTest {
     void answersAPing() {
         record("life", 0, exit(17, TC, 100, 0));
 
-        assertThat(client.ping()).isEqualTo(new Answer.Pong("1.2.3", 17));
+        assertThat(client.ping()).isEqualTo(pong(17, Answer.Backlog.NONE));
     }
 
     @Test
     void tellsThatTheDiskCannotBeWritten() {
         backlog = new Answer.Backlog(false, 12, 3);
 
-        assertThat(client.ping()).isEqualTo(new Answer.Pong("1.2.3", 0, backlog));
+        assertThat(client.ping()).isEqualTo(pong(0, backlog));
+    }
+
+    private static Answer.Pong pong(long lastSeq, Answer.Backlog backlog) {
+        return new Answer.Pong("1.2.3", lastSeq, backlog, Optional.of(TestSettings.HEALTH));
     }
 
     @Test
     void answersInsideTheProcessToo() {
         try (QueryClient inside = new QueryClient(context, "inproc://queries")) {
-            assertThat(inside.ping()).isEqualTo(new Answer.Pong("1.2.3", 0));
+            assertThat(inside.ping()).isEqualTo(pong(0, Answer.Backlog.NONE));
         }
     }
 
@@ -150,7 +155,10 @@ class QueryServerTest {
         assertThat(ask("{\"op\":\"ping\",\"comment\":\"ignored\"}"))
                 .isEqualTo(
                         """
-                        {"status":"ok","version":"1.2.3","last_seq":0,"durable":true,"unwritten":0,"dropped":0}\
+                        {"status":"ok","version":"1.2.3","last_seq":0,"durable":true,"unwritten":0,"dropped":0,\
+                        "source":{"ok":false,"running":false,"starts":3,"lines":0,"last_end":"ctr: command not found"},\
+                        "witness":{"on":false,"reason":"switched off"},"socket":{"ok":true},\
+                        "problems":["ctr: command not found"]}\
                         """);
     }
 
@@ -206,6 +214,21 @@ class QueryServerTest {
                         new Exited(exit(1, container("a"), 1, 1), true));
         assertThat(client.list(Optional.of("default"), 2).containers()).hasSize(2);
         assertThat(client.list(Optional.of("k8s.io"), 10).containers()).isEmpty();
+    }
+
+    @Test
+    void listsWhatEndedLastFirstWheneverItBegan() {
+        record("job-1", 100, Exits.exitAfter(1, 1, container("job-1")));
+        record("service", 0, Exits.exitAfter(3, 2, container("service")));
+        record("job-2", 200, Exits.exitAfter(2, 3, container("job-2")));
+        ends.notRecorded(Exits.end("job-3", 300, Exits.exitAfter(0, 4, container("job-3"))));
+
+        assertThat(client.list(Optional.empty(), 10).containers())
+                .extracting(it -> it.container().id())
+                .containsExactly("service", "job-2", "job-1", "job-3");
+        assertThat(client.list(Optional.empty(), 2).containers())
+                .extracting(it -> it.container().id())
+                .containsExactly("service", "job-2");
     }
 
     /** It reads every directory that is kept; the shim's question must not wait for that. */

@@ -299,7 +299,8 @@ class StoreTest {
 
     private Store openNow(RecordScope scope) {
         Settings settings = TestSettings.of(stateDir, endpoint, scope);
-        return Store.open(settings, EVENTS, context, registry, "test", clock);
+        return Store.open(
+                settings, EVENTS, context, registry, "test", () -> TestSettings.HEALTH, clock);
     }
 
     /** As if a daemon had run all the time. */

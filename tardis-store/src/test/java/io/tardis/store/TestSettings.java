@@ -3,6 +3,7 @@ package io.tardis.store;
 import io.tardis.core.config.Limits;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
+import io.tardis.core.wire.Health;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -20,6 +21,20 @@ final class TestSettings {
     static final Limits LIMITS = new Limits(1_000, 100, 4_096, 100, 10_000);
 
     static final Duration REPLAY = Duration.ofDays(1);
+
+    static final Health HEALTH =
+            new Health(
+                    new Health.Source(
+                            false,
+                            false,
+                            Optional.empty(),
+                            3,
+                            0,
+                            Optional.empty(),
+                            "ctr: command not found",
+                            ""),
+                    new Health.Witness(false, "switched off"),
+                    new Health.Socket(true, ""));
 
     private TestSettings() {}
 

@@ -3,9 +3,8 @@ package io.tardis.core.curve;
 import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.SeekableByteChannel;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -96,7 +95,8 @@ public final class CurveKeyFiles {
     }
 
     /**
-     * Writes both files of a pair, the secret one for its owner alone.
+     * Writes both files of a pair, the secret one for its owner alone. Each is written beside its
+     * place and forced to the disk first: a full disk leaves no empty or partial key.
      *
      * @param name the path without the endings
      * @throws SetupException if one of them is there already, or cannot be written; then none of
@@ -105,35 +105,50 @@ public final class CurveKeyFiles {
     public static void write(Path name, CurveKeyPair pair) {
         String publicLine = "curve\n    " + PUBLIC + " = \"" + pair.publicKey() + "\"\n";
         Path secretFile = secretFile(name);
-        create(
-                secretFile,
-                "rw-------",
-                "# The secret key of a CURVE key pair: keep it to yourself\n\nmetadata\n"
-                        + publicLine
-                        + "    "
-                        + SECRET
-                        + " = \""
-                        + pair.secretText()
-                        + "\"\n");
+        Path publicFile = publicFile(name);
+        Path newSecret = beside(secretFile);
+        Path newPublic = beside(publicFile);
         try {
+            refuseExisting(secretFile);
+            refuseExisting(publicFile);
             create(
-                    publicFile(name),
+                    newSecret,
+                    "rw-------",
+                    "# The secret key of a CURVE key pair: keep it to yourself\n\nmetadata\n"
+                            + publicLine
+                            + "    "
+                            + SECRET
+                            + " = \""
+                            + pair.secretText()
+                            + "\"\n");
+            create(
+                    newPublic,
                     "rw-r--r--",
                     "# The public key of a CURVE key pair: for everybody\n\nmetadata\n"
                             + publicLine);
-        } catch (SetupException e) {
-            try {
-                Files.delete(secretFile);
-            } catch (IOException notRemoved) {
-                e.addSuppressed(notRemoved);
-            }
-            throw e;
+            place(newSecret, secretFile, newPublic, publicFile);
+        } catch (IOException e) {
+            throw new SetupException("the key file " + secretFile + " cannot be written: " + e, e);
+        } finally {
+            remove(newSecret);
+            remove(newPublic);
         }
     }
 
-    private static void create(Path file, String permissions, String text) {
-        try (SeekableByteChannel channel =
-                Files.newByteChannel(
+    private static Path beside(Path file) {
+        return file.resolveSibling("." + file.getFileName() + ".new");
+    }
+
+    private static void refuseExisting(Path file) {
+        if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw new SetupException(file + " is there already; keys are never overwritten");
+        }
+    }
+
+    private static void create(Path file, String permissions, String text) throws IOException {
+        Files.deleteIfExists(file); // left by a kill
+        try (FileChannel channel =
+                FileChannel.open(
                         file,
                         Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                         PosixFilePermissions.asFileAttribute(
@@ -142,10 +157,30 @@ public final class CurveKeyFiles {
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }
-        } catch (FileAlreadyExistsException e) {
-            throw new SetupException(file + " is there already; keys are never overwritten", e);
+            channel.force(true);
+        }
+    }
+
+    /** By links, not renames: a rename would replace a key that somebody else has just made. */
+    private static void place(Path newSecret, Path secretFile, Path newPublic, Path publicFile)
+            throws IOException {
+        Files.createLink(secretFile, newSecret);
+        try {
+            Files.createLink(publicFile, newPublic);
         } catch (IOException e) {
-            throw new SetupException("the key file " + file + " cannot be written: " + e, e);
+            Files.delete(secretFile);
+            throw e;
+        }
+        try (FileChannel directory = FileChannel.open(secretFile.resolveSibling("."))) {
+            directory.force(true);
+        }
+    }
+
+    private static void remove(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            throw new SetupException(file + " cannot be removed: " + e, e);
         }
     }
 

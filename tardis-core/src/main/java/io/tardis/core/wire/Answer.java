@@ -3,6 +3,7 @@ package io.tardis.core.wire;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -72,12 +73,40 @@ public sealed interface Answer {
      * @param version the version of Tardis
      * @param lastSeq the newest exit that is recorded; 0 if there is none
      * @param backlog what is not on disk
+     * @param health how its parts are; empty if it did not say, as daemons before 0.4 do not
      */
-    record Pong(String version, long lastSeq, Backlog backlog) implements Answer {
+    record Pong(String version, long lastSeq, Backlog backlog, Optional<Health> health)
+            implements Answer {
+
+        /** The answer of a daemon that does not say how its parts are. */
+        public Pong(String version, long lastSeq, Backlog backlog) {
+            this(version, lastSeq, backlog, Optional.empty());
+        }
 
         /** The answer of a daemon whose disk is well. */
         public Pong(String version, long lastSeq) {
             this(version, lastSeq, Backlog.NONE);
+        }
+
+        /** What is wrong with the daemon, a line each; empty if nothing is. */
+        public List<String> problems() {
+            List<String> problems = new ArrayList<>();
+            health.map(Health::source)
+                    .filter(it -> !it.ok())
+                    .ifPresent(it ->
+                            problems.add(
+                                    it.lastEnd().isEmpty()
+                                            ? "the event source does not run"
+                                            : it.lastEnd()));
+            health.map(Health::socket)
+                    .filter(it -> !it.ok())
+                    .ifPresent(it -> problems.add(it.reason()));
+            if (!backlog.durable()) {
+                problems.add(
+                        backlog.unwritten()
+                                + " exits are in memory only, because the disk cannot be written");
+            }
+            return List.copyOf(problems);
         }
     }
 

@@ -30,7 +30,7 @@ import tools.jackson.databind.JsonNode;
  * {"status":"ok","events":[{...}],"first_seq":1,"last_seq":9}             to replay
  * {"status":"ok","containers":[{"status":"exited",...}]}                  to list
  * {"status":"ok","version":"0.1.0","last_seq":9,
- *  "durable":true,"unwritten":0,"dropped":0}                              to ping
+ *  "durable":true,"unwritten":0,"dropped":0, ...{@link HealthJson}}       to ping
  * {"status":"error","error":"bad_request","message":"..."}
  * </pre>
  */
@@ -65,14 +65,7 @@ public final class AnswerCodec {
                     }
                     json.writeEndArray();
                 }
-                case Pong(String version, long lastSeq, Backlog backlog) -> {
-                    json.writeStringProperty("status", "ok");
-                    json.writeStringProperty("version", version);
-                    json.writeNumberProperty("last_seq", lastSeq);
-                    json.writeBooleanProperty("durable", backlog.durable());
-                    json.writeNumberProperty("unwritten", backlog.unwritten());
-                    json.writeNumberProperty("dropped", backlog.dropped());
-                }
+                case Pong pong -> write(json, pong);
                 case Refused(String error, String message) -> {
                     json.writeStringProperty("status", "error");
                     json.writeStringProperty("error", error);
@@ -80,6 +73,22 @@ public final class AnswerCodec {
                 }
             }
         });
+    }
+
+    private static void write(JsonGenerator json, Pong pong) {
+        Backlog backlog = pong.backlog();
+        json.writeStringProperty("status", "ok");
+        json.writeStringProperty("version", pong.version());
+        json.writeNumberProperty("last_seq", pong.lastSeq());
+        json.writeBooleanProperty("durable", backlog.durable());
+        json.writeNumberProperty("unwritten", backlog.unwritten());
+        json.writeNumberProperty("dropped", backlog.dropped());
+        if (pong.health().isPresent()) {
+            HealthJson.write(json, pong.health().get());
+            json.writeArrayPropertyStart("problems");
+            pong.problems().forEach(json::writeString);
+            json.writeEndArray();
+        }
     }
 
     private static void write(JsonGenerator json, OfContainer answer) {
@@ -144,7 +153,8 @@ public final class AnswerCodec {
                 new Backlog(
                         node.path("durable").asBoolean(true),
                         node.path("unwritten").asLong(0),
-                        node.path("dropped").asLong(0)));
+                        node.path("dropped").asLong(0)),
+                HealthJson.read(node));
     }
 
     private static OfContainer decodeOfContainer(String status, JsonNode node) {

@@ -27,6 +27,34 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The wire formats, byte for byte as docs/protocol.md has them. */
 class WireTest {
 
+    private static final Health WELL =
+            new Health(
+                    new Health.Source(
+                            true,
+                            true,
+                            Optional.of(Instant.parse("2025-04-04T19:10:59Z")),
+                            1,
+                            12,
+                            Optional.of(Instant.parse("2025-04-04T19:11:00Z")),
+                            "",
+                            ""),
+                    new Health.Witness(true, ""),
+                    new Health.Socket(true, ""));
+
+    private static final Health DEAF =
+            new Health(
+                    new Health.Source(
+                            false,
+                            false,
+                            Optional.empty(),
+                            40,
+                            0,
+                            Optional.empty(),
+                            "'ctr events' ended with 127",
+                            "setpriv: failed to execute ctr"),
+                    new Health.Witness(false, "switched off by TARDIS_KERNEL_WITNESS=off"),
+                    new Health.Socket(false, "/run/tardis/tardis.sock is not there"));
+
     private static final ContainerKey TC = new ContainerKey("default", "tc");
     private static final Instant AT = Instant.parse("2025-04-04T19:10:59.78307293Z");
     private static final ExitEvent KILLED =
@@ -85,7 +113,41 @@ class WireTest {
                         List.of(new Answer.Exited(KILLED, true), new Answer.Lost(TC))),
                 new Answer.Pong("0.1.0", 9),
                 new Answer.Pong("0.1.0", 9, new Answer.Backlog(false, 12, 3)),
+                new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.of(WELL)),
+                new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.of(DEAF)),
                 new Answer.Refused("bad_request", "op is missing"));
+    }
+
+    @Test
+    void writesHowADaemonIsAsTheProtocolSays() {
+        assertThat(
+                        text(
+                                AnswerCodec.encode(
+                                        new Answer.Pong(
+                                                "0.1.0",
+                                                9,
+                                                Answer.Backlog.NONE,
+                                                Optional.of(WELL)))))
+                .isEqualTo(
+                        """
+                        {"status":"ok","version":"0.1.0","last_seq":9,"durable":true,"unwritten":0,"dropped":0,\
+                        "source":{"ok":true,"running":true,"started_at":"2025-04-04T19:10:59Z","starts":1,\
+                        "lines":12,"last_line_at":"2025-04-04T19:11:00Z"},"witness":{"on":true},\
+                        "socket":{"ok":true},"problems":[]}\
+                        """);
+        assertThat(
+                        text(
+                                AnswerCodec.encode(
+                                        new Answer.Pong(
+                                                "0.1.0",
+                                                9,
+                                                new Answer.Backlog(false, 2, 0),
+                                                Optional.of(DEAF)))))
+                .endsWith(
+                        """
+                        "problems":["'ctr events' ended with 127","/run/tardis/tardis.sock is not there",\
+                        "2 exits are in memory only, because the disk cannot be written"]}\
+                        """);
     }
 
     @Test

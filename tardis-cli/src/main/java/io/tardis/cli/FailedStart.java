@@ -1,0 +1,56 @@
+package io.tardis.cli;
+
+import io.tardis.core.TardisException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the launcher remembers of daemons that it could not start, in {@code RUN_DIR/start-failed}:
+ * lines of {@code KEY=VALUE}. The launcher owns the format; keys that are not known here are passed
+ * over.
+ *
+ * @param failures how many starts failed in a row
+ * @param since when the first of them did
+ * @param reason why, in a line
+ */
+record FailedStart(String failures, String since, String reason) {
+
+    private static final int LONGEST = 64 * 1024;
+
+    /** Empty if no start has failed. */
+    static Optional<FailedStart> read(Path runDir) {
+        Path file = runDir.resolve("start-failed");
+        String text;
+        try (var in = Files.newInputStream(file)) {
+            text = new String(in.readNBytes(LONGEST), StandardCharsets.UTF_8);
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        } catch (IOException e) {
+            throw new TardisException(
+                    "cannot tell whether a start has failed: " + file + " cannot be read: " + e, e);
+        }
+        Map<String, String> values = new HashMap<>();
+        text.lines()
+                .forEach(line -> {
+                    int equals = line.indexOf('=');
+                    if (equals > 0) {
+                        values.put(line.substring(0, equals), line.substring(equals + 1));
+                    }
+                });
+        return Optional.of(
+                new FailedStart(
+                        values.getOrDefault("failures", "?"),
+                        values.getOrDefault("since", "?"),
+                        values.getOrDefault("reason", "no reason was noted")));
+    }
+
+    String describe() {
+        return "its last start failed (" + failures + " in a row since " + since + "): " + reason;
+    }
+}

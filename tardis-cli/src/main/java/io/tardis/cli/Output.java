@@ -1,0 +1,140 @@
+package io.tardis.cli;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a command prints. Java's {@code PrintWriter} swallows the errors of its stream, so a command
+ * whose output did not fit on the disk would end with 0. Here the first error is remembered, and
+ * {@link #statusAfter} makes it the exit status of the process: no command can forget to look, and
+ * picocli's own help cannot either. For one thread.
+ */
+final class Output {
+
+    /** The stream of a process, or a stand-in for it. */
+    interface Sink {
+        /** Takes the bytes. */
+        void write(byte[] bytes, int offset, int length) throws IOException;
+
+        /** Returns when the bytes are on the disk, where they go to one. */
+        void force() throws IOException;
+    }
+
+    private final Sink sink;
+    private final BooleanSupplier readerGone;
+    private final PrintWriter writer;
+    private @Nullable IOException failure;
+
+    /**
+     * Output that goes to {@code sink}.
+     *
+     * @param readerGone whether nobody will read what is written
+     */
+    Output(Sink sink, BooleanSupplier readerGone) {
+        this.sink = sink;
+        this.readerGone = readerGone;
+        this.writer =
+                new PrintWriter(
+                        new OutputStreamWriter(new RememberingStream(), StandardCharsets.UTF_8),
+                        true);
+    }
+
+    /** Standard output. */
+    static Output standard() {
+        // Not System.out, which swallows errors itself.
+        FileOutputStream stream = new FileOutputStream(FileDescriptor.out);
+        boolean onDisk = Files.isRegularFile(Path.of("/proc/self/fd/1"));
+        return new Output(
+                new Sink() {
+                    @Override
+                    public void write(byte[] bytes, int offset, int length) throws IOException {
+                        stream.write(bytes, offset, length);
+                    }
+
+                    @Override
+                    public void force() throws IOException {
+                        if (onDisk) {
+                            stream.getFD().sync();
+                        }
+                    }
+                },
+                StandardOutputReader::hasGone);
+    }
+
+    /** Prints; its errors are remembered here. */
+    PrintWriter writer() {
+        return writer;
+    }
+
+    /** Whether more may be printed: nothing has failed, and the reader has not gone. */
+    boolean isWanted() {
+        return !writer.checkError() && !readerGone.getAsBoolean();
+    }
+
+    /**
+     * Returns when all that was printed is out of this process, and on the disk where it goes to a
+     * file.
+     *
+     * @return whether nothing of it failed
+     */
+    boolean force() {
+        if (!writer.checkError()) {
+            try {
+                sink.force();
+            } catch (IOException e) {
+                failure = e;
+            }
+        }
+        return failure == null;
+    }
+
+    /**
+     * The exit status of the process, when the command has ended with {@code status}. Says on
+     * {@code err} what failed; nothing where the reader has gone, like every other program.
+     */
+    int statusAfter(int status, PrintWriter err) {
+        writer.flush();
+        IOException failed = failure;
+        if (failed == null) {
+            return status;
+        }
+        boolean gone = readerGone.getAsBoolean();
+        if (!gone) {
+            err.println("tardis: standard output cannot be written: " + failed.getMessage());
+        }
+        return switch (status) {
+            case ExitStatus.OK, ExitStatus.READER_GONE ->
+                    gone ? ExitStatus.READER_GONE : ExitStatus.FAILED;
+            default -> status;
+        };
+    }
+
+    private final class RememberingStream extends OutputStream {
+        @Override
+        public void write(int b) throws IOException {
+            write(new byte[] {(byte) b}, 0, 1);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) throws IOException {
+            if (failure != null) {
+                throw failure; // nothing may follow what is missing
+            }
+            try {
+                sink.write(bytes, offset, length);
+            } catch (IOException e) {
+                failure = e;
+                throw e;
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+package io.tardis.cli;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.config.Settings;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.OptionalLong;
+
+/**
+ * Tries all that a new daemon needs before the one that runs is asked to end: a daemon that cannot
+ * live must not take the place of one that can.
+ */
+final class Rehearsal {
+
+    /** More than a new daemon writes before it answers. */
+    private static final int BYTES = 64 * 1024;
+
+    /** {@code sun_path} of sockaddr_un holds so many bytes and a NUL. */
+    private static final int LONGEST_SOCKET = 107;
+
+    private Rehearsal() {}
+
+    /**
+     * Tries it.
+     *
+     * @param settings those of the new daemon
+     * @param running the process of the daemon whose place it is to take: what that has will be
+     *     free
+     * @throws SetupException if something is missing; names it
+     */
+    static void of(Settings settings, OptionalLong running) {
+        try {
+            for (String text : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
+                new Endpoint(text)
+                        .problem(running)
+                        .ifPresent(it -> {
+                            throw new SetupException(it);
+                        });
+            }
+        } catch (IOException e) {
+            throw new SetupException("who has the ports cannot be told: " + e, e);
+        }
+        if (settings.socket().toString().getBytes(StandardCharsets.UTF_8).length > LONGEST_SOCKET) {
+            throw new SetupException(
+                    settings.socket() + " is too long for a socket; set a shorter TARDIS_RUN_DIR");
+        }
+        Directories.makePrivate(settings.stateDir());
+        Directories.makePrivate(settings.runDir());
+        write(settings.stateDir());
+        write(settings.runDir());
+        Path _ = Logging.openable(settings.logFile());
+    }
+
+    private static void write(Path directory) {
+        Path file = directory.resolve(".rehearsal." + ProcessHandle.current().pid());
+        try {
+            try (FileChannel channel =
+                    FileChannel.open(
+                            file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                ByteBuffer bytes = ByteBuffer.allocate(BYTES);
+                while (bytes.hasRemaining()) {
+                    channel.write(bytes);
+                }
+                channel.force(true);
+            } finally {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            throw new SetupException(directory + " cannot be written: " + e, e);
+        }
+    }
+}

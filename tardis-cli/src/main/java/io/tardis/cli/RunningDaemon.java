@@ -1,0 +1,107 @@
+package io.tardis.cli;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.config.Settings;
+import io.tardis.listener.InstanceLock;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * A daemon that runs, and where: found by the lock on the state directory of the settings, or by
+ * the socket in their run directory. Either leads to its process, and that to both of its own
+ * directories. The kernel is asked: a daemon that hangs has them, too.
+ *
+ * @param pid its process
+ * @param stateDir the directory whose lock it has; empty if that cannot be told
+ * @param runDir the directory of its socket; empty if that cannot be told
+ */
+record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
+
+    /**
+     * The daemon that has the state directory, or else the run directory, of {@code settings}.
+     *
+     * @throws SetupException if {@code /proc} cannot be read
+     */
+    static Optional<RunningDaemon> find(Settings settings) {
+        try {
+            OptionalLong pid = InstanceLock.holder(settings.stateDir());
+            if (pid.isEmpty()) {
+                pid = ListeningSockets.owner(listeningOn(settings.socket()));
+            }
+            return pid.isEmpty() ? Optional.empty() : Optional.of(of(pid.getAsLong(), settings));
+        } catch (IOException e) {
+            throw new SetupException("whether a daemon runs cannot be told: " + e, e);
+        }
+    }
+
+    private static RunningDaemon of(long pid, Settings settings) throws IOException {
+        Set<Long> sockets = ListeningSockets.of(pid);
+        Path socketName = settings.socket().getFileName();
+        return new RunningDaemon(
+                pid,
+                ListeningSockets.openFiles(pid).stream()
+                        .filter(it -> it.endsWith("event_listener.lock"))
+                        .map(Path::getParent)
+                        .findFirst(),
+                ListeningSockets.unix().entrySet().stream()
+                        .filter(it -> sockets.contains(it.getKey()))
+                        .filter(it -> it.getValue().endsWith(socketName))
+                        .map(it -> it.getValue().getParent())
+                        .findFirst());
+    }
+
+    private static Set<Long> listeningOn(Path socket) throws IOException {
+        return ListeningSockets.unix().entrySet().stream()
+                .filter(it -> isSame(it.getValue(), socket))
+                .map(it -> it.getKey())
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    /**
+     * Makes sure that a daemon with {@code settings} would take the place of the one that runs, and
+     * not split its work with it.
+     *
+     * @throws SetupException if it has one of the two directories, and another one than the
+     *     settings say in the place of the other
+     */
+    static void refuseOtherDirectories(Settings settings) {
+        find(settings).ifPresent(it -> it.refuseOther(settings));
+    }
+
+    private void refuseOther(Settings settings) {
+        boolean same =
+                stateDir.map(it -> isSame(it, settings.stateDir())).orElse(true)
+                        && runDir.map(it -> isSame(it, settings.runDir())).orElse(true);
+        if (!same) {
+            throw new SetupException(
+                    "the daemon that runs as process "
+                            + pid
+                            + " has the state directory "
+                            + name(stateDir)
+                            + " and the run directory "
+                            + name(runDir)
+                            + ", but the settings say "
+                            + settings.stateDir()
+                            + " and "
+                            + settings.runDir()
+                            + "; stop it with its own settings first, or take those");
+        }
+    }
+
+    private static String name(Optional<Path> directory) {
+        return directory.map(Path::toString).orElse("(not known)");
+    }
+
+    /** Also by another name, such as {@code /var/run} for {@code /run}. */
+    private static boolean isSame(Path one, Path other) {
+        try {
+            return one.equals(other) || one.toRealPath().equals(other.toRealPath());
+        } catch (IOException _) {
+            return false; // one of them does not exist
+        }
+    }
+}

@@ -1,0 +1,71 @@
+package io.tardis.cli;
+
+import io.tardis.listener.InstanceLock;
+import java.io.File;
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.charset.Charset;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * How a daemon was started that may have to be started once more: by its own installation, which
+ * may be another one than this command's.
+ *
+ * @param command its command line
+ * @param environment {@code KEY=VALUE} each
+ */
+record StoppedDaemon(List<String> command, List<String> environment) {
+
+    StoppedDaemon {
+        command = List.copyOf(command);
+        environment = List.copyOf(environment);
+    }
+
+    /** The daemon that has {@code stateDir} now; empty if none has. */
+    static Optional<StoppedDaemon> remember(Path stateDir) throws IOException {
+        OptionalLong pid = InstanceLock.holder(stateDir);
+        if (pid.isEmpty()) {
+            return Optional.empty();
+        }
+        Path process = Path.of("/proc", Long.toString(pid.getAsLong()));
+        List<String> command = new ArrayList<>(words(process.resolve("cmdline")));
+        command.removeAll(List.of("--take-over"));
+        return Optional.of(new StoppedDaemon(command, words(process.resolve("environ"))));
+    }
+
+    private static List<String> words(Path file) throws IOException {
+        // As the JDK writes them back, whatever the bytes are.
+        String text =
+                new String(
+                        Files.readAllBytes(file),
+                        Charset.forName(System.getProperty("sun.jnu.encoding")));
+        return text.isEmpty() ? List.of() : List.of(text.split("\0"));
+    }
+
+    /** Starts it in a session of its own. */
+    Process startAgain(Redirect log) throws IOException {
+        List<String> words = new ArrayList<>(List.of("setsid"));
+        words.addAll(command);
+        ProcessBuilder builder =
+                new ProcessBuilder(words)
+                        .directory(new File("/"))
+                        .redirectInput(new File("/dev/null"))
+                        .redirectOutput(log)
+                        .redirectError(log);
+        Map<String, String> variables = builder.environment();
+        variables.clear();
+        for (String variable : environment) {
+            int equals = variable.indexOf('=');
+            if (equals > 0) {
+                variables.put(variable.substring(0, equals), variable.substring(equals + 1));
+            }
+        }
+        return builder.start();
+    }
+}
