@@ -37,9 +37,9 @@ final class ShimCommand {
                     new RuncShim(
                             new ContainerRegistry(settings.containersDir()),
                             settings.checkpointDir(),
+                            () -> {},
                             (container, _) -> new Answer.Unknown(container),
-                            _ -> {}, // no daemon, no witness
-                            _ -> false,
+                            RuncShim.Witness.NONE,
                             Duration.ZERO,
                             InstantSource.system());
             new ColdShim(

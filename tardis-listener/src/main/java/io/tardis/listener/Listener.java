@@ -166,6 +166,15 @@ public final class Listener implements AutoCloseable {
         }
     }
 
+    /**
+     * A life is over whose end nobody can tell any more: that is published. From any thread.
+     *
+     * @param life noted as lost in the registry
+     */
+    public void lost(Life life) {
+        source.lost(life);
+    }
+
     /** How many processes the kernel witness watches now. */
     int watching() {
         return witness.map(KernelWitness::watching).orElse(0);

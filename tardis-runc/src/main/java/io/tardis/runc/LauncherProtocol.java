@@ -4,6 +4,8 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -45,6 +47,15 @@ final class LauncherProtocol {
         }
     }
 
+    /** A request that is whole, and names what this JVM has no name for. */
+    static final class UnusableTextException extends IOException {
+        @java.io.Serial private static final long serialVersionUID = 1L;
+
+        private UnusableTextException(String message, Exception cause) {
+            super(message, cause);
+        }
+    }
+
     private LauncherProtocol() {}
 
     static void writeRequest(DataOutputStream out, Request request) throws IOException {
@@ -64,10 +75,16 @@ final class LauncherProtocol {
     /**
      * Reads a request.
      *
+     * @throws EOFException if it breaks off
+     * @throws UnusableTextException if it is whole, but has a path that cannot be used here
      * @throws IOException if there is none, or it is not one of this version
      */
     static Request readRequest(DataInputStream in) throws IOException {
         byte[] magic = in.readNBytes(MAGIC.length);
+        if (magic.length < MAGIC.length
+                && Arrays.equals(magic, 0, magic.length, MAGIC, 0, magic.length)) {
+            throw new EOFException("the request broke off");
+        }
         if (!Arrays.equals(magic, MAGIC)) {
             throw new IOException("this is not a request of this version's launcher");
         }
@@ -84,7 +101,7 @@ final class LauncherProtocol {
         int start = 0;
         for (int i = 0; i < length; i++) {
             if (body[i] == 0) {
-                texts.add(new String(body, start, i - start, StandardCharsets.UTF_8));
+                texts.add(decode(body, start, i - start));
                 start = i + 1;
             }
         }
@@ -94,7 +111,24 @@ final class LauncherProtocol {
         try {
             return new Request(Path.of(texts.getFirst()), texts.subList(1, texts.size()));
         } catch (InvalidPathException e) {
-            throw new IOException("the request's directory is not a path: " + e.getMessage(), e);
+            throw new UnusableTextException(
+                    "the directory '%s' is no path in this locale (%s)"
+                            .formatted(texts.getFirst(), System.getProperty("sun.jnu.encoding")),
+                    e);
+        }
+    }
+
+    private static String decode(byte[] body, int start, int length) throws IOException {
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(body, start, length))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw new UnusableTextException(
+                    "'%s' is not UTF-8"
+                            .formatted(new String(body, start, length, StandardCharsets.UTF_8)),
+                    e);
         }
     }
 

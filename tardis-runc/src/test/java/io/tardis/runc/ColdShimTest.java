@@ -185,7 +185,8 @@ class ColdShimTest {
     }
 
     private ShimServer daemon() {
-        return ShimServer.open(socket(), shim(exitCodes, started::add), Duration.ofSeconds(5));
+        return ShimServer.open(
+                socket(), () -> {}, shim(exitCodes, started::add), Duration.ofSeconds(5));
     }
 
     private RuncShim shim(ExitCodes codes) {
@@ -196,9 +197,9 @@ class ColdShimTest {
         return new RuncShim(
                 registry,
                 directory.resolve("checkpoint"),
+                () -> {},
                 codes,
-                onStart,
-                _ -> false,
+                new FakeWitness(onStart, _ -> false, _ -> {}),
                 Duration.ZERO,
                 () -> Instant.EPOCH);
     }
