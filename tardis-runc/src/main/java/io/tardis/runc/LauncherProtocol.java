@@ -4,8 +4,6 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -101,7 +99,7 @@ final class LauncherProtocol {
         int start = 0;
         for (int i = 0; i < length; i++) {
             if (body[i] == 0) {
-                texts.add(decode(body, start, i - start));
+                texts.add(new String(body, start, i - start, StandardCharsets.UTF_8));
                 start = i + 1;
             }
         }
@@ -114,20 +112,6 @@ final class LauncherProtocol {
             throw new UnusableTextException(
                     "the directory '%s' is no path in this locale (%s)"
                             .formatted(texts.getFirst(), System.getProperty("sun.jnu.encoding")),
-                    e);
-        }
-    }
-
-    private static String decode(byte[] body, int start, int length) throws IOException {
-        try {
-            return StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(body, start, length))
-                    .toString();
-        } catch (CharacterCodingException e) {
-            throw new UnusableTextException(
-                    "'%s' is not UTF-8"
-                            .formatted(new String(body, start, length, StandardCharsets.UTF_8)),
                     e);
         }
     }

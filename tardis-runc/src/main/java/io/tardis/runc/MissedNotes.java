@@ -180,9 +180,12 @@ final class MissedNotes {
             if (isThere(old)) {
                 replayTaken(container, old);
             }
-            if (isThere(file) && replay(container, file) && !isThere(old)) {
-                Files.move(file, old, StandardCopyOption.ATOMIC_MOVE);
-                replayTaken(container, old);
+            if (isThere(file)) {
+                boolean _ = replay(container, file);
+                if (!isThere(old)) {
+                    Files.move(file, old, StandardCopyOption.ATOMIC_MOVE);
+                    replayTaken(container, old);
+                }
             }
         } catch (NoSuchFileException e) {
             LOG.debug("{} has gone meanwhile", file, e);
@@ -288,7 +291,7 @@ final class MissedNotes {
                     notes.add(new Note(end, new MissedCalls.Call(at, command)));
                 }
             } catch (EOFException e) {
-                LOG.debug("the last record of {} is not whole yet", file, e);
+                LOG.trace("the last record of {} is not whole yet", file, e);
                 return end;
             } catch (LauncherProtocol.UnusableTextException e) {
                 LOG.warn("a call that {} missed is passed over: {}", container, e.getMessage());

@@ -61,6 +61,9 @@ public final class RuncShim {
         void lost(Life life);
     }
 
+    /** What bytes that are no UTF-8 were replaced by. */
+    private static final char NOT_UTF_8 = '\ufffd';
+
     private final ContainerRegistry registry;
     private final Path checkpointDir;
     private final Runnable onRemoval;
@@ -140,9 +143,12 @@ public final class RuncShim {
         } catch (IOException | RuntimeException e) {
             registry.close(container);
             LOG.warn(
-                    "the create of {} is passed over, and its end will not be recorded: {}",
+                    "the create of {} is passed over, and its end will not be recorded: {}{}",
                     container,
-                    e.getMessage() == null ? e.toString() : e.getMessage());
+                    e,
+                    bundle.toString().indexOf(NOT_UTF_8) < 0
+                            ? ""
+                            : " (a path that is not UTF-8 cannot be used)");
             return false;
         }
         if (!enabled) {

@@ -6,8 +6,6 @@ import io.tardis.testkit.ChildJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -16,7 +14,6 @@ import org.junit.jupiter.api.io.TempDir;
 class LargeConfigurationsTest {
 
     private static final int SIZE = 7_900_000;
-    private static final int AT_ONCE = 8;
 
     @TempDir private Path folder;
 
@@ -36,11 +33,11 @@ class LargeConfigurationsTest {
 
         try (ChildJvm child =
                 ChildJvm.start(
-                        Reader.class,
+                        ConfigurationReader.class,
                         shortArguments.toString(),
                         longString.toString(),
                         names.toString())) {
-            assertThat(child.line()).isEqualTo(3 * AT_ONCE + " enabled");
+            assertThat(child.line()).isEqualTo(3 * ConfigurationReader.AT_ONCE + " enabled");
         }
     }
 
@@ -48,41 +45,5 @@ class LargeConfigurationsTest {
         Files.writeString(
                 bundle.resolve("config.json"),
                 "{\"process\":{\"args\":" + value + ",\"env\":[\"TARDIS_ENABLE=1\"]}}");
-    }
-
-    /** Reads each bundle several times at once; a child has a heap of 128 MiB. */
-    static final class Reader {
-
-        private Reader() {}
-
-        public static void main(String[] bundles) throws Exception {
-            List<Thread> threads = new ArrayList<>();
-            List<String> results = java.util.Collections.synchronizedList(new ArrayList<>());
-            for (String bundle : bundles) {
-                for (int i = 0; i < AT_ONCE; i++) {
-                    threads.add(
-                            Thread.ofPlatform()
-                                    .start(() -> results.add(read(Path.of(bundle)))));
-                }
-            }
-            for (Thread thread : threads) {
-                thread.join();
-            }
-            boolean all = results.stream().allMatch("enabled"::equals);
-            System.out.println(all ? results.size() + " enabled" : results);
-        }
-
-        /** A reader that others hold up for too long gives up, and is not what this is about. */
-        private static String read(Path bundle) {
-            for (int attempt = 0; ; attempt++) {
-                try {
-                    return Bundle.isTardisEnabled(bundle) ? "enabled" : "not enabled";
-                } catch (IOException e) {
-                    if (attempt == 50) {
-                        return e.toString();
-                    }
-                }
-            }
-        }
     }
 }

@@ -389,10 +389,11 @@ class ShimServerTest {
         Path run = directory.resolve("run");
         socket = run.resolve("tardis.sock");
         AtomicInteger attempts = new AtomicInteger();
-        Runnable makeDirectory = () -> {
-            attempts.incrementAndGet();
-            make(run);
-        };
+        Runnable makeDirectory =
+                () -> {
+                    attempts.incrementAndGet();
+                    make(run);
+                };
         try (CapturedLog log = new CapturedLog(ShimServer.class);
                 ShimServer server = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK)) {
             Files.delete(socket);
@@ -441,10 +442,13 @@ class ShimServerTest {
     @Test
     void saysWhichCallItPassesOverAndStillSaysGo() throws IOException {
         try (CapturedLog log = new CapturedLog(ShimServer.class);
+                CapturedLog shimLog = new CapturedLog(RuncShim.class);
                 ShimServer _ = open()) {
-            assertThat(call("create", "--bundle", "bundle", "-not-an-id-")).isTrue();
+            assertThat(call("create", "--bundle", "bundle", "no_id_")).isTrue();
             try (SocketChannel client = connect()) {
-                byte[] latin = "/home/j\u00fcrgen\0create\0tc\0".getBytes(StandardCharsets.ISO_8859_1);
+                byte[] latin =
+                        "/home/j\u00fcrgen\0--root\0/r/default\0create\0tc\0"
+                                .getBytes(StandardCharsets.ISO_8859_1);
                 ByteBuffer request = ByteBuffer.allocate(100);
                 request.put("TARDIS1\n".getBytes(StandardCharsets.US_ASCII));
                 request.putInt(latin.length).put(latin).flip();
@@ -454,8 +458,10 @@ class ShimServerTest {
                 assertThat(LauncherProtocol.readReply(in)).isEqualTo(Duration.ZERO);
             }
 
-            assertThat(log.at(Level.WARN)).hasSize(2).allMatch(it -> it.contains("passed over"));
-            assertThat(log.at(Level.WARN).getLast()).contains("is not UTF-8");
+            assertThat(log.at(Level.WARN)).singleElement(STRING).contains("passed over", "the id");
+            assertThat(shimLog.at(Level.WARN))
+                    .singleElement(STRING)
+                    .contains("default/tc is passed over", "/home/j", "not UTF-8");
         }
     }
 
