@@ -5,22 +5,23 @@ import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,14 +38,14 @@ import org.slf4j.LoggerFactory;
  * request  as on the socket, see {@link LauncherProtocol}; with a small 't' in "TARDIS1\n" it was replayed
  * </pre>
  *
- * <h2>Order, and what is still being written</h2>
+ * <h2>Order, and who writes</h2>
  *
  * <p>The calls of one container are replayed, and served, one after the other, and what was missed
- * comes before what is served. A file is replayed where it is: a launcher takes it for the sign
- * that the daemon has to be asked, until the life is registered. What was replayed is marked in the
- * file, so that neither another reading nor another daemon does it twice. Then the file is renamed,
- * so that later launchers begin a new one, and read again before it is removed {@value
- * #GRACE_SECONDS} s later: a launcher may have opened it before that.
+ * comes before what is served. What was replayed is marked in the file, so that neither another
+ * reading nor another daemon does it twice. A launcher appends while it has a lock on the file
+ * (fcntl), which waits for nobody; so the daemon takes the lock only for a moment, to remove a file
+ * that has not grown since it was read. A launcher that was about to write to it sees that it has no
+ * name any more, and begins another one.
  *
  * <h2>Who is trusted</h2>
  *
@@ -55,9 +56,10 @@ final class MissedNotes {
 
     private static final Logger LOG = LoggerFactory.getLogger(MissedNotes.class);
 
-    private static final String TAKEN = ".taken-";
-    private static final int GRACE_SECONDS = 2;
     private static final int TIME_LENGTH = 8;
+
+    /** The end of the year 9999, in milliseconds: a later time cannot be written as RFC 3339. */
+    private static final long LATEST_TIME = 253_402_300_799_999L;
 
     /** Some thousand calls: more than a container can miss while its name is of any use. */
     private static final int MAX_SIZE = 1024 * 1024;
@@ -76,8 +78,7 @@ final class MissedNotes {
     private final MissedCalls calls;
     private final ContainerGuard guard = new ContainerGuard();
 
-    // Guarded by this: when a file was renamed, and how often one could not be replayed.
-    private final Map<Path, Long> taken = new HashMap<>();
+    /** How often a file could not be replayed. Guarded by this. */
     private final Map<Path, Integer> failures = new HashMap<>();
 
     /**
@@ -99,13 +100,7 @@ final class MissedNotes {
      * @return as {@link RuncShim#before}
      */
     boolean serve(RuncCommandLine command) {
-        Optional<ContainerKey> container =
-                switch (command) {
-                    case RuncCommandLine.Create create -> Optional.of(create.container());
-                    case RuncCommandLine.Start start -> Optional.of(start.container());
-                    case RuncCommandLine.Delete delete -> Optional.of(delete.container());
-                    case RuncCommandLine.PassThrough _ -> Optional.empty();
-                };
+        Optional<ContainerKey> container = containerOf(command);
         if (container.isEmpty()) {
             return shim.before(command);
         }
@@ -121,6 +116,15 @@ final class MissedNotes {
                 guard.leave(container.get());
             }
         }
+    }
+
+    private static Optional<ContainerKey> containerOf(RuncCommandLine command) {
+        return switch (command) {
+            case RuncCommandLine.Create create -> Optional.of(create.container());
+            case RuncCommandLine.Start start -> Optional.of(start.container());
+            case RuncCommandLine.Delete delete -> Optional.of(delete.container());
+            case RuncCommandLine.PassThrough _ -> Optional.empty();
+        };
     }
 
     /** Replays what is there of all containers, but for those whose calls are served just now. */
@@ -162,8 +166,7 @@ final class MissedNotes {
 
     private static Optional<ContainerKey> container(Path file) {
         String name = file.getFileName().toString();
-        String[] parts =
-                (name.startsWith(TAKEN) ? name.substring(TAKEN.length()) : name).split(":", -1);
+        String[] parts = name.split(":", -1);
         return parts.length == 2
                         && ContainerKey.isIdentifier(parts[0])
                         && ContainerKey.isIdentifier(parts[1])
@@ -173,24 +176,32 @@ final class MissedNotes {
 
     /** For one thread at a time for each container. */
     private void replay(ContainerKey container) {
-        String name = container.namespace() + ":" + container.id();
-        Path file = directory.resolve(name);
-        Path old = directory.resolve(TAKEN + name);
+        Path file = directory.resolve(container.namespace() + ":" + container.id());
         try {
-            if (isThere(old)) {
-                replayTaken(container, old);
+            if (!isThere(file)) {
+                return;
             }
-            if (isThere(file)) {
-                boolean _ = replay(container, file);
-                if (!isThere(old)) {
-                    Files.move(file, old, StandardCopyOption.ATOMIC_MOVE);
-                    replayTaken(container, old);
-                }
+            Optional<String> reason = reasonToRefuse(file);
+            if (reason.isPresent()) {
+                remove(file, reason.get());
+                return;
             }
+            try (FileChannel channel =
+                    FileChannel.open(
+                            file,
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE,
+                            LinkOption.NOFOLLOW_LINKS)) {
+                long size;
+                do {
+                    size = replay(container, file, channel);
+                } while (!isDone(file, channel, size));
+            }
+            forgetFailures(file);
         } catch (NoSuchFileException e) {
             LOG.debug("{} has gone meanwhile", file, e);
         } catch (IOException | RuntimeException e) {
-            giveUpAtLast(container, file, old, e);
+            giveUpAtLast(container, file, e);
         }
     }
 
@@ -198,49 +209,29 @@ final class MissedNotes {
         return file.getFileSystem()
                         .provider()
                         .readAttributesIfExists(
-                                file,
-                                java.nio.file.attribute.BasicFileAttributes.class,
-                                LinkOption.NOFOLLOW_LINKS)
+                                file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
                 != null;
     }
 
-    private void replayTaken(ContainerKey container, Path file) throws IOException {
-        boolean whole = replay(container, file);
-        long now = System.nanoTime();
-        long since;
-        synchronized (this) {
-            since = taken.computeIfAbsent(file, _ -> now);
-        }
-        if (now - since < Duration.ofSeconds(GRACE_SECONDS).toNanos()) {
-            return;
-        }
-        if (!whole) {
-            LOG.warn("the last record of {} is not whole and is dropped", file);
-        }
-        Files.deleteIfExists(file);
-        synchronized (this) {
-            taken.remove(file);
-            failures.remove(file);
+    /** Removes the file, unless it has grown. One that a launcher writes to has its turn later. */
+    private static boolean isDone(Path file, FileChannel channel, long size) throws IOException {
+        try (FileLock lock = channel.tryLock()) {
+            if (lock != null) {
+                if (channel.size() > size) {
+                    return false;
+                }
+                Files.deleteIfExists(file);
+            }
+            return true;
         }
     }
 
-    /**
-     * Replays what was not replayed yet.
-     *
-     * @return whether the file ends with a whole record
-     */
-    private boolean replay(ContainerKey container, Path file) throws IOException {
-        Optional<String> reason = reasonToRefuse(file);
-        if (reason.isPresent()) {
-            remove(file, reason.get());
-            throw new NoSuchFileException(file.toString());
-        }
-        byte[] bytes;
-        try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
-            bytes = in.readNBytes(MAX_SIZE);
-        }
+    /** Replays what was not replayed yet; returns how many bytes the file had. */
+    private long replay(ContainerKey container, Path file, FileChannel channel)
+            throws IOException {
+        byte[] bytes = readAll(channel);
         List<Note> notes = new ArrayList<>();
-        int end = read(container, file, bytes, notes);
+        read(container, file, bytes, notes);
         List<MissedCalls.Call> all = notes.stream().map(Note::call).toList();
         int done = 0;
         try {
@@ -252,9 +243,18 @@ final class MissedNotes {
                         all.subList(done + 1, all.size()));
             }
         } finally {
-            mark(file, notes.subList(0, done));
+            mark(channel, notes.subList(0, done));
         }
-        return end == bytes.length;
+        return bytes.length;
+    }
+
+    private static byte[] readAll(FileChannel channel) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(channel.size(), MAX_SIZE));
+        int count = 0;
+        while (count >= 0 && buffer.hasRemaining()) {
+            count = channel.read(buffer, buffer.position());
+        }
+        return Arrays.copyOf(buffer.array(), buffer.position());
     }
 
     private Optional<String> reasonToRefuse(Path file) throws IOException {
@@ -271,14 +271,18 @@ final class MissedNotes {
                 : Optional.empty();
     }
 
-    /** Reads the records that are not marked; returns where the last whole one ends. */
-    private int read(ContainerKey container, Path file, byte[] bytes, List<Note> notes) {
+    /** Reads the whole records that are not marked. */
+    private static void read(
+            ContainerKey container, Path file, byte[] bytes, List<Note> notes) {
         int end = 0;
         while (end < bytes.length) {
             ByteArrayInputStream rest = new ByteArrayInputStream(bytes, end, bytes.length - end);
             try {
                 DataInputStream in = new DataInputStream(rest);
-                Instant at = Instant.ofEpochMilli(in.readLong());
+                long time = in.readLong();
+                if (time < 0 || time > LATEST_TIME) {
+                    throw new IOException("its time is no time");
+                }
                 boolean replayed =
                         bytes.length > end + TIME_LENGTH && bytes[end + TIME_LENGTH] == 't';
                 if (replayed) {
@@ -287,39 +291,36 @@ final class MissedNotes {
                 LauncherProtocol.Request request = LauncherProtocol.readRequest(in);
                 RuncCommandLine command =
                         RuncCommandLine.parse(request.arguments(), request.directory());
+                if (!containerOf(command).equals(Optional.of(container))) {
+                    throw new IOException("it is not a call of this container");
+                }
                 if (!replayed) {
+                    Instant at = Instant.ofEpochMilli(time);
                     notes.add(new Note(end, new MissedCalls.Call(at, command)));
                 }
             } catch (EOFException e) {
-                LOG.trace("the last record of {} is not whole yet", file, e);
-                return end;
+                LOG.warn("the last record of {} is not whole and is passed over", file);
+                return;
             } catch (LauncherProtocol.UnusableTextException e) {
                 LOG.warn("a call that {} missed is passed over: {}", container, e.getMessage());
             } catch (IOException | RuntimeException e) {
                 LOG.warn("the rest of {} is passed over, it is no record: {}", file, e.toString());
-                return bytes.length;
+                return;
             }
             end = bytes.length - rest.available();
         }
-        return end;
     }
 
-    private static void mark(Path file, List<Note> notes) throws IOException {
-        if (notes.isEmpty()) {
-            return;
-        }
-        try (FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
-            for (Note note : notes) {
-                int _ =
-                        channel.write(
-                                ByteBuffer.wrap(new byte[] {'t'}), note.position() + TIME_LENGTH);
-            }
+    private static void mark(FileChannel channel, List<Note> notes) throws IOException {
+        for (Note note : notes) {
+            int _ =
+                    channel.write(
+                            ByteBuffer.wrap(new byte[] {'t'}), (long) note.position() + TIME_LENGTH);
         }
     }
 
     /** A full disk, or no descriptor: another try may help, but not without end. */
-    private void giveUpAtLast(ContainerKey container, Path file, Path old, Exception cause) {
+    private void giveUpAtLast(ContainerKey container, Path file, Exception cause) {
         int count;
         synchronized (this) {
             count = failures.merge(file, 1, Integer::sum);
@@ -329,12 +330,12 @@ final class MissedNotes {
         } else if (count >= MAX_FAILURES) {
             LOG.error("what {} missed is given up", container, cause);
             remove(file, "its calls cannot be made up for");
-            remove(old, "its calls cannot be made up for");
-            synchronized (this) {
-                failures.remove(file);
-                taken.remove(old);
-            }
+            forgetFailures(file);
         }
+    }
+
+    private synchronized void forgetFailures(Path file) {
+        failures.remove(file);
     }
 
     private static void remove(Path file, String reason) {

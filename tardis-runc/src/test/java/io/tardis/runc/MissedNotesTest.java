@@ -1,7 +1,6 @@
 package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
@@ -9,11 +8,10 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.ChildJvm;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -25,7 +23,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -94,56 +91,51 @@ class MissedNotesTest {
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(at);
         assertThat(life.bundle()).isEqualTo(bundle);
-        awaitNoNotes();
+        assertThat(missed).isEmptyDirectory();
         assertThat(registry.open(TC)).hasValue(life);
     }
 
+    /** A launcher is about to add another call: the file stays, and what is in it is marked. */
     @Test
-    void doesNothingTwiceAlsoInAnotherDaemon() throws IOException {
+    void doesNothingTwiceAlsoInAnotherDaemon() throws Exception {
         note(now(), "create", "--bundle", "bundle", "tc");
-        notes.replayAll();
-        Life first = registry.open(TC).orElseThrow();
-        registry.close(TC);
-        Life second = registry.register(TC, bundle, Instant.now());
-
-        notes.replayAll();
-        newNotes().replayAll();
-
-        assertThat(registry.open(TC)).hasValue(second);
-        assertThat(registry.last(TC)).hasValue(first);
-    }
-
-    @Test
-    void readsWhatALauncherAddsToAFileThatItOpenedBefore() throws Exception {
-        note(now(), "create", "--bundle", "bundle", "tc");
-        try (SeekableByteChannel late =
-                Files.newByteChannel(missed.resolve("default:tc"), StandardOpenOption.APPEND)) {
+        Path file = missed.resolve("default:tc");
+        Path next = Files.write(directory.resolve("next"), record(now(), "delete", "tc"));
+        Path go = directory.resolve("go");
+        try (ChildJvm launcher =
+                ChildJvm.start(NoteWriter.class, file.toString(), next.toString(), go.toString())) {
+            assertThat(launcher.line()).isEqualTo("locked");
             notes.replayAll();
-            assertThat(missed.resolve("default:tc")).doesNotExist();
-            Process init = init();
+            Life first = registry.open(TC).orElseThrow();
+            registry.close(TC);
+            Life second = registry.register(TC, bundle, Instant.EPOCH);
 
-            late.write(ByteBuffer.wrap(record(now(), "start", "tc")));
             notes.replayAll();
+            newNotes().replayAll();
 
-            assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(init.pid()));
+            assertThat(file).exists();
+            assertThat(registry.open(TC)).hasValue(second);
+            assertThat(registry.last(TC)).hasValue(first);
+
+            Files.createFile(go);
+            assertThat(launcher.line()).isEqualTo("written");
         }
-        awaitNoNotes();
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(missed).isEmptyDirectory();
     }
 
     @Test
-    void waitsForTheRestOfARecord() throws IOException {
+    void passesOverARecordThatALauncherCouldNotWriteToItsEnd() throws IOException {
         byte[] create = record(now(), "create", "--bundle", "bundle", "tc");
-        write("default:tc", Arrays.copyOf(create, 15));
-        try (SeekableByteChannel rest =
-                Files.newByteChannel(missed.resolve("default:tc"), StandardOpenOption.APPEND)) {
-            notes.replayAll();
-            assertThat(registry.open(TC)).isEmpty();
+        write("default:tc", create);
+        write("default:tc", Arrays.copyOf(create, 30));
 
-            rest.write(ByteBuffer.wrap(create, 15, create.length - 15));
-        }
         notes.replayAll();
 
         assertThat(registry.open(TC)).isPresent();
+        assertThat(missed).isEmptyDirectory();
     }
 
     @Test
@@ -350,26 +342,10 @@ class MissedNotesTest {
 
         notes.replayAll();
 
-        await().until(() -> {
-            notes.replayAll();
-            return noNotes();
-        });
+        assertThat(missed).isEmptyDirectory();
         write("default:tc", good);
         notes.replayAll();
         assertThat(registry.open(TC)).as("seed %d", seed).isPresent();
-    }
-
-    private void awaitNoNotes() {
-        await().until(() -> {
-            notes.replayAll();
-            return noNotes();
-        });
-    }
-
-    private boolean noNotes() throws IOException {
-        try (Stream<Path> files = Files.list(missed)) {
-            return files.findAny().isEmpty();
-        }
     }
 
     /** A process that stands for a container's first, and its pid in the bundle. */
