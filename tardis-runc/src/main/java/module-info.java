@@ -11,7 +11,7 @@ module io.tardis.runc {
     requires transitive io.tardis.core;
     requires jdk.net;
     requires org.slf4j;
-    requires tools.jackson.databind;
+    requires tools.jackson.core;
 
     exports io.tardis.runc;
 }

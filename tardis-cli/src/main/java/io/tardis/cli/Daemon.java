@@ -3,6 +3,8 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Health;
+import io.tardis.core.registry.Life;
+import io.tardis.core.registry.RemovedTrees;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
@@ -17,6 +19,7 @@ import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -152,10 +155,14 @@ final class Daemon {
                                                 listener.witness(),
                                                 socketHealth()),
                                 clock);
-                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE)) {
+                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE);
+                RemovedTrees removed =
+                        new RemovedTrees(
+                                List.of(settings.containersDir(), settings.checkpointDir()))) {
             assert store != null;
             listener.start();
-            serve(openShims(exitCodes, listener, registry, clock), listener);
+            removed.start();
+            serve(openShims(exitCodes, listener, registry, removed, clock), listener);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -239,20 +246,43 @@ final class Daemon {
             ExitCodes exitCodes,
             Listener listener,
             ContainerRegistry registry,
+            RemovedTrees removed,
             InstantSource clock) {
         RuncShim shim =
                 new RuncShim(
                         registry,
                         settings.checkpointDir(),
+                        removed::look,
                         exitCodes,
-                        listener::watch,
-                        listener::isEndTold,
+                        new ListenerWitness(listener),
                         settings.deleteWait(),
                         clock);
         // Longer than the longest wait for an answer: a store that is silent must not look like a
         // daemon that is silent, or the launcher would have the work done once more.
         Duration longestWork = shim.longestWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
-        return ShimServer.open(settings.socket(), shim, longestWork);
+        return ShimServer.open(
+                settings.socket(),
+                () -> Directories.makePrivate(settings.runDir()),
+                shim,
+                longestWork);
+    }
+
+    /** What the shim has to do with the listener, which does not know it. */
+    private record ListenerWitness(Listener listener) implements RuncShim.Witness {
+        @Override
+        public void started(Life life) {
+            listener.watch(life);
+        }
+
+        @Override
+        public boolean isEndTold(Life life) {
+            return listener.isEndTold(life);
+        }
+
+        @Override
+        public void lost(Life life) {
+            listener.lost(life);
+        }
     }
 
     /**

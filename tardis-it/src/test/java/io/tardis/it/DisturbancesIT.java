@@ -124,6 +124,30 @@ class DisturbancesIT {
         assertThat(lab.tardis().code(next)).isEqualTo("3");
     }
 
+    /** As tmpfiles or a cleaning script does it: the socket, or all of its directory. */
+    @ContainerTest
+    void daemonWhoseSocketIsRemovedIsReachedAgain() throws IOException {
+        Path socket = lab.tardis().socket();
+        Proc daemon = lab.tardis().runningDaemon();
+        for (boolean withItsDirectory : List.of(false, true)) {
+            Files.delete(socket);
+            if (withItsDirectory) {
+                Scratch.delete(socket.getParent());
+            }
+            Wait.until(
+                    () -> "socket; log:\n" + lab.tardis().log(), SOON, () -> Files.exists(socket));
+
+            Container good = lab.container("good-" + withItsDirectory).enabled();
+            Container bad = lab.container("bad-" + withItsDirectory).enabled();
+            assertThat(good.run("/bin/true").code()).isEqualTo(0);
+            assertThat(bad.sh("exit 4").code()).isEqualTo(4);
+
+            assertThat(lab.tardis().isCleaned(good)).isTrue();
+            assertThat(lab.tardis().code(bad)).isEqualTo("4");
+        }
+        assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
+    }
+
     @ContainerTest
     void deadSocketDoesNotHoldContainersThatAreNotEnabled() {
         Outcome _ = lab.container("one").enabled().run("/bin/true").orFail();

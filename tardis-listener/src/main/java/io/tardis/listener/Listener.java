@@ -189,6 +189,13 @@ public final class Listener implements AutoCloseable {
         try (KernelWitness probe = KernelWitness.open(_ -> {}).orElse(null)) {
             return probe != null;
         }
+    /**
+     * A life is over whose end nobody can tell any more: that is published. From any thread.
+     *
+     * @param life noted as lost in the registry
+     */
+    public void lost(Life life) {
+        source.lost(life);
     }
 
     /** How many processes the kernel witness watches now. */

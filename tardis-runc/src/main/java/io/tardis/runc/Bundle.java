@@ -7,9 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.OptionalLong;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Reads what containerd and runc leave on disk for a container: the bundle's {@code config.json},
@@ -17,11 +16,9 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class Bundle {
 
-    private static final JsonMapper JSON = new JsonMapper();
     private static final String ENABLE = "TARDIS_ENABLE=";
-
-    /** Real ones have some ten thousand bytes; one file must not take the daemon's memory. */
-    private static final int MAX_FILE_SIZE = 8 * 1024 * 1024;
+    private static final int LONGEST_PID = 10;
+    private static final int MAX_PID_FILE_SIZE = 64;
 
     private Bundle() {}
 
@@ -29,18 +26,46 @@ final class Bundle {
      * Whether {@code process.env} of the bundle's {@code config.json} has {@code TARDIS_ENABLE=1}.
      * Of several the last one counts, as for the process itself.
      *
-     * @throws IOException if {@code config.json} cannot be read
+     * @throws NoSuchFileException if there is no {@code config.json}
+     * @throws IOException if it cannot be read
      */
     static boolean isTardisEnabled(Path bundle) throws IOException {
-        boolean enabled = false;
-        for (JsonNode variable :
-                readJson(bundle.resolve("config.json")).path("process").path("env")) {
-            String text = variable.asString("");
-            if (text.startsWith(ENABLE)) {
-                enabled = text.equals(ENABLE + "1");
-            }
+        AtomicBoolean enabled = new AtomicBoolean();
+        GoJson.read(
+                bundle.resolve("config.json"),
+                json ->
+                        json.object(name -> {
+                            if (name.equalsIgnoreCase("process")) {
+                                readProcess(json, enabled);
+                            } else {
+                                json.skip();
+                            }
+                        }));
+        return enabled.get();
+    }
+
+    private static void readProcess(GoJson json, AtomicBoolean enabled) {
+        if (json.isNull()) {
+            enabled.set(false);
         }
-        return enabled;
+        json.object(name -> {
+            if (name.equalsIgnoreCase("env")) {
+                enabled.set(false); // an array takes the place of an earlier one, and so does null
+                json.array(() -> readVariable(json, enabled));
+            } else {
+                json.skip();
+            }
+        });
+    }
+
+    private static void readVariable(GoJson json, AtomicBoolean enabled) {
+        if (json.isString()) {
+            if (json.startsWith(ENABLE)) {
+                enabled.set(json.text(ENABLE.length() + 1).equals(ENABLE + "1"));
+            }
+        } else {
+            json.skip();
+        }
     }
 
     /**
@@ -60,37 +85,40 @@ final class Bundle {
 
     /** The same, from {@code init.pid} alone. */
     static OptionalLong initPid(Path bundle) throws IOException {
-        try {
-            String text =
-                    Files.readString(bundle.resolve("init.pid"), StandardCharsets.US_ASCII).strip();
-            return text.matches("[1-9][0-9]{0,9}")
-                    ? OptionalLong.of(Long.parseLong(text))
-                    : OptionalLong.empty();
+        Path file = bundle.resolve("init.pid");
+        if (!Files.isRegularFile(file)) {
+            return OptionalLong.empty();
+        }
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] text = in.readNBytes(MAX_PID_FILE_SIZE);
+            return pid(new String(text, StandardCharsets.US_ASCII).strip());
         } catch (NoSuchFileException e) {
             return OptionalLong.empty();
         }
     }
 
     private static OptionalLong pidInState(Path state) throws IOException {
+        AtomicLong pid = new AtomicLong();
         try {
-            JsonNode pid = readJson(state.resolve("state.json")).path("init_process_pid");
-            return pid.canConvertToLong() && pid.asLong() > 0
-                    ? OptionalLong.of(pid.asLong())
-                    : OptionalLong.empty();
+            GoJson.read(
+                    state.resolve("state.json"),
+                    json ->
+                            json.object(name -> {
+                                if (name.equalsIgnoreCase("init_process_pid") && json.isInteger()) {
+                                    pid.set(pid(json.text(LONGEST_PID)).orElse(0));
+                                } else {
+                                    json.skip();
+                                }
+                            }));
         } catch (NoSuchFileException e) {
             return OptionalLong.empty();
         }
+        return pid.get() == 0 ? OptionalLong.empty() : OptionalLong.of(pid.get());
     }
 
-    private static JsonNode readJson(Path file) throws IOException {
-        try (InputStream in = Files.newInputStream(file)) {
-            byte[] bytes = in.readNBytes(MAX_FILE_SIZE + 1);
-            if (bytes.length > MAX_FILE_SIZE) {
-                throw new IOException(file + " is larger than " + MAX_FILE_SIZE + " bytes");
-            }
-            return JSON.readTree(bytes);
-        } catch (JacksonException e) {
-            throw new IOException(file + " is not JSON: " + e.getMessage(), e);
-        }
+    private static OptionalLong pid(String text) {
+        return text.matches("[1-9][0-9]{0,9}")
+                ? OptionalLong.of(Long.parseLong(text))
+                : OptionalLong.empty();
     }
 }

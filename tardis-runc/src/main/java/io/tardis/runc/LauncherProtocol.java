@@ -45,6 +45,15 @@ final class LauncherProtocol {
         }
     }
 
+    /** A request that is whole, and names what this JVM has no name for. */
+    static final class UnusableTextException extends IOException {
+        @java.io.Serial private static final long serialVersionUID = 1L;
+
+        private UnusableTextException(String message, Exception cause) {
+            super(message, cause);
+        }
+    }
+
     private LauncherProtocol() {}
 
     static void writeRequest(DataOutputStream out, Request request) throws IOException {
@@ -64,10 +73,16 @@ final class LauncherProtocol {
     /**
      * Reads a request.
      *
+     * @throws EOFException if it breaks off
+     * @throws UnusableTextException if it is whole, but has a path that cannot be used here
      * @throws IOException if there is none, or it is not one of this version
      */
     static Request readRequest(DataInputStream in) throws IOException {
         byte[] magic = in.readNBytes(MAGIC.length);
+        if (magic.length < MAGIC.length
+                && Arrays.equals(magic, 0, magic.length, MAGIC, 0, magic.length)) {
+            throw new EOFException("the request broke off");
+        }
         if (!Arrays.equals(magic, MAGIC)) {
             throw new IOException("this is not a request of this version's launcher");
         }
@@ -94,7 +109,10 @@ final class LauncherProtocol {
         try {
             return new Request(Path.of(texts.getFirst()), texts.subList(1, texts.size()));
         } catch (InvalidPathException e) {
-            throw new IOException("the request's directory is not a path: " + e.getMessage(), e);
+            throw new UnusableTextException(
+                    "the directory '%s' is no path in this locale (%s)"
+                            .formatted(texts.getFirst(), System.getProperty("sun.jnu.encoding")),
+                    e);
         }
     }
 

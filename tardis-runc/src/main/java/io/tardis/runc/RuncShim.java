@@ -3,7 +3,6 @@ package io.tardis.runc;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.ContainerTree;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
@@ -14,8 +13,6 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.Consumer;
-import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,11 +33,42 @@ public final class RuncShim {
      */
     private static final Duration RECORDING = Duration.ofSeconds(1);
 
+    /** The part of the daemon that witnesses how processes end. Called from any thread. */
+    public interface Witness {
+
+        /** Where there is no daemon, nobody witnesses anything. */
+        Witness NONE =
+                new Witness() {
+                    @Override
+                    public void started(Life life) {}
+
+                    @Override
+                    public boolean isEndTold(Life life) {
+                        return false;
+                    }
+
+                    @Override
+                    public void lost(Life life) {}
+                };
+
+        /** A life's process is known now, and may run when this returns. */
+        void started(Life life);
+
+        /** Whether a life's end is known already, and is only to be recorded. */
+        boolean isEndTold(Life life);
+
+        /** A life is over, and its end can be known no more; the registry says so already. */
+        void lost(Life life);
+    }
+
+    /** What bytes that are no UTF-8 were replaced by. */
+    private static final char NOT_UTF_8 = '\ufffd';
+
     private final ContainerRegistry registry;
     private final Path checkpointDir;
+    private final Runnable onRemoval;
     private final ExitCodes exitCodes;
-    private final Consumer<Life> onStart;
-    private final Predicate<Life> isEndTold;
+    private final Witness witness;
     private final Duration deleteWait;
     private final InstantSource clock;
 
@@ -49,9 +77,9 @@ public final class RuncShim {
      *
      * @param registry where lives are registered
      * @param checkpointDir holds the checkpoints of containers, {@code NS/ID/}
+     * @param onRemoval run when something was taken out of its place and is to be removed
      * @param exitCodes asked at {@code delete}
-     * @param onStart told each life whose process is known now, before the process runs
-     * @param isEndTold whether a life's end is known already, and is only to be recorded
+     * @param witness told of each life whose process is known now, before the process runs
      * @param deleteWait the longest wait for a code at {@code delete}; an end that is told is
      *     waited for in any case until it is recorded
      * @param clock the wall clock
@@ -59,16 +87,16 @@ public final class RuncShim {
     public RuncShim(
             ContainerRegistry registry,
             Path checkpointDir,
+            Runnable onRemoval,
             ExitCodes exitCodes,
-            Consumer<Life> onStart,
-            Predicate<Life> isEndTold,
+            Witness witness,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;
         this.checkpointDir = checkpointDir;
+        this.onRemoval = onRemoval;
         this.exitCodes = exitCodes;
-        this.onStart = onStart;
-        this.isEndTold = isEndTold;
+        this.witness = witness;
         this.deleteWait = deleteWait;
         this.clock = clock;
     }
@@ -82,8 +110,9 @@ public final class RuncShim {
     public boolean before(RuncCommandLine command) {
         try {
             switch (command) {
-                case RuncCommandLine.Create(ContainerKey container, Path bundle) ->
-                        create(container, bundle);
+                case RuncCommandLine.Create(ContainerKey container, Path bundle) -> {
+                    return create(container, bundle);
+                }
                 case RuncCommandLine.Start(ContainerKey container, Path state) ->
                         start(container, state);
                 case RuncCommandLine.Delete(ContainerKey container, boolean force) ->
@@ -102,14 +131,34 @@ public final class RuncShim {
         return deleteWait.compareTo(RECORDING) > 0 ? deleteWait : RECORDING;
     }
 
-    private void create(ContainerKey container, Path bundle) throws IOException {
-        if (!Bundle.isTardisEnabled(bundle)) {
+    /** What makes up for the calls that this shim did not see. */
+    MissedCalls missedCalls() {
+        return new MissedCalls(registry, this, witness, clock);
+    }
+
+    private boolean create(ContainerKey container, Path bundle) throws IOException {
+        boolean enabled;
+        try {
+            enabled = Bundle.isTardisEnabled(bundle);
+        } catch (IOException | RuntimeException e) {
+            registry.close(container);
+            LOG.warn(
+                    "the create of {} is passed over, and its end will not be recorded: {}{}",
+                    container,
+                    e,
+                    bundle.toString().indexOf(NOT_UTF_8) < 0
+                            ? ""
+                            : " (a path that is not UTF-8 cannot be used)");
+            return false;
+        }
+        if (!enabled) {
             // A life of another container that had this id, and whose delete was missed.
             registry.close(container);
-            return;
+            return true;
         }
         Life life = registry.register(container, bundle, clock.instant());
         LOG.info("{} is created (life {})", container, life.id());
+        return true;
     }
 
     private void start(ContainerKey container, Path state) throws IOException {
@@ -124,7 +173,7 @@ public final class RuncShim {
         }
         Life life = open.get().withInit(InitProcess.of(pid.getAsLong()));
         if (registry.update(life)) {
-            onStart.accept(life);
+            witness.started(life);
             LOG.debug("{} starts as pid {}", container, pid.getAsLong());
         }
     }
@@ -141,19 +190,12 @@ public final class RuncShim {
         }
         Life life = open.get().init().isPresent() ? open.get() : noteMissedStart(open.get());
         Duration wait = force || life.init().isEmpty() ? Duration.ZERO : deleteWait;
-        if (wait.compareTo(RECORDING) < 0 && isEndTold.test(life)) {
+        if (wait.compareTo(RECORDING) < 0 && witness.isEndTold(life)) {
             wait = RECORDING;
         }
         Answer.OfContainer answer = ask(container, wait);
-        if (answer instanceof Exited(ExitEvent event, boolean _, var _)
-                && event.exit().exitStatus() == 0
-                && life.endsWith(event.exit())) {
-            try {
-                ContainerTree.remove(checkpointDir, container);
-            } finally {
-                registry.remove(container);
-            }
-            LOG.info("{} ended with 0 and is cleaned up", container);
+        if (isCleanEnd(answer, life)) {
+            cleanUp(life);
             return;
         }
         if (force && life.init().isPresent() && !(answer instanceof Exited)) {
@@ -161,6 +203,26 @@ public final class RuncShim {
         }
         registry.close(container);
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
+    }
+
+    /** Whether the answer is that this very life ended with 0. */
+    static boolean isCleanEnd(Answer.OfContainer answer, Life life) {
+        return answer instanceof Exited(ExitEvent event, boolean _, var _)
+                && event.exit().exitStatus() == 0
+                && life.endsWith(event.exit());
+    }
+
+    /** Takes away all that is kept for the container of a life that ended with 0. */
+    void cleanUp(Life life) throws IOException {
+        boolean wasOpen;
+        try {
+            wasOpen = registry.remove(life, checkpointDir);
+        } finally {
+            onRemoval.run();
+        }
+        if (wasOpen) {
+            LOG.info("{} ended with 0 and is cleaned up", life.container());
+        }
     }
 
     /**
@@ -178,7 +240,7 @@ public final class RuncShim {
         return made;
     }
 
-    private Answer.OfContainer ask(ContainerKey container, Duration maxWait) {
+    Answer.OfContainer ask(ContainerKey container, Duration maxWait) {
         try {
             return exitCodes.exitCode(container, maxWait);
         } catch (RuntimeException e) {

@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.Threads;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
@@ -16,9 +17,12 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
@@ -27,6 +31,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import jdk.net.ExtendedSocketOptions;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,13 +59,26 @@ public final class ShimServer implements AutoCloseable {
     private static final int LEAST_WORKERS = 4;
     private static final Duration IDLE_WORKER = Duration.ofSeconds(60);
 
+    /** How often the socket is looked at, and what launchers could not bring here. */
+    private static final Duration LOOK = Duration.ofMillis(500);
+
     private final Path socket;
-    private final ServerSocketChannel server;
+    private final Runnable makeDirectory;
+    private volatile ServerSocketChannel server;
+
+    /** Tells the socket that {@link #server} listens on from another one of its name. */
+    private volatile @Nullable Object boundSocket;
+
+    /** Why nobody can reach the server now. */
+    private volatile @Nullable String problem;
+
     private final UserPrincipal owner;
-    private final RuncShim shim;
+    private final MissedNotes calls;
     private final Duration longestWork;
     private final Duration requestPatience;
     private final Thread acceptor;
+    private final Thread keeper;
+    private final CountDownLatch stopping = new CountDownLatch(1);
     private final Semaphore connections = new Semaphore(MAX_CONNECTIONS);
 
     /** Some are there from the start: they go on where no other thread can be made. */
@@ -78,15 +96,19 @@ public final class ShimServer implements AutoCloseable {
 
     private ShimServer(
             Path socket,
+            Runnable makeDirectory,
             ServerSocketChannel server,
-            RuncShim shim,
+            MissedNotes calls,
+            UserPrincipal owner,
             Duration longestWork,
             Duration requestPatience,
             ThreadFactory threads) {
         this.socket = socket;
-        this.owner = ownUser();
+        this.makeDirectory = makeDirectory;
+        this.owner = owner;
         this.server = server;
-        this.shim = shim;
+        this.boundSocket = keyOf(socket);
+        this.calls = calls;
         this.longestWork = longestWork;
         this.requestPatience = requestPatience;
         this.workers =
@@ -98,18 +120,36 @@ public final class ShimServer implements AutoCloseable {
                         new SynchronousQueue<>(),
                         threads);
         this.acceptor = new Thread(this::accept, "tardis-runc-accept");
+        this.keeper = new Thread(this::keep, "tardis-runc-keeper");
     }
 
     /**
-     * Binds {@code socket} and begins. A socket that nobody listens on any more is replaced.
+     * Makes up for calls that launchers could not bring to a daemon, then binds {@code socket} and
+     * begins. A socket that nobody listens on any more is replaced.
      *
      * @param socket where to listen, in a directory that nobody else can use
+     * @param makeDirectory makes that directory, and sees to it that nobody else can use it; throws
+     *     {@link SetupException}
      * @param shim does the work
      * @param longestWork how long the launcher is asked to wait for one piece of work
      * @throws SetupException if somebody listens there already, or it cannot be bound
      */
-    public static ShimServer open(Path socket, RuncShim shim, Duration longestWork) {
-        return start(socket, bind(socket), shim, longestWork, REQUEST_PATIENCE);
+    public static ShimServer open(
+            Path socket, Runnable makeDirectory, RuncShim shim, Duration longestWork) {
+        makeDirectory.run();
+        UserPrincipal owner = ownUser();
+        MissedNotes calls = notes(socket, owner, shim);
+        calls.replayAll();
+        return start(
+                new ShimServer(
+                        socket,
+                        makeDirectory,
+                        bind(socket),
+                        calls,
+                        owner,
+                        longestWork,
+                        REQUEST_PATIENCE,
+                        workerThreads()));
     }
 
     static ShimServer start(
@@ -118,13 +158,7 @@ public final class ShimServer implements AutoCloseable {
             RuncShim shim,
             Duration longestWork,
             Duration requestPatience) {
-        return start(
-                socket,
-                server,
-                shim,
-                longestWork,
-                requestPatience,
-                Thread.ofPlatform().name("tardis-runc-shim-", 0).factory());
+        return start(socket, server, shim, longestWork, requestPatience, workerThreads());
     }
 
     static ShimServer start(
@@ -134,12 +168,33 @@ public final class ShimServer implements AutoCloseable {
             Duration longestWork,
             Duration requestPatience,
             ThreadFactory threads) {
-        ShimServer shimServer =
-                new ShimServer(socket, server, shim, longestWork, requestPatience, threads);
+        UserPrincipal owner = ownUser();
+        return start(
+                new ShimServer(
+                        socket,
+                        () -> {},
+                        server,
+                        notes(socket, owner, shim),
+                        owner,
+                        longestWork,
+                        requestPatience,
+                        threads));
+    }
+
+    private static ThreadFactory workerThreads() {
+        return Thread.ofPlatform().name("tardis-runc-shim-", 0).factory();
+    }
+
+    private static ShimServer start(ShimServer shimServer) {
         shimServer.workers.prestartAllCoreThreads();
         shimServer.deadlines.prestartAllCoreThreads();
         shimServer.acceptor.start();
+        shimServer.keeper.start();
         return shimServer;
+    }
+
+    private static MissedNotes notes(Path socket, UserPrincipal owner, RuncShim shim) {
+        return new MissedNotes(socket.resolveSibling("missed"), owner, shim);
     }
 
     private static UserPrincipal ownUser() {
@@ -182,11 +237,15 @@ public final class ShimServer implements AutoCloseable {
      * time it does nothing.
      */
     public void stop() {
-        if (!server.isOpen()) {
+        if (stopping.getCount() == 0) {
             return; // by now the socket may be another daemon's
         }
+        stopping.countDown();
+        boolean _ = Threads.awaitEnd(keeper, STOP_PATIENCE);
         try {
-            Files.deleteIfExists(socket);
+            if (isBound()) {
+                Files.deleteIfExists(socket);
+            }
             server.close();
         } catch (IOException e) {
             LOG.warn("{} cannot be closed", socket, e);
@@ -206,9 +265,68 @@ public final class ShimServer implements AutoCloseable {
         }
     }
 
+    /** Why launchers cannot reach this server now; empty if they can. From any thread. */
+    public Optional<String> problem() {
+        return Optional.ofNullable(problem);
+    }
+
+    private void keep() {
+        try {
+            while (!stopping.await(LOOK.toMillis(), TimeUnit.MILLISECONDS)) {
+                if (!isBound()) {
+                    bindAgain();
+                }
+                calls.replayAll();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private boolean isBound() {
+        Object bound = boundSocket;
+        return bound != null && bound.equals(keyOf(socket));
+    }
+
+    /** The inode of what has this name; null if there is nothing, or it cannot be looked at. */
+    private static @Nullable Object keyOf(Path socket) {
+        try {
+            BasicFileAttributes attributes =
+                    socket.getFileSystem()
+                            .provider()
+                            .readAttributesIfExists(
+                                    socket, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            return attributes == null ? null : attributes.fileKey();
+        } catch (IOException e) {
+            LOG.debug("{} cannot be looked at", socket, e);
+            return null;
+        }
+    }
+
+    /** Somebody removed the socket, or its directory, or put another one there. */
+    private void bindAgain() {
+        try {
+            makeDirectory.run();
+            ServerSocketChannel before = server;
+            server = bind(socket);
+            boundSocket = keyOf(socket);
+            before.close();
+            problem = null;
+            LOG.warn("{} had been removed or replaced, and is bound again", socket);
+        } catch (SetupException | IOException e) {
+            if (problem == null) {
+                LOG.error(
+                        "launchers cannot reach the daemon: {} was removed or replaced, and is bound again as soon as possible: {}",
+                        socket,
+                        e.getMessage());
+            }
+            problem = String.valueOf(e.getMessage());
+        }
+    }
+
     private void accept() {
         try {
-            while (server.isOpen()) {
+            while (stopping.getCount() > 0) {
                 connections.acquire();
                 acceptOne();
             }
@@ -269,13 +387,11 @@ public final class ShimServer implements AutoCloseable {
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(connection)));
             checkPeer(connection);
-            LauncherProtocol.Request request = readRequest(connection, in);
-            RuncCommandLine command =
-                    RuncCommandLine.parse(request.arguments(), request.directory());
+            RuncCommandLine command = readCommand(connection, in);
             // First a word to the launcher: one that has given up is not there to take it, and the
             // work of a call that is over would fall upon the container's next life.
             LauncherProtocol.writeWait(out, longestWork);
-            if (shim.before(command) || hasDescriptors()) {
+            if (calls.serve(command) || hasDescriptors()) {
                 LauncherProtocol.writeGo(out);
             } // else the launcher has it done by a process that has descriptors
         } catch (IOException e) {
@@ -300,6 +416,26 @@ public final class ShimServer implements AutoCloseable {
         UserPrincipal peer = connection.getOption(ExtendedSocketOptions.SO_PEERCRED).user();
         if (!peer.equals(owner) && !peer.getName().equals("root")) {
             throw new IOException("it belongs to " + peer.getName() + ", who is not served here");
+        }
+    }
+
+    /**
+     * What the launcher sends may be an enabled container's: it is never passed over in silence.
+     */
+    private RuncCommandLine readCommand(SocketChannel connection, DataInputStream in)
+            throws IOException {
+        try {
+            LauncherProtocol.Request request = readRequest(connection, in);
+            RuncCommandLine command =
+                    RuncCommandLine.parse(request.arguments(), request.directory());
+            if (command instanceof RuncCommandLine.PassThrough(String reason)
+                    && !request.arguments().isEmpty()) {
+                LOG.warn("a call of the launcher is passed over: {}", reason);
+            }
+            return command;
+        } catch (LauncherProtocol.UnusableTextException e) {
+            LOG.warn("a call of the launcher is passed over: {}", e.getMessage());
+            return new RuncCommandLine.PassThrough(String.valueOf(e.getMessage()));
         }
     }
 

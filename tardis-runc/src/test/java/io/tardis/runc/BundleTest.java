@@ -4,14 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BundleTest {
@@ -97,6 +103,93 @@ class BundleTest {
         assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining(bundle.resolve("config.json") + " is not JSON");
+    }
+
+    /** Each was tried with Go's encoding/json and runc's type for it. */
+    static Stream<String> configurationsThatRuncTakesForEnabled() {
+        String env = "\"env\":[\"TARDIS_ENABLE=1\"]";
+        return Stream.of(
+                "{\"Process\":{\"ENV\":[\"TARDIS_ENABLE=1\"]}}",
+                "{\"proce\u017f\u017f\":{" + env + "}}",
+                "{\"pr\\u006fcess\":{" + env + "}}",
+                // Objects of one name are one object, arrays replace each other.
+                "{\"process\":{" + env + "},\"process\":{\"cwd\":\"/\"}}",
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=0\"]},\"PROCESS\":{" + env + "}}",
+                "{\"process\":null,\"process\":{" + env + "}}",
+                "{\"process\":{" + env + "}}and what is no JSON",
+                // Limits that other readers have.
+                "{\"" + "k".repeat(60_000) + "\":1,\"process\":{" + env + "}}",
+                "{\"n\":" + "9".repeat(2_000) + ",\"process\":{" + env + "}}",
+                "{\"n\":1." + "9".repeat(2_000) + "e1,\"process\":{" + env + "}}",
+                "{\"d\":" + "[".repeat(9_999) + "]".repeat(9_999) + ",\"process\":{" + env + "}}",
+                "{\"process\":{\"args\":[\"\\ud800\",\"\\udc00x\"]," + env + "}}");
+    }
+
+    @ParameterizedTest
+    @MethodSource("configurationsThatRuncTakesForEnabled")
+    void readsTheConfigurationAsRuncDoes(String config) throws IOException {
+        Bundles.write(bundle, config);
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isTrue();
+    }
+
+    @Test
+    void readsWhatIsNotUtf8AsRuncDoes() throws IOException {
+        Files.write(
+                Bundles.write(bundle, "").resolve("config.json"),
+                "{\"\u00fc\":\"\u00e9\",\"process\":{\"env\":[\"X=\u00ff\",\"TARDIS_ENABLE=1\"]}}"
+                        .getBytes(StandardCharsets.ISO_8859_1));
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]},\"process\":null}",
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"],\"env\":null}}",
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"],\"Env\":[]}}",
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]},\"process\":{\"env\":[\"A=1\"]}}",
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\\ud800\"]}}"
+            })
+    void isNotEnabledByWhatRuncReplaces(String config) throws IOException {
+        Bundles.write(bundle, config);
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isFalse();
+    }
+
+    @Test
+    void refusesAByteOrderMarkAsRuncDoes() throws IOException {
+        Bundles.write(bundle, "\ufeff" + Bundles.ENABLED);
+
+        assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle)).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    @Timeout(20)
+    void opensNoPipe() throws Exception {
+        assertThat(
+                        new ProcessBuilder("mkfifo", bundle.resolve("config.json").toString())
+                                .start()
+                                .waitFor())
+                .isZero();
+
+        assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle))
+                .hasMessageContaining("is not a regular file");
+    }
+
+    @Test
+    void tellsTheSizeOfAConfigurationThatIsTooLarge() throws IOException {
+        try (FileChannel sparse =
+                FileChannel.open(
+                        bundle.resolve("config.json"),
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.WRITE)) {
+            sparse.write(ByteBuffer.wrap(new byte[1]), 8L << 30);
+        }
+
+        assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle))
+                .hasMessageContaining("has 8589934593 bytes");
     }
 
     @Test

@@ -31,7 +31,7 @@ class ModuleDescriptorTest {
                         "org.jspecify",
                         "io.tardis.core",
                         "org.slf4j",
-                        "tools.jackson.databind");
+                        "tools.jackson.core");
     }
 
     @Test

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,6 +39,7 @@ class RuncShimTest {
     private final FakeExitCodes exitCodes = new FakeExitCodes();
     private final List<Life> started = new ArrayList<>();
     private final Set<Life> told = new HashSet<>();
+    private final AtomicInteger removals = new AtomicInteger();
     private ContainerRegistry registry;
     private RuncShim shim;
 
@@ -52,9 +54,9 @@ class RuncShimTest {
         return new RuncShim(
                 registry,
                 checkpoints(),
+                removals::incrementAndGet,
                 exitCodes,
-                started::add,
-                told::contains,
+                new FakeWitness(started::add, told::contains, _ -> {}),
                 deleteWait,
                 () -> NOW);
     }
@@ -186,6 +188,7 @@ class RuncShimTest {
         assertThat(containers().resolve("default/other/kept")).exists();
         assertThat(checkpoints().resolve("default/other/kept")).exists();
         assertThat(checkpoints().resolve("second/tc/kept")).exists();
+        assertThat(removals).hasValue(1);
     }
 
     @Test

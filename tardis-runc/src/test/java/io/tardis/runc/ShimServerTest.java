@@ -2,12 +2,14 @@ package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Answer;
+import io.tardis.testkit.CapturedLog;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -30,10 +32,12 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.event.Level;
 
 /** The shim server and its client, over a real socket. */
 @Timeout(30)
@@ -59,9 +63,9 @@ class ShimServerTest {
                 new RuncShim(
                         registry,
                         directory.resolve("checkpoint"),
+                        () -> {},
                         exitCodes,
-                        _ -> {},
-                        _ -> false,
+                        RuncShim.Witness.NONE,
                         Duration.ofMillis(700),
                         () -> Instant.EPOCH);
         Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
@@ -335,8 +339,134 @@ class ShimServerTest {
         }
     }
 
+    // --- the socket goes while the server lives
+
+    @Test
+    void bindsTheSocketAgainWhenItIsRemoved() throws IOException {
+        try (ShimServer server = open()) {
+            Files.delete(socket);
+
+            await().until(() -> call("create", "--bundle", "bundle", "tc"));
+
+            assertThat(registry.open(TC)).isPresent();
+            assertThat(server.problem()).isEmpty();
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)))
+                    .isEqualTo("rw-------");
+        }
+        assertThat(socket).doesNotExist();
+    }
+
+    @Test
+    void bindsTheSocketAgainWhenSomethingElseIsInItsPlace() throws IOException {
+        try (ShimServer _ = open()) {
+            Files.delete(socket);
+            Files.writeString(socket, "not a socket");
+            await().until(this::call);
+
+            Files.delete(socket);
+            try (ServerSocketChannel dead = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+                dead.bind(UnixDomainSocketAddress.of(socket));
+            }
+            await().until(this::call);
+        }
+    }
+
+    @Test
+    void makesTheSocketsDirectoryAgain() throws IOException {
+        Path run = directory.resolve("run");
+        socket = run.resolve("tardis.sock");
+        Runnable makeDirectory = () -> make(run);
+        try (ShimServer _ = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK)) {
+            Files.delete(socket);
+            Files.delete(run);
+
+            await().until(this::call);
+        }
+    }
+
+    @Test
+    void saysOnceThatTheSocketCannotBeBoundAndWhenItIsAgain() throws IOException {
+        Path run = directory.resolve("run");
+        socket = run.resolve("tardis.sock");
+        AtomicInteger attempts = new AtomicInteger();
+        Runnable makeDirectory =
+                () -> {
+                    attempts.incrementAndGet();
+                    make(run);
+                };
+        try (CapturedLog log = new CapturedLog(ShimServer.class);
+                ShimServer server = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK)) {
+            Files.delete(socket);
+            Files.delete(run);
+            Files.writeString(run, "in the place of the directory");
+            await().until(() -> attempts.get() > 3);
+            assertThat(log.at(Level.ERROR))
+                    .singleElement(STRING)
+                    .contains(socket.toString(), "bound again as soon as possible");
+            assertThat(server.problem()).isPresent();
+
+            Files.delete(run);
+            await().until(this::call);
+
+            assertThat(log.at(Level.WARN)).singleElement(STRING).contains("is bound again");
+            assertThat(server.problem()).isEmpty();
+        }
+    }
+
+    @Test
+    void neitherTakesNorRemovesTheSocketOfAnotherServer() throws IOException {
+        try (CapturedLog log = new CapturedLog(ShimServer.class)) {
+            ShimServer first = open();
+            Files.delete(socket);
+            try (ServerSocketChannel other = ShimServer.bind(socket)) {
+                await().until(() -> !log.at(Level.ERROR).isEmpty());
+
+                first.close();
+
+                assertThat(other.isOpen()).isTrue();
+                assertThat(ShimClient.isServed(socket)).isTrue();
+            }
+        }
+    }
+
+    private static void make(Path run) {
+        try {
+            Files.createDirectories(run);
+        } catch (IOException e) {
+            throw new SetupException("cannot be made", e);
+        }
+    }
+
+    // --- what is passed over is logged
+
+    @Test
+    void saysWhichCallItPassesOverAndStillSaysGo() throws IOException {
+        try (CapturedLog log = new CapturedLog(ShimServer.class);
+                CapturedLog shimLog = new CapturedLog(RuncShim.class);
+                ShimServer _ = open()) {
+            assertThat(call("create", "--bundle", "bundle", "no_id_")).isTrue();
+            try (SocketChannel client = connect()) {
+                byte[] latin =
+                        "/home/j\u00fcrgen\0--root\0/r/default\0create\0tc\0"
+                                .getBytes(StandardCharsets.ISO_8859_1);
+                ByteBuffer request = ByteBuffer.allocate(100);
+                request.put("TARDIS1\n".getBytes(StandardCharsets.US_ASCII));
+                request.putInt(latin.length).put(latin).flip();
+                client.write(request);
+                DataInputStream in = new DataInputStream(Channels.newInputStream(client));
+                assertThat(LauncherProtocol.readReply(in)).isEqualTo(LONGEST_WORK);
+                assertThat(LauncherProtocol.readReply(in)).isEqualTo(Duration.ZERO);
+            }
+
+            assertThat(log.at(Level.WARN)).singleElement(STRING).contains("passed over", "the id");
+            assertThat(shimLog.at(Level.WARN))
+                    .singleElement(STRING)
+                    .contains("default/tc is passed over", "/home/j", "not UTF-8");
+        }
+    }
+
     private ShimServer open() {
-        return ShimServer.open(socket, shim, LONGEST_WORK);
+        return ShimServer.open(socket, () -> {}, shim, LONGEST_WORK);
     }
 
     private ShimServer start(Duration requestPatience) {

@@ -91,7 +91,7 @@ final class LifeStates implements ExitRecorder.Lives {
             return open.get().lost() ? new Lost(container) : new Running(container);
         }
         if (last.isPresent()
-                && last.get().init().isPresent()
+                && (last.get().init().isPresent() || last.get().lost())
                 && !isEndOf(last.get(), latest)
                 && !isOlder(last.get(), latest)) {
             return new Lost(container);

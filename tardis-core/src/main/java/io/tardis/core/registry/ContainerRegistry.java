@@ -233,11 +233,34 @@ public final class ContainerRegistry {
     }
 
     /**
+     * Removes all that is kept for the container of a life, its checkpoints, too, if this life is
+     * still the open one. That takes the same short time for any amount; {@link RemovedTrees} does
+     * the rest.
+     *
+     * @param checkpointDir holds the checkpoints of containers, {@code NS/ID/}
+     * @return whether the life was open
+     * @throws IOException if something had to stay; no life is open then all the same, unless it is
+     *     the life itself
+     */
+    public synchronized boolean remove(Life life, Path checkpointDir) throws IOException {
+        ContainerKey container = life.container();
+        if (open(container).filter(it -> it.id().equals(life.id())).isEmpty()) {
+            return false;
+        }
+        try {
+            ContainerTree.remove(checkpointDir, container);
+        } finally {
+            remove(container);
+        }
+        return true;
+    }
+
+    /**
      * Removes all that is kept for the container, its open life first. No symbolic link is
      * followed.
      *
-     * @throws IOException if something could not be removed; no life is open then all the same,
-     *     unless it is the life itself
+     * @throws IOException if something had to stay; no life is open then all the same, unless it is
+     *     the life itself
      */
     public synchronized void remove(ContainerKey container) throws IOException {
         ContainerTree.remove(containersDir, container, Optional.of(Path.of(OPEN)));

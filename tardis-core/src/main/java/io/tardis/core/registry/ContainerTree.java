@@ -3,134 +3,257 @@ package io.tardis.core.registry;
 import io.tardis.core.event.ContainerKey;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
-import java.nio.file.attribute.BasicFileAttributeView;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Removes {@code ROOT/NS/ID/} with everything in it.
+ * Takes {@code ROOT/NS/ID/} with everything in it out of its place, in a time that does not depend
+ * on how much that is.
+ *
+ * <h2>How</h2>
+ *
+ * <p>The directory is renamed to a unique name in {@code ROOT/.removed/}. A few files are removed
+ * there at once; for a larger tree {@link RemovedTrees} does that later. The rename is also what
+ * finds out, in one step, whether the directory is on the file system of {@code ROOT} and no mount
+ * point: the kernel refuses it otherwise (EXDEV, EBUSY), also for a bind mount of the same device.
+ *
+ * <p>What is mounted below the directory would move with it. So where there are subdirectories, the
+ * mount points are looked up first, and everything beside the way to them is renamed instead: what
+ * is mounted keeps its path and its content.
+ *
+ * <h2>Whom it does not trust</h2>
  *
  * <p>Whoever can write in that directory must not be able to point the removal elsewhere, also not
  * by swapping a directory for a link while it runs. So every step goes through the descriptor of
- * the directory above ({@code openat}, {@code unlinkat}) and opens nothing through a link: a link
- * is removed, and what it names stays.
+ * the directory above ({@code openat}, {@code renameat}, {@code unlinkat}) and opens nothing
+ * through a link: a link is removed, and what it names stays.
  */
 public final class ContainerTree {
 
-    /** Deeper trees are refused: every level holds a descriptor. */
-    private static final int MAX_DEPTH = 128;
+    private static final Logger LOG = LoggerFactory.getLogger(ContainerTree.class);
 
-    private ContainerTree() {}
+    /** So many files are removed at once: the registry's own are two. */
+    private static final int FEW = 16;
+
+    /** So many entries beside a mount point are renamed; a delete waits for it. */
+    private static final int MAX_MOVES = 1_000;
+
+    private final Path root;
+    private final SecureDirectoryStream<Path> rootStream;
+    private final SecureDirectoryStream<Path> namespace;
+    private final Path name;
+
+    /** The container's directory, for comparisons and the log. */
+    private final Path directory;
+
+    private ContainerTree(
+            Path root,
+            SecureDirectoryStream<Path> rootStream,
+            SecureDirectoryStream<Path> namespace,
+            ContainerKey container) {
+        this.root = root;
+        this.rootStream = rootStream;
+        this.namespace = namespace;
+        this.name = Path.of(container.id());
+        this.directory = root.resolve(container.namespace()).resolve(container.id());
+    }
 
     /**
-     * Removes the container's directory below {@code root}; does nothing where there is none.
+     * Takes the container's directory below {@code root} out of its place; does nothing where there
+     * is none. What is mounted in it stays where it is, which is logged.
      *
      * @param root the directory that holds {@code NS/ID/}; it may itself be reached through links
      * @param container names the directory
-     * @throws IOException if something could not be removed; the rest is gone
+     * @throws IOException if that could not be done
      */
     public static void remove(Path root, ContainerKey container) throws IOException {
         remove(root, container, Optional.empty());
     }
 
-    /** As {@link #remove(Path, ContainerKey)}, and the entry {@code first} goes first. */
+    /**
+     * As {@link #remove(Path, ContainerKey)}, and the file {@code first} goes first, also where the
+     * rest has to stay.
+     */
     static void remove(Path root, ContainerKey container, Optional<Path> first) throws IOException {
         if (!Files.exists(root)) {
             return; // most nodes have no checkpoints: the exception would cost more than the look
         }
-        Path name = Path.of(container.id());
-        try (SecureDirectoryStream<Path> rootStream = open(root);
+        try (SecureDirectoryStream<Path> rootStream = DirectoryStreams.open(root);
                 SecureDirectoryStream<Path> namespace =
-                        openBelow(rootStream, Path.of(container.namespace()))) {
-            removeEntry(namespace, name, first, 0);
+                        DirectoryStreams.openBelow(rootStream, Path.of(container.namespace()))) {
+            new ContainerTree(root, rootStream, namespace, container).remove(first);
         } catch (NoSuchFileException e) {
-            return; // nothing was kept
+            LOG.trace("nothing is kept for {} below {}", container, root, e);
         }
     }
 
-    private static void removeEntry(
-            SecureDirectoryStream<Path> parent, Path name, Optional<Path> first, int depth)
-            throws IOException {
-        if (!isDirectory(parent, name)) {
-            parent.deleteFile(name);
+    private void remove(Optional<Path> first) throws IOException {
+        if (!DirectoryStreams.isDirectory(namespace, name)) {
+            namespace.deleteFile(name);
             return;
         }
-        if (depth == MAX_DEPTH) {
-            throw new IOException("more than " + MAX_DEPTH + " directories deep at " + name);
-        }
-        try (SecureDirectoryStream<Path> children = openBelow(parent, name)) {
-            if (first.isPresent()) {
-                removeIfThere(children, first.get(), depth + 1);
+        boolean few = removeFirst(first);
+        try (SecureDirectoryStream<Path> removed = RemovedTrees.open(root, rootStream)) {
+            if (few) {
+                removeFew(removed);
+                return;
             }
-            removeAll(children, depth + 1);
+            MountPoints mounts = MountPoints.of(realPath());
+            if (mounts.isEmpty() || mounts.isAt(realPath())) {
+                Optional<Path> _ = move(removed);
+            } else {
+                moveAround(removed, mounts);
+            }
         }
-        parent.deleteDirectory(name);
     }
 
-    private static void removeIfThere(SecureDirectoryStream<Path> parent, Path name, int depth)
+    private String realPath() throws IOException {
+        return root.toRealPath().resolve(root.relativize(directory)).toString();
+    }
+
+    /** Returns whether only a few files are left, and no directory that may hold a mount point. */
+    private boolean removeFirst(Optional<Path> first) throws IOException {
+        int count = 0;
+        try (SecureDirectoryStream<Path> children = DirectoryStreams.openBelow(namespace, name)) {
+            if (first.isPresent() && !isDirectoryNow(children, first.get())) {
+                removeIfThere(children, first.get());
+            }
+            for (Path child : children) {
+                if (++count > FEW || isDirectoryNow(children, child.getFileName())) {
+                    return false;
+                }
+            }
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
+        return true;
+    }
+
+    private static boolean isDirectoryNow(SecureDirectoryStream<Path> parent, Path child)
             throws IOException {
         try {
-            removeEntry(parent, name, Optional.empty(), depth);
+            return DirectoryStreams.isDirectory(parent, child);
+        } catch (NoSuchFileException _) {
+            return false; // somebody else removed it meanwhile
+        }
+    }
+
+    /** Moves the directory away; returns its new name, or empty if it had to stay. */
+    private Optional<Path> move(SecureDirectoryStream<Path> removed) throws IOException {
+        Path away = Path.of(UUID.randomUUID().toString());
+        try {
+            namespace.move(name, removed, away);
+            return Optional.of(away);
+        } catch (NoSuchFileException e) {
+            throw e;
+        } catch (FileSystemException e) {
+            leaveIfMounted(e);
+            return Optional.empty();
+        }
+    }
+
+    /** A file that is a mount point cannot be unlinked: then all goes back to where it was. */
+    private void removeFew(SecureDirectoryStream<Path> removed) throws IOException {
+        Optional<Path> away = move(removed);
+        if (away.isEmpty()) {
+            return;
+        }
+        try (SecureDirectoryStream<Path> children =
+                DirectoryStreams.openBelow(removed, away.get())) {
+            for (Path child : children) {
+                removeIfThere(children, child.getFileName());
+            }
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        } catch (FileSystemException e) {
+            removed.move(away.get(), namespace, name);
+            leaveIfMounted(e);
+            return;
+        }
+        try {
+            removed.deleteDirectory(away.get());
+        } catch (DirectoryNotEmptyException e) {
+            LOG.debug("somebody still writes to what was {}", directory, e);
+        }
+    }
+
+    /** Logs that the directory stays, if something is mounted there; else it is a failure. */
+    private void leaveIfMounted(FileSystemException cause) throws IOException {
+        String path = realPath();
+        String parent = path.substring(0, path.lastIndexOf('/'));
+        MountPoints mounts = MountPoints.of(parent);
+        boolean mounted = mounts.isAt(parent) || mounts.isAt(path) || mounts.isBelow(path);
+        if (!mounted) {
+            throw cause;
+        }
+        LOG.warn("{} is left alone, for something is mounted there: {}", directory, mounts);
+    }
+
+    private static void removeIfThere(SecureDirectoryStream<Path> parent, Path file)
+            throws IOException {
+        try {
+            parent.deleteFile(file);
         } catch (NoSuchFileException _) {
             // Somebody else removed it meanwhile, or it never was there.
         }
     }
 
-    /** Removes what can be removed, and fails afterwards if that was not all. */
-    private static void removeAll(SecureDirectoryStream<Path> children, int depth)
+    /** Leaves the mount points and the directories that lead to them; the rest goes. */
+    private void moveAround(SecureDirectoryStream<Path> removed, MountPoints mounts)
             throws IOException {
-        @Nullable IOException failure = null;
+        LOG.warn("what is mounted below {} is left alone: {}", directory, mounts);
+        int moved;
+        try (SecureDirectoryStream<Path> children = DirectoryStreams.openBelow(namespace, name)) {
+            moved = moveAround(children, realPath(), removed, mounts, 0);
+        }
+        if (moved == MAX_MOVES) {
+            LOG.warn(
+                    "{} holds more than {} entries beside what is mounted there; the others stay",
+                    directory,
+                    MAX_MOVES);
+        }
+    }
+
+    /** Moves what is in {@code parent}; returns how many entries were moved since the beginning. */
+    private static int moveAround(
+            SecureDirectoryStream<Path> parent,
+            String path,
+            SecureDirectoryStream<Path> removed,
+            MountPoints mounts,
+            int before)
+            throws IOException {
+        int moved = before;
         try {
-            for (Path child : children) {
-                try {
-                    removeIfThere(children, child.getFileName(), depth);
-                } catch (IOException e) {
-                    failure = suppressing(failure, e);
+            for (Path entry : parent) {
+                Path child = entry.getFileName();
+                String childPath = path + "/" + child;
+                if (moved == MAX_MOVES) {
+                    return moved;
+                }
+                if (mounts.isAt(childPath)) {
+                    continue;
+                }
+                if (mounts.isBelow(childPath)) {
+                    try (SecureDirectoryStream<Path> below =
+                            DirectoryStreams.openBelow(parent, child)) {
+                        moved = moveAround(below, childPath, removed, mounts, moved);
+                    }
+                } else {
+                    parent.move(child, removed, Path.of(UUID.randomUUID().toString()));
+                    moved++;
                 }
             }
         } catch (DirectoryIteratorException e) {
-            failure = suppressing(failure, new IOException("a directory cannot be listed", e));
+            throw e.getCause();
         }
-        if (failure != null) {
-            throw failure;
-        }
-    }
-
-    private static IOException suppressing(@Nullable IOException first, IOException next) {
-        if (first == null) {
-            return next;
-        }
-        first.addSuppressed(next);
-        return first;
-    }
-
-    private static boolean isDirectory(SecureDirectoryStream<Path> parent, Path name)
-            throws IOException {
-        return parent.getFileAttributeView(
-                        name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
-                .readAttributes()
-                .isDirectory();
-    }
-
-    @SuppressWarnings("StreamResourceLeak") // the caller closes what this returns
-    private static SecureDirectoryStream<Path> open(Path directory) throws IOException {
-        DirectoryStream<Path> stream = Files.newDirectoryStream(directory);
-        if (stream instanceof SecureDirectoryStream<Path> secure) {
-            return secure;
-        }
-        stream.close();
-        throw new NotDirectoryException(directory + " (its file system has no openat)");
-    }
-
-    private static SecureDirectoryStream<Path> openBelow(
-            SecureDirectoryStream<Path> parent, Path name) throws IOException {
-        return parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
+        return moved;
     }
 }

@@ -7,6 +7,9 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -20,6 +23,9 @@ import java.util.OptionalLong;
 public record InitProcess(long pid, OptionalLong startTime) {
 
     private static final int START_TIME_AFTER_NAME = 19;
+
+    /** The kernel's USER_HZ, the same on all machines that containerd runs on. */
+    private static final int TICKS_PER_SECOND = 100;
 
     /**
      * The process that has {@code pid} now.
@@ -38,6 +44,27 @@ public record InitProcess(long pid, OptionalLong startTime) {
      */
     public boolean exists() {
         return startTime.isPresent() && startTime.equals(readStartTime(pid));
+    }
+
+    /**
+     * When this process was started, by today's wall clock, in steps of some 10 ms; empty if its
+     * start time is not known.
+     *
+     * @throws UncheckedIOException if that cannot be told now
+     */
+    public Optional<Instant> startedAt(InstantSource clock) {
+        if (startTime.isEmpty()) {
+            return Optional.empty();
+        }
+        String uptime;
+        try {
+            uptime = Files.readString(Path.of("/proc/uptime"), StandardCharsets.US_ASCII);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        double seconds = Double.parseDouble(uptime.split(" ", 2)[0]);
+        long age = Math.round(seconds * TICKS_PER_SECOND) - startTime.getAsLong();
+        return Optional.of(clock.instant().minusMillis(age * (1_000 / TICKS_PER_SECOND)));
     }
 
     private static OptionalLong readStartTime(long pid) {

@@ -347,11 +347,39 @@ class ContainerRegistryTest {
     @Test
     void leavesNoLifeOpenThatItCouldNotRemoveAsAWhole() throws IOException {
         registry.register(TC, BUNDLE, NOW);
-        Files.createDirectories(containers.resolve("default/tc/" + "d/".repeat(200)));
+        Files.createDirectories(containers.resolve("default/tc/kept"));
+        Files.createFile(containers.resolve(".removed"));
 
         assertThatThrownBy(() -> registry.remove(TC)).isInstanceOf(IOException.class);
 
         assertThat(registry.open(TC)).isEmpty();
+        assertThat(containers.resolve("default/tc/kept")).exists();
+    }
+
+    @Test
+    void removesNothingForALifeThatIsNotTheOpenOne() throws IOException {
+        Path checkpoints = folder.resolve("checkpoints");
+        Life first = registry.register(TC, BUNDLE, NOW);
+        Life second = registry.register(TC, BUNDLE, NOW);
+        Files.createDirectories(checkpoints.resolve("default/tc/of-the-second"));
+
+        assertThat(registry.remove(first, checkpoints)).isFalse();
+        assertThat(registry.open(TC)).hasValue(second);
+        assertThat(checkpoints.resolve("default/tc/of-the-second")).exists();
+
+        assertThat(registry.remove(second, checkpoints)).isTrue();
+        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(checkpoints.resolve("default/tc")).doesNotExist();
+    }
+
+    @Test
+    void takesNoDirectoryForWhatIsRemovedForALife() throws IOException {
+        registry.register(TC, BUNDLE, NOW);
+        Files.createDirectories(containers.resolve("default/tc/d"));
+        registry.remove(TC);
+        assertThat(containers.resolve(".removed")).isNotEmptyDirectory();
+
+        assertThat(registry.openLives()).isEmpty();
     }
 
     @Test

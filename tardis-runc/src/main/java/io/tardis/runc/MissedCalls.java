@@ -1,0 +1,211 @@
+package io.tardis.runc;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Exited;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes up for calls that the launcher could not bring to the daemon: the runtime has carried them
+ * out since, so the bundle may have gone, and what is there may be a later life's.
+ *
+ * <p>A life whose end nobody witnessed is lost. It is never given the process, and so the code, of
+ * another one: a pid counts only if its process lives, and was started between this life's create
+ * and start.
+ */
+final class MissedCalls {
+
+    /**
+     * A call that was missed.
+     *
+     * @param at when the launcher gave up, before it became the runtime
+     * @param command what was called
+     */
+    record Call(Instant at, RuncCommandLine command) {}
+
+    private static final Logger LOG = LoggerFactory.getLogger(MissedCalls.class);
+
+    /**
+     * A launcher that has given up waits no longer than this for a daemon that works all the same.
+     */
+    private static final Duration LONGEST_CALL = Duration.ofSeconds(30);
+
+    /** The kernel's start times have steps of 10 ms, and so has its uptime. */
+    private static final Duration STEP = Duration.ofMillis(50);
+
+    private final ContainerRegistry registry;
+    private final RuncShim shim;
+    private final RuncShim.Witness witness;
+    private final InstantSource clock;
+
+    MissedCalls(
+            ContainerRegistry registry,
+            RuncShim shim,
+            RuncShim.Witness witness,
+            InstantSource clock) {
+        this.registry = registry;
+        this.shim = shim;
+        this.witness = witness;
+        this.clock = clock;
+    }
+
+    /**
+     * Makes up for one call. Doing it a second time does no harm.
+     *
+     * @param before what was missed before it, oldest first
+     * @param after what was missed after it, oldest first
+     * @throws IOException if the registry, or a file of the bundle, cannot be used now
+     */
+    void replay(ContainerKey container, List<Call> before, Call call, List<Call> after)
+            throws IOException {
+        boolean startFollows = comesNext(RuncCommandLine.Start.class, after);
+        boolean deleteFollows = comesNext(RuncCommandLine.Delete.class, after);
+        switch (call.command()) {
+            case RuncCommandLine.Create(ContainerKey _, Path bundle) ->
+                    create(container, bundle, call.at(), startFollows, deleteFollows);
+            case RuncCommandLine.Start(ContainerKey _, Path state) ->
+                    start(container, state, call.at(), deleteFollows);
+            case RuncCommandLine.Delete(ContainerKey _, boolean force) -> {
+                boolean started = comesNext(RuncCommandLine.Start.class, before.reversed());
+                delete(container, force, call.at(), started);
+            }
+            case RuncCommandLine.PassThrough _ -> {}
+        }
+    }
+
+    /** Whether there is such a call before the next one that creates. */
+    private static boolean comesNext(Class<? extends RuncCommandLine> kind, List<Call> calls) {
+        return calls.stream()
+                .map(Call::command)
+                .takeWhile(it -> !(it instanceof RuncCommandLine.Create))
+                .anyMatch(kind::isInstance);
+    }
+
+    private void create(
+            ContainerKey container,
+            Path bundle,
+            Instant at,
+            boolean startFollows,
+            boolean deleteFollows)
+            throws IOException {
+        boolean replayed =
+                registry.lives(container).stream().anyMatch(it -> it.createdAt().equals(at));
+        if (replayed || isDone(registry.open(container), bundle, at)) {
+            return;
+        }
+        // A life that was started and deleted leaves no bundle of its own: what is there is a later
+        // one's. The launcher took it for enabled.
+        boolean enabled =
+                startFollows && deleteFollows || isEnabled(container, bundle, startFollows);
+        if (enabled) {
+            Life life = registry.register(container, bundle, at);
+            LOG.warn("{} was created at {}, unseen (life {})", container, at, life.id());
+        } else {
+            registry.close(container);
+        }
+    }
+
+    /** Whether the daemon has done this create all the same, after the launcher had given up. */
+    private static boolean isDone(Optional<Life> open, Path bundle, Instant at) {
+        return open.filter(it -> it.init().isEmpty() && !it.lost())
+                .filter(it -> it.bundle().equals(bundle))
+                .filter(it ->
+                        Duration.between(it.createdAt(), at).abs().compareTo(LONGEST_CALL) <= 0)
+                .isPresent();
+    }
+
+    private static boolean isEnabled(ContainerKey container, Path bundle, boolean startFollows)
+            throws IOException {
+        try {
+            return Bundle.isTardisEnabled(bundle);
+        } catch (NoSuchFileException e) {
+            LOG.debug("the bundle of {} has gone", container, e);
+            return startFollows; // else the create failed, and there was no life
+        } catch (FileSystemException e) {
+            throw e; // it cannot be opened now, for want of descriptors for instance
+        } catch (IOException e) {
+            LOG.warn("the create of {} is passed over: {}", container, e.getMessage());
+            return false;
+        }
+    }
+
+    private void start(ContainerKey container, Path state, Instant at, boolean deleteFollows)
+            throws IOException {
+        Optional<Life> open = openAt(container, at);
+        if (open.isEmpty() || open.get().init().isPresent()) {
+            return;
+        }
+        Life life = open.get();
+        OptionalLong pid = Bundle.initPid(life.bundle(), state);
+        Optional<InitProcess> init =
+                pid.stream()
+                        .mapToObj(InitProcess::of)
+                        .filter(it -> wasStartedBetween(it, life.createdAt(), at))
+                        .findFirst();
+        if (init.isEmpty() && !deleteFollows) {
+            // The bundle is this life's own, and so is the pid; its process has gone.
+            init =
+                    pid.stream()
+                            .mapToObj(it -> new InitProcess(it, OptionalLong.empty()))
+                            .findFirst();
+        }
+        Life started = init.map(life::withInit).orElse(life);
+        boolean stillOpen = init.isEmpty() || registry.update(started);
+        if (stillOpen && !(init.isEmpty() && deleteFollows)) {
+            witness.started(started); // who also finds out that there is nothing to watch
+        }
+        LOG.info("{} was started at {}, unseen", container, at);
+    }
+
+    private boolean wasStartedBetween(InitProcess process, Instant from, Instant to) {
+        Optional<Instant> start = process.startedAt(clock);
+        return start.isPresent()
+                && !start.get().isBefore(from.minus(STEP))
+                && !start.get().isAfter(to.plus(STEP));
+    }
+
+    private void delete(ContainerKey container, boolean force, Instant at, boolean started)
+            throws IOException {
+        Optional<Life> open = openAt(container, at);
+        if (open.isEmpty()) {
+            return;
+        }
+        Life life = open.get();
+        Answer.OfContainer answer = shim.ask(container, Duration.ZERO);
+        boolean known = answer instanceof Exited;
+        if (life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
+            shim.cleanUp(life);
+            return;
+        }
+        boolean ran = started || Bundle.initPid(life.bundle()).isPresent();
+        if (life.init().isEmpty() && ran && !known) {
+            Life lost = life.withLost();
+            if (registry.update(lost)) {
+                witness.lost(lost);
+            }
+        } else if (life.init().isPresent() && force && !known) {
+            boolean _ = registry.update(life.withForceDeleted());
+        }
+        registry.close(container);
+        LOG.info("{} was deleted at {}, unseen; what is kept for it stays", container, at);
+    }
+
+    /** The open life, unless it began later: then the call was an earlier life's. */
+    private Optional<Life> openAt(ContainerKey container, Instant at) {
+        return registry.open(container).filter(it -> !it.createdAt().isAfter(at));
+    }
+}

@@ -1,0 +1,350 @@
+package io.tardis.runc;
+
+import io.tardis.core.event.ContainerKey;
+import java.io.ByteArrayInputStream;
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.UserPrincipal;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The notes that launchers leave when they cannot reach the daemon: a file {@code
+ * RUN_DIR/missed/NS:ID} for each container, to which each call appends one record in one write.
+ *
+ * <pre>
+ * time     u64, big-endian: milliseconds since 1970 by the wall clock, when the launcher gave up
+ * request  as on the socket, see {@link LauncherProtocol}; with a small 't' in "TARDIS1\n" it was replayed
+ * </pre>
+ *
+ * <h2>Order, and who writes</h2>
+ *
+ * <p>The calls of one container are replayed, and served, one after the other, and what was missed
+ * comes before what is served. What was replayed is marked in the file, so that neither another
+ * reading nor another daemon does it twice. A launcher appends while it has a lock on the file
+ * (fcntl), which waits for nobody; so the daemon takes the lock only for a moment, to remove a file
+ * that has not grown since it was read. A launcher that was about to write to it sees that it has no
+ * name any more, and begins another one.
+ *
+ * <h2>Who is trusted</h2>
+ *
+ * <p>The run directory is private. All the same, a file that is not a regular one, somebody else's,
+ * too large or not made of records is logged and removed.
+ */
+final class MissedNotes {
+
+    private static final Logger LOG = LoggerFactory.getLogger(MissedNotes.class);
+
+    private static final int TIME_LENGTH = 8;
+
+    /** The end of the year 9999, in milliseconds: a later time cannot be written as RFC 3339. */
+    private static final long LATEST_TIME = 253_402_300_799_999L;
+
+    /** Some thousand calls: more than a container can miss while its name is of any use. */
+    private static final int MAX_SIZE = 1024 * 1024;
+
+    /** So many files are looked at each time; the rest has its turn when they have gone. */
+    private static final int MAX_FILES = 1_000;
+
+    /** So often, a second apart, a file is tried whose calls cannot be replayed. */
+    private static final int MAX_FAILURES = 60;
+
+    private record Note(int position, MissedCalls.Call call) {}
+
+    private final Path directory;
+    private final UserPrincipal owner;
+    private final RuncShim shim;
+    private final MissedCalls calls;
+    private final ContainerGuard guard = new ContainerGuard();
+
+    /** How often a file could not be replayed. Guarded by this. */
+    private final Map<Path, Integer> failures = new HashMap<>();
+
+    /**
+     * The notes in {@code directory}, which launchers make.
+     *
+     * @param owner this process's user
+     * @param shim serves calls, and makes up for those that were missed
+     */
+    MissedNotes(Path directory, UserPrincipal owner, RuncShim shim) {
+        this.directory = directory;
+        this.owner = owner;
+        this.shim = shim;
+        this.calls = shim.missedCalls();
+    }
+
+    /**
+     * Has the shim attend to {@code command}, after what its container missed.
+     *
+     * @return as {@link RuncShim#before}
+     */
+    boolean serve(RuncCommandLine command) {
+        Optional<ContainerKey> container = containerOf(command);
+        if (container.isEmpty()) {
+            return shim.before(command);
+        }
+        // Where another call of this container takes too long, this one is served beside it.
+        boolean entered = guard.enter(container.get(), Duration.ofSeconds(1));
+        try {
+            if (entered) {
+                replay(container.get());
+            }
+            return shim.before(command);
+        } finally {
+            if (entered) {
+                guard.leave(container.get());
+            }
+        }
+    }
+
+    private static Optional<ContainerKey> containerOf(RuncCommandLine command) {
+        return switch (command) {
+            case RuncCommandLine.Create create -> Optional.of(create.container());
+            case RuncCommandLine.Start start -> Optional.of(start.container());
+            case RuncCommandLine.Delete delete -> Optional.of(delete.container());
+            case RuncCommandLine.PassThrough _ -> Optional.empty();
+        };
+    }
+
+    /** Replays what is there of all containers, but for those whose calls are served just now. */
+    void replayAll() {
+        for (Path file : files()) {
+            Optional<ContainerKey> container = container(file);
+            if (container.isEmpty()) {
+                remove(file, "its name is no container's");
+            } else if (guard.enter(container.get(), Duration.ZERO)) {
+                try {
+                    replay(container.get());
+                } finally {
+                    guard.leave(container.get());
+                }
+            }
+        }
+    }
+
+    private List<Path> files() {
+        List<Path> files = new ArrayList<>();
+        if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+            if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
+                remove(directory, "it is not a directory");
+            }
+            return files;
+        }
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+            for (Path entry : entries) {
+                files.add(entry);
+                if (files.size() == MAX_FILES) {
+                    break;
+                }
+            }
+        } catch (IOException | DirectoryIteratorException e) {
+            LOG.debug("{} cannot be listed now", directory, e);
+        }
+        return files;
+    }
+
+    private static Optional<ContainerKey> container(Path file) {
+        String name = file.getFileName().toString();
+        String[] parts = name.split(":", -1);
+        return parts.length == 2
+                        && ContainerKey.isIdentifier(parts[0])
+                        && ContainerKey.isIdentifier(parts[1])
+                ? Optional.of(new ContainerKey(parts[0], parts[1]))
+                : Optional.empty();
+    }
+
+    /** For one thread at a time for each container. */
+    private void replay(ContainerKey container) {
+        Path file = directory.resolve(container.namespace() + ":" + container.id());
+        try {
+            if (!isThere(file)) {
+                return;
+            }
+            Optional<String> reason = reasonToRefuse(file);
+            if (reason.isPresent()) {
+                remove(file, reason.get());
+                return;
+            }
+            try (FileChannel channel =
+                    FileChannel.open(
+                            file,
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE,
+                            LinkOption.NOFOLLOW_LINKS)) {
+                long size;
+                do {
+                    size = replay(container, file, channel);
+                } while (!isDone(file, channel, size));
+            }
+            forgetFailures(file);
+        } catch (NoSuchFileException e) {
+            LOG.debug("{} has gone meanwhile", file, e);
+        } catch (IOException | RuntimeException e) {
+            giveUpAtLast(container, file, e);
+        }
+    }
+
+    private static boolean isThere(Path file) throws IOException {
+        return file.getFileSystem()
+                        .provider()
+                        .readAttributesIfExists(
+                                file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                != null;
+    }
+
+    /** Removes the file, unless it has grown. One that a launcher writes to has its turn later. */
+    private static boolean isDone(Path file, FileChannel channel, long size) throws IOException {
+        try (FileLock lock = channel.tryLock()) {
+            if (lock != null) {
+                if (channel.size() > size) {
+                    return false;
+                }
+                Files.deleteIfExists(file);
+            }
+            return true;
+        }
+    }
+
+    /** Replays what was not replayed yet; returns how many bytes the file had. */
+    private long replay(ContainerKey container, Path file, FileChannel channel)
+            throws IOException {
+        byte[] bytes = readAll(channel);
+        List<Note> notes = new ArrayList<>();
+        read(container, file, bytes, notes);
+        List<MissedCalls.Call> all = notes.stream().map(Note::call).toList();
+        int done = 0;
+        try {
+            for (; done < all.size(); done++) {
+                calls.replay(
+                        container,
+                        all.subList(0, done),
+                        all.get(done),
+                        all.subList(done + 1, all.size()));
+            }
+        } finally {
+            mark(channel, notes.subList(0, done));
+        }
+        return bytes.length;
+    }
+
+    private static byte[] readAll(FileChannel channel) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(channel.size(), MAX_SIZE));
+        int count = 0;
+        while (count >= 0 && buffer.hasRemaining()) {
+            count = channel.read(buffer, buffer.position());
+        }
+        return Arrays.copyOf(buffer.array(), buffer.position());
+    }
+
+    private Optional<String> reasonToRefuse(Path file) throws IOException {
+        PosixFileAttributes attributes =
+                Files.readAttributes(file, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        if (!attributes.isRegularFile()) {
+            return Optional.of("it is not a regular file");
+        }
+        if (!attributes.owner().equals(owner) && !attributes.owner().getName().equals("root")) {
+            return Optional.of("it belongs to " + attributes.owner().getName());
+        }
+        return attributes.size() > MAX_SIZE
+                ? Optional.of("it has %d bytes".formatted(attributes.size()))
+                : Optional.empty();
+    }
+
+    /** Reads the whole records that are not marked. */
+    private static void read(
+            ContainerKey container, Path file, byte[] bytes, List<Note> notes) {
+        int end = 0;
+        while (end < bytes.length) {
+            ByteArrayInputStream rest = new ByteArrayInputStream(bytes, end, bytes.length - end);
+            try {
+                DataInputStream in = new DataInputStream(rest);
+                long time = in.readLong();
+                if (time < 0 || time > LATEST_TIME) {
+                    throw new IOException("its time is no time");
+                }
+                boolean replayed =
+                        bytes.length > end + TIME_LENGTH && bytes[end + TIME_LENGTH] == 't';
+                if (replayed) {
+                    bytes[end + TIME_LENGTH] = 'T';
+                }
+                LauncherProtocol.Request request = LauncherProtocol.readRequest(in);
+                RuncCommandLine command =
+                        RuncCommandLine.parse(request.arguments(), request.directory());
+                if (!containerOf(command).equals(Optional.of(container))) {
+                    throw new IOException("it is not a call of this container");
+                }
+                if (!replayed) {
+                    Instant at = Instant.ofEpochMilli(time);
+                    notes.add(new Note(end, new MissedCalls.Call(at, command)));
+                }
+            } catch (EOFException e) {
+                LOG.warn("the last record of {} is not whole and is passed over", file);
+                return;
+            } catch (LauncherProtocol.UnusableTextException e) {
+                LOG.warn("a call that {} missed is passed over: {}", container, e.getMessage());
+            } catch (IOException | RuntimeException e) {
+                LOG.warn("the rest of {} is passed over, it is no record: {}", file, e.toString());
+                return;
+            }
+            end = bytes.length - rest.available();
+        }
+    }
+
+    private static void mark(FileChannel channel, List<Note> notes) throws IOException {
+        for (Note note : notes) {
+            int _ =
+                    channel.write(
+                            ByteBuffer.wrap(new byte[] {'t'}), (long) note.position() + TIME_LENGTH);
+        }
+    }
+
+    /** A full disk, or no descriptor: another try may help, but not without end. */
+    private void giveUpAtLast(ContainerKey container, Path file, Exception cause) {
+        int count;
+        synchronized (this) {
+            count = failures.merge(file, 1, Integer::sum);
+        }
+        if (count == 1) {
+            LOG.warn("what {} missed cannot be made up for now", container, cause);
+        } else if (count >= MAX_FAILURES) {
+            LOG.error("what {} missed is given up", container, cause);
+            remove(file, "its calls cannot be made up for");
+            forgetFailures(file);
+        }
+    }
+
+    private synchronized void forgetFailures(Path file) {
+        failures.remove(file);
+    }
+
+    private static void remove(Path file, String reason) {
+        try {
+            if (Files.deleteIfExists(file)) {
+                LOG.warn("{} is removed: {}", file, reason);
+            }
+        } catch (IOException e) {
+            LOG.debug("{} cannot be removed", file, e);
+        }
+    }
+}

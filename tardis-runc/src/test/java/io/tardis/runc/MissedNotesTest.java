@@ -1,0 +1,385 @@
+package io.tardis.runc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.ChildJvm;
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.event.Level;
+
+/** Calls that launchers could not bring to the daemon, and left a note of. */
+@Timeout(30)
+class MissedNotesTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+
+    @TempDir private Path directory;
+    private final FakeExitCodes exitCodes = new FakeExitCodes();
+    private final List<Life> started = new ArrayList<>();
+    private final List<Life> lost = new ArrayList<>();
+    private final List<Process> processes = new ArrayList<>();
+    private ContainerRegistry registry;
+    private RuncShim shim;
+    private MissedNotes notes;
+    private Path bundle;
+    private Path missed;
+
+    @BeforeEach
+    void makeShim() throws IOException {
+        registry = new ContainerRegistry(directory.resolve("containers"));
+        shim =
+                new RuncShim(
+                        registry,
+                        directory.resolve("checkpoint"),
+                        () -> {},
+                        exitCodes,
+                        new FakeWitness(started::add, _ -> false, lost::add),
+                        Duration.ofMillis(700),
+                        InstantSource.system());
+        missed = directory.resolve("missed");
+        notes = newNotes();
+        bundle = Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
+    }
+
+    private MissedNotes newNotes() throws IOException {
+        return new MissedNotes(missed, Files.getOwner(Path.of("/proc/self")), shim);
+    }
+
+    @AfterEach
+    void endProcesses() {
+        processes.forEach(Process::destroyForcibly);
+    }
+
+    @Test
+    void doesNothingWhereNothingWasMissed() {
+        notes.replayAll();
+
+        assertThat(missed).doesNotExist();
+        assertThat(directory.resolve("containers")).doesNotExist();
+    }
+
+    @Test
+    void registersTheLifeOfACreateThatWasMissed() throws IOException {
+        Instant at = now();
+        note(at, "create", "--bundle", "bundle", "tc");
+
+        notes.replayAll();
+
+        Life life = registry.open(TC).orElseThrow();
+        assertThat(life.createdAt()).isEqualTo(at);
+        assertThat(life.bundle()).isEqualTo(bundle);
+        assertThat(missed).isEmptyDirectory();
+        assertThat(registry.open(TC)).hasValue(life);
+    }
+
+    /** A launcher is about to add another call: the file stays, and what is in it is marked. */
+    @Test
+    void doesNothingTwiceAlsoInAnotherDaemon() throws Exception {
+        note(now(), "create", "--bundle", "bundle", "tc");
+        Path file = missed.resolve("default:tc");
+        Path next = Files.write(directory.resolve("next"), record(now(), "delete", "tc"));
+        Path go = directory.resolve("go");
+        try (ChildJvm launcher =
+                ChildJvm.start(NoteWriter.class, file.toString(), next.toString(), go.toString())) {
+            assertThat(launcher.line()).isEqualTo("locked");
+            notes.replayAll();
+            Life first = registry.open(TC).orElseThrow();
+            registry.close(TC);
+            Life second = registry.register(TC, bundle, Instant.EPOCH);
+
+            notes.replayAll();
+            newNotes().replayAll();
+
+            assertThat(file).exists();
+            assertThat(registry.open(TC)).hasValue(second);
+            assertThat(registry.last(TC)).hasValue(first);
+
+            Files.createFile(go);
+            assertThat(launcher.line()).isEqualTo("written");
+        }
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(missed).isEmptyDirectory();
+    }
+
+    @Test
+    void passesOverARecordThatALauncherCouldNotWriteToItsEnd() throws IOException {
+        byte[] create = record(now(), "create", "--bundle", "bundle", "tc");
+        write("default:tc", create);
+        write("default:tc", Arrays.copyOf(create, 30));
+
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).isPresent();
+        assertThat(missed).isEmptyDirectory();
+    }
+
+    @Test
+    void takesALifeThatTheDaemonRegisteredAllTheSame() throws IOException {
+        Life life = registry.register(TC, bundle, Instant.now().minusSeconds(3));
+        note(now(), "create", "--bundle", "bundle", "tc");
+
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).hasValue(life);
+    }
+
+    @Test
+    void endsTheLifeBeforeWhereAnotherContainerTookItsName() throws IOException {
+        Life before = registry.register(TC, directory.resolve("elsewhere"), Instant.EPOCH);
+        Bundles.write(bundle, Bundles.NOT_ENABLED);
+        note(now(), "create", "--bundle", "bundle", "tc");
+
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.last(TC)).hasValue(before);
+    }
+
+    @Test
+    void watchesAProcessThatLives() throws Exception {
+        note(now(), "create", "--bundle", "bundle", "tc");
+        Process init = init();
+        note(now(), "start", "tc");
+
+        notes.replayAll();
+
+        assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(init.pid()));
+        assertThat(started).containsExactly(registry.open(TC).orElseThrow());
+    }
+
+    /** The bundle of a later life is in the place of this one's. */
+    @Test
+    void takesNoProcessThatWasStartedAfterItsOwn() throws Exception {
+        Instant earlier = now().minusSeconds(30);
+        note(earlier, "create", "--bundle", "bundle", "tc");
+        note(earlier.plusSeconds(1), "start", "tc");
+        note(earlier.plusSeconds(2), "delete", "tc");
+        Process other = init();
+        exitCodes.answer(Answer.Running::new);
+
+        notes.replayAll();
+
+        Life life = registry.last(TC).orElseThrow();
+        assertThat(life.init()).isEmpty();
+        assertThat(life.lost()).isTrue();
+        assertThat(lost).containsExactly(life);
+        assertThat(started).isEmpty();
+        assertThat(other.isAlive()).isTrue();
+    }
+
+    @Test
+    void doesNotWatchAPidThatIsAnotherProcessNow() throws Exception {
+        note(now().minusSeconds(30), "create", "--bundle", "bundle", "tc");
+        note(now().minusSeconds(29), "start", "tc");
+        Process other = init();
+
+        notes.replayAll();
+
+        InitProcess init = registry.open(TC).orElseThrow().init().orElseThrow();
+        assertThat(init.pid()).isEqualTo(other.pid());
+        assertThat(init.exists()).isFalse();
+    }
+
+    /** Whatever the store answers of the lives before. */
+    @Test
+    void aLifeThatWasMissedAsAWholeIsLost() throws IOException {
+        Life before = registry.register(TC, bundle, Instant.EPOCH);
+        registry.close(TC);
+        Files.delete(bundle.resolve("config.json"));
+        Instant at = now();
+        note(at, "create", "--bundle", "bundle", "tc");
+        note(at.plusMillis(1), "start", "tc");
+        note(at.plusMillis(2), "delete", "tc");
+        note(at.plusMillis(3), "delete", "--force", "tc");
+        exitCodes.answer(Answer.Running::new);
+
+        notes.replayAll();
+
+        Life life = registry.last(TC).orElseThrow();
+        assertThat(life.id()).isNotEqualTo(before.id());
+        assertThat(life.createdAt()).isEqualTo(at);
+        assertThat(life.lost()).isTrue();
+        assertThat(lost).containsExactly(life);
+        assertThat(exitCodes.questions())
+                .containsExactly(new FakeExitCodes.Question(TC, Duration.ZERO));
+    }
+
+    @Test
+    void aCreateThatFailedLeavesNoLife() throws IOException {
+        Files.delete(bundle.resolve("config.json"));
+        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), "delete", "--force", "tc");
+
+        notes.replayAll();
+
+        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(lost).isEmpty();
+    }
+
+    @Test
+    void cleansUpAfterADeleteThatWasMissedIfThisVeryLifeEndedWithZero() throws IOException {
+        Life life = registry.register(TC, bundle, Instant.now().minusSeconds(5));
+        registry.update(life.withInit(InitProcess.of(FakeExitCodes.PID)));
+        Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
+        exitCodes.answerExited(0);
+        note(now(), "delete", "tc");
+
+        notes.replayAll();
+
+        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(directory.resolve("checkpoint/default/tc")).doesNotExist();
+    }
+
+    @Test
+    void keepsEverythingWhereTheCodeMayBeAnotherLifes() throws IOException {
+        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), "start", "tc");
+        note(now(), "delete", "tc");
+        Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
+        exitCodes.answerExited(0);
+
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(directory.resolve("checkpoint/default/tc/kept")).exists();
+    }
+
+    @Test
+    void aDeleteFromBeforeTheLifeIsNotItsOwn() throws IOException {
+        Life life = registry.register(TC, bundle, Instant.now());
+        note(now().minusSeconds(60), "delete", "tc");
+
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).hasValue(life);
+    }
+
+    @Test
+    void whatWasMissedComesBeforeACallThatIsServed() throws IOException {
+        Instant at = now();
+        note(at, "create", "--bundle", "bundle", "tc");
+
+        notes.serve(
+                RuncCommandLine.parse(
+                        List.of("--root", "/r/default", "delete", "--force", "tc"), directory));
+
+        assertThat(registry.last(TC).orElseThrow().createdAt()).isEqualTo(at);
+    }
+
+    @Test
+    void triesAgainWhenTheRegistryCannotBeUsedForAWhile() throws IOException {
+        Files.createFile(directory.resolve("containers"));
+        note(now(), "create", "--bundle", "bundle", "tc");
+        notes.replayAll();
+        assertThat(missed.resolve("default:tc")).exists();
+
+        Files.delete(directory.resolve("containers"));
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).isPresent();
+    }
+
+    @Test
+    void whatIsNoNoteIsLoggedAndRemoved() throws Exception {
+        Files.createDirectory(missed);
+        Path precious = Files.writeString(directory.resolve("precious"), "somebody else's");
+        Files.createSymbolicLink(missed.resolve("default:link"), precious);
+        Files.createFile(missed.resolve("no-container"));
+        Files.createFile(missed.resolve("a:b:c"));
+        Files.createDirectory(missed.resolve("default:directory"));
+        write("default:huge", new byte[2 << 20]);
+        assertThat(
+                        new ProcessBuilder("mkfifo", missed.resolve("default:pipe").toString())
+                                .start()
+                                .waitFor())
+                .isZero();
+
+        try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
+            notes.replayAll();
+
+            assertThat(missed).isEmptyDirectory();
+            assertThat(log.at(Level.WARN)).hasSize(6).allMatch(it -> it.contains("is removed"));
+        }
+        assertThat(precious).hasContent("somebody else's");
+        assertThat(directory.resolve("containers")).doesNotExist();
+    }
+
+    @Test
+    void noBytesDoHarm() throws IOException {
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        byte[] good = record(now(), "create", "--bundle", "bundle", "tc");
+        for (int i = 0; i < 100; i++) {
+            byte[] bytes = good.clone();
+            bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
+            write("default:c" + i, bytes);
+        }
+
+        notes.replayAll();
+
+        assertThat(missed).isEmptyDirectory();
+        write("default:tc", good);
+        notes.replayAll();
+        assertThat(registry.open(TC)).as("seed %d", seed).isPresent();
+    }
+
+    /** A process that stands for a container's first, and its pid in the bundle. */
+    private Process init() throws IOException {
+        Process process = new ProcessBuilder("cat").start();
+        processes.add(process);
+        Files.writeString(bundle.resolve("init.pid"), Long.toString(process.pid()));
+        return process;
+    }
+
+    private static Instant now() {
+        return Instant.ofEpochMilli(System.currentTimeMillis());
+    }
+
+    private void note(Instant at, String... words) throws IOException {
+        write("default:tc", record(at, words));
+    }
+
+    private void write(String name, byte[] bytes) throws IOException {
+        if (!Files.isDirectory(missed, LinkOption.NOFOLLOW_LINKS)) {
+            Files.createDirectory(missed);
+        }
+        Files.write(
+                missed.resolve(name), bytes, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    }
+
+    private byte[] record(Instant at, String... words) throws IOException {
+        List<String> arguments = new ArrayList<>(List.of("--root", "/r/default"));
+        arguments.addAll(List.of(words));
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (DataOutputStream out = new DataOutputStream(bytes)) {
+            out.writeLong(at.toEpochMilli());
+            LauncherProtocol.writeRequest(out, new LauncherProtocol.Request(directory, arguments));
+        }
+        return bytes.toByteArray();
+    }
+}
