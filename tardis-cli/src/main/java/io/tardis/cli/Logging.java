@@ -43,6 +43,7 @@ final class Logging {
     /** What is over that of one line, its stack trace included, is cut. */
     private static final int MAX_LINE_CHARACTERS = 8 << 10;
 
+    private static final Path NULL = Path.of("/dev/null");
     private static final Duration OPEN_PATIENCE = Duration.ofSeconds(1);
     private static final Duration FLUSH_PATIENCE = Duration.ofMillis(500);
 
@@ -87,17 +88,18 @@ final class Logging {
 
     /** The same with another standard error. */
     static void forDaemon(Settings settings, Path errorFile, LogWriter.Output standardError) {
-        LogFile file = new LogFile(settings.logFile(), MAX_FILE_BYTES, MAX_OLD_FILES);
+        Path logFile = logFile(settings);
+        LogFile file = new LogFile(logFile, MAX_FILE_BYTES, MAX_OLD_FILES);
         LogWriter errorWriter = writer("standard error", "stderr", standardError);
         errorWriter.start();
         PrintStream prints = new PrintStream(errorWriter.asStream(), true, StandardCharsets.UTF_8);
         System.setOut(prints);
         System.setErr(prints);
         queued = new QueuedLog(file, List.of(errorWriter), List.of()); // for who cannot even log
-        LogWriter fileWriter = writer("the log file " + settings.logFile(), "file", file);
-        boolean opened = awaitOpened(fileWriter, settings.logFile());
+        LogWriter fileWriter = writer("the log file " + logFile, "file", file);
+        boolean opened = awaitOpened(fileWriter, logFile);
         boolean both =
-                isAnother(errorFile, settings.logFile())
+                isAnother(errorFile, logFile)
                         && isAnother(errorFile, settings.runDir().resolve("start.log"));
         List<LogWriter> writers = List.of(fileWriter, errorWriter);
         log(
@@ -105,8 +107,22 @@ final class Logging {
                 Level.valueOf(settings.logLevel()));
         if (!opened) {
             LoggerFactory.getLogger(Logging.class)
-                    .warn("the log file {} does not open", settings.logFile());
+                    .warn("the log file {} does not open", logFile);
         }
+    }
+
+    /**
+     * Where to log, by a name that does not lead to a standard stream: there the daemon would find
+     * what it logs again, and the shim is silent.
+     */
+    private static Path logFile(Settings settings) {
+        Path file = settings.logFile();
+        boolean isStandardStream =
+                file.startsWith("/proc/self/fd")
+                        || file.startsWith("/dev/fd")
+                        || file.equals(Path.of("/dev/stdout"))
+                        || file.equals(Path.of("/dev/stderr"));
+        return isStandardStream ? NULL : file;
     }
 
     private static void logPrinted(InputStream printed) {

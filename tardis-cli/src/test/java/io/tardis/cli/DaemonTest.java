@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.tardis.core.SetupException;
 import io.tardis.runc.ShimClient;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.Thread.UncaughtExceptionHandler;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +29,16 @@ class DaemonTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+    private static final int PIPE_BYTES = 1 << 16;
+
+    /** What operators, terminals and service managers send. */
+    private static final List<String> SURVIVED =
+            List.of(
+                    "HUP", "QUIT", "USR1", "USR2", "PIPE", "ALRM", "VTALRM", "PROF", "POLL", "PWR",
+                    "STKFLT", "XCPU", "XFSZ", "TTIN", "TTOU", "TSTP", "WINCH", "URG", "CHLD");
+
     @TempDir private Path directory;
+    private final List<Duration> successors = new CopyOnWriteArrayList<>();
     private Tardis tardis;
 
     @BeforeEach
@@ -195,6 +205,8 @@ class DaemonTest {
                 new Daemon(
                         tardis.environment().settings(),
                         false,
+                        successors::add,
+                        PATIENCE,
                         Duration.ofMillis(50),
                         statuses::add);
 
@@ -202,6 +214,7 @@ class DaemonTest {
         daemon.fail("another thread", new IllegalStateException("it died of that"));
 
         await().untilAsserted(() -> assertThat(statuses).containsExactly(ExitStatus.FAILED));
+        assertThat(successors).hasSize(1).first().isNotEqualTo(Duration.ZERO);
     }
 
     @Test
@@ -213,6 +226,8 @@ class DaemonTest {
                 new Daemon(
                         tardis.environment().settings(),
                         false,
+                        successors::add,
+                        PATIENCE,
                         Duration.ofMillis(50),
                         statuses::add);
         UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
@@ -225,6 +240,109 @@ class DaemonTest {
         daemon.fail("a thread", new IllegalStateException("it died"));
 
         await().during(Duration.ofMillis(300)).until(statuses::isEmpty);
+    }
+
+    /** Nobody has read there for long: the pipe of its standard streams is full. */
+    @Test
+    void servesWhileNobodyReadsWhatItPrints() throws Exception {
+        Path fifo = makeFifo();
+        tardis.set("TARDIS_LOG_LEVEL", "DEBUG");
+        Path bundle = Files.createDirectory(directory.resolve("bundle"));
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        try (RandomAccessFile pipe = new RandomAccessFile(fifo.toFile(), "rw")) {
+            pipe.write(new byte[PIPE_BYTES]);
+            List<String> command = new ArrayList<>(tardis.javaCommand());
+            command.add("daemon");
+            Process process =
+                    tardis.builder(command)
+                            .redirectOutput(fifo.toFile())
+                            .redirectError(fifo.toFile())
+                            .start();
+            try {
+                await().atMost(PATIENCE).until(this::call);
+                signal(process.pid(), "QUIT");
+                awaitLog("Full thread dump");
+
+                assertThat(call("create", "--bundle", bundle.toString(), "tc")).isTrue();
+                assertThat(call("delete", "tc")).isTrue();
+                signal(process.pid(), "TERM");
+
+                assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+                assertThat(process.exitValue()).isEqualTo(ExitStatus.OK);
+                awaitLog(" stopped");
+            } finally {
+                process.destroyForcibly();
+            }
+        }
+    }
+
+    @Test
+    void survivesEverySignalButTermAndInt() throws Exception {
+        try (TardisProcess daemon = startDaemon()) {
+            for (String signal : SURVIVED) {
+                signal(daemon.pid(), signal);
+                if (signal.equals("TSTP")) {
+                    signal(daemon.pid(), "CONT");
+                }
+
+                assertThat(call()).as("answers after SIG%s", signal).isTrue();
+            }
+            assertThat(daemon.isAlive()).isTrue();
+            awaitLog("Full thread dump");
+
+            signal(daemon.pid(), "INT");
+
+            assertThat(daemon.result().status()).isEqualTo(ExitStatus.OK);
+        }
+    }
+
+    @Test
+    void readsItsLogLevelAndOpensItsLogAgainAtSighup() throws Exception {
+        try (TardisProcess daemon = startDaemon()) {
+            Path renamed = directory.resolve("renamed.log");
+            Files.move(tardis.logFile(), renamed);
+            Files.writeString(tardis.configFile(), "TARDIS_LOG_LEVEL=DEBUG\n");
+            signal(daemon.pid(), "HUP");
+            awaitLog("SIGHUP: the log is opened again, and its level is DEBUG");
+            assertThat(renamed).content().doesNotContain("SIGHUP");
+
+            Files.writeString(tardis.configFile(), "TARDIS_LOG_LEVEL=LOUD\n");
+            signal(daemon.pid(), "HUP");
+
+            awaitLog(
+                    "nothing else changes: "
+                            + tardis.configFile()
+                            + ", line 1: TARDIS_LOG_LEVEL=LOUD");
+            tardis.stopDaemon();
+            awaitLog("stopped listening"); // which is a line of DEBUG
+        }
+    }
+
+    /** However far it has come. */
+    @Test
+    void endsInOrderWhileItIsStarted() throws Exception {
+        for (int millis : new int[] {100, 400, 700, 1000, 1500}) {
+            try (TardisProcess daemon = tardis.start("daemon")) {
+                Thread.sleep(millis); // not for something to happen: any moment will do
+                signal(daemon.pid(), millis % 200 == 0 ? "INT" : "TERM");
+
+                int status = daemon.result().status();
+                assertThat(status).as("after %d ms", millis).isIn(ExitStatus.OK, 130, 143);
+            }
+            assertThat(tardis.socket()).doesNotExist();
+            assertThat(tardis.stateDir().resolve("event_listener.pid")).doesNotExist();
+        }
+    }
+
+    private void awaitLog(String text) {
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(tardis.logFile()).content().contains(text));
+    }
+
+    private static void signal(long pid, String name) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("/bin/sh", "-c", "kill -s " + name + " " + pid).start();
+        assertThat(kill.waitFor()).as("kill -s %s", name).isZero();
     }
 
     /** A container that finds the socket may end at once: its end must be heard. */

@@ -2,15 +2,13 @@ package io.tardis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.Appender;
 import ch.qos.logback.core.ConsoleAppender;
-import ch.qos.logback.core.FileAppender;
-import ch.qos.logback.core.rolling.FixedWindowRollingPolicy;
-import ch.qos.logback.core.rolling.RollingFileAppender;
 import io.tardis.core.SetupException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -20,9 +18,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,10 +65,11 @@ class LoggingTest {
 
     @Test
     void theDaemonLogsToItsFileAndToItsConsole() throws IOException {
-        Logging.forDaemon(tardis.environment().settings());
+        logForDaemon();
 
         LOG.debug("not told");
         LOG.info("told {}", 1);
+        Logging.flush();
 
         assertThat(Files.readString(tardis.logFile()))
                 .matches(
@@ -81,23 +82,115 @@ class LoggingTest {
     }
 
     @Test
-    void theDaemonKeepsABoundedLog() {
-        Logging.forDaemon(tardis.environment().settings());
+    void whatIsPrintedInTheDaemonGoesToItsConsoleOnly() {
+        logForDaemon();
 
-        RollingFileAppender<ILoggingEvent> file = appender(RollingFileAppender.class);
-        assertThat(file.isStarted()).isTrue();
-        FixedWindowRollingPolicy rolling = (FixedWindowRollingPolicy) file.getRollingPolicy();
-        assertThat(rolling.getMaxIndex()).isEqualTo(3);
-        assertThat(rolling.getFileNamePattern()).isEqualTo(tardis.logFile() + ".%i");
+        System.out.println("by a library");
+        System.err.println("by another");
+        Logging.flush();
+
+        assertThat(printedErr.toString(StandardCharsets.UTF_8))
+                .isEqualTo("by a library\nby another\n");
+        assertThat(tardis.logFile()).isEmptyFile();
+    }
+
+    /** Its own standard error leads back into the log. */
+    @Test
+    void logsToItsConsoleWhereTheLogIsAStandardStream() {
+        tardis.set("TARDIS_LOG_FILE", "/dev/stderr");
+        logForDaemon();
+
+        LOG.info("told");
+        Logging.flush();
+
+        assertThat(printedErr.toString(StandardCharsets.UTF_8))
+                .endsWith("QueryServer: told\n")
+                .hasLineCount(1);
+    }
+
+    @Test
+    void cutsALineThatIsTooLong() throws IOException {
+        logForDaemon();
+
+        LOG.info("x".repeat(1_000_000), new IOException("y".repeat(1_000_000)));
+        Logging.flush();
+
+        assertThat(Files.readString(tardis.logFile()))
+                .hasSizeLessThan(10_000)
+                .matches("(?s).*x\\.\\.\\. \\(\\d{7} characters are left out\\)\n");
+    }
+
+    /** A console that nobody reads stops neither who logs nor the file. */
+    @Test
+    @Timeout(30)
+    void aConsoleThatBlocksStopsNobodyElse() throws IOException {
+        CountDownLatch read = new CountDownLatch(1);
+        Logging.forDaemon(
+                tardis.environment().settings(),
+                directory.resolve("stderr"),
+                lines -> {
+                    awaitUninterrupted(read);
+                    printedErr.write(lines);
+                });
+        String line = "z".repeat(8_000);
+
+        for (int i = 0; i < 1_000; i++) {
+            LOG.info(line);
+            if (i % 50 == 0) {
+                Logging.flush();
+            }
+        }
+        await().until(() -> Files.size(tardis.logFile()) > 8_000_000);
+        read.countDown();
+
+        await().untilAsserted(() ->
+                assertThat(printedErr.toString(StandardCharsets.UTF_8))
+                        .containsPattern("\\d+ log lines were dropped here"));
+        assertThat(Files.readString(tardis.logFile())).doesNotContain("dropped");
+    }
+
+    /** As a FIFO is that nobody reads, or a disk that does not answer. */
+    @Test
+    @Timeout(30)
+    void aLogThatDoesNotOpenStopsNobody() throws Exception {
+        Process mkfifo = new ProcessBuilder("mkfifo", tardis.logFile().toString()).start();
+        assertThat(mkfifo.waitFor()).isZero();
+
+        logForDaemon();
+        LOG.info("told");
+        Logging.flush();
+
+        assertThat(printedErr.toString(StandardCharsets.UTF_8))
+                .contains(
+                        "the log file " + tardis.logFile() + " does not open\n",
+                        "QueryServer: told\n");
+        List<String> lines = Files.readAllLines(tardis.logFile()); // opens it, and the writer, too
+        assertThat(lines).anyMatch(it -> it.endsWith("QueryServer: told"));
+    }
+
+    @Test
+    void opensTheLogAgainWhenItIsTold() throws IOException {
+        logForDaemon();
+        LOG.info("first");
+        Logging.flush();
+        Files.move(tardis.logFile(), directory.resolve("tardis.log.1"));
+
+        Logging.reopen();
+        LOG.info("second");
+        Logging.flush();
+
+        assertThat(Files.readString(tardis.logFile())).endsWith("second\n").hasLineCount(1);
+        assertThat(Files.readString(directory.resolve("tardis.log.1"))).endsWith("first\n");
     }
 
     @Test
     void obeysTheLevel() throws IOException {
         tardis.set("TARDIS_LOG_LEVEL", "error");
-        Logging.forDaemon(tardis.environment().settings());
+        logForDaemon();
 
         LOG.warn("not told");
         LOG.error("told");
+        Logging.flush();
 
         assertThat(Files.readAllLines(tardis.logFile())).hasSize(1);
         assertThat(root().getLevel()).isEqualTo(Level.ERROR);
@@ -107,9 +200,10 @@ class LoggingTest {
     void makesTheDirectoryOfTheLog() {
         Path file = directory.resolve("var/log/tardis/tardis.log");
         tardis.set("TARDIS_LOG_FILE", file.toString());
-        Logging.forDaemon(tardis.environment().settings());
+        logForDaemon();
 
         LOG.info("told");
+        Logging.flush();
 
         assertThat(file).isNotEmptyFile();
     }
@@ -119,7 +213,7 @@ class LoggingTest {
         Path file = Files.writeString(directory.resolve("file"), "").resolve("tardis.log");
         tardis.set("TARDIS_LOG_FILE", file.toString());
 
-        assertThatThrownBy(() -> Logging.forDaemon(tardis.environment().settings()))
+        assertThatThrownBy(this::logForDaemon)
                 .isInstanceOf(SetupException.class)
                 .hasMessageContaining("the log file " + file + " cannot be written");
     }
@@ -128,21 +222,20 @@ class LoggingTest {
     void refusesADirectoryInThePlaceOfTheLog() throws IOException {
         Files.createDirectory(tardis.logFile());
 
-        assertThatThrownBy(() -> Logging.forDaemon(tardis.environment().settings()))
+        assertThatThrownBy(this::logForDaemon)
                 .isInstanceOf(SetupException.class)
                 .hasMessageContaining("the log file " + tardis.logFile() + " cannot be written");
     }
 
     @Test
     void theLastCallCounts() throws IOException {
-        Logging.forDaemon(tardis.environment().settings());
+        logForDaemon();
         Logging.forCommand();
 
         LOG.warn("told");
 
         assertThat(tardis.logFile()).isEmptyFile();
         assertThat(appenders()).hasSize(1).first().isInstanceOf(ConsoleAppender.class);
-        assertThat(appenders()).noneMatch(FileAppender.class::isInstance);
     }
 
     private static ch.qos.logback.classic.Logger root() {
@@ -156,8 +249,16 @@ class LoggingTest {
         return appenders;
     }
 
-    @SuppressWarnings("unchecked") // every appender of the root logger takes the same events
-    private static <A extends Appender<ILoggingEvent>> A appender(Class<? super A> type) {
-        return (A) appenders().stream().filter(type::isInstance).findFirst().orElseThrow();
+    private void logForDaemon() {
+        Logging.forDaemon(
+                tardis.environment().settings(), directory.resolve("stderr"), printedErr::write);
+    }
+
+    private static void awaitUninterrupted(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

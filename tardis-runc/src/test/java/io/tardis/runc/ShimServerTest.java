@@ -31,7 +31,9 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -48,6 +50,7 @@ class ShimServerTest {
     private static final Duration FOR_EVER = Duration.ofMinutes(5);
     private static final int MORE_THAN_THE_PLACES = 300;
     private static final int FAILED_ACCEPTS = 3;
+    private static final int SPARE_THREADS = 4;
 
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
@@ -297,6 +300,55 @@ class ShimServerTest {
             await().until(this::call);
 
             assertThat(server.failures()).isEqualTo(FAILED_ACCEPTS);
+        }
+    }
+
+    /** As where the limit of processes is reached. */
+    @Test
+    void servesWithTheThreadsThatAreThereWhereNoOtherCanBeMade() throws IOException {
+        AtomicInteger made = new AtomicInteger();
+        AtomicBoolean mayBeMade = new AtomicBoolean();
+        ThreadFactory limited =
+                work -> {
+                    if (made.get() >= SPARE_THREADS && !mayBeMade.get()) {
+                        throw new OutOfMemoryError("unable to create native thread");
+                    }
+                    made.incrementAndGet();
+                    return new Thread(work);
+                };
+        List<SocketChannel> silent = new ArrayList<>();
+        try (CapturedLog log = new CapturedLog(ShimServer.class);
+                ShimServer _ =
+                        ShimServer.start(
+                                socket,
+                                ShimServer.bind(socket),
+                                shim,
+                                LONGEST_WORK,
+                                Duration.ofMillis(300),
+                                limited)) {
+            for (int i = 0; i < 2 * SPARE_THREADS; i++) {
+                silent.add(connect());
+            }
+
+            await().until(this::call);
+            mayBeMade.set(true);
+            for (int i = 0; i < 2 * SPARE_THREADS; i++) {
+                silent.add(connect());
+            }
+
+            await().until(this::call);
+            assertThat(log.at(Level.ERROR))
+                    .containsExactly(
+                            "no thread can be made now; command lines wait for each other");
+            assertThat(log.at(Level.INFO))
+                    .hasSize(1)
+                    .first()
+                    .asString()
+                    .startsWith("threads can be made again; ");
+        } finally {
+            for (SocketChannel client : silent) {
+                client.close();
+            }
         }
     }
 
