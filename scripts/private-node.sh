@@ -68,7 +68,10 @@ END
 start_daemon() {
     "$bin/tardis" daemon >"$node/daemon.out" 2>&1 &
     daemon_pid=$!
-    until_true 300 "$bin/tardis" status || fail "the daemon does not start: $(cat "$node/daemon.out")"
+    until [ -S "$node/run/tardis.sock" ]; do
+        kill -0 "$daemon_pid" 2>/dev/null || fail "the daemon does not start: $(cat "$node/daemon.out")"
+        sleep 0.1
+    done
 }
 
 close_node() {
