@@ -88,9 +88,8 @@ def compare(socket, tardis):
     for name, command, options in cases:
         container, code, reason = cri.run(name.replace(" ", "-"), command, **options)
         told = output(tardis, "wait", "--timeout", "30s", "k8s.io/" + container).strip()
-        oom_killed = container in output(tardis, "ls", "-n", "k8s.io", "-o", "json") and any(
-            container in line and '"oom_killed":true' in line
-            for line in output(tardis, "ls", "-n", "k8s.io", "-o", "json").splitlines())
+        lines = output(tardis, "ls", "-n", "k8s.io", "-o", "json").splitlines()
+        oom_killed = any(container in line and '"oom_killed":true' in line for line in lines)
         print(f"cri {name}: {code} {reason}, tardis: {told}{' oom_killed' * oom_killed}", flush=True)
         wrong += told != str(code) or oom_killed != (reason == "OOMKilled")
     if wrong:

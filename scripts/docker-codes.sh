@@ -23,14 +23,14 @@ our_docker() {
     docker --host "unix://$node/docker.sock" "$@"
 }
 
+also_close=close_docker
 open_node
-trap 'status=$?; close_docker; (exit "$status"); close_node' EXIT
 dockerd --containerd "$node/containerd.sock" --host "unix://$node/docker.sock" --data-root "$node/docker" \
     --exec-root "$node/docker-exec" --pidfile "$node/docker.pid" --bridge=none --iptables=false --ip6tables=false \
     --storage-driver=vfs --group root --add-runtime "tardis=$bin/tardis-runc" >"$node/dockerd.log" 2>&1 &
 dockerd_pid=$!
 until_true 300 our_docker version || fail "dockerd does not answer: $(tail -5 "$node/dockerd.log")"
-"$bin/tardis" daemon --background >/dev/null # how it starts by itself is tested elsewhere
+start_daemon
 tar -C "$node/rootfs" -c . | our_docker import - tardis-test >/dev/null
 
 wrong=0
@@ -50,6 +50,8 @@ compare() {
     [ "$name" != stopped ] || our_docker stop --time 1 "$id" >/dev/null
     expected=$(our_docker wait "$id")
     told=$("$bin/tardis" wait --timeout 30s "moby/$id") || told="nothing ($?)"
+    [ "$(our_docker inspect --format '{{.State.OOMKilled}}' "$id")" = false ] || expected="$expected oom_killed"
+    ! "$bin/tardis" ls -n moby -o json | grep "$id" | grep -q '"oom_killed":true' || told="$told oom_killed"
     say "docker $name: $expected, tardis: $told"
     [ "$told" = "$expected" ] || wrong=$((wrong + 1))
     our_docker rm "$id" >/dev/null

@@ -13,7 +13,7 @@ done
 [ -x "$bin/tardis" ] || fail "Tardis is not built: mvn -DskipTests package"
 
 open_node cri
-"$bin/tardis" daemon --background >/dev/null # how it starts by itself is tested elsewhere
+start_daemon
 scripts/cri.py image "$node/rootfs" "$node/image.tar"
 # containerd 2 imports by its own snapshotter unless ctr does it.
 local=$(our_ctr image import --help | grep -q -- --local && echo --local || true)

@@ -6,6 +6,8 @@ unset TARDIS_IT_CONTAINERD # the tardis commands would refuse it as a setting th
 
 node=
 containerd_pid=
+daemon_pid=
+also_close= # a function that takes down what stands on containerd
 bin=$PWD/tardis-dist/target/tardis/bin
 
 # open_node [cri]: with containerd's CRI, whose runtime "tardis" is Tardis's, or without.
@@ -62,9 +64,20 @@ END
     until_true 100 our_ctr version || fail "containerd does not answer: $(cat "$node/containerd.log")"
 }
 
+# Not left to the first container, on a machine that may be too busy for that.
+start_daemon() {
+    "$bin/tardis" daemon >"$node/daemon.out" 2>&1 &
+    daemon_pid=$!
+    until [ -S "$node/run/tardis.sock" ]; do
+        kill -0 "$daemon_pid" 2>/dev/null || fail "the daemon does not start: $(cat "$node/daemon.out")"
+        sleep 0.1
+    done
+}
+
 close_node() {
     status=$?
     trap - EXIT INT TERM
+    [ -z "$also_close" ] || "$also_close"
     for id in $(our_ctr tasks ls -q 2>/dev/null); do
         our_ctr tasks delete --force "$id" >/dev/null 2>&1 || true
     done
@@ -72,6 +85,9 @@ close_node() {
         wait "$containerd_pid" || true
     fi
     "$bin/tardis" stop >/dev/null 2>&1 || true
+    if [ -n "$daemon_pid" ] && kill "$daemon_pid" 2>/dev/null; then
+        wait "$daemon_pid" || true
+    fi
     rm -rf "$node"
     exit "$status"
 }

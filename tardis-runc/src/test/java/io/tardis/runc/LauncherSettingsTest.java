@@ -38,7 +38,7 @@ class LauncherSettingsTest {
     private static final Pattern REPEATED = Pattern.compile("\\{(\\d+)}");
     private static final Pattern LINE = Pattern.compile("tardis\\.env, line (\\d+): ");
     private static final List<String> NOTHING = List.of("?", "?", "?", "?");
-    private static final int MUTATIONS = 3_000;
+    private static final int MUTATIONS = 1_000;
 
     @TempDir private Path folder;
 
