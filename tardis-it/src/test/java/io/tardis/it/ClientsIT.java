@@ -225,6 +225,7 @@ class ClientsIT {
     @ContainerTest
     @Timeout(300)
     void clientsThatHaveGoneWaitForNothing() {
+        lab.tardis().bringUpDaemon();
         Container running = lab.container("running").enabled();
         running.startEndingWith(7);
         Proc daemon = lab.tardis().runningDaemon();
@@ -285,6 +286,7 @@ class ClientsIT {
 
     /** A daemon that has something to answer. */
     private Proc recorded() {
+        lab.tardis().bringUpDaemon();
         Outcome _ = lab.container("before").enabled().sh("exit 7");
         return lab.tardis().runningDaemon();
     }

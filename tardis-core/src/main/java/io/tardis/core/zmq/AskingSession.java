@@ -59,7 +59,7 @@ final class AskingSession extends ClientSession {
             isArriving = true;
             arrivingSince = System.nanoTime();
         }
-        reserved = size + FRAME_BYTES;
+        reserved = (long) size + FRAME_BYTES;
         return client().arriving().take(reserved)
                 ? null
                 : "requests that nobody has handled yet take too much memory";
@@ -69,7 +69,7 @@ final class AskingSession extends ClientSession {
     boolean take(Msg frame) {
         // It may be shorter than announced, without what CURVE needs; and come again, if the
         // socket's thread is behind.
-        long cost = frame.size() + FRAME_BYTES;
+        long cost = (long) frame.size() + FRAME_BYTES;
         client().arriving().give(reserved - cost);
         reserved = cost;
         if (frame.isCommand()) {
@@ -98,7 +98,7 @@ final class AskingSession extends ClientSession {
     protected @Nullable Msg pullMsg() {
         client().leaving().give(writing);
         Msg frame = super.pullMsg();
-        writing = frame == null ? 0 : frame.size() + FRAME_BYTES;
+        writing = frame == null ? 0 : (long) frame.size() + FRAME_BYTES;
         writingSince = System.nanoTime();
         return frame;
     }

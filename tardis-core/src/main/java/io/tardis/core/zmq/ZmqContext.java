@@ -84,9 +84,6 @@ public final class ZmqContext implements AutoCloseable {
 
     private static final long MAX_SUBSCRIPTIONS_BYTES_OF_ONE = 2 << 20;
 
-    /** How many subscriptions of one connection are read before the publisher looks at them. */
-    private static final int SUBSCRIPTIONS_HIGH_WATER_MARK = 100;
-
     /**
      * How many messages wait on each side of a subscription that is not read. What is over that is
      * dropped over {@code tcp}, and got by replay; over {@code inproc} the publisher waits.
@@ -99,7 +96,7 @@ public final class ZmqContext implements AutoCloseable {
      */
     private static final int REQUESTS_HIGH_WATER_MARK = 10;
 
-    /** Answers are limited by their bytes. */
+    /** Answers and subscriptions are limited by their bytes. */
     private static final int NO_HIGH_WATER_MARK = 0;
 
     /** How long the last messages may take to leave. */
@@ -238,7 +235,7 @@ public final class ZmqContext implements AutoCloseable {
         options.maxMsgSize = Integer.MAX_VALUE; // the session's allocator decides
         options.setSocketOpt(
                 zmq.ZMQ.ZMQ_RCVHWM,
-                publishes ? SUBSCRIPTIONS_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK);
+                publishes ? NO_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK);
         options.setSocketOpt(
                 zmq.ZMQ.ZMQ_SNDHWM, publishes ? EVENTS_HIGH_WATER_MARK : NO_HIGH_WATER_MARK);
         if (keys.isPresent()) {
