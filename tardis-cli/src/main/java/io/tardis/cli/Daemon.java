@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Health;
@@ -25,6 +26,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import org.slf4j.Logger;
@@ -63,6 +65,7 @@ final class Daemon {
     private final IntConsumer halt;
     private final long began = System.nanoTime();
     private Optional<HandOver> handOver = Optional.empty();
+    private final AtomicBoolean failed = new AtomicBoolean();
 
     /**
      * A daemon that does not run yet.
@@ -290,16 +293,27 @@ final class Daemon {
      * the very thread that died, for ever: so the process is halted if that takes too long.
      */
     void fail(String part, Throwable cause) {
+        LOG.error("{} died; the daemon ends", part, cause);
+        if (end.isDone() || failed.getAndSet(true)) {
+            return;
+        }
         try {
-            LOG.error("{} died; the daemon ends", part, cause);
-            if (end.completeExceptionally(cause)) {
-                Thread.ofPlatform().daemon().name("tardis-halt").start(this::haltUnlessEnded);
-                successor.accept(Duration.ofNanos(System.nanoTime() - began));
-            }
+            // First: what ends may end the process before the next one is started.
+            startSuccessor();
+            end.completeExceptionally(cause);
+            Thread.ofPlatform().daemon().name("tardis-halt").start(this::haltUnlessEnded);
         } catch (OutOfMemoryError e) {
             // No thread is left that could wait for an orderly end.
             LOG.error("the daemon is halted", e);
             halt.accept(ExitStatus.FAILED);
+        }
+    }
+
+    private void startSuccessor() {
+        try {
+            successor.accept(Duration.ofNanos(System.nanoTime() - began));
+        } catch (TardisException e) {
+            LOG.error("no new daemon is started: {}", e.getMessage());
         }
     }
 

@@ -106,8 +106,7 @@ final class Logging {
                 new QueuedLog(file, writers, both ? writers : List.of(fileWriter)),
                 Level.valueOf(settings.logLevel()));
         if (!opened) {
-            LoggerFactory.getLogger(Logging.class)
-                    .warn("the log file {} does not open", logFile);
+            LoggerFactory.getLogger(Logging.class).warn("the log file {} does not open", logFile);
         }
     }
 
