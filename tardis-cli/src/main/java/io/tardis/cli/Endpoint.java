@@ -29,18 +29,19 @@ record Endpoint(String text) {
      * Binds it for a moment.
      */
     Optional<String> problem(OptionalLong running) throws IOException {
-        InetAddress address;
+        InetSocketAddress address;
         try {
             address =
                     address().equals("*")
-                            ? new InetSocketAddress(0).getAddress()
-                            : InetAddress.getByName(address());
+                            ? new InetSocketAddress(port())
+                            : new InetSocketAddress(
+                                    InetAddress.getAllByName(address())[0], port());
         } catch (UnknownHostException _) {
             return Optional.empty(); // perhaps the name of an interface, which ZeroMQ resolves
         }
         try (ServerSocket socket = new ServerSocket()) {
             socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress(address, port()));
+            socket.bind(address);
             return Optional.empty();
         } catch (IOException e) {
             return problem(running, e);

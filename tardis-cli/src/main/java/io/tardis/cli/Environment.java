@@ -46,7 +46,7 @@ record Environment(Map<String, String> variables) {
         } catch (AccessDeniedException e) {
             throw new TardisException("cannot tell: permission denied on " + file, e);
         } catch (IOException | InvalidPathException _) {
-            // What is wrong with it, if it has to be there, the reader of the settings says.
+            return; // what is wrong with it, if anything is, the reader of the settings says
         }
     }
 }

@@ -103,7 +103,7 @@ final class ListeningSockets {
         } catch (NoSuchFileException _) {
             return List.of();
         } catch (DirectoryIteratorException e) {
-            throw e.getCause();
+            throw new IOException(e);
         }
         return targets;
     }
@@ -123,13 +123,13 @@ final class ListeningSockets {
         }
         try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
             for (Path process : processes) {
-                long pid = Long.parseLong(process.getFileName().toString());
+                long pid = Long.parseLong(PROC.relativize(process).toString());
                 if (hasOne(pid, inodes)) {
                     return OptionalLong.of(pid);
                 }
             }
         } catch (DirectoryIteratorException e) {
-            throw e.getCause();
+            throw new IOException(e);
         }
         return OptionalLong.empty();
     }

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +29,11 @@ final class Output {
 
         /** Returns when the bytes are on the disk, where they go to one. */
         void force() throws IOException;
+
+        /** Whether what is there from before ends within a line, as a full disk leaves it. */
+        default boolean isWithinLine() throws IOException {
+            return false;
+        }
     }
 
     private final Sink sink;
@@ -52,7 +59,8 @@ final class Output {
     static Output standard() {
         // Not System.out, which swallows errors itself.
         FileOutputStream stream = new FileOutputStream(FileDescriptor.out);
-        boolean onDisk = Files.isRegularFile(Path.of("/proc/self/fd/1"));
+        Path file = Path.of("/proc/self/fd/1");
+        boolean onDisk = Files.isRegularFile(file);
         return new Output(
                 new Sink() {
                     @Override
@@ -64,6 +72,19 @@ final class Output {
                     public void force() throws IOException {
                         if (onDisk) {
                             stream.getFD().sync();
+                        }
+                    }
+
+                    @Override
+                    public boolean isWithinLine() throws IOException {
+                        if (!onDisk) {
+                            return false;
+                        }
+                        try (FileChannel channel = FileChannel.open(file)) {
+                            ByteBuffer last = ByteBuffer.allocate(1);
+                            return channel.size() > 0
+                                    && channel.read(last, channel.size() - 1) == 1
+                                    && last.get(0) != '\n';
                         }
                     }
                 },
@@ -78,6 +99,17 @@ final class Output {
     /** Whether more may be printed: nothing has failed, and the reader has not gone. */
     boolean isWanted() {
         return !writer.checkError() && !readerGone.getAsBoolean();
+    }
+
+    /** Ends a line that was torn before, so that the next one is whole. */
+    void beginLine() {
+        try {
+            if (sink.isWithinLine()) {
+                writer.println();
+            }
+        } catch (IOException _) {
+            return; // a file that may be written and not read: nothing is known to be torn
+        }
     }
 
     /**

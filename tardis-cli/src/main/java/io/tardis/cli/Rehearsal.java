@@ -35,6 +35,11 @@ final class Rehearsal {
      * @throws SetupException if something is missing; names it
      */
     static void of(Settings settings, OptionalLong running) {
+        if (settings.eventsEndpoint().equals(settings.queryEndpoint())) {
+            throw new SetupException(
+                    "TARDIS_EVENTS_ENDPOINT and TARDIS_QUERY_ENDPOINT are both "
+                            + settings.queryEndpoint());
+        }
         try {
             for (String text : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
                 new Endpoint(text)

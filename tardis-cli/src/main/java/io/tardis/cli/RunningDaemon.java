@@ -32,25 +32,24 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
             if (pid.isEmpty()) {
                 pid = ListeningSockets.owner(listeningOn(settings.socket()));
             }
-            return pid.isEmpty() ? Optional.empty() : Optional.of(of(pid.getAsLong(), settings));
+            return pid.isEmpty() ? Optional.empty() : Optional.of(of(pid.getAsLong()));
         } catch (IOException e) {
             throw new SetupException("whether a daemon runs cannot be told: " + e, e);
         }
     }
 
-    private static RunningDaemon of(long pid, Settings settings) throws IOException {
+    private static RunningDaemon of(long pid) throws IOException {
         Set<Long> sockets = ListeningSockets.of(pid);
-        Path socketName = settings.socket().getFileName();
         return new RunningDaemon(
                 pid,
                 ListeningSockets.openFiles(pid).stream()
                         .filter(it -> it.endsWith("event_listener.lock"))
-                        .map(Path::getParent)
+                        .map(it -> it.resolveSibling(""))
                         .findFirst(),
                 ListeningSockets.unix().entrySet().stream()
                         .filter(it -> sockets.contains(it.getKey()))
-                        .filter(it -> it.getValue().endsWith(socketName))
-                        .map(it -> it.getValue().getParent())
+                        .filter(it -> it.getValue().endsWith("tardis.sock"))
+                        .map(it -> it.getValue().resolveSibling(""))
                         .findFirst());
     }
 

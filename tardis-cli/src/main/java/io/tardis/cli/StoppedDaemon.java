@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.regex.Pattern;
 
 /**
  * How a daemon was started that may have to be started once more: by its own installation, which
@@ -21,6 +22,8 @@ import java.util.OptionalLong;
  * @param environment {@code KEY=VALUE} each
  */
 record StoppedDaemon(List<String> command, List<String> environment) {
+
+    private static final Pattern NUL = Pattern.compile("\0");
 
     StoppedDaemon {
         command = List.copyOf(command);
@@ -44,8 +47,8 @@ record StoppedDaemon(List<String> command, List<String> environment) {
         String text =
                 new String(
                         Files.readAllBytes(file),
-                        Charset.forName(System.getProperty("sun.jnu.encoding")));
-        return text.isEmpty() ? List.of() : List.of(text.split("\0"));
+                        Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8")));
+        return text.isEmpty() ? List.of() : NUL.splitAsStream(text).toList();
     }
 
     /** Starts it in a session of its own. */

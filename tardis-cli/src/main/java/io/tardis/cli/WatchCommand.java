@@ -64,6 +64,7 @@ final class WatchCommand implements Callable<Integer> {
             if (position != null) {
                 begin = position.position().orElse(begin);
                 position.acknowledge(begin);
+                output.beginLine();
             }
             watch(queries, settings, begin, position);
         }

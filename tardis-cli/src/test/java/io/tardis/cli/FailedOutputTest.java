@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Query;
@@ -9,6 +10,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -39,6 +41,7 @@ class FailedOutputTest {
                         .isEqualTo(
                                 "tardis: standard output cannot be written: No space left on device\n");
             }
+            assertThat(directory.resolve("position")).content().contains("\n0 ");
         }
     }
 
@@ -50,6 +53,32 @@ class FailedOutputTest {
                 assertThat(result.err()).as(result.out()).isEmpty();
             }
         }
+    }
+
+    @Test
+    void watchBeginsANewLineAfterOneThatAFullDiskTore() throws Exception {
+        Path log = Files.writeString(directory.resolve("log"), "2025-04-04T19:1");
+        try (Node node = new Node(directory)) {
+            Process watch =
+                    node.builder(
+                                    List.of(
+                                            "watch",
+                                            "--all",
+                                            "--position",
+                                            directory.resolve("position").toString()))
+                            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                            .start();
+            try {
+                await().atMost(Duration.ofSeconds(PATIENCE_SECONDS))
+                        .until(() -> Files.readString(log).contains("(containerd)\n"));
+            } finally {
+                watch.destroyForcibly();
+            }
+        }
+        assertThat(log)
+                .hasContent(
+                        "2025-04-04T19:1\n"
+                                + "2025-04-04T19:10:59.78307293Z default/tc exited with 7 (containerd)");
     }
 
     /** Nothing is printed: it has to find out by itself. */
@@ -148,12 +177,16 @@ class FailedOutputTest {
             }
         }
 
+        ProcessBuilder builder(List<String> arguments) {
+            List<String> command = new ArrayList<>(tardis.javaCommand());
+            command.addAll(arguments);
+            return tardis.builder(command);
+        }
+
         /** The result's output is the command line: there is no other. */
         Tardis.Result run(boolean toFullDisk, List<String> arguments)
                 throws IOException, InterruptedException {
-            List<String> command = new ArrayList<>(tardis.javaCommand());
-            command.addAll(arguments);
-            ProcessBuilder builder = tardis.builder(command);
+            ProcessBuilder builder = builder(arguments);
             if (toFullDisk) {
                 builder.redirectOutput(new File("/dev/full"));
             }

@@ -51,6 +51,16 @@ class RestartCommandTest {
         }
     }
 
+    /** The port is the daemon's own, and would be free, but not twice. */
+    @Test
+    void namesAnEndpointThatIsThereTwice() throws IOException {
+        Tardis changed = sameDaemon();
+        String events = tardis.environment().settings().eventsEndpoint();
+        changed.set("TARDIS_QUERY_ENDPOINT", events);
+
+        refuses(changed, "are both " + events);
+    }
+
     @Test
     void namesALogThatCannotBeWritten() throws IOException {
         Tardis changed = sameDaemon();
