@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.zmq.ZmqContext;
@@ -44,6 +45,9 @@ final class Daemon {
     private final boolean takeOver;
     private final Duration stopPatience;
     private final IntConsumer halt;
+
+    /** Why the state directory cannot be used; belongs to the recorder's thread. */
+    private String stateDirProblem = "";
 
     /**
      * A daemon that does not run yet.
@@ -109,6 +113,7 @@ final class Daemon {
                                 context,
                                 registry,
                                 Version.text(),
+                                () -> keepStateDir(lock, registry),
                                 clock);
                 StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE)) {
             assert store != null;
@@ -135,6 +140,31 @@ final class Daemon {
             end.get();
             shims.stop();
             listener.stop();
+        }
+    }
+
+    /**
+     * Whether the state directory is this daemon's. Where somebody removed it, the lock or the open
+     * lives, they are made again.
+     *
+     * @throws io.tardis.listener.AlreadyRunningException if another daemon has it by now
+     */
+    private boolean keepStateDir(InstanceLock lock, ContainerRegistry registry) {
+        try {
+            Directories.makePrivate(settings.stateDir());
+            stateDirProblem = "";
+            boolean own = lock.keep();
+            if (own) {
+                registry.keepInPlace();
+            }
+            return own;
+        } catch (SetupException e) {
+            String problem = String.valueOf(e.getMessage());
+            if (!problem.equals(stateDirProblem)) {
+                LOG.error("what is recorded is in memory only: {}", problem);
+                stateDirProblem = problem;
+            }
+            return false;
         }
     }
 

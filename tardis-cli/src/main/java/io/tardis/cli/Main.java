@@ -38,6 +38,7 @@ public final class Main {
                 .addSubcommand(new WaitCommand(environment))
                 .addSubcommand(new ListCommand(environment))
                 .addSubcommand(new WatchCommand(environment))
+                .addSubcommand(new BackupCommand(environment))
                 .addSubcommand(new KeygenCommand())
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((e, command, _) -> {

@@ -51,6 +51,7 @@ public final class Listener implements AutoCloseable {
 
     private Listener(
             ExitSequence sequence,
+            InstanceLock lock,
             ZmqPublisher socket,
             Settings settings,
             EventSource source,
@@ -79,6 +80,7 @@ public final class Listener implements AutoCloseable {
                         witness.<ExitPublisher.Kernel>map(it -> it)
                                 .orElse(ExitPublisher.Kernel.NONE),
                         checker,
+                        lock::keep,
                         clock);
     }
 
@@ -108,6 +110,7 @@ public final class Listener implements AutoCloseable {
         try {
             return new Listener(
                     sequence,
+                    lock,
                     context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
                     settings,
                     source,

@@ -235,6 +235,7 @@ class ClockJumpTest {
                                         context,
                                         registry,
                                         "test",
+                                        () -> true,
                                         clock),
                         _ -> true);
     }
