@@ -339,9 +339,9 @@ class DaemonTest {
     /** As ctr prints it; a status of 0 is left out. */
     private static String exit(String id, long pid, int status) {
         return """
-                2026-11-23 02:54:57.829303106 +0000 UTC default /tasks/exit \
-                {"container_id":"%1$s","id":"%1$s","pid":%2$d%3$s,"exited_at":"2126-11-23T02:54:57.829303106Z"}
-                """
+        2026-11-23 02:54:57.829303106 +0000 UTC default /tasks/exit \
+        {"container_id":"%1$s","id":"%1$s","pid":%2$d%3$s,"exited_at":"2026-11-23T02:54:57.829303106Z"}
+        """
                 .formatted(id, pid, status == 0 ? "" : ",\"exit_status\":" + status);
     }
 

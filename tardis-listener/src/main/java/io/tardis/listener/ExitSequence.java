@@ -62,11 +62,7 @@ final class ExitSequence implements AutoCloseable {
     private boolean outOfPlace;
 
     private ExitSequence(
-            Path file,
-            FileChannel channel,
-            String boot,
-            Optional<Instant> lastWritten,
-            long next) {
+            Path file, FileChannel channel, String boot, Optional<Instant> lastWritten, long next) {
         this.file = file;
         this.channel = channel;
         this.boot = boot;
@@ -161,8 +157,7 @@ final class ExitSequence implements AutoCloseable {
                 setAside(file, clock.instant());
             }
             FileChannel again =
-                    FileChannel.open(
-                            file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+                    FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             channel.close();
             channel = again;
             key = key(file);

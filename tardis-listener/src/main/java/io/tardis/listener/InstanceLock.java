@@ -90,8 +90,8 @@ public final class InstanceLock implements AutoCloseable {
             }
             Held held =
                     lock(lockFile)
-                            .orElseThrow(() ->
-                                    new AlreadyRunningException(stateDir, holder(stateDir)));
+                            .orElseThrow(
+                                    () -> new AlreadyRunningException(stateDir, holder(stateDir)));
             InstanceLock taken = new InstanceLock(stateDir, lockFile, held, grace);
             TAKEN.add(lockFile);
             try {
@@ -189,6 +189,7 @@ public final class InstanceLock implements AutoCloseable {
 
     private boolean waitForOther() {
         long now = System.nanoTime();
+        TAKEN.remove(lockFile); // of that name there is another file now
         if (othersSince == 0) {
             LOG.error("{} was replaced, and another process has the lock there", stateDir);
             othersSince = now;

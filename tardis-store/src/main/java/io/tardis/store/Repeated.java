@@ -76,13 +76,14 @@ final class Repeated {
         silent = count > 0;
         silentUntil = nanoTime + SILENCE.toNanos();
         if (count > 0) {
-            log.atLevel(level).log(
-                    "{}, {} more times from {} to {}, at last: {}",
-                    what,
-                    count,
-                    first,
-                    last,
-                    String.valueOf(latest));
+            log.atLevel(level)
+                    .log(
+                            "{}, {} more times from {} to {}, at last: {}",
+                            what,
+                            count,
+                            first,
+                            last,
+                            String.valueOf(latest));
             count = 0;
         }
     }

@@ -193,8 +193,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     /**
      * As {@link #openWriter(Path, InstantSource)}.
      *
-     * @param ownsDirectory whether this process may write a new log where its own is not any more: its
-     *     directory is there, and nobody else's
+     * @param ownsDirectory whether this process may write a new log where its own is not any more:
+     *     its directory is there, and nobody else's
      */
     static SqliteExitLog openWriter(Path file, InstantSource clock, BooleanSupplier ownsDirectory) {
         LogFiles files = new LogFiles(file);
@@ -279,7 +279,11 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public void dispute(TaskExit exit, Dispute dispute) {
         List<End> ends =
-                writing().query(LAST_ENDS, statement -> bind(statement, exit.container()), this::end);
+                writing()
+                        .query(
+                                LAST_ENDS,
+                                statement -> bind(statement, exit.container()),
+                                this::end);
         long now = clock.millis();
         write(
                 "write a dispute to",
@@ -342,13 +346,14 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     private record OldEnd(String lifeId, Optional<ContainerKey> container) {}
 
     private List<OldEnd> oldEnds(Instant before, int limit) {
-        return writing().query(
-                OLD_ENDS,
-                statement -> {
-                    statement.setLong(1, before.toEpochMilli());
-                    statement.setInt(2, limit);
-                },
-                row -> new OldEnd(row.getString(1), container(row, 2)));
+        return writing()
+                .query(
+                        OLD_ENDS,
+                        statement -> {
+                            statement.setLong(1, before.toEpochMilli());
+                            statement.setInt(2, limit);
+                        },
+                        row -> new OldEnd(row.getString(1), container(row, 2)));
     }
 
     private static Optional<ContainerKey> container(ResultSet row, int column) throws SQLException {
@@ -391,21 +396,26 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public List<End> latestEnds(Optional<String> namespace, int limit) {
-        return reading().query(
-                namespace.isPresent() ? LATEST_ENDS_OF_NAMESPACE : LATEST_ENDS,
-                statement -> {
-                    statement.setInt(1, limit);
-                    if (namespace.isPresent()) {
-                        statement.setString(2, namespace.get());
-                    }
-                },
-                this::end);
+        return reading()
+                .query(
+                        namespace.isPresent() ? LATEST_ENDS_OF_NAMESPACE : LATEST_ENDS,
+                        statement -> {
+                            statement.setInt(1, limit);
+                            if (namespace.isPresent()) {
+                                statement.setString(2, namespace.get());
+                            }
+                        },
+                        this::end);
     }
 
     @Override
     public List<ExitEvent> eventsAfter(long seq, int limit) {
-        return reading().query(
-                EVENTS_AFTER, statement -> statement.setLong(1, seq), row -> event(row, 1), limit);
+        return reading()
+                .query(
+                        EVENTS_AFTER,
+                        statement -> statement.setLong(1, seq),
+                        row -> event(row, 1),
+                        limit);
     }
 
     @Override
@@ -506,8 +516,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             }
             return shrinkFile();
         } catch (SQLException e) {
-            throw new ExitLogException(
-                    "cannot shrink " + files.file() + ": " + e.getMessage(), e);
+            throw new ExitLogException("cannot shrink " + files.file() + ": " + e.getMessage(), e);
         }
     }
 
@@ -525,9 +534,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                     new ExitLogException(
                             "%s-wal has %d MiB, and a program that reads %s keeps it from being emptied (fuser names it)"
                                     .formatted(
-                                            files.file(),
-                                            files.journalSize() >> 20,
-                                            files.file()),
+                                            files.file(), files.journalSize() >> 20, files.file()),
                             null),
                     System.nanoTime());
         }

@@ -57,8 +57,7 @@ public final class Store implements AutoCloseable {
             String version,
             BooleanSupplier ownsStateDir,
             InstantSource clock) {
-        SqliteExitLog writer =
-                SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
+        SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
         SqliteExitLog reader = null;
         SqliteExitLog listReader = null;
         ZmqReplier replier;

@@ -51,7 +51,8 @@ class ExitRecorderTest {
     private final HandClock clock = new HandClock();
     private final InMemoryExitLog log = new InMemoryExitLog();
     private final EndCache ends = new EndCache(log);
-    private final Unwritten unwritten = new Unwritten(TestSettings.LIMITS.maxUnwritten(), Long.MAX_VALUE);
+    private final Unwritten unwritten =
+            new Unwritten(TestSettings.LIMITS.maxUnwritten(), Long.MAX_VALUE);
     private final List<Set<ContainerKey>> told = new CopyOnWriteArrayList<>();
 
     /** Whose lives cannot be read from the registry. */

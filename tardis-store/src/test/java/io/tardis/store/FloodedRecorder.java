@@ -48,8 +48,7 @@ final class FloodedRecorder {
                         new ExitRecorder(
                                 context.subscriber(EVENTS, List.of(Topic.EXIT)),
                                 log,
-                                new LifeStates(
-                                        new ContainerRegistry(directory), settings.record()),
+                                new LifeStates(new ContainerRegistry(directory), settings.record()),
                                 ends,
                                 unwritten,
                                 _ -> {},

@@ -113,10 +113,7 @@ class RemovedFilesTest {
                         it -> replace(it, path -> Files.createDirectories(path.resolve("theirs")))),
                 Map.entry(
                         "it is replaced by a link to nothing",
-                        it ->
-                                replace(
-                                        it,
-                                        path -> Files.createSymbolicLink(path, Path.of("none")))),
+                        it -> replace(it, path -> Files.createSymbolicLink(path, Path.of("none")))),
                 Map.entry("the directory is removed", it -> removeAll(it.getParent())),
                 Map.entry(
                         "the directory is moved",
@@ -176,8 +173,9 @@ class RemovedFilesTest {
             await().until(() -> nextStartKnows("tc").isPresent());
         }
         try (Stream<Path> files = Files.list(stateDir)) {
-            assertThat(files.filter(it -> it.toString().contains(".set-aside-"))
-                            .filter(it -> !it.toString().matches(".*-(wal|shm)")))
+            assertThat(
+                            files.filter(it -> it.toString().contains(".set-aside-"))
+                                    .filter(it -> !it.toString().matches(".*-(wal|shm)")))
                     .singleElement()
                     .satisfies(it -> assertThat(it).hasContent("precious"));
         }
@@ -199,7 +197,8 @@ class RemovedFilesTest {
                     .until(() -> !durable(client, container("before")));
             send(exit(2, TC, 200, 3));
             await().until(() ->
-                    client.exitCode(TC, Duration.ZERO).equals(new Exited(exit(2, TC, 200, 3), false)));
+                    client.exitCode(TC, Duration.ZERO)
+                            .equals(new Exited(exit(2, TC, 200, 3), false)));
             assertThat(client.ping().backlog().durable()).isFalse();
             assertThat(file).doesNotExist();
             assertThat(recorder.at(Level.ERROR)).as("told once").hasSize(1);

@@ -1,12 +1,11 @@
 package io.tardis.core.registry;
 
-import org.slf4j.event.Level;
-import io.tardis.testkit.CapturedLog;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
+import io.tardis.testkit.CapturedLog;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -25,6 +24,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.event.Level;
 
 class ContainerRegistryTest {
 
