@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import io.tardis.core.TardisException;
+import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Health;
@@ -66,6 +67,9 @@ final class Daemon {
     private final long began = System.nanoTime();
     private Optional<HandOver> handOver = Optional.empty();
     private final AtomicBoolean failed = new AtomicBoolean();
+
+    /** Why the state directory cannot be used; belongs to the recorder's thread. */
+    private String stateDirProblem = "";
 
     /**
      * A daemon that does not run yet.
@@ -157,6 +161,7 @@ final class Daemon {
                                                 listener.source(),
                                                 listener.witness(),
                                                 socketHealth()),
+                                () -> keepStateDir(lock, registry),
                                 clock);
                 StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE);
                 RemovedTrees removed =
@@ -204,6 +209,31 @@ final class Daemon {
                 own,
                 System.getenv("INVOCATION_ID") != null, // by which systemd is known
                 () -> successor.replace(SUCCESSOR_PATIENCE));
+    }
+
+    /**
+     * Whether the state directory is this daemon's. Where somebody removed it, the lock or the open
+     * lives, they are made again.
+     *
+     * @throws io.tardis.listener.AlreadyRunningException if another daemon has it by now
+     */
+    private boolean keepStateDir(InstanceLock lock, ContainerRegistry registry) {
+        try {
+            Directories.makePrivate(settings.stateDir());
+            stateDirProblem = "";
+            boolean own = lock.keep();
+            if (own) {
+                registry.keepInPlace();
+            }
+            return own;
+        } catch (SetupException e) {
+            String problem = String.valueOf(e.getMessage());
+            if (!problem.equals(stateDirProblem)) {
+                LOG.error("what is recorded is in memory only: {}", problem);
+                stateDirProblem = problem;
+            }
+            return false;
+        }
     }
 
     private InstanceLock takeLock(EventSource source) throws InterruptedException {

@@ -40,6 +40,7 @@ public final class Main {
                 .addSubcommand(new ListCommand(environment))
                 .addSubcommand(new WatchCommand(environment, output))
                 .addSubcommand(new DoctorCommand(environment))
+                .addSubcommand(new BackupCommand(environment))
                 .addSubcommand(new KeygenCommand())
                 .setOut(output.writer())
                 .setCaseInsensitiveEnumValuesAllowed(true)

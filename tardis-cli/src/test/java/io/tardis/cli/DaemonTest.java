@@ -55,21 +55,14 @@ class DaemonTest {
     void servesALifeFromCreateToDelete() throws Exception {
         Path events = makeFifo();
         tardis.set("TARDIS_CTR_CMD", "cat " + events);
-        Path bundle = Files.createDirectory(directory.resolve("bundle"));
-        Files.writeString(
-                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
-        Files.writeString(bundle.resolve("init.pid"), "4194304");
+        Path bundle = makeBundle(4_194_304);
         Path kept = tardis.stateDir().resolve("containers/default/tc");
         try (TardisProcess daemon = startDaemon()) {
             assertThat(call("create", "--bundle", bundle.toString(), "tc")).isTrue();
             assertThat(call("start", "tc")).isTrue();
             assertThat(tardis.run("get", "tc").status()).isEqualTo(ExitStatus.NOT_KNOWN);
 
-            Files.writeString(
-                    events,
-                    "2026-11-23 02:54:57.829303106 +0000 UTC default /tasks/exit"
-                            + " {\"container_id\":\"tc\",\"id\":\"tc\",\"pid\":4194304,"
-                            + "\"exited_at\":\"2026-11-23T02:54:57.829303106Z\"}\n");
+            Files.writeString(events, exit("tc", 4_194_304, 0));
 
             assertThat(tardis.run("wait", "--timeout", "20s", "tc"))
                     .isEqualTo(new Tardis.Result(ExitStatus.OK, "0\n", ""));
@@ -81,6 +74,90 @@ class DaemonTest {
             assertThat(tardis.run("ls").out()).contains("default    tc         exited  0");
             assertThat(daemon.isAlive()).isTrue();
         }
+    }
+
+    /** By a cleaning script, or by somebody who thought that it was not needed. */
+    @Test
+    void goesOnWhereItsStateDirectoryWasRemoved() throws Exception {
+        Path events = makeFifo();
+        tardis.set("TARDIS_CTR_CMD", "cat " + events);
+        Path lifeFile = tardis.stateDir().resolve("containers/default/tc/life.json");
+        Process init = new ProcessBuilder("sh", "-c", "read line; exit 7").start();
+        try (TardisProcess daemon = startDaemon()) {
+            Path bundle = makeBundle(init.pid());
+            assertThat(call("create", "--bundle", bundle.toString(), "tc")).isTrue();
+            assertThat(call("start", "tc")).isTrue();
+            assertThat(lifeFile).exists();
+
+            Files.move(tardis.stateDir(), directory.resolve("moved"));
+
+            await().atMost(PATIENCE)
+                    .until(() ->
+                            Files.exists(lifeFile)
+                                    && Files.exists(tardis.stateDir().resolve("exits.db"))
+                                    && tardis.run("status").out().contains("durable   yes"));
+            assertThat(tardis.run("status").out()).contains("process " + daemon.pid());
+            assertThat(permissions(tardis.stateDir())).isEqualTo("rwx------");
+            init.outputWriter().close();
+            assertThat(init.waitFor(10, TimeUnit.SECONDS)).isTrue();
+            Files.writeString(events, exit("tc", init.pid(), 7));
+            assertThat(tardis.run("wait", "--timeout", "20s", "tc"))
+                    .isEqualTo(new Tardis.Result(ExitStatus.OK, "7\n", ""));
+            daemon.kill();
+            daemon.result();
+        } finally {
+            init.destroyForcibly();
+        }
+
+        tardis.set("TARDIS_CTR_CMD", "sleep 60");
+        try (TardisProcess _ = startDaemon()) {
+            assertThat(tardis.run("get", "tc").out()).isEqualTo("7\n");
+            assertThat(tardis.run("stop").status()).isEqualTo(ExitStatus.OK);
+        }
+    }
+
+    @Test
+    void answersFromABackupThatWasMadeBesideIt() throws Exception {
+        Path events = makeFifo();
+        tardis.set("TARDIS_CTR_CMD", "cat " + events);
+        tardis.set("TARDIS_RECORD", "all");
+        Path backup = directory.resolve("backup.db");
+        Tardis.Result list;
+        Tardis.Result before;
+        try (TardisProcess _ = startDaemon()) {
+            Files.writeString(events, exit("tc", 4_194_304, 7));
+            assertThat(tardis.run("wait", "--timeout", "20s", "tc").out()).isEqualTo("7\n");
+            list = tardis.run("ls");
+            before = tardis.run("status");
+
+            assertThat(tardis.run("backup", backup.toString()))
+                    .isEqualTo(new Tardis.Result(ExitStatus.OK, "", ""));
+
+            Tardis.Result again = tardis.run("backup", backup.toString());
+            assertThat(again.status()).isEqualTo(ExitStatus.USAGE);
+            assertThat(again.err()).contains(backup + " exists already");
+            assertThat(permissions(backup)).isEqualTo("rw-------");
+            assertThat(tardis.run("stop").status()).isEqualTo(ExitStatus.OK);
+        }
+        Files.move(tardis.stateDir(), directory.resolve("old"));
+        Files.createDirectory(tardis.stateDir());
+        Files.copy(backup, tardis.stateDir().resolve("exits.db"));
+
+        try (TardisProcess _ = startDaemon()) {
+            assertThat(tardis.run("get", "tc").out()).isEqualTo("7\n");
+            assertThat(tardis.run("ls")).isEqualTo(list);
+            Files.writeString(events, exit("next", 4_194_303, 3));
+            assertThat(tardis.run("wait", "--timeout", "20s", "next").out()).isEqualTo("3\n");
+            assertThat(lastExit(tardis.run("status"))).isGreaterThan(lastExit(before));
+        }
+    }
+
+    private static long lastExit(Tardis.Result status) {
+        return status.out()
+                .lines()
+                .filter(it -> it.startsWith("last exit "))
+                .mapToLong(it -> Long.parseLong(it.substring("last exit ".length())))
+                .sum();
     }
 
     @Test
@@ -382,6 +459,23 @@ class DaemonTest {
         List<String> arguments = new ArrayList<>(List.of("--root", "/run/runc/default"));
         arguments.addAll(List.of(words));
         return ShimClient.call(tardis.socket(), directory, arguments);
+    }
+
+    private Path makeBundle(long init) throws IOException {
+        Path bundle = Files.createDirectory(directory.resolve("bundle"));
+        Files.writeString(
+                bundle.resolve("config.json"), "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        Files.writeString(bundle.resolve("init.pid"), Long.toString(init));
+        return bundle;
+    }
+
+    /** As ctr prints it; a status of 0 is left out. */
+    private static String exit(String id, long pid, int status) {
+        return """
+        2026-11-23 02:54:57.829303106 +0000 UTC default /tasks/exit \
+        {"container_id":"%1$s","id":"%1$s","pid":%2$d%3$s,"exited_at":"2026-11-23T02:54:57.829303106Z"}
+        """
+                .formatted(id, pid, status == 0 ? "" : ",\"exit_status\":" + status);
     }
 
     private Path makeFifo() throws IOException, InterruptedException {

@@ -13,6 +13,7 @@ import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -83,6 +84,7 @@ final class ExitPublisher implements AutoCloseable {
     private final ExitSequence sequence;
     private final Kernel kernel;
     private final Lives lives;
+    private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
     private final Thread thread;
     private final Unreadable unreadable = new Unreadable();
@@ -101,6 +103,8 @@ final class ExitPublisher implements AutoCloseable {
      *
      * @param kernel asked how a process ended that containerd has told the exit of
      * @param lives told each start, and each gap that is published
+     * @param ownsStateDir whether the sequence's file is this process's to write again, where
+     *     somebody removed it
      */
     ExitPublisher(
             ZmqPublisher socket,
@@ -109,6 +113,7 @@ final class ExitPublisher implements AutoCloseable {
             ExitSequence sequence,
             Kernel kernel,
             Lives lives,
+            BooleanSupplier ownsStateDir,
             InstantSource clock) {
         this.socket = socket;
         this.queue = queue;
@@ -116,6 +121,7 @@ final class ExitPublisher implements AutoCloseable {
         this.sequence = sequence;
         this.kernel = kernel;
         this.lives = lives;
+        this.ownsStateDir = ownsStateDir;
         this.clock = clock;
         this.thread = new Thread(this::run, "tardis-listener-publisher");
     }
@@ -194,6 +200,9 @@ final class ExitPublisher implements AutoCloseable {
         }
         if (nextHeartbeat - now <= 0) {
             publish(new Published.Heartbeat(sequence.last(), clock.instant()));
+            if (ownsStateDir.getAsBoolean()) {
+                sequence.keepInPlace(clock);
+            }
             nextHeartbeat = now + HEARTBEAT.toNanos();
         }
     }

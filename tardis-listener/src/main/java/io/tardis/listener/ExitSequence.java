@@ -9,11 +9,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,15 +51,19 @@ final class ExitSequence implements AutoCloseable {
     /** How many numbers are reserved by one forced write. */
     private static final long RESERVE = 1_000_000;
 
-    private final FileChannel channel;
+    private final Path file;
     private final String boot;
     private final Optional<Instant> lastWritten;
+    private FileChannel channel;
+    private @Nullable Object key;
     private long next;
     private long reserved;
     private boolean failing;
+    private boolean outOfPlace;
 
     private ExitSequence(
-            FileChannel channel, String boot, Optional<Instant> lastWritten, long next) {
+            Path file, FileChannel channel, String boot, Optional<Instant> lastWritten, long next) {
+        this.file = file;
         this.channel = channel;
         this.boot = boot;
         this.lastWritten = lastWritten;
@@ -81,8 +87,9 @@ final class ExitSequence implements AutoCloseable {
             long next = firstNumber(file, boot, clock.instant());
             FileChannel channel =
                     FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            ExitSequence sequence = new ExitSequence(channel, boot, lastWritten, next);
+            ExitSequence sequence = new ExitSequence(file, channel, boot, lastWritten, next);
             sequence.reserve();
+            sequence.key = key(file);
             return sequence;
         } catch (IOException e) {
             throw new SetupException(
@@ -136,13 +143,57 @@ final class ExitSequence implements AutoCloseable {
         }
     }
 
+    /**
+     * Sees to it that the file at its path is the one that is written. Where somebody removed or
+     * replaced it, what is there is set aside, and a new one goes on with the same numbers.
+     */
+    void keepInPlace(InstantSource clock) {
+        try {
+            Object there = key(file);
+            if (there != null && there.equals(key)) {
+                return;
+            }
+            if (there != null) {
+                setAside(file, clock.instant());
+            }
+            FileChannel again =
+                    FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            channel.close();
+            channel = again;
+            key = key(file);
+            reserve();
+            outOfPlace = false;
+            LOG.warn("{} was removed or replaced; it was written again", file);
+        } catch (IOException e) {
+            if (!outOfPlace) {
+                LOG.error("{} was removed or replaced, and cannot be written again now", file, e);
+            }
+            outOfPlace = true;
+        }
+    }
+
+    private static @Nullable Object key(Path file) throws IOException {
+        BasicFileAttributes attributes =
+                file.getFileSystem()
+                        .provider()
+                        .readAttributesIfExists(file, BasicFileAttributes.class);
+        return attributes == null ? null : attributes.fileKey();
+    }
+
+    private static Path setAside(Path file, Instant now) throws IOException {
+        Path aside = file.resolveSibling(file.getFileName() + ".foreign-" + now.toEpochMilli());
+        Files.move(file, aside, StandardCopyOption.ATOMIC_MOVE);
+        return aside;
+    }
+
     /** Notes that nothing beyond the last number was given out. */
     @Override
     public void close() {
         if (!channel.isOpen()) {
             return;
         }
-        try (channel) {
+        try (FileChannel closing = channel) {
+            assert closing.isOpen();
             writeAll(next);
         } catch (IOException e) {
             LOG.warn("the sequence number {} cannot be written at the end", next, e);
@@ -180,8 +231,7 @@ final class ExitSequence implements AutoCloseable {
         Matcher content =
                 FORMAT.matcher(new String(Files.readAllBytes(file), StandardCharsets.US_ASCII));
         if (!content.matches()) {
-            Path aside = file.resolveSibling(file.getFileName() + ".foreign-" + now.toEpochMilli());
-            Files.move(file, aside, StandardCopyOption.ATOMIC_MOVE);
+            Path aside = setAside(file, now);
             LOG.error(
                     "{} is not a sequence of Tardis; it was set aside as {}, and numbers begin at {}",
                     file,

@@ -19,6 +19,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,16 +44,34 @@ public final class InstanceLock implements AutoCloseable {
 
     private static final Duration POLL = Duration.ofMillis(5);
 
-    private final Path pidFile;
-    private final Path lockFile;
-    private final FileChannel channel;
-    private final FileLock lock;
+    /**
+     * How long another process may have the lock on a new file before this one gives up: longer
+     * than a daemon takes that cannot run, since this one has its ports.
+     */
+    private static final Duration GRACE = Duration.ofSeconds(10);
 
-    private InstanceLock(Path pidFile, Path lockFile, FileChannel channel, FileLock lock) {
-        this.pidFile = pidFile;
+    /**
+     * The lock on one file.
+     *
+     * @param key the device and inode of the file
+     */
+    private record Held(FileChannel channel, FileLock lock, Object key) {}
+
+    private final Path stateDir;
+    private final Duration grace;
+    private Path lockFile;
+    private Held held;
+
+    /** Since when another process has had the lock on the file at its path; 0: none has. */
+    private long othersSince;
+
+    private boolean failing;
+
+    private InstanceLock(Path stateDir, Path lockFile, Held held, Duration grace) {
+        this.stateDir = stateDir;
         this.lockFile = lockFile;
-        this.channel = channel;
-        this.lock = lock;
+        this.held = held;
+        this.grace = grace;
     }
 
     /**
@@ -62,15 +81,29 @@ public final class InstanceLock implements AutoCloseable {
      * @throws AlreadyRunningException if another process, or another part of this one, has the lock
      * @throws SetupException if the files cannot be written
      */
-    public static synchronized InstanceLock take(Path stateDir) {
+    public static InstanceLock take(Path stateDir) {
+        return takeNow(stateDir, GRACE);
+    }
+
+    static synchronized InstanceLock takeNow(Path stateDir, Duration grace) {
         try {
             Path lockFile = lockFile(stateDir.toRealPath());
             if (TAKEN.contains(lockFile)) {
                 throw new AlreadyRunningException(stateDir, holder(stateDir));
             }
-            InstanceLock taken = take(stateDir, lockFile);
+            Held held =
+                    lock(lockFile)
+                            .orElseThrow(
+                                    () -> new AlreadyRunningException(stateDir, holder(stateDir)));
+            InstanceLock taken = new InstanceLock(stateDir, lockFile, held, grace);
             TAKEN.add(lockFile);
-            return taken;
+            try {
+                writePid(stateDir);
+                return taken;
+            } catch (IOException e) {
+                taken.close();
+                throw e;
+            }
         } catch (IOException e) {
             throw new SetupException("the lock on " + stateDir + " cannot be taken: " + e, e);
         }
@@ -104,37 +137,110 @@ public final class InstanceLock implements AutoCloseable {
      * @throws IllegalArgumentException if it is not
      */
     void check(Path stateDir) {
-        if (!lock.isValid() || !pidFile.equals(pidFile(stateDir))) {
+        if (!held.lock().isValid() || !this.stateDir.equals(stateDir)) {
             throw new IllegalArgumentException("this is not the lock on " + stateDir);
         }
     }
 
-    private static InstanceLock take(Path stateDir, Path lockFile) throws IOException {
+    /**
+     * Sees to it that the file at the lock's path is the one that is locked. Somebody may have
+     * removed it, or the whole directory: then the lock is taken on a new one. From any thread.
+     *
+     * @return whether this process has the lock; not while the directory is not there
+     * @throws AlreadyRunningException if another process has had it for a while: there it is the
+     *     daemon
+     */
+    public boolean keep() {
+        synchronized (InstanceLock.class) {
+            if (!held.lock().isValid()) {
+                return false; // closed
+            }
+            try {
+                return keepLocked();
+            } catch (IOException e) {
+                if (!failing) {
+                    LOG.error("the lock on {} cannot be taken again now", stateDir, e);
+                }
+                failing = true;
+                return false;
+            }
+        }
+    }
+
+    private boolean keepLocked() throws IOException {
+        Path file = lockFile(stateDir.toRealPath());
+        if (!held.key().equals(key(file))) {
+            Optional<Held> again = lock(file);
+            if (again.isEmpty()) {
+                return waitForOther();
+            }
+            // Only now: until there is a new one, nobody else gets the old one.
+            held.channel().close();
+            held = again.get();
+            TAKEN.remove(lockFile);
+            lockFile = file;
+            TAKEN.add(file);
+            LOG.warn("{} was removed or replaced; the lock was taken again", file);
+        }
+        othersSince = 0;
+        failing = false;
+        if (!Files.exists(pidFile(stateDir), LinkOption.NOFOLLOW_LINKS)) {
+            writePid(stateDir);
+        }
+        return true;
+    }
+
+    private boolean waitForOther() {
+        long now = System.nanoTime();
+        TAKEN.remove(lockFile); // of that name there is another file now
+        if (othersSince == 0) {
+            LOG.error("{} was replaced, and another process has the lock there", stateDir);
+            othersSince = now;
+        }
+        if (now - othersSince >= grace.toNanos()) {
+            throw new AlreadyRunningException(stateDir, holder(stateDir));
+        }
+        return false;
+    }
+
+    /** The lock on the file, which is made if it is not there; empty if somebody else has it. */
+    private static Optional<Held> lock(Path file) throws IOException {
         FileChannel channel =
                 FileChannel.open(
-                        lockFile,
+                        file,
                         StandardOpenOption.CREATE,
                         StandardOpenOption.WRITE,
                         LinkOption.NOFOLLOW_LINKS);
-        InstanceLock taken = null;
+        Held held = null;
         try {
             FileLock lock = channel.tryLock();
-            if (lock == null) {
-                throw new AlreadyRunningException(stateDir, holder(stateDir));
+            Object key = key(file);
+            if (lock != null && key != null) {
+                held = new Held(channel, lock, key);
             }
-            Path pidFile = pidFile(stateDir);
-            Path beside = pidFile.resolveSibling(".event_listener.pid.new");
-            Files.deleteIfExists(beside); // left by a kill, or planted as a link to elsewhere
-            Files.writeString(
-                    beside, ProcessHandle.current().pid() + "\n", StandardOpenOption.CREATE_NEW);
-            Files.move(beside, pidFile, StandardCopyOption.ATOMIC_MOVE);
-            taken = new InstanceLock(pidFile, lockFile, channel, lock);
-            return taken;
+            return Optional.ofNullable(held);
         } finally {
-            if (taken == null) {
+            if (held == null) {
                 channel.close();
             }
         }
+    }
+
+    private static @Nullable Object key(Path file) throws IOException {
+        BasicFileAttributes attributes =
+                file.getFileSystem()
+                        .provider()
+                        .readAttributesIfExists(
+                                file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        return attributes == null ? null : attributes.fileKey();
+    }
+
+    private static void writePid(Path stateDir) throws IOException {
+        Path beside = stateDir.resolve(".event_listener.pid.new");
+        Files.deleteIfExists(beside); // left by a kill, or planted as a link to elsewhere
+        Files.writeString(
+                beside, ProcessHandle.current().pid() + "\n", StandardOpenOption.CREATE_NEW);
+        Files.move(beside, pidFile(stateDir), StandardCopyOption.ATOMIC_MOVE);
     }
 
     /**
@@ -197,21 +303,32 @@ public final class InstanceLock implements AutoCloseable {
     /** Removes the PID file and releases the lock. */
     @Override
     public void close() {
-        if (!lock.isValid()) {
-            return; // closed before: the PID file may be another holder's by now
+        synchronized (InstanceLock.class) {
+            if (!held.lock().isValid()) {
+                return; // closed before: the PID file may be another holder's by now
+            }
+            Path pidFile = pidFile(stateDir);
+            try {
+                if (held.key().equals(key(lockFile(stateDir)))) {
+                    Files.deleteIfExists(pidFile);
+                } // else it may be another holder's, too
+            } catch (IOException e) {
+                LOG.warn(
+                        "the PID file {} cannot be removed; the next start replaces it",
+                        pidFile,
+                        e);
+            }
+            try (FileChannel channel = held.channel()) {
+                assert channel.isOpen();
+                held.lock().release();
+            } catch (IOException e) {
+                LOG.warn(
+                        "the lock beside {} cannot be released; it ends with this process",
+                        pidFile,
+                        e);
+            }
+            TAKEN.remove(lockFile);
         }
-        try {
-            Files.deleteIfExists(pidFile);
-        } catch (IOException e) {
-            LOG.warn("the PID file {} cannot be removed; the next start replaces it", pidFile, e);
-        }
-        try (channel) {
-            lock.release();
-        } catch (IOException e) {
-            LOG.warn(
-                    "the lock beside {} cannot be released; it ends with this process", pidFile, e);
-        }
-        TAKEN.remove(lockFile);
     }
 
     private static Path lockFile(Path stateDir) {

@@ -53,6 +53,7 @@ public final class Listener implements AutoCloseable {
 
     private Listener(
             ExitSequence sequence,
+            InstanceLock lock,
             ZmqPublisher socket,
             Settings settings,
             EventSource source,
@@ -87,6 +88,7 @@ public final class Listener implements AutoCloseable {
                         witness.<ExitPublisher.Kernel>map(it -> it)
                                 .orElse(ExitPublisher.Kernel.NONE),
                         checker,
+                        lock::keep,
                         clock);
     }
 
@@ -116,6 +118,7 @@ public final class Listener implements AutoCloseable {
         try {
             return new Listener(
                     sequence,
+                    lock,
                     context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
                     settings,
                     source,

@@ -87,6 +87,7 @@ class ExitPublisherTest {
                         sequence,
                         kernel,
                         new NoLives(),
+                        () -> true,
                         clock);
     }
 

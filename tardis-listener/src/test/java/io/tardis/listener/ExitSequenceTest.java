@@ -33,6 +33,35 @@ class ExitSequenceTest {
         file = stateDir.resolve("event_listener.seq");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"removed", "replaced", "a directory"})
+    void goesOnWhereItsFileIsNotInItsPlace(String what) throws IOException {
+        long last;
+        try (CapturedLog log = new CapturedLog(ExitSequence.class);
+                ExitSequence sequence = open()) {
+            sequence.keepInPlace(clock);
+            assertThat(log.at(Level.WARN)).isEmpty();
+            Files.delete(file);
+            if (what.equals("replaced")) {
+                Files.writeString(file, "precious");
+            } else if (what.equals("a directory")) {
+                Files.createDirectory(file);
+            }
+
+            sequence.keepInPlace(clock);
+            clock.move(Duration.ofDays(-1000));
+            last = sequence.next();
+
+            assertThat(log.at(Level.WARN)).hasSize(1);
+        }
+        try (ExitSequence sequence = open()) {
+            assertThat(sequence.last()).isEqualTo(last);
+        }
+        try (Stream<Path> files = Files.list(stateDir)) {
+            assertThat(files).hasSize(what.equals("removed") ? 1 : 2);
+        }
+    }
+
     @Test
     void beginsAtTheClockAndGrowsByOne() {
         long micros = clock.millis() * 1000;

@@ -2,19 +2,23 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.tardis.core.SetupException;
+import io.tardis.testkit.CapturedLog;
 import io.tardis.testkit.ChildJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.event.Level;
 
 class InstanceLockTest {
 
@@ -271,5 +275,70 @@ class InstanceLockTest {
         Files.delete(pidFile.resolve("not empty"));
         Files.delete(pidFile);
         InstanceLock.take(stateDir).close();
+    }
+
+    @Test
+    void takesTheLockAgainWhereItsFilesWereRemoved() throws IOException {
+        try (CapturedLog log = new CapturedLog(InstanceLock.class);
+                InstanceLock lock = InstanceLock.take(stateDir)) {
+            assertThat(lock.keep()).isTrue();
+            assertThat(log.at(Level.WARN)).isEmpty();
+            Files.delete(pidFile);
+            assertThat(lock.keep()).isTrue();
+            assertThat(pidFile).hasContent(OWN_PID + "\n");
+            Files.delete(lockFile);
+            Files.delete(pidFile);
+
+            assertThat(lock.keep()).isTrue();
+
+            assertThat(log.at(Level.WARN)).hasSize(1);
+            assertThat(pidFile).hasContent(OWN_PID + "\n");
+            try (ChildJvm child = ChildJvm.start(LockHolder.class, stateDir.toString())) {
+                assertThat(child.line()).contains("process " + OWN_PID);
+            }
+            assertThat(InstanceLock.holder(stateDir)).hasValue(OWN_PID);
+        }
+        assertThat(pidFile).doesNotExist();
+        InstanceLock.take(stateDir).close();
+    }
+
+    @Test
+    void isNotHeldWhileTheDirectoryIsNotThere() throws IOException {
+        Path moved = stateDir.resolveSibling(stateDir.getFileName() + ".moved");
+        try (CapturedLog _ = new CapturedLog(InstanceLock.class);
+                InstanceLock lock = InstanceLock.take(stateDir)) {
+            Files.move(stateDir, moved);
+            assertThat(lock.keep()).isFalse();
+            Files.createDirectory(stateDir);
+
+            assertThat(lock.keep()).isTrue();
+
+            assertThat(InstanceLock.holder(stateDir)).hasValue(OWN_PID);
+        } finally {
+            Files.delete(moved.resolve("event_listener.lock"));
+            Files.delete(moved.resolve("event_listener.pid"));
+            Files.delete(moved);
+        }
+    }
+
+    @Test
+    void givesUpWhereAnotherProcessHasTheNewLock() throws Exception {
+        try (CapturedLog _ = new CapturedLog(InstanceLock.class);
+                InstanceLock lock = InstanceLock.takeNow(stateDir, Duration.ofMillis(200))) {
+            Files.delete(lockFile);
+            Files.delete(pidFile);
+            try (ChildJvm child = ChildJvm.start(LockHolder.class, stateDir.toString())) {
+                assertThat(child.line()).isEqualTo("held");
+
+                assertThat(lock.keep()).as("it may end soon").isFalse();
+                await().untilAsserted(() ->
+                        assertThatThrownBy(lock::keep)
+                                .isInstanceOf(AlreadyRunningException.class)
+                                .hasMessageContaining("process " + child.pid()));
+
+                lock.close();
+                assertThat(pidFile).as("the other one's").hasContent(child.pid() + "\n");
+            }
+        }
     }
 }

@@ -26,10 +26,12 @@ final class EndCache {
     private static final Logger LOG = LoggerFactory.getLogger(EndCache.class);
     private static final int MAX_ENTRIES = 20_000;
 
+    private final ExitLog.Reader log;
     private final LoadingCache<ContainerKey, Optional<End>> recorded;
     private final Map<ContainerKey, End> notRecorded = new ConcurrentHashMap<>();
 
     EndCache(ExitLog.Reader log) {
+        this.log = log;
         this.recorded = Caffeine.newBuilder().maximumSize(MAX_ENTRIES).build(log::latestEnd);
     }
 
@@ -54,12 +56,12 @@ final class EndCache {
             ContainerKey container, Function<ContainerKey, Optional<End>> lookup) {
         End inMemory = notRecorded.get(container);
         if (inMemory == null) {
-            return lookup.apply(container).map(it -> new Known(it, true));
+            return lookup.apply(container).map(it -> new Known(it, log.isSafe()));
         }
         return Optional.of(
                 ifReadable(container, lookup)
                         .filter(it -> better(it, inMemory).equals(it))
-                        .map(it -> new Known(it, true))
+                        .map(it -> new Known(it, log.isSafe()))
                         .orElse(new Known(inMemory, false)));
     }
 

@@ -4,6 +4,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.TaskExit;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -71,12 +72,31 @@ interface ExitLog {
         void setAgedTo(Instant time);
 
         /**
-         * Begins a new log in the place of this one, if this one was found to be damaged. For the
-         * end only: readers stay with the old one.
+         * Sees to it that the next start finds what is in the log. If its files were removed, moved
+         * or replaced, all that is known is written into a new one at their place, which takes
+         * several calls; readers go on with what they have until it is there. Cheap where nothing
+         * was done to them.
          *
+         * @throws ExitLogException if the next start does not find it now
+         */
+        void keepInPlace();
+
+        /**
+         * Gives space back that is not needed any more, in a small step.
+         *
+         * @return whether there may be more to give back
+         */
+        boolean shrink();
+
+        /**
+         * Begins a new log in the place of this one, if this one was found to be damaged, or
+         * finishes what {@link #keepInPlace} has begun. For the end only: readers stay with the old
+         * one.
+         *
+         * @param patience how long it may take
          * @return whether there is a new one
          */
-        boolean replaceIfDamaged();
+        boolean replaceIfUnusable(Duration patience);
 
         @Override
         void close();
@@ -84,6 +104,9 @@ interface ExitLog {
 
     /** Looks up. For one thread. */
     interface Reader extends AutoCloseable {
+
+        /** Whether the next start finds what is read here, as far as the writer knows. */
+        boolean isSafe();
 
         /** The end of the newest life of {@code container} that has one. */
         Optional<End> latestEnd(ContainerKey container);

@@ -1,15 +1,14 @@
 package io.tardis.store;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.TardisException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,6 +30,8 @@ final class ExitLogFile {
 
     /** How long the start may be delayed by looking for damage. */
     private static final Duration CHECK_TIME = Duration.ofMillis(500);
+
+    private static final long MOST_REWRITTEN_BYTES = 32 << 20;
 
     private static final int CHECK_STEPS = 10_000;
 
@@ -59,6 +60,9 @@ final class ExitLogFile {
      */
     static SqliteSession openForWriting(Path file, InstantSource clock) {
         try {
+            if (Files.exists(file) && !Files.isRegularFile(file)) {
+                throw new IOException("it is not a file; move it away");
+            }
             String problem = Files.exists(file) ? problemOf(file) : null;
             if (problem != null) {
                 setAside(file, problem, clock.instant());
@@ -67,6 +71,8 @@ final class ExitLogFile {
             SqliteSession session = connect(file);
             try {
                 createTables(session);
+                allowToShrink(session);
+                LogFiles.forceDirectory(file);
                 return session;
             } catch (SQLException e) {
                 session.close();
@@ -111,6 +117,8 @@ final class ExitLogFile {
     private static SqliteSession connect(Path file) throws SQLException {
         SqliteSession session = SqliteSession.open(file);
         try {
+            // For a new file, before anything is in it.
+            session.execute("PRAGMA auto_vacuum = INCREMENTAL");
             session.execute("PRAGMA journal_mode = WAL");
             session.execute("PRAGMA synchronous = FULL");
             return session;
@@ -156,6 +164,31 @@ final class ExitLogFile {
         session.execute("INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)");
     }
 
+    /**
+     * Files of earlier versions keep the pages of what was removed. To change that, the file is
+     * written again, once; the start is not delayed for it by more than a second, so a larger file
+     * stays as it is.
+     */
+    private static void allowToShrink(SqliteSession session) throws SQLException {
+        long used = session.number("PRAGMA page_count") - session.number("PRAGMA freelist_count");
+        if (session.number("PRAGMA auto_vacuum") != 0) {
+            return;
+        }
+        if (used * session.number("PRAGMA page_size") > MOST_REWRITTEN_BYTES) {
+            LOG.info(
+                    "{} is too large to be written again at a start, and does not give back what is free in it",
+                    session.file());
+            return;
+        }
+        try {
+            session.execute("PRAGMA auto_vacuum = INCREMENTAL");
+            session.execute("VACUUM");
+            session.number("PRAGMA wal_checkpoint(TRUNCATE)");
+        } catch (SQLException | ExitLogException e) {
+            LOG.warn("{} cannot be written again, and does not shrink", session.file(), e);
+        }
+    }
+
     /** Why {@code file} cannot be used, or null if it can. */
     private static @Nullable String problemOf(Path file) throws IOException, SQLException {
         if (Files.exists(damageNote(file))) {
@@ -187,6 +220,24 @@ final class ExitLogFile {
                 return "it is damaged: " + cause.getMessage();
             }
             throw e;
+        }
+    }
+
+    /**
+     * Makes sure that the file is an exit log of a version that is known, and not damaged as far as
+     * that can be told in a moment.
+     *
+     * @throws TardisException if it is not
+     */
+    static void check(SqliteSession session) throws SQLException {
+        if (session.number("PRAGMA application_id") != APPLICATION_ID
+                || session.number("PRAGMA user_version") > VERSION) {
+            throw new TardisException(
+                    session.file() + " is not an exit log that this Tardis knows");
+        }
+        String damage = damageOf(session);
+        if (damage != null) {
+            throw new TardisException(session.file() + ": " + damage);
         }
     }
 
@@ -252,16 +303,7 @@ final class ExitLogFile {
     }
 
     private static void setAside(Path file, String problem, Instant now) throws IOException {
-        Path aside = file.resolveSibling(file.getFileName() + ".set-aside-" + now.toEpochMilli());
-        for (String suffix : List.of("", "-wal", "-shm")) {
-            Path part = file.resolveSibling(file.getFileName() + suffix);
-            if (Files.exists(part)) {
-                Files.move(
-                        part,
-                        aside.resolveSibling(aside.getFileName() + suffix),
-                        StandardCopyOption.ATOMIC_MOVE);
-            }
-        }
+        Path aside = LogFiles.setAside(file, now);
         LOG.error("{} was set aside as {}, and a new exit log begun: {}", file, aside, problem);
     }
 }

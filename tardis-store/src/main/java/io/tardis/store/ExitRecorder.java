@@ -60,6 +60,10 @@ final class ExitRecorder implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ExitRecorder.class);
     private static final int BATCH = 1_000;
+
+    /** How often is looked whether the log is in its place. */
+    private static final Duration LOOK = Duration.ofMillis(500);
+
     private static final Duration RETRY = Duration.ofSeconds(1);
     private static final Duration REGISTRY_RETRY = Duration.ofMillis(100);
     private static final Duration REGISTRY_PATIENCE = Duration.ofMinutes(1);
@@ -69,6 +73,8 @@ final class ExitRecorder implements AutoCloseable {
     private static final Duration AGE_STEP = Duration.ofHours(1);
 
     private static final int PRUNE_BATCH = 1_000;
+    private static final Duration SHRINK_INTERVAL = Duration.ofSeconds(10);
+    private static final Duration REPLACE_PATIENCE = Duration.ofMillis(1500);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ZmqSubscriber subscriber;
@@ -86,6 +92,8 @@ final class ExitRecorder implements AutoCloseable {
     private boolean droppedIsTold;
     private long nextTry;
     private long nextPrune;
+    private long nextLook;
+    private long nextShrink;
     private @Nullable RetentionClock age;
     private Instant agedTo = Instant.EPOCH;
 
@@ -119,6 +127,8 @@ final class ExitRecorder implements AutoCloseable {
 
     void start() {
         nextPrune = System.nanoTime();
+        nextLook = nextPrune;
+        nextShrink = nextPrune;
         thread.start();
     }
 
@@ -142,7 +152,7 @@ final class ExitRecorder implements AutoCloseable {
             boolean mayBeMore;
             do {
                 last = stopping;
-                Arrived arrived = collect(last ? Duration.ZERO : RETRY);
+                Arrived arrived = collect(last ? Duration.ZERO : LOOK);
                 mayBeMore = arrived.exits().size() == BATCH;
                 recordOrKeep(withTheirEnds(arrived.exits()), last);
                 // The registry says that these are lost; an exit that came first was to be recorded
@@ -151,17 +161,52 @@ final class ExitRecorder implements AutoCloseable {
                     onEnds.accept(Set.copyOf(arrived.lost()));
                 }
                 recordDisputes();
-                if (!last && System.nanoTime() - nextPrune >= 0) {
-                    prune();
+                if (last || System.nanoTime() - nextLook >= 0) {
+                    look();
+                }
+                if (!last) {
+                    tidy();
                 }
             } while (!last || (mayBeMore && !unwritten.isFailing()));
-            if (unwritten.size() > 0 && log.replaceIfDamaged()) {
+            if (unwritten.isFailing() && log.replaceIfUnusable(REPLACE_PATIENCE)) {
                 writeLast();
             }
             if (unwritten.size() > 0) {
                 LOG.error(
                         "{} exits could not be written before the end, and are lost",
                         unwritten.size());
+            }
+        }
+    }
+
+    /** Whether the log is where the next start looks for it, also while nothing ends. */
+    private void look() {
+        nextLook = System.nanoTime() + LOOK.toNanos();
+        try {
+            log.keepInPlace();
+            if (unwritten.isFailing() && unwritten.size() == 0) {
+                unwritten.written(List.of());
+                LOG.info("the exit log is in its place again");
+            }
+        } catch (ExitLogException e) {
+            if (!unwritten.isFailing()) {
+                LOG.error("exits are kept in memory only, until the log is in its place again", e);
+                keepInMemory(List.of());
+            }
+        }
+    }
+
+    private void tidy() {
+        long now = System.nanoTime();
+        if (now - nextPrune >= 0) {
+            prune();
+        }
+        if (now - nextShrink >= 0 && !unwritten.isFailing()) {
+            try {
+                nextShrink = now + (log.shrink() ? RETRY : SHRINK_INTERVAL).toNanos();
+            } catch (ExitLogException e) {
+                LOG.warn("the exit log cannot be made smaller now", e);
+                nextShrink = now + PRUNE_INTERVAL.toNanos();
             }
         }
     }
@@ -332,7 +377,7 @@ final class ExitRecorder implements AutoCloseable {
             given.get().end().ifPresent(ends::forget);
             if (!droppedIsTold) {
                 LOG.error(
-                        "too many exits wait for the disk ({}): from exit {} on some are given up, and are lost",
+                        "too many exits wait for the disk ({}, or a quarter of the memory): from exit {} on some are given up, and are lost",
                         Setting.MAX_UNWRITTEN.key(),
                         given.get().event().seq());
                 droppedIsTold = true;

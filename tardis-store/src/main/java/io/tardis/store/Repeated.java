@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
+import org.slf4j.event.Level;
 
 /**
  * Tells of a failure that anybody can bring about again and again: at first sight with all that is
@@ -15,6 +16,7 @@ final class Repeated {
     private static final Duration SILENCE = Duration.ofMinutes(1);
 
     private final Logger log;
+    private final Level level;
     private final String what;
     private final InstantSource clock;
     private long silentUntil;
@@ -32,7 +34,13 @@ final class Repeated {
      * @param clock the wall clock
      */
     Repeated(Logger log, String what, InstantSource clock) {
+        this(log, Level.ERROR, what, clock);
+    }
+
+    /** As the other one, with the level at which it is told. */
+    Repeated(Logger log, Level level, String what, InstantSource clock) {
         this.log = log;
+        this.level = level;
         this.what = what;
         this.clock = clock;
     }
@@ -45,7 +53,7 @@ final class Repeated {
     void happened(RuntimeException failure, long nanoTime) {
         tellIfDue(nanoTime);
         if (!silent) {
-            log.error(what, failure);
+            log.atLevel(level).setCause(failure).log(what);
             silent = true;
             silentUntil = nanoTime + SILENCE.toNanos();
             return;
@@ -68,13 +76,14 @@ final class Repeated {
         silent = count > 0;
         silentUntil = nanoTime + SILENCE.toNanos();
         if (count > 0) {
-            log.error(
-                    "{}, {} more times from {} to {}, at last: {}",
-                    what,
-                    count,
-                    first,
-                    last,
-                    String.valueOf(latest));
+            log.atLevel(level)
+                    .log(
+                            "{}, {} more times from {} to {}, at last: {}",
+                            what,
+                            count,
+                            first,
+                            last,
+                            String.valueOf(latest));
             count = 0;
         }
     }

@@ -9,24 +9,31 @@ import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiPredicate;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The exit log in a SQLite file, {@code exits.db}.
@@ -118,13 +125,59 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
               LIMIT ?)\
             """;
 
+    /** SQLite itself empties it at 1,000 pages, 4 MiB, if nobody reads just then. */
+    private static final long MOST_JOURNAL_BYTES = 8 << 20;
+
+    private static final long MUCH_JOURNAL_BYTES = 16 << 20;
+
+    private static final int SPARE_PAGES = 256;
+
+    /** 2 MiB, which takes some 50 ms. */
+    private static final int SHRINK_PAGES = 512;
+
+    /** How long the recorder waits for a copy before it goes on with something else. */
+    private static final Duration SHORT_COPY = Duration.ofMillis(50);
+
+    private static final Duration FIRST_COPY_DELAY = Duration.ofMillis(500);
+    private static final Duration LAST_COPY_DELAY = Duration.ofMinutes(1);
+
+    private final LogFiles files;
     private final InstantSource clock;
+
+    /** Tells whether the state directory is this process's, before anything is made there anew. */
+    private final BooleanSupplier ownsDirectory;
+
+    private final Repeated blocked;
+    private final Repeated notReplaced;
     private SqliteSession session;
+    private int openings;
     private boolean damaged;
 
-    private SqliteExitLog(SqliteSession session, InstantSource clock) {
+    /** Of what was in the files that are not in their place; null while they are. */
+    private @Nullable LogCopy copy;
+
+    private boolean outOfPlace;
+    private Duration copyDelay = FIRST_COPY_DELAY;
+    private long nextCopy;
+
+    private SqliteExitLog(
+            SqliteSession session,
+            LogFiles files,
+            InstantSource clock,
+            BooleanSupplier ownsDirectory) {
         this.session = session;
+        this.files = files;
         this.clock = clock;
+        this.ownsDirectory = ownsDirectory;
+        this.openings = files.openings();
+        this.blocked =
+                new Repeated(
+                        LOG,
+                        Level.WARN,
+                        "the exit log takes more and more space until a reader has ended",
+                        clock);
+        this.notReplaced =
+                new Repeated(LOG, "the exit log cannot be put back into its place", clock);
     }
 
     /**
@@ -134,20 +187,57 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
      * @throws SetupException if there can be no log at this place
      */
     static SqliteExitLog openWriter(Path file, InstantSource clock) {
-        return new SqliteExitLog(ExitLogFile.openForWriting(file, clock), clock);
+        return openWriter(file, clock, () -> true);
     }
 
     /**
-     * Opens a log that a writer has opened, for looking up.
+     * As {@link #openWriter(Path, InstantSource)}.
+     *
+     * @param ownsDirectory whether this process may write a new log where its own is not any more:
+     *     its directory is there, and nobody else's
+     */
+    static SqliteExitLog openWriter(Path file, InstantSource clock, BooleanSupplier ownsDirectory) {
+        LogFiles files = new LogFiles(file);
+        SqliteSession session = ExitLogFile.openForWriting(file, clock);
+        files.removeBeside();
+        files.opened();
+        return new SqliteExitLog(session, files, clock, ownsDirectory);
+    }
+
+    /**
+     * Opens the log of this writer once more, for looking up by another thread.
      *
      * @throws SetupException if it cannot be opened
      */
-    static SqliteExitLog openReader(Path file) {
-        return new SqliteExitLog(ExitLogFile.openForReading(file), InstantSource.system());
+    SqliteExitLog openReader() {
+        return new SqliteExitLog(
+                ExitLogFile.openForReading(files.file()), files, clock, () -> false);
+    }
+
+    /** The session of a reader; the writer may have put another file in the place of its own. */
+    private SqliteSession reading() {
+        if (openings != files.openings()) {
+            int now = files.openings();
+            try {
+                SqliteSession next = ExitLogFile.openForReading(files.file());
+                session.close();
+                session = next;
+                openings = now;
+            } catch (SetupException e) {
+                LOG.debug("the old exit log is read until the new one can be opened", e);
+            }
+        }
+        return session;
+    }
+
+    @Override
+    public boolean isSafe() {
+        return files.isSafe();
     }
 
     @Override
     public void append(List<Recorded> batch) {
+        requireInPlace();
         long now = clock.millis();
         write(
                 "write " + batch.size() + " exits to",
@@ -159,6 +249,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                     meta.setLong(1, batch.getLast().event().seq());
                     meta.executeUpdate();
                 });
+        requireInPlace(); // into which file was it written?
     }
 
     private void insert(Recorded recorded, long now) throws SQLException {
@@ -188,7 +279,11 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public void dispute(TaskExit exit, Dispute dispute) {
         List<End> ends =
-                session.query(LAST_ENDS, statement -> bind(statement, exit.container()), this::end);
+                writing()
+                        .query(
+                                LAST_ENDS,
+                                statement -> bind(statement, exit.container()),
+                                this::end);
         long now = clock.millis();
         write(
                 "write a dispute to",
@@ -251,13 +346,14 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     private record OldEnd(String lifeId, Optional<ContainerKey> container) {}
 
     private List<OldEnd> oldEnds(Instant before, int limit) {
-        return session.query(
-                OLD_ENDS,
-                statement -> {
-                    statement.setLong(1, before.toEpochMilli());
-                    statement.setInt(2, limit);
-                },
-                row -> new OldEnd(row.getString(1), container(row, 2)));
+        return writing()
+                .query(
+                        OLD_ENDS,
+                        statement -> {
+                            statement.setLong(1, before.toEpochMilli());
+                            statement.setInt(2, limit);
+                        },
+                        row -> new OldEnd(row.getString(1), container(row, 2)));
     }
 
     private static Optional<ContainerKey> container(ResultSet row, int column) throws SQLException {
@@ -270,12 +366,12 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public Optional<Instant> oldest() {
-        return session.time(OLDEST);
+        return writing().time(OLDEST);
     }
 
     @Override
     public Optional<Instant> agedTo() {
-        return session.time("SELECT max(value) FROM meta WHERE key = 'aged_to'");
+        return writing().time("SELECT max(value) FROM meta WHERE key = 'aged_to'");
     }
 
     @Override
@@ -292,7 +388,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public Optional<End> latestEnd(ContainerKey container) {
-        return session
+        return reading()
                 .query(LATEST_END, statement -> bind(statement, container), this::end)
                 .stream()
                 .findFirst();
@@ -300,41 +396,185 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public List<End> latestEnds(Optional<String> namespace, int limit) {
-        return session.query(
-                namespace.isPresent() ? LATEST_ENDS_OF_NAMESPACE : LATEST_ENDS,
-                statement -> {
-                    statement.setInt(1, limit);
-                    if (namespace.isPresent()) {
-                        statement.setString(2, namespace.get());
-                    }
-                },
-                this::end);
+        return reading()
+                .query(
+                        namespace.isPresent() ? LATEST_ENDS_OF_NAMESPACE : LATEST_ENDS,
+                        statement -> {
+                            statement.setInt(1, limit);
+                            if (namespace.isPresent()) {
+                                statement.setString(2, namespace.get());
+                            }
+                        },
+                        this::end);
     }
 
     @Override
     public List<ExitEvent> eventsAfter(long seq, int limit) {
-        return session.query(
-                EVENTS_AFTER, statement -> statement.setLong(1, seq), row -> event(row, 1), limit);
+        return reading()
+                .query(
+                        EVENTS_AFTER,
+                        statement -> statement.setLong(1, seq),
+                        row -> event(row, 1),
+                        limit);
     }
 
     @Override
     public long firstSeq() {
-        return session.number(FIRST_SEQ);
+        return reading().number(FIRST_SEQ);
     }
 
     @Override
     public long lastSeq() {
-        return session.number(LAST_SEQ);
+        return reading().number(LAST_SEQ);
     }
 
     @Override
-    public boolean replaceIfDamaged() {
+    public void keepInPlace() {
+        boolean owns = ownsDirectory.getAsBoolean();
+        if (!owns) {
+            LOG.debug("the directory of {} is not this process's now", files.file());
+        }
+        requireInPlace();
+    }
+
+    private void requireInPlace() {
+        if (!outOfPlace && files.areInPlace()) {
+            return;
+        }
+        if (!outOfPlace) {
+            outOfPlace = true;
+            files.notSafe();
+            LOG.error(
+                    "{}, or its -wal or -shm file, was removed or replaced while it was in use; what is known"
+                            + " is written there again, and not durable until then",
+                    files.file());
+        }
+        replace();
+    }
+
+    /** One step, or why there is none. */
+    private void replace() {
+        if (!ownsDirectory.getAsBoolean()) {
+            throw notInPlace("its directory cannot be used now", null);
+        }
+        LogCopy running = copy;
+        if (running == null) {
+            if (System.nanoTime() - nextCopy < 0) {
+                throw notInPlace("it could not be written and is tried again soon", null);
+            }
+            running = LogCopy.start(session, files.beside());
+            copy = running;
+        }
+        if (!running.await(SHORT_COPY)) {
+            throw notInPlace("it is being written", null);
+        }
+        copy = null;
+        try {
+            Exception inCopy = running.failure();
+            if (inCopy != null) {
+                throw inCopy;
+            }
+            putInPlace();
+            copyDelay = FIRST_COPY_DELAY;
+        } catch (Exception e) {
+            nextCopy = System.nanoTime() + copyDelay.toNanos();
+            copyDelay = copyDelay.multipliedBy(2);
+            copyDelay = copyDelay.compareTo(LAST_COPY_DELAY) < 0 ? copyDelay : LAST_COPY_DELAY;
+            ExitLogException failure = notInPlace("it cannot be written: " + e.getMessage(), e);
+            notReplaced.happened(failure, System.nanoTime());
+            throw failure;
+        }
+    }
+
+    private void putInPlace() throws IOException {
+        Path file = files.file();
+        Path aside = files.clear(clock.instant());
+        Files.move(files.beside(), file, StandardCopyOption.ATOMIC_MOVE);
+        LogFiles.forceDirectory(file);
+        SqliteSession next = ExitLogFile.openForWriting(file, clock);
+        // SQLite leaves the files alone that are in the place of its own.
+        session.close();
+        session = next;
+        files.opened();
+        openings = files.openings();
+        outOfPlace = false;
+        LOG.warn(
+                "{} was written again with all that was in it{}",
+                file,
+                aside == null ? "" : "; what was in its place is " + aside + " now");
+    }
+
+    @Override
+    public boolean shrink() {
+        blocked.tellIfDue(System.nanoTime());
+        if (outOfPlace) {
+            return false;
+        }
+        try {
+            if (files.journalSize() > MOST_JOURNAL_BYTES) {
+                emptyJournal();
+            }
+            return shrinkFile();
+        } catch (SQLException e) {
+            throw new ExitLogException("cannot shrink " + files.file() + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Without a wait for readers: the recorder has other things to do. */
+    private void emptyJournal() throws SQLException {
+        session.execute("PRAGMA busy_timeout = 0");
+        boolean busy;
+        try {
+            busy = session.number("PRAGMA wal_checkpoint(TRUNCATE)") != 0;
+        } finally {
+            session.execute(SqliteSession.BUSY_TIMEOUT);
+        }
+        if (busy && files.journalSize() > MUCH_JOURNAL_BYTES) {
+            blocked.happened(
+                    new ExitLogException(
+                            "%s-wal has %d MiB, and a program that reads %s keeps it from being emptied (fuser names it)"
+                                    .formatted(
+                                            files.file(), files.journalSize() >> 20, files.file()),
+                            null),
+                    System.nanoTime());
+        }
+    }
+
+    /**
+     * Some free pages stay: the next exits need them, also when the disk is full. Files of the
+     * first version keep all, if they were too large at the start to be changed.
+     */
+    private boolean shrinkFile() throws SQLException {
+        long free = session.number("PRAGMA freelist_count");
+        long spare = Math.max(SPARE_PAGES, session.number("PRAGMA page_count") / 8);
+        if (free <= spare || session.number("PRAGMA auto_vacuum") == 0) {
+            return false;
+        }
+        session.executeSteps("PRAGMA incremental_vacuum(" + SHRINK_PAGES + ")");
+        boolean more = free - SHRINK_PAGES > spare;
+        if (!more) {
+            emptyJournal(); // the file itself becomes shorter only now
+        }
+        return more;
+    }
+
+    private ExitLogException notInPlace(String why, @Nullable Exception cause) {
+        return new ExitLogException(
+                "the exit log " + files.file() + " is not in its place: " + why, cause);
+    }
+
+    @Override
+    public boolean replaceIfUnusable(Duration patience) {
+        if (outOfPlace) {
+            return replaceWithin(patience);
+        }
         if (!damaged) {
             return false;
         }
         session.close();
         try {
             session = ExitLogFile.openForWriting(session.file(), clock);
+            files.opened();
             damaged = false;
             return true;
         } catch (SetupException e) {
@@ -343,17 +583,46 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         }
     }
 
+    private boolean replaceWithin(Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        while (true) {
+            try {
+                nextCopy = System.nanoTime();
+                replace();
+                return true;
+            } catch (ExitLogException e) {
+                if (System.nanoTime() - deadline >= 0) {
+                    LOG.error("what was recorded is lost", e);
+                    return false;
+                }
+                LockSupport.parkNanos(SHORT_COPY.toNanos());
+            }
+        }
+    }
+
     @Override
     public void close() {
-        session.close();
+        LogCopy running = copy;
+        if (running == null || running.await(Duration.ZERO)) {
+            session.close();
+        } // else it is the copy's, and ends with the process
+    }
+
+    /** The session of a writer, unless it belongs to a copy. */
+    private SqliteSession writing() {
+        if (outOfPlace) {
+            throw notInPlace("it is not used meanwhile", null);
+        }
+        return session;
     }
 
     private void write(String what, SqliteSession.Work work) {
         try {
-            session.inTransaction(what, work);
+            writing().inTransaction(what, work);
         } catch (ExitLogException e) {
             if (!damaged && ExitLogFile.isDamage(e)) {
                 damaged = true;
+                files.notSafe();
                 ExitLogFile.noteDamage(session.file(), String.valueOf(e.getMessage()));
             }
             throw e;

@@ -16,6 +16,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.sqlite.SQLiteConfig;
 
 /**
  * One connection to a SQLite file, and what is done with any of them. What SQLite refuses is an
@@ -24,6 +25,9 @@ import org.slf4j.LoggerFactory;
 final class SqliteSession implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(SqliteSession.class);
+
+    /** Another connection's commit, or checkpoint, is waited for. */
+    static final String BUSY_TIMEOUT = "PRAGMA busy_timeout = 5000";
 
     private final Path file;
     private final Connection connection;
@@ -38,10 +42,23 @@ final class SqliteSession implements AutoCloseable {
 
     /** Connects, and changes nothing in the file. */
     static SqliteSession open(Path file) throws SQLException {
+        return open(file, new SQLiteConfig());
+    }
+
+    /** Connects, and cannot change anything in the file. */
+    static SqliteSession openReadOnly(Path file) throws SQLException {
+        SQLiteConfig config = new SQLiteConfig();
+        config.setReadOnly(true);
+        return open(file, config);
+    }
+
+    private static SqliteSession open(Path file, SQLiteConfig config) throws SQLException {
         SqliteSession session =
-                new SqliteSession(file, DriverManager.getConnection("jdbc:sqlite:" + file));
+                new SqliteSession(
+                        file,
+                        DriverManager.getConnection("jdbc:sqlite:" + file, config.toProperties()));
         try {
-            session.execute("PRAGMA busy_timeout = 5000");
+            session.execute(BUSY_TIMEOUT);
             return session;
         } catch (SQLException e) {
             session.close();
@@ -67,8 +84,11 @@ final class SqliteSession implements AutoCloseable {
         return known;
     }
 
-    /** After a failure nobody relies on the state that they were left in. */
-    private void closeStatements() throws SQLException {
+    /**
+     * After a failure nobody relies on the state that they were left in; and beside one that was
+     * run, SQLite refuses to VACUUM.
+     */
+    void closeStatements() throws SQLException {
         for (PreparedStatement statement : statements.values()) {
             statement.close();
         }
@@ -78,6 +98,21 @@ final class SqliteSession implements AutoCloseable {
     void execute(String sql) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute(sql);
+        }
+    }
+
+    /** As {@link #execute}, to the end where SQLite works in steps. */
+    void executeSteps(String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.executeUpdate(sql);
+        }
+    }
+
+    /** As {@link #execute}, with parameters. */
+    void execute(String sql, Binder binder) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            binder.bind(statement);
+            statement.executeUpdate();
         }
     }
 

@@ -11,6 +11,7 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -24,6 +25,9 @@ public final class Store implements AutoCloseable {
 
     /** Where the other parts of the same process ask. */
     public static final String ENDPOINT = "inproc://tardis-queries";
+
+    /** Of the memory; the rest is for what arrives, for clients and for the collector. */
+    static final int UNWRITTEN_PART = 4;
 
     private final ExitRecorder recorder;
     private final QueryServer server;
@@ -43,6 +47,8 @@ public final class Store implements AutoCloseable {
      * @param version what to answer to a ping
      * @param health how the other parts of the daemon are, for that answer; called from the
      *     server's thread
+     * @param ownsStateDir whether the state directory is there and this process's: asked before the
+     *     log is written there anew, because somebody removed it; from the recorder's thread
      * @param clock the wall clock
      * @throws io.tardis.core.SetupException if the log cannot be opened or the endpoint not be
      *     bound
@@ -54,14 +60,15 @@ public final class Store implements AutoCloseable {
             ContainerRegistry registry,
             String version,
             Supplier<Health> health,
+            BooleanSupplier ownsStateDir,
             InstantSource clock) {
-        SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock);
+        SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
         SqliteExitLog reader = null;
         SqliteExitLog listReader = null;
         ZmqReplier replier;
         try {
-            reader = SqliteExitLog.openReader(settings.exitLog());
-            listReader = SqliteExitLog.openReader(settings.exitLog());
+            reader = writer.openReader();
+            listReader = writer.openReader();
             replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
         } catch (RuntimeException e) {
             Stream.of(listReader, reader, writer)
@@ -71,7 +78,10 @@ public final class Store implements AutoCloseable {
         }
         LifeStates lives = new LifeStates(registry, settings.record());
         EndCache ends = new EndCache(reader);
-        Unwritten unwritten = new Unwritten(settings.limits().maxUnwritten());
+        Unwritten unwritten =
+                new Unwritten(
+                        settings.limits().maxUnwritten(),
+                        Runtime.getRuntime().maxMemory() / UNWRITTEN_PART);
         QueryServer server =
                 new QueryServer(
                         replier,

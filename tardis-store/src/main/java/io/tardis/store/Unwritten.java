@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Answer.Backlog;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -17,12 +18,17 @@ import java.util.Optional;
  */
 final class Unwritten {
 
+    /** What one takes in memory without its strings, and with its places here and in the cache. */
+    private static final int OBJECT_BYTES = 600;
+
     private final int max;
+    private final long maxBytes;
 
     /** In the order of their numbers, as they were published. */
     private final Deque<Recorded> ends = new ArrayDeque<>();
 
     private final Deque<Recorded> others = new ArrayDeque<>();
+    private long bytes;
     private boolean failing;
     private long dropped;
     private volatile Backlog backlog = Backlog.NONE;
@@ -31,14 +37,27 @@ final class Unwritten {
      * Nothing yet.
      *
      * @param max how many there may be
+     * @param maxBytes how much memory they may take, by and large: the names of containers are
+     *     chosen by others
      */
-    Unwritten(int max) {
+    Unwritten(int max, long maxBytes) {
         this.max = max;
+        this.maxBytes = maxBytes;
     }
 
     /** Adds what was published after all that is here. */
     void add(Recorded recorded) {
         (recorded.end().isPresent() ? ends : others).add(recorded);
+        bytes += bytesOf(recorded);
+    }
+
+    private static long bytesOf(Recorded recorded) {
+        TaskExit exit = recorded.event().exit();
+        return (long) OBJECT_BYTES
+                + exit.container().namespace().length()
+                + exit.container().id().length()
+                + exit.id().length()
+                + recorded.end().map(it -> it.lifeId().length()).orElse(0);
     }
 
     int size() {
@@ -68,6 +87,7 @@ final class Unwritten {
     void written(List<Recorded> recorded) {
         for (Recorded each : recorded) {
             (each.end().isPresent() ? ends : others).remove();
+            bytes -= bytesOf(each);
         }
         failing = false;
         refresh();
@@ -81,10 +101,11 @@ final class Unwritten {
 
     /** Gives one up if there are too many; empty if there are not. */
     Optional<Recorded> dropOverLimit() {
-        if (size() <= max) {
+        if (size() <= max && bytes <= maxBytes) {
             return Optional.empty();
         }
         Recorded given = others.isEmpty() ? ends.remove() : others.remove();
+        bytes -= bytesOf(given);
         dropped++;
         return Optional.of(given);
     }

@@ -236,6 +236,7 @@ class ClockJumpTest {
                                         registry,
                                         "test",
                                         () -> TestSettings.HEALTH,
+                                        () -> true,
                                         clock),
                         _ -> true);
     }

@@ -21,6 +21,7 @@ import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.core.zmq.ZmqSubscriber;
 import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.ChildJvm;
 import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -32,6 +33,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -48,7 +51,8 @@ class ExitRecorderTest {
     private final HandClock clock = new HandClock();
     private final InMemoryExitLog log = new InMemoryExitLog();
     private final EndCache ends = new EndCache(log);
-    private final Unwritten unwritten = new Unwritten(TestSettings.LIMITS.maxUnwritten());
+    private final Unwritten unwritten =
+            new Unwritten(TestSettings.LIMITS.maxUnwritten(), Long.MAX_VALUE);
     private final List<Set<ContainerKey>> told = new CopyOnWriteArrayList<>();
 
     /** Whose lives cannot be read from the registry. */
@@ -243,6 +247,29 @@ class ExitRecorderTest {
     }
 
     /** Each attempt writes all that is pending: one for each exit would be ever more work. */
+    /** As many as can be set, with names as long as they can be, do not fit the heap. */
+    @Test
+    void livesWithAsManyUnwrittenExitsAsCanBeSet() throws Exception {
+        int count = 200_000;
+        try (ChildJvm child =
+                ChildJvm.start(
+                        FloodedRecorder.class, directory.toString(), String.valueOf(count))) {
+            String line = child.line();
+            while (line != null && !line.matches("(kept|died).*")) {
+                line = child.line(); // the log
+            }
+            Matcher told =
+                    Pattern.compile(
+                                    "kept (\\d+), given up (\\d+), the first given up, the last kept")
+                            .matcher(String.valueOf(line));
+
+            assertThat(told.matches()).as(line).isTrue();
+            long kept = Long.parseLong(told.group(1));
+            assertThat(kept).isGreaterThan(30_000);
+            assertThat(kept + Long.parseLong(told.group(2))).isEqualTo(count);
+        }
+    }
+
     @Test
     void triesAFailingDiskEverySecondAndNotForEveryExit() {
         log.failsToWrite = true;

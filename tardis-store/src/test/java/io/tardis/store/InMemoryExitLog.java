@@ -4,6 +4,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.TaskExit;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -32,6 +33,10 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     final AtomicInteger attempts = new AtomicInteger();
 
     volatile boolean failsToWrite;
+
+    /** Whether the next start would not find it. */
+    volatile boolean isRemoved;
+
     volatile boolean failsToRead;
     final AtomicInteger lookups = new AtomicInteger();
 
@@ -143,8 +148,25 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public boolean replaceIfDamaged() {
+    public void keepInPlace() {
+        if (isRemoved) {
+            throw new ExitLogException("the log was removed", null);
+        }
+    }
+
+    @Override
+    public boolean shrink() {
         return false;
+    }
+
+    @Override
+    public boolean replaceIfUnusable(Duration patience) {
+        return false;
+    }
+
+    @Override
+    public boolean isSafe() {
+        return !isRemoved;
     }
 
     @Override

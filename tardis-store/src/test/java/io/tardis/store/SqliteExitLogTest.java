@@ -118,7 +118,7 @@ class SqliteExitLogTest {
     @Test
     void showsAReaderWhatTheWriterHasAppended() {
         try (SqliteExitLog writer = open();
-                SqliteExitLog reader = SqliteExitLog.openReader(file)) {
+                SqliteExitLog reader = writer.openReader()) {
             for (long seq = 1; seq <= 20; seq++) {
                 writer.append(List.of(ending("life-" + seq, seq, exit(seq, TC, seq, 0))));
 

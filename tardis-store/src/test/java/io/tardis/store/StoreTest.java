@@ -29,8 +29,10 @@ import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.testkit.CapturedLog;
 import io.tardis.testkit.HandClock;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -60,6 +62,7 @@ class StoreTest {
     private ZmqPublisher publisher;
     private ContainerRegistry registry;
     private String endpoint;
+    private volatile boolean ownsStateDir = true;
 
     @BeforeEach
     void publish() throws IOException {
@@ -267,7 +270,7 @@ class StoreTest {
                 send(exec(seq, TC, seq, 0));
             }
         }
-        try (SqliteExitLog log = SqliteExitLog.openReader(stateDir.resolve("exits.db"))) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(stateDir.resolve("exits.db"), clock)) {
             assertThat(log.eventsAfter(0, 10_000)).hasSize(3_000);
         }
     }
@@ -292,6 +295,16 @@ class StoreTest {
     }
 
     /** JeroMQ frees an address a moment after its socket was closed. */
+    /** The directory's owner makes it again where it is gone. */
+    private boolean ownsStateDir() {
+        try {
+            Files.createDirectories(stateDir);
+            return ownsStateDir;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private Store open(RecordScope scope) {
         return await().ignoreException(SetupException.class)
                 .until(() -> openNow(scope), it -> true);
@@ -300,7 +313,14 @@ class StoreTest {
     private Store openNow(RecordScope scope) {
         Settings settings = TestSettings.of(stateDir, endpoint, scope);
         return Store.open(
-                settings, EVENTS, context, registry, "test", () -> TestSettings.HEALTH, clock);
+                settings,
+                EVENTS,
+                context,
+                registry,
+                "test",
+                () -> TestSettings.HEALTH,
+                this::ownsStateDir,
+                clock);
     }
 
     /** As if a daemon had run all the time. */

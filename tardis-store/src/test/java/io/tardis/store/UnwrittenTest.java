@@ -19,7 +19,7 @@ class UnwrittenTest {
     void givesWhatItWasGivenInOrder() {
         long seed = 20_261_123;
         Random random = new Random(seed);
-        Unwritten unwritten = new Unwritten(1_000);
+        Unwritten unwritten = new Unwritten(1_000, Long.MAX_VALUE);
         List<Recorded> all = new ArrayList<>();
         for (int seq = 1; seq <= 500; seq++) {
             all.add(random.nextBoolean() ? end(seq) : other(seq));
@@ -37,7 +37,7 @@ class UnwrittenTest {
 
     @Test
     void givesUpTheOldestThatEndsNoLifeAndThenTheOldestEnd() {
-        Unwritten unwritten = new Unwritten(2);
+        Unwritten unwritten = new Unwritten(2, Long.MAX_VALUE);
         List.of(end(1), other(2), end(3), other(4), end(5)).forEach(unwritten::add);
 
         assertThat(unwritten.dropOverLimit()).contains(other(2));
@@ -49,8 +49,21 @@ class UnwrittenTest {
     }
 
     @Test
+    void givesUpWhatTakesMoreMemoryThanItMay() {
+        Unwritten unwritten = new Unwritten(1_000, 2_000);
+        List.of(end(1), end(2), end(3), end(4)).forEach(unwritten::add);
+
+        assertThat(unwritten.dropOverLimit()).contains(end(1));
+        assertThat(unwritten.dropOverLimit()).isEmpty();
+
+        unwritten.written(unwritten.oldest(2));
+        List.of(end(5), end(6)).forEach(unwritten::add);
+        assertThat(unwritten.dropOverLimit()).as("what is written takes none").isEmpty();
+    }
+
+    @Test
     void tellsWhatIsNotOnDiskOnlyWhileItCannotBeWritten() {
-        Unwritten unwritten = new Unwritten(1);
+        Unwritten unwritten = new Unwritten(1, Long.MAX_VALUE);
         unwritten.add(end(1));
         unwritten.add(end(2));
         assertThat(unwritten.backlog()).isEqualTo(Backlog.NONE);

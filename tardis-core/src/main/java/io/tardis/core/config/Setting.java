@@ -67,7 +67,7 @@ public enum Setting {
     MAX_UNWRITTEN(
             "TARDIS_MAX_UNWRITTEN",
             "100000",
-            "Exits that are kept in memory while the disk cannot be written (1000 to 1000000)"),
+            "Exits that are kept in memory while the disk cannot be written (1000 to 1000000); a quarter of the daemon's heap at the most"),
     /** How many clients. */
     MAX_CONNECTIONS(
             "TARDIS_MAX_CONNECTIONS",

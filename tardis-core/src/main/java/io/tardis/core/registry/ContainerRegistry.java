@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,6 +70,9 @@ public final class ContainerRegistry {
 
     private record Seen(LifeFile.Stamp stamp, Life life) {}
 
+    /** The directory's device and inode, when it was looked at last; null: it was never there. */
+    private volatile @Nullable Object directoryKey;
+
     /**
      * The registry in {@code containersDir}, which is made when first needed.
      *
@@ -85,10 +89,7 @@ public final class ContainerRegistry {
      */
     public synchronized Life register(ContainerKey container, Path bundle, Instant now)
             throws IOException {
-        Path directory = directory(container);
-        Files.createDirectories(
-                directory,
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path directory = makeDirectory(container);
         close(container);
         Life life =
                 new Life(
@@ -266,12 +267,68 @@ public final class ContainerRegistry {
         ContainerTree.remove(containersDir, container, Optional.of(Path.of(OPEN)));
     }
 
+    /**
+     * Writes the open lives again if the directory of them all was removed or replaced: those that
+     * this process has seen lately, and whose process is still there. The end of a life that is not
+     * registered would be nobody's, and the container's answer that of an earlier life. To be
+     * called now and then.
+     */
+    public synchronized void keepInPlace() {
+        if (isInPlace()) {
+            return;
+        }
+        if (directoryKey != null) {
+            int again = 0;
+            for (Map.Entry<Path, Seen> each : List.copyOf(seen.entrySet())) {
+                if (each.getKey().endsWith(OPEN) && writeAgain(each.getKey(), each.getValue())) {
+                    again++;
+                }
+            }
+            LOG.error(
+                    "{} was removed or replaced; {} open lives were written again, and what was kept there is gone",
+                    containersDir,
+                    again);
+        }
+        directoryKey = key(containersDir);
+    }
+
+    private boolean writeAgain(Path file, Seen known) {
+        Life life = known.life();
+        try {
+            if (life.init().isEmpty() || !life.init().get().exists() || LifeFile.isThere(file)) {
+                return false;
+            }
+            makeDirectory(life.container());
+            LifeFile.write(file, life).ifPresent(it -> seen.put(file, new Seen(it, life)));
+            return true;
+        } catch (IOException | UncheckedIOException e) {
+            LOG.error("the life of {} cannot be written again", life.container(), e);
+            return false;
+        }
+    }
+
+    private boolean isInPlace() {
+        Object key = key(containersDir);
+        return key == null ? directoryKey == null : key.equals(directoryKey);
+    }
+
+    private static @Nullable Object key(Path directory) {
+        try {
+            return LifeFile.key(directory);
+        } catch (IOException e) {
+            LOG.debug("{} cannot be looked at, and counts as not there", directory, e);
+            return null;
+        }
+    }
+
     private Optional<Life> read(ContainerKey container, String name) {
         Path file = directory(container).resolve(name);
         try {
             Optional<LifeFile.Stamp> stamp = LifeFile.stamp(file);
             if (stamp.isEmpty()) {
-                seen.remove(file);
+                if (isInPlace()) {
+                    seen.remove(file);
+                }
                 return Optional.empty();
             }
             Seen before = seen.get(file);
@@ -296,6 +353,12 @@ public final class ContainerRegistry {
                     e.getMessage());
             return Optional.empty();
         }
+    }
+
+    private Path makeDirectory(ContainerKey container) throws IOException {
+        return Files.createDirectories(
+                directory(container),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
     private Path directory(ContainerKey container) {

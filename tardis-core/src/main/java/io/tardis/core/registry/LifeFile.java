@@ -139,6 +139,12 @@ final class LifeFile {
         return attributes(file) != null;
     }
 
+    /** The device and inode of what has that name; null if nothing has it. */
+    static @Nullable Object key(Path file) throws IOException {
+        BasicFileAttributes attributes = attributes(file);
+        return attributes == null ? null : attributes.fileKey();
+    }
+
     /** Not by Files.exists, which makes an exception where nothing is, and drops it. */
     private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
         return file.getFileSystem()

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
+import io.tardis.testkit.CapturedLog;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.event.Level;
 
 class ContainerRegistryTest {
 
@@ -411,5 +413,33 @@ class ContainerRegistryTest {
 
     private static TaskExit exit(ContainerKey container, String id, long pid, Instant at) {
         return new TaskExit(container, id, pid, 0, at);
+    }
+
+    @Test
+    void writesLivesAgainWhoseProcessIsThereWhereTheirDirectoryWasRemoved() throws IOException {
+        InitProcess self = InitProcess.of(ProcessHandle.current().pid());
+        ContainerKey ended = new ContainerKey("default", "ended");
+        ContainerKey deleted = new ContainerKey("default", "deleted");
+        registry.keepInPlace();
+        Life living = registry.register(TC, BUNDLE, NOW).withInit(self);
+        registry.update(living);
+        registry.update(registry.register(ended, BUNDLE, NOW).withInit(INIT));
+        registry.update(registry.register(deleted, BUNDLE, NOW).withInit(self));
+        assertThat(registry.openLives()).hasSize(3);
+        registry.close(deleted);
+        assertThat(registry.open(deleted)).isEmpty();
+        registry.keepInPlace();
+        assertThat(registry.open(deleted)).isEmpty();
+
+        try (CapturedLog log = new CapturedLog(ContainerRegistry.class)) {
+            Files.move(containers, folder.resolve("moved"));
+            assertThat(registry.open(TC)).as("nothing knows it just now").isEmpty();
+            registry.keepInPlace();
+            registry.keepInPlace();
+            assertThat(log.at(Level.ERROR)).singleElement().asString().contains("1 open lives");
+        }
+
+        assertThat(new ContainerRegistry(containers).openLives()).containsExactly(living);
+        assertThat(registry.open(TC)).hasValue(living);
     }
 }

@@ -1,0 +1,52 @@
+package io.tardis.store;
+
+import io.tardis.core.SetupException;
+import io.tardis.core.TardisException;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.sql.SQLException;
+
+/**
+ * Copies an exit log: beside a daemon that writes it, which notices nothing, or without one. The
+ * log's files stay as they are.
+ */
+public final class ExitLogBackup {
+
+    private ExitLogBackup() {}
+
+    /**
+     * Writes what is recorded in {@code log} now into {@code target}. That is there as a whole, on
+     * the disk, and for its owner alone, or not at all.
+     *
+     * @throws SetupException if there is no such log, or already a {@code target}
+     * @throws TardisException if the log cannot be read, or the target not be written
+     */
+    public static void write(Path log, Path target) {
+        if (!Files.isRegularFile(log)) {
+            throw new SetupException("there is no exit log " + log + " (or it cannot be seen)");
+        }
+        if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+            throw new SetupException(target + " exists already, and is not overwritten");
+        }
+        Path beside = target.resolveSibling("." + target.getFileName() + ".new");
+        try (SqliteSession session = SqliteSession.openReadOnly(log)) {
+            ExitLogFile.check(session);
+            LogCopy.write(session, beside);
+            try (SqliteSession copy = SqliteSession.open(beside)) {
+                ExitLogFile.check(copy);
+            }
+            Files.move(beside, target); // does not overwrite
+            LogFiles.forceDirectory(target);
+        } catch (FileAlreadyExistsException e) {
+            throw new SetupException(target + " exists already, and is not overwritten", e);
+        } catch (IOException | SQLException | ExitLogException e) {
+            throw new TardisException(
+                    "no backup of %s in %s: %s".formatted(log, target, e.getMessage()), e);
+        } finally {
+            LogFiles.remove(beside);
+        }
+    }
+}

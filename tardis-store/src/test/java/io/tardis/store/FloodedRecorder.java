@@ -1,0 +1,83 @@
+package io.tardis.store;
+
+import io.tardis.core.config.RecordScope;
+import io.tardis.core.config.Settings;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Answer.Backlog;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import io.tardis.core.wire.Topic;
+import io.tardis.core.zmq.ZmqContext;
+import io.tardis.core.zmq.ZmqPublisher;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A recorder that is given as many exits as its second argument says, with names as long as they
+ * can be, on a disk that takes none; as many may wait as can be set. Prints what became of them.
+ */
+final class FloodedRecorder {
+
+    private static final String EVENTS = "inproc://events";
+    private static final int MOST_THAT_CAN_BE_SET = 1_000_000;
+
+    private FloodedRecorder() {}
+
+    public static void main(String[] arguments) {
+        Path directory = Path.of(arguments[0]);
+        int count = Integer.parseInt(arguments[1]);
+        Thread.setDefaultUncaughtExceptionHandler((_, e) -> {
+            System.out.println("died: " + e);
+            Runtime.getRuntime().halt(1);
+        });
+        InMemoryExitLog log = new InMemoryExitLog();
+        log.failsToWrite = true;
+        EndCache ends = new EndCache(log);
+        Settings settings = TestSettings.of(directory, "tcp://127.0.0.1:1", RecordScope.ALL);
+        Unwritten unwritten =
+                new Unwritten(
+                        MOST_THAT_CAN_BE_SET,
+                        Runtime.getRuntime().maxMemory() / Store.UNWRITTEN_PART);
+        try (ZmqContext context = new ZmqContext(_ -> {});
+                ZmqPublisher publisher = context.publisher(List.of(EVENTS));
+                ExitRecorder recorder =
+                        new ExitRecorder(
+                                context.subscriber(EVENTS, List.of(Topic.EXIT)),
+                                log,
+                                new LifeStates(new ContainerRegistry(directory), settings.record()),
+                                ends,
+                                unwritten,
+                                _ -> {},
+                                settings,
+                                InstantSource.system())) {
+            recorder.start();
+            for (int seq = 1; seq <= count; seq++) {
+                Published exit = new Published.Exit(Exits.exit(seq, container(seq), seq, 7));
+                publisher.send(PublishedCodec.topic(exit), PublishedCodec.encode(exit));
+            }
+            Backlog backlog = unwritten.backlog();
+            while (backlog.unwritten() + backlog.dropped() < count) {
+                LockSupport.parkNanos(1_000_000);
+                backlog = unwritten.backlog();
+            }
+            System.out.println(
+                    "kept "
+                            + backlog.unwritten()
+                            + ", given up "
+                            + backlog.dropped()
+                            + ", the first "
+                            + (ends.latest(container(1)).isPresent() ? "kept" : "given up")
+                            + ", the last "
+                            + (ends.latest(container(count)).isPresent() ? "kept" : "given up"));
+        }
+    }
+
+    private static ContainerKey container(int seq) {
+        String id = String.format(Locale.ROOT, "%076d", seq);
+        return new ContainerKey("n".repeat(76), id);
+    }
+}

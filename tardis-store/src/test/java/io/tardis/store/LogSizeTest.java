@@ -1,0 +1,148 @@
+package io.tardis.store;
+
+import static io.tardis.store.Exits.container;
+import static io.tardis.store.Exits.ending;
+import static io.tardis.store.Exits.exit;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tardis.testkit.CapturedLog;
+import io.tardis.testkit.HandClock;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.event.Level;
+
+/** What the log takes on the disk comes down again, whoever reads it. */
+@Timeout(120)
+class LogSizeTest {
+
+    private static final int EXITS = 20_000;
+    private static final long MIB = 1 << 20;
+
+    @TempDir private Path directory;
+    private final HandClock clock = new HandClock();
+    private Path file;
+    private Path journal;
+
+    @BeforeEach
+    void nameTheFiles() {
+        file = directory.resolve("exits.db");
+        journal = directory.resolve("exits.db-wal");
+    }
+
+    @Test
+    void aReaderThatHasGoneLeavesNoLongWriteAheadLog() throws Exception {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock);
+                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
+            record(log, 1, 100);
+            try (Connection reader = DriverManager.getConnection("jdbc:sqlite:" + file);
+                    Statement statement = reader.createStatement()) {
+                reader.setAutoCommit(false);
+                try (ResultSet rows = statement.executeQuery("SELECT count(*) FROM events")) {
+                    assertThat(rows.next()).isTrue();
+                }
+                record(log, 101, EXITS);
+                assertThat(Files.size(journal)).isGreaterThan(16 * MIB);
+
+                boolean _ = log.shrink();
+                boolean _ = log.shrink();
+
+                assertThat(told.at(Level.WARN))
+                        .as("once")
+                        .singleElement()
+                        .asString()
+                        .contains("until a reader has ended");
+            }
+
+            boolean _ = log.shrink();
+
+            assertThat(Files.size(journal)).isLessThan(8 * MIB);
+            assertThat(log.lastSeq()).isEqualTo(EXITS);
+        }
+    }
+
+    @Test
+    void theFileShrinksWhenWhatWasRecordedIsRemoved() throws IOException {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+            record(log, 1, EXITS);
+            while (log.shrink()) {
+                assertThat(log.lastSeq()).isEqualTo(EXITS);
+            }
+            removeAll(log);
+
+            int steps = 1;
+            while (log.shrink()) {
+                steps++;
+            }
+
+            assertThat(steps).as("in small steps").isGreaterThan(3);
+            assertThat(Files.size(file)).isLessThan(2 * MIB);
+            record(log, EXITS + 1, EXITS + 1);
+        }
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+            assertThat(log.lastSeq()).isEqualTo(EXITS + 1);
+        }
+    }
+
+    @Test
+    void aFileOfTheFirstVersionShrinksFromTheNextStartOn() throws Exception {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+            record(log, 1, 1000);
+        }
+        try (Connection other = DriverManager.getConnection("jdbc:sqlite:" + file);
+                Statement statement = other.createStatement()) {
+            statement.execute("PRAGMA journal_mode = DELETE");
+            statement.execute("PRAGMA auto_vacuum = NONE");
+            statement.execute("VACUUM");
+            assertThat(autoVacuum(statement)).isZero();
+        }
+
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock);
+                Connection other = DriverManager.getConnection("jdbc:sqlite:" + file);
+                Statement statement = other.createStatement()) {
+            assertThat(autoVacuum(statement)).isEqualTo(2);
+            assertThat(log.lastSeq()).isEqualTo(1000);
+        }
+    }
+
+    private static int autoVacuum(Statement statement) throws SQLException {
+        try (ResultSet rows = statement.executeQuery("PRAGMA auto_vacuum")) {
+            return rows.getInt(1);
+        }
+    }
+
+    private static void record(SqliteExitLog log, long from, long to) {
+        List<Recorded> batch = new ArrayList<>();
+        for (long seq = from; seq <= to; seq++) {
+            batch.add(ending("life-" + seq, seq, exit(seq, container("c" + seq), seq, 3)));
+            if (batch.size() == 100 || seq == to) {
+                log.append(batch);
+                batch.clear();
+            }
+        }
+    }
+
+    private void removeAll(SqliteExitLog log) {
+        boolean more = true;
+        while (more) {
+            more =
+                    log.prune(
+                                    clock.instant().plusSeconds(1),
+                                    clock.instant().plusSeconds(1),
+                                    (_, _) -> true,
+                                    1_000)
+                            .more();
+        }
+    }
+}
