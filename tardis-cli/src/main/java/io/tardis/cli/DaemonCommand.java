@@ -83,7 +83,7 @@ final class DaemonCommand implements Callable<Integer> {
     }
 
     private int succeed(String[] pidAndAge) {
-        Logging.forShim(environment.lenientSettings());
+        Logging.toFile(environment.settings());
         LoggerFactory.getLogger(DaemonCommand.class)
                 .error("the daemon, process {}, had no memory left and has ended", pidAndAge[0]);
         successor(Long.parseLong(pidAndAge[0]))

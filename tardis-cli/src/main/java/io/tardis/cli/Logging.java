@@ -134,6 +134,16 @@ final class Logging {
         }
     }
 
+    /** A process beside the daemon logs to the daemon's file, and prints nothing. */
+    static void toFile(Settings settings) {
+        LogFile file = new LogFile(logFile(settings), Long.MAX_VALUE, 0);
+        LogWriter writer = writer("the log file", "file", file);
+        log(
+                new QueuedLog(file, List.of(writer), List.of(writer)),
+                Level.valueOf(settings.logLevel()));
+        writer.start();
+    }
+
     /** Waits a moment until what was logged is written. */
     static void flush() {
         QueuedLog log = queued;
