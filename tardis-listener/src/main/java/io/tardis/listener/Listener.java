@@ -192,6 +192,8 @@ public final class Listener implements AutoCloseable {
         try (KernelWitness probe = KernelWitness.open(_ -> {}).orElse(null)) {
             return probe != null;
         }
+    }
+
     /**
      * A life is over whose end nobody can tell any more: that is published. From any thread.
      *
