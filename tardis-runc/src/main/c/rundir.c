@@ -236,6 +236,9 @@ const char *leave_note(int run_dir, const struct command *command, const struct 
         } else if (!write_all(fd, (const char *)&record, size)) {
             problem = strerror(errno);
             (void)ftruncate(fd, status.st_size);
+            if (status.st_size == 0) {
+                (void)unlinkat(missed, name, 0);
+            }
         }
     }
     if (fd >= 0) {
