@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,10 +85,16 @@ ssize_t read_all(int fd, char *bytes, size_t size) {
 }
 
 bool write_all(int fd, const char *bytes, size_t length) {
+    /* Where the caller limits the size of files, a write would end this process by SIGXFSZ. */
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    (void)sigaction(SIGXFSZ, &ignore, &before);
     ssize_t n;
     do {
         n = write(fd, bytes, length);
     } while (n < 0 && errno == EINTR);
+    int error = errno;
+    (void)sigaction(SIGXFSZ, &before, NULL);
+    errno = error;
     return n >= 0 && (size_t)n == length; /* a file takes all, or the disk is full */
 }
 

@@ -122,15 +122,13 @@ bool is_due(const struct failure *failure) {
 bool write_failure(int run_dir, const struct failure *before, bool is_silent, const char *reason,
                    int64_t delay_ms) {
     char settings[sizeof before->settings];
-    char now[TIME_TEXT];
     identify_settings(settings);
-    write_time(now);
     char *line = copy(reason, strnlen(reason, MAX_REASON));
     for (char *c = line; *c != '\0'; c++) {
         *c = (unsigned char)*c < ' ' ? ' ' : *c;
     }
     char *text = join("failures=%lu\nsince=%s\nretry_at_boot_ms=%lld\nsettings=%s\nasked=%s\nreason=%s\n",
-                      before->failures + 1, *before->since == '\0' ? now : before->since,
+                      before->failures + 1, before->since,
                       (long long)(boot_ms() + delay_ms), settings, is_silent ? "no" : "yes", line);
     int fd = open_file(run_dir, BESIDE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     bool written = fd >= 0 && write_all(fd, text, strlen(text));
@@ -238,6 +236,9 @@ const char *leave_note(int run_dir, const struct command *command, const struct 
         } else if (!write_all(fd, (const char *)&record, size)) {
             problem = strerror(errno);
             (void)ftruncate(fd, status.st_size);
+            if (status.st_size == 0) {
+                (void)unlinkat(missed, name, 0);
+            }
         }
     }
     if (fd >= 0) {

@@ -40,7 +40,7 @@ struct starter {
     const struct settings *settings;
     const char *tardis; /* bin/tardis */
     int run_dir;
-    struct failure before; /* the failures so far */
+    struct failure before; /* the failures before this attempt, which counts as one at most */
 };
 
 static int64_t delay_after(unsigned long failures) {
@@ -52,12 +52,14 @@ static int64_t delay_after(unsigned long failures) {
  * is over when this process sees it; another one when a container comes after the delay.
  */
 static void fail(struct starter *starter, bool is_silent, bool is_watched, char *reason) {
+    if (*starter->before.since == '\0') {
+        write_time(starter->before.since);
+    }
     int64_t delay = is_watched ? STARTER_LIFE_MS : delay_after(starter->before.failures + 1);
     (void)write_failure(starter->run_dir, &starter->before, is_silent, reason, delay);
     log_warning(starter->settings->log_file,
                 join("%s; containers go on without it, and it is tried again in %lld s", reason,
                      (long long)delay / 1000));
-    read_failure(starter->settings->run_dir, &starter->before);
     free(reason);
 }
 

@@ -486,6 +486,22 @@ class LauncherTest {
         }
     }
 
+    @Test
+    void goesOnWhereItMayNotWriteFiles() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis("exit 2");
+        Path limited =
+                script(
+                        folder.resolve("limited"),
+                        "ulimit -f 0; exec %s --root /r/default start tc".formatted(launcher));
+
+        for (int i = 0; i < 2; i++) {
+            assertThat(start(limited, Map.of()).code()).isEqualTo(RUNTIME_CODE);
+        }
+
+        assertThat(failure()).exists();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"--ignore-signal=CHLD", "--block-signal=CHLD", "--default-signal"})
     void leavesNeitherSignalNorChildToTheRuntime(String signals)
