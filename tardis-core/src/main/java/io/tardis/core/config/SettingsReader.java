@@ -349,7 +349,7 @@ public final class SettingsReader {
     /** Names are not looked up: they count as elsewhere, but for {@code localhost}. */
     private static boolean isLoopback(String host) {
         return host.equals("localhost")
-                || IPV4.matcher(host).matches() && host.startsWith("127.")
+                || (IPV4.matcher(host).matches() && host.startsWith("127."))
                 || ipv6(host).filter(InetAddress::isLoopbackAddress).isPresent();
     }
 
