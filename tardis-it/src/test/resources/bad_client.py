@@ -57,6 +57,8 @@ def fill(connections, parts, limit):
                 taken += len(part)
                 if taken > limit:
                     break
+        except TimeoutError:
+            pass  # held back: not ended
         except OSError:
             ended += 1
     return ended

@@ -21,7 +21,7 @@ class ClientsIT {
     private static final Duration AN_ANSWER = Duration.ofSeconds(1);
 
     /** No limit that the test of many connections would find: FloodIT has one. */
-    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_MAX_CONNECTIONS", "4000");
+    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_MAX_CONNECTIONS", "2000");
 
     private int clients;
 

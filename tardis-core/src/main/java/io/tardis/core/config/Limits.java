@@ -20,10 +20,10 @@ public record Limits(
     public static final int MAX_REQUEST_BYTES = 64 * 1024;
 
     /**
-     * The most connections that can be allowed: each takes 16 KiB of ZeroMQ's buffers, and some 20
+     * The most connections that can be allowed: each takes 16 KiB of ZeroMQ's buffers, and some 8
      * KiB of the heap, and there are two endpoints.
      */
-    public static final int MAX_CONNECTIONS = 4_000;
+    public static final int MAX_CONNECTIONS = 2_000;
 
     /** The most requests that can be allowed to wait: each takes up to 1.5 KiB. */
     public static final int MAX_WAITING = 20_000;

@@ -72,7 +72,7 @@ public enum Setting {
     MAX_CONNECTIONS(
             "TARDIS_MAX_CONNECTIONS",
             "1000",
-            "Connections to each of the two endpoints at the same time (1 to 4000)"),
+            "Connections to each of the two endpoints at the same time (1 to 2000)"),
     /** How long a request may be. */
     MAX_REQUEST_BYTES(
             "TARDIS_MAX_REQUEST_BYTES", "4096", "The longest request, in bytes (512 to 65536)"),

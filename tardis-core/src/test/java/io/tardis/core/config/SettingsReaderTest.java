@@ -177,6 +177,17 @@ class SettingsReaderTest {
                 "TARDIS_EVENTS_ENDPOINT | tcp://127.0.0.1     | not an endpoint",
                 "TARDIS_EVENTS_ENDPOINT | tcp://:5580         | not an endpoint",
                 "TARDIS_EVENTS_ENDPOINT | tcp://a b:5580      | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://127.0.0.1:0   | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://127.0.0.1:080 | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://::1:5580      | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://[::1:5580     | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://[127.0.0.1]:1 | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://[:::]:5580    | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://300.0.0.1:1   | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://127.1:5580    | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://127.0.0.1;127.0.0.1:1 | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://127.0.0.1:1;127.0.0.1:5580 | not an endpoint",
+                "TARDIS_EVENTS_ENDPOINT | tcp://[2001:db8::1]:1 | not a loopback address",
                 "TARDIS_EVENTS_ENDPOINT | tcp://a:5580/x      | not an endpoint",
                 "TARDIS_QUERY_ENDPOINT  | tcp://a:-1          | not an endpoint",
                 "TARDIS_QUERY_ENDPOINT  | tcp://a:65536       | not an endpoint",
@@ -239,6 +250,15 @@ class SettingsReaderTest {
                 .startsWith("the environment: " + key + "=" + value + ": ")
                 .contains(reason);
         assertThat(SettingsReader.lenient(environment)).isEmpty();
+    }
+
+    @Test
+    void refusesOnePortForBothEndpoints() throws IOException {
+        Files.writeString(file, "TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:5581\n");
+
+        assertThat(problems())
+                .startsWith(file + ", line 1: TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:5581 and")
+                .contains("TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:5581 are the same");
     }
 
     /** A blank value can only come from the environment; in the file it is dropped. */
