@@ -37,6 +37,7 @@ final class LogWriter implements AutoCloseable {
     private static final int MAX_QUEUED_BYTES = 1 << 20;
     private static final int MAX_BATCH_BYTES = 1 << 16;
     private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration CLOSE_PATIENCE = Duration.ofMillis(500);
     private static final byte[] NOTHING = {};
 
     private final String name;
@@ -134,7 +135,7 @@ final class LogWriter implements AutoCloseable {
         }
     }
 
-    /** Ends the thread after what is queued; does not wait for it. */
+    /** Ends the thread after what is queued; waits a moment for it. */
     @Override
     public void close() {
         lock.lock();
@@ -143,6 +144,13 @@ final class LogWriter implements AutoCloseable {
             changed.signalAll();
         } finally {
             lock.unlock();
+        }
+        try {
+            if (thread.getState() != Thread.State.NEW) {
+                boolean _ = thread.join(CLOSE_PATIENCE);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 

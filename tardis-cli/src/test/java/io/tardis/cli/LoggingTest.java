@@ -128,7 +128,7 @@ class LoggingTest {
         CountDownLatch read = new CountDownLatch(1);
         Logging.forDaemon(
                 tardis.environment().settings(),
-                directory.resolve("stderr"),
+                directory,
                 lines -> {
                     awaitUninterrupted(read);
                     printedErr.write(lines);
@@ -256,7 +256,7 @@ class LoggingTest {
 
     private void logForDaemon() {
         Logging.forDaemon(
-                tardis.environment().settings(), directory.resolve("stderr"), printedErr::write);
+                tardis.environment().settings(), directory, printedErr::write);
     }
 
     private static void awaitUninterrupted(CountDownLatch latch) {
