@@ -34,8 +34,7 @@ record Endpoint(String text) {
             address =
                     address().equals("*")
                             ? new InetSocketAddress(port())
-                            : new InetSocketAddress(
-                                    InetAddress.getAllByName(address())[0], port());
+                            : new InetSocketAddress(InetAddress.getAllByName(address())[0], port());
         } catch (UnknownHostException _) {
             return Optional.empty(); // perhaps the name of an interface, which ZeroMQ resolves
         }
