@@ -50,6 +50,7 @@ public final class Store implements AutoCloseable {
             ContainerRegistry registry,
             String version,
             InstantSource clock) {
+        SqliteLibrary.load(settings.stateDir());
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock);
         SqliteExitLog reader = null;
         SqliteExitLog listReader = null;
