@@ -62,7 +62,7 @@ class HandOverTest {
     }
 
     /** A link to version 1, which runs, beside version 2. */
-    private record Versions(Path link, Path running, Path java) {
+    record Versions(Path link, Path running, Path java) {
 
         static Versions in(Path directory) throws IOException {
             Versions versions =

@@ -62,6 +62,7 @@ public final class Store implements AutoCloseable {
             Supplier<Health> health,
             BooleanSupplier ownsStateDir,
             InstantSource clock) {
+        SqliteLibrary.load(settings.stateDir());
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
         SqliteExitLog reader = null;
         SqliteExitLog listReader = null;
