@@ -105,6 +105,9 @@ public final class ContainerRegistry {
                         false);
         Path file = directory.resolve(OPEN);
         LifeFile.write(file, life).ifPresent(it -> seen.put(file, new Seen(it, life)));
+        if (directoryKey == null) {
+            directoryKey = key(containersDir);
+        }
         return life;
     }
 
