@@ -126,7 +126,7 @@ class DaemonTest {
         Tardis.Result before;
         try (TardisProcess _ = startDaemon()) {
             Files.writeString(events, exit("tc", 4_194_304, 7));
-            assertThat(tardis.run("wait", "--timeout", "20s", "tc").out()).isEqualTo("7\n");
+            awaitCode("tc", "7\n");
             list = tardis.run("ls");
             before = tardis.run("status");
 
@@ -147,9 +147,13 @@ class DaemonTest {
             assertThat(tardis.run("get", "tc").out()).isEqualTo("7\n");
             assertThat(tardis.run("ls")).isEqualTo(list);
             Files.writeString(events, exit("next", 4_194_303, 3));
-            assertThat(tardis.run("wait", "--timeout", "20s", "next").out()).isEqualTo("3\n");
+            awaitCode("next", "3\n");
             assertThat(lastExit(tardis.run("status"))).isGreaterThan(lastExit(before));
         }
+    }
+
+    private void awaitCode(String container, String code) {
+        await().atMost(PATIENCE).until(() -> tardis.run("get", container).out().equals(code));
     }
 
     private static long lastExit(Tardis.Result status) {

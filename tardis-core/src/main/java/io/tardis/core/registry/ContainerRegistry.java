@@ -50,6 +50,7 @@ public final class ContainerRegistry {
     private static final String LAST = "last-life.json";
 
     private static final int REMEMBERED = 1_000;
+    private static final int LIVES_LOOK = 10;
 
     private final Path containersDir;
 
@@ -71,7 +72,9 @@ public final class ContainerRegistry {
     private record Seen(LifeFile.Stamp stamp, Life life) {}
 
     /** The directory's device and inode, when it was looked at last; null: it was never there. */
-    private volatile @Nullable Object directoryKey;
+    private @Nullable Object directoryKey;
+
+    private int looks;
 
     /**
      * The registry in {@code containersDir}, which is made when first needed.
@@ -102,6 +105,9 @@ public final class ContainerRegistry {
                         false);
         Path file = directory.resolve(OPEN);
         LifeFile.write(file, life).ifPresent(it -> seen.put(file, new Seen(it, life)));
+        if (directoryKey == null) {
+            directoryKey = key(containersDir);
+        }
         return life;
     }
 
@@ -213,6 +219,7 @@ public final class ContainerRegistry {
         if (!LifeFile.isThere(open)) {
             return; // as at most creates
         }
+        seen.remove(open);
         try {
             Files.move(open, directory.resolve(LAST), StandardCopyOption.ATOMIC_MOVE);
         } catch (NoSuchFileException e) {
@@ -264,30 +271,34 @@ public final class ContainerRegistry {
      *     the life itself
      */
     public synchronized void remove(ContainerKey container) throws IOException {
+        seen.remove(directory(container).resolve(OPEN));
         ContainerTree.remove(containersDir, container, Optional.of(Path.of(OPEN)));
     }
 
     /**
-     * Writes the open lives again if the directory of them all was removed or replaced: those that
-     * this process has seen lately, and whose process is still there. The end of a life that is not
-     * registered would be nobody's, and the container's answer that of an earlier life. To be
-     * called now and then.
+     * Writes open lives again whose files were removed beneath this process: those that it has seen
+     * lately, and whose process is still there. The end of a life that is not registered would be
+     * nobody's, and the container's answer that of an earlier life. To be called now and then; it
+     * looks at each life every {@value #LIVES_LOOK} times, and at once if the directory of all of
+     * them is another one.
      */
     public synchronized void keepInPlace() {
-        if (isInPlace()) {
-            return;
-        }
-        if (directoryKey != null) {
+        boolean moved = directoryKey != null && !isInPlace();
+        looks++;
+        if (moved || looks % LIVES_LOOK == 0) {
             int again = 0;
             for (Map.Entry<Path, Seen> each : List.copyOf(seen.entrySet())) {
                 if (each.getKey().endsWith(OPEN) && writeAgain(each.getKey(), each.getValue())) {
                     again++;
                 }
             }
-            LOG.error(
-                    "{} was removed or replaced; {} open lives were written again, and what was kept there is gone",
-                    containersDir,
-                    again);
+            if (moved || again > 0) {
+                LOG.error(
+                        "what was in {} was removed or replaced; {} open lives were written again, and what was kept"
+                                + " there is gone",
+                        containersDir,
+                        again);
+            }
         }
         directoryKey = key(containersDir);
     }
@@ -295,7 +306,7 @@ public final class ContainerRegistry {
     private boolean writeAgain(Path file, Seen known) {
         Life life = known.life();
         try {
-            if (life.init().isEmpty() || !life.init().get().exists() || LifeFile.isThere(file)) {
+            if (LifeFile.isThere(file) || !isRunning(life) || isLast(life)) {
                 return false;
             }
             makeDirectory(life.container());
@@ -305,6 +316,15 @@ public final class ContainerRegistry {
             LOG.error("the life of {} cannot be written again", life.container(), e);
             return false;
         }
+    }
+
+    private static boolean isRunning(Life life) {
+        return life.init().isPresent() && life.init().get().exists();
+    }
+
+    /** Whether a shim in another process has ended the life, though its process is still there. */
+    private boolean isLast(Life life) {
+        return last(life.container()).filter(it -> it.id().equals(life.id())).isPresent();
     }
 
     private boolean isInPlace() {
@@ -326,7 +346,8 @@ public final class ContainerRegistry {
         try {
             Optional<LifeFile.Stamp> stamp = LifeFile.stamp(file);
             if (stamp.isEmpty()) {
-                if (isInPlace()) {
+                Seen gone = seen.get(file);
+                if (gone != null && !isRunning(gone.life())) {
                     seen.remove(file);
                 }
                 return Optional.empty();

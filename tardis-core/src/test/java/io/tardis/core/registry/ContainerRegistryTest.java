@@ -436,10 +436,35 @@ class ContainerRegistryTest {
             assertThat(registry.open(TC)).as("nothing knows it just now").isEmpty();
             registry.keepInPlace();
             registry.keepInPlace();
-            assertThat(log.at(Level.ERROR)).singleElement().asString().contains("1 open lives");
+            assertThat(log.at(Level.ERROR))
+                    .singleElement()
+                    .asString()
+                    .contains("removed or replaced; 1 open lives");
         }
 
         assertThat(new ContainerRegistry(containers).openLives()).containsExactly(living);
         assertThat(registry.open(TC)).hasValue(living);
+    }
+
+    @Test
+    void writesALifeAgainThatWasRemovedAndNoneThatWasEnded() throws IOException {
+        InitProcess self = InitProcess.of(ProcessHandle.current().pid());
+        ContainerKey elsewhere = new ContainerKey("default", "elsewhere");
+        registry.keepInPlace();
+        Life living = registry.register(TC, BUNDLE, NOW).withInit(self);
+        registry.update(living);
+        registry.update(registry.register(elsewhere, BUNDLE, NOW).withInit(self));
+        new ContainerRegistry(containers).close(elsewhere);
+        ContainerTree.remove(containers, TC);
+        assertThat(registry.open(TC)).isEmpty();
+
+        try (CapturedLog log = new CapturedLog(ContainerRegistry.class)) {
+            for (int i = 0; i < 20; i++) {
+                registry.keepInPlace();
+            }
+            assertThat(log.at(Level.ERROR)).hasSize(1);
+        }
+
+        assertThat(new ContainerRegistry(containers).openLives()).containsExactly(living);
     }
 }
