@@ -132,7 +132,7 @@ class DisturbancesIT {
         for (boolean withItsDirectory : List.of(false, true)) {
             Files.delete(socket);
             if (withItsDirectory) {
-                Scratch.delete(socket.getParent());
+                Scratch.delete(Path.of(lab.tardis().setting("TARDIS_RUN_DIR")));
             }
             Wait.until(
                     () -> "socket; log:\n" + lab.tardis().log(), SOON, () -> Files.exists(socket));

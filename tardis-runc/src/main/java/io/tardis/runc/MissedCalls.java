@@ -110,7 +110,7 @@ final class MissedCalls {
         // A life that was started and deleted leaves no bundle of its own: what is there is a later
         // one's. The launcher took it for enabled.
         boolean enabled =
-                startFollows && deleteFollows || isEnabled(container, bundle, startFollows);
+                (startFollows && deleteFollows) || isEnabled(container, bundle, startFollows);
         if (enabled) {
             Life life = registry.register(container, bundle, at);
             LOG.warn("{} was created at {}, unseen (life {})", container, at, life.id());

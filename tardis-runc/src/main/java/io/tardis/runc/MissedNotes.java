@@ -44,8 +44,8 @@ import org.slf4j.LoggerFactory;
  * comes before what is served. What was replayed is marked in the file, so that neither another
  * reading nor another daemon does it twice. A launcher appends while it has a lock on the file
  * (fcntl), which waits for nobody; so the daemon takes the lock only for a moment, to remove a file
- * that has not grown since it was read. A launcher that was about to write to it sees that it has no
- * name any more, and begins another one.
+ * that has not grown since it was read. A launcher that was about to write to it sees that it has
+ * no name any more, and begins another one.
  *
  * <h2>Who is trusted</h2>
  *
@@ -227,8 +227,7 @@ final class MissedNotes {
     }
 
     /** Replays what was not replayed yet; returns how many bytes the file had. */
-    private long replay(ContainerKey container, Path file, FileChannel channel)
-            throws IOException {
+    private long replay(ContainerKey container, Path file, FileChannel channel) throws IOException {
         byte[] bytes = readAll(channel);
         List<Note> notes = new ArrayList<>();
         read(container, file, bytes, notes);
@@ -272,8 +271,7 @@ final class MissedNotes {
     }
 
     /** Reads the whole records that are not marked. */
-    private static void read(
-            ContainerKey container, Path file, byte[] bytes, List<Note> notes) {
+    private static void read(ContainerKey container, Path file, byte[] bytes, List<Note> notes) {
         int end = 0;
         while (end < bytes.length) {
             ByteArrayInputStream rest = new ByteArrayInputStream(bytes, end, bytes.length - end);
@@ -315,7 +313,8 @@ final class MissedNotes {
         for (Note note : notes) {
             int _ =
                     channel.write(
-                            ByteBuffer.wrap(new byte[] {'t'}), (long) note.position() + TIME_LENGTH);
+                            ByteBuffer.wrap(new byte[] {'t'}),
+                            (long) note.position() + TIME_LENGTH);
         }
     }
 

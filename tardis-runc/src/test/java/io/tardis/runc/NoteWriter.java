@@ -18,8 +18,7 @@ final class NoteWriter {
     /** Locks the first file; when the third is there, it appends the second to the first. */
     public static void main(String[] files) throws IOException, InterruptedException {
         byte[] record = Files.readAllBytes(Path.of(files[1]));
-        try (FileChannel channel =
-                        FileChannel.open(Path.of(files[0]), StandardOpenOption.APPEND);
+        try (FileChannel channel = FileChannel.open(Path.of(files[0]), StandardOpenOption.APPEND);
                 FileLock _ = channel.lock()) {
             System.out.println("locked");
             while (!Files.exists(Path.of(files[2]))) {

@@ -101,6 +101,19 @@ class LifeStatesTest {
         assertThat(state(first)).isEqualTo(new Lost(TC));
     }
 
+    /** It was started, but nobody knows as which process. */
+    @Test
+    void neverGivesTheCodeOfAnEarlierLifeForOneThatIsLost() throws IOException {
+        start(registry.register(TC, directory, BEFORE), 100);
+        Optional<End> first = enabled.endOf(exit(1, TC, 100, 0));
+        registry.close(TC);
+
+        registry.update(registry.register(TC, directory, BEFORE.plusSeconds(10)).withLost());
+        registry.close(TC);
+
+        assertThat(state(first)).isEqualTo(new Lost(TC));
+    }
+
     @Test
     void keepsTheAnswerThroughALifeThatWasNeverStarted() throws IOException {
         start(registry.register(TC, directory, BEFORE), 100);

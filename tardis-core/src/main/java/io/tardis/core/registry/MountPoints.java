@@ -2,6 +2,7 @@ package io.tardis.core.registry;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +42,9 @@ final class MountPoints {
     static MountPoints of(String directory) throws IOException {
         NavigableSet<String> points = new TreeSet<>();
         String below = directory + "/";
-        try (BufferedReader lines = Files.newBufferedReader(MOUNTINFO, NAMES)) {
+        // Not Files.newBufferedReader, which would refuse a name that cannot be decoded.
+        try (BufferedReader lines =
+                new BufferedReader(new InputStreamReader(Files.newInputStream(MOUNTINFO), NAMES))) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 String point = unescape(line.split(" ", MOUNT_POINT + 2)[MOUNT_POINT]);
                 if (point.equals(directory) || point.startsWith(below)) {
