@@ -234,8 +234,7 @@ public final class ZmqContext implements AutoCloseable {
         options.linger = 0;
         options.maxMsgSize = Integer.MAX_VALUE; // the session's allocator decides
         options.setSocketOpt(
-                zmq.ZMQ.ZMQ_RCVHWM,
-                publishes ? NO_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK);
+                zmq.ZMQ.ZMQ_RCVHWM, publishes ? NO_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK);
         options.setSocketOpt(
                 zmq.ZMQ.ZMQ_SNDHWM, publishes ? EVENTS_HIGH_WATER_MARK : NO_HIGH_WATER_MARK);
         if (keys.isPresent()) {
