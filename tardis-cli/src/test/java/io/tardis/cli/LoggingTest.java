@@ -255,8 +255,7 @@ class LoggingTest {
     }
 
     private void logForDaemon() {
-        Logging.forDaemon(
-                tardis.environment().settings(), directory, printedErr::write);
+        Logging.forDaemon(tardis.environment().settings(), directory, printedErr::write);
     }
 
     private static void awaitUninterrupted(CountDownLatch latch) {
