@@ -195,7 +195,7 @@ final class Examination {
                 Files.readAttributes(at, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
                 return at;
             } catch (NoSuchFileException _) {
-                continue;
+                // then what it would be in
             }
         }
         throw new NoSuchFileException(path.toString());

@@ -97,7 +97,7 @@ final class ListeningSockets {
                 try {
                     targets.add(Files.readSymbolicLink(descriptor));
                 } catch (NoSuchFileException _) {
-                    continue; // closed meanwhile
+                    // closed meanwhile
                 }
             }
         } catch (NoSuchFileException _) {
