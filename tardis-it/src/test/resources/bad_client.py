@@ -45,6 +45,14 @@ def greeted(command=ready):
     return connection
 
 
+def awaited(connection):
+    """The same, once the other end has greeted, too: what comes before that is none of its messages."""
+    received = b""
+    while len(received) < 66 or len(received) < 66 + received[65]:
+        received += connection.recv(1000)
+    return connection
+
+
 def fill(connections, parts, limit):
     """Sends the parts over all connections in turn till each was ended or took so many bytes; how many were ended."""
     ended = 0
@@ -93,13 +101,13 @@ if how == "huge":
 
 if how == "frames":
     # One message of frames without end, each of no byte, over some connections: 3 million frames over each.
-    connections = [greeted(ready_sub if seed else ready) for _ in range(number)]
+    connections = [awaited(greeted(ready_sub if seed else ready)) for _ in range(number)]
     print("ended", fill(connections, lambda: iter(lambda: b"\x01\x00" * 30_000, None), 6_000_000), flush=True)
     keep()
 
 if how == "subscriptions":
     # Another one each time, without end.
-    connections = [greeted(ready_sub) for _ in range(number)]
+    connections = [awaited(greeted(ready_sub)) for _ in range(number)]
 
     def parts():
         for i in range(1_000_000):
@@ -113,7 +121,7 @@ if how == "unread":
     # Asks for everything again and again, and reads nothing.
     request = b'{"op":"replay","limit":10000}'
     message = b"\x01\x00\x00" + bytes([len(request)]) + request
-    connections = [greeted() for _ in range(number)]
+    connections = [awaited(greeted()) for _ in range(number)]
     for connection in connections:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         for _ in range(10):
