@@ -1,12 +1,12 @@
 package io.tardis.cli;
 
-import io.tardis.core.TardisException;
 import io.tardis.core.SetupException;
+import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.wire.Health;
 import io.tardis.core.registry.Life;
 import io.tardis.core.registry.RemovedTrees;
+import io.tardis.core.wire.Health;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
@@ -20,8 +20,8 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.Optional;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;

@@ -322,6 +322,7 @@ class InstanceLockTest {
     }
 
     @Test
+    @SuppressWarnings("try") // it is closed while the other process lives
     void givesUpWhereAnotherProcessHasTheNewLock() throws Exception {
         try (CapturedLog _ = new CapturedLog(InstanceLock.class);
                 InstanceLock lock = InstanceLock.takeNow(stateDir, Duration.ofMillis(200))) {

@@ -149,7 +149,7 @@ final class ExitLogFile {
         session.execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
         session.execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_namespace_and_age ON lives (namespace, recorded_at)");
-        // Lists of versions before 0.4 were in the order of the lives' beginnings.
+        // Lists were once in the order of the lives' beginnings.
         session.execute("DROP INDEX IF EXISTS lives_by_beginning");
         session.execute("DROP INDEX IF EXISTS lives_by_namespace");
         session.execute(

@@ -73,7 +73,8 @@ public sealed interface Answer {
      * @param version the version of Tardis
      * @param lastSeq the newest exit that is recorded; 0 if there is none
      * @param backlog what is not on disk
-     * @param health how its parts are; empty if it did not say, as daemons before 0.4 do not
+     * @param health how its parts are; empty if it did not say, as daemons that know of no health
+     *     do not
      */
     record Pong(String version, long lastSeq, Backlog backlog, Optional<Health> health)
             implements Answer {
