@@ -324,8 +324,8 @@ class InstanceLockTest {
     @Test
     @SuppressWarnings("try") // it is closed while the other process lives
     void givesUpWhereAnotherProcessHasTheNewLock() throws Exception {
-        try (CapturedLog _ = new CapturedLog(InstanceLock.class);
-                InstanceLock lock = InstanceLock.takeNow(stateDir, Duration.ofMillis(200))) {
+        InstanceLock lock = InstanceLock.takeNow(stateDir, Duration.ofMillis(200));
+        try (CapturedLog _ = new CapturedLog(InstanceLock.class)) {
             Files.delete(lockFile);
             Files.delete(pidFile);
             try (ChildJvm child = ChildJvm.start(LockHolder.class, stateDir.toString())) {
