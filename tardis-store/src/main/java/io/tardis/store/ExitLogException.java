@@ -2,14 +2,17 @@ package io.tardis.store;
 
 import io.tardis.core.UnavailableException;
 import java.io.Serial;
-import org.jspecify.annotations.Nullable;
 
 /** The exit log could not be read or written; it may work later. */
 final class ExitLogException extends UnavailableException {
 
     @Serial private static final long serialVersionUID = 1L;
 
-    ExitLogException(String message, @Nullable Throwable cause) {
+    ExitLogException(String message) {
+        super(message);
+    }
+
+    ExitLogException(String message, Throwable cause) {
         super(message, cause);
     }
 }

@@ -11,6 +11,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +31,7 @@ final class LogFiles {
 
     private final Path file;
     private volatile List<Object> opened = List.of();
-    private volatile int openings;
+    private final AtomicInteger openings = new AtomicInteger();
     private volatile boolean safe;
 
     LogFiles(Path file) {
@@ -63,13 +64,13 @@ final class LogFiles {
     /** What is at the paths now has been opened by the writer. */
     void opened() {
         opened = present();
-        openings++;
+        openings.incrementAndGet();
         safe = true;
     }
 
     /** How often the writer has opened the log: a reader that has seen fewer opens it again. */
     int openings() {
-        return openings;
+        return openings.get();
     }
 
     /** Looks whether the files at the paths are those that were opened. */

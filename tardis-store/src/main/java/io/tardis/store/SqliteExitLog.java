@@ -534,8 +534,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                     new ExitLogException(
                             "%s-wal has %d MiB, and a program that reads %s keeps it from being emptied (fuser names it)"
                                     .formatted(
-                                            files.file(), files.journalSize() >> 20, files.file()),
-                            null),
+                                            files.file(), files.journalSize() >> 20, files.file())),
                     System.nanoTime());
         }
     }
@@ -559,8 +558,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     private ExitLogException notInPlace(String why, @Nullable Exception cause) {
-        return new ExitLogException(
-                "the exit log " + files.file() + " is not in its place: " + why, cause);
+        String message = "the exit log " + files.file() + " is not in its place: " + why;
+        return cause == null ? new ExitLogException(message) : new ExitLogException(message, cause);
     }
 
     @Override

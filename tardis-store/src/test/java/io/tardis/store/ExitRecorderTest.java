@@ -246,7 +246,6 @@ class ExitRecorderTest {
         }
     }
 
-    /** Each attempt writes all that is pending: one for each exit would be ever more work. */
     /** As many as can be set, with names as long as they can be, do not fit the heap. */
     @Test
     void livesWithAsManyUnwrittenExitsAsCanBeSet() throws Exception {
@@ -270,6 +269,7 @@ class ExitRecorderTest {
         }
     }
 
+    /** Each attempt writes all that is pending: one for each exit would be ever more work. */
     @Test
     void triesAFailingDiskEverySecondAndNotForEveryExit() {
         log.failsToWrite = true;

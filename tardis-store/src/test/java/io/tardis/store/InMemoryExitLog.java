@@ -150,7 +150,7 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public void keepInPlace() {
         if (isRemoved) {
-            throw new ExitLogException("the log was removed", null);
+            throw new ExitLogException("the log was removed");
         }
     }
 

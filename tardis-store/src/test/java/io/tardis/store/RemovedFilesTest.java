@@ -29,6 +29,7 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -93,7 +94,7 @@ class RemovedFilesTest {
                 Map.entry(
                         "it is moved and linked",
                         it -> {
-                            Path elsewhere = it.getParent().resolveSibling("elsewhere.db");
+                            Path elsewhere = parent(it).resolveSibling("elsewhere.db");
                             Files.move(it, elsewhere);
                             Files.createSymbolicLink(it, elsewhere);
                         }),
@@ -114,15 +115,15 @@ class RemovedFilesTest {
                 Map.entry(
                         "it is replaced by a link to nothing",
                         it -> replace(it, path -> Files.createSymbolicLink(path, Path.of("none")))),
-                Map.entry("the directory is removed", it -> removeAll(it.getParent())),
+                Map.entry("the directory is removed", it -> removeAll(parent(it))),
                 Map.entry(
                         "the directory is moved",
-                        it -> Files.move(it.getParent(), it.getParent().resolveSibling("moved"))),
+                        it -> Files.move(parent(it), parent(it).resolveSibling("moved"))),
                 Map.entry(
                         "the directory is replaced by an empty one",
                         it -> {
-                            Files.move(it.getParent(), it.getParent().resolveSibling("moved"));
-                            Files.createDirectory(it.getParent());
+                            Files.move(parent(it), parent(it).resolveSibling("moved"));
+                            Files.createDirectory(parent(it));
                         }));
     }
 
@@ -137,7 +138,7 @@ class RemovedFilesTest {
             send(exit(1, container("before"), 100, 42));
             awaitDurable(client, container("before"));
 
-            misdeeds().get(misdeed).to(file);
+            Objects.requireNonNull(misdeeds().get(misdeed)).to(file);
 
             // Nobody has to end for it.
             await().atMost(Duration.ofSeconds(10))
@@ -252,6 +253,10 @@ class RemovedFilesTest {
         }
     }
 
+    private static Path parent(Path file) {
+        return Objects.requireNonNull(file.getParent());
+    }
+
     private Store open() {
         return Store.open(
                 TestSettings.of(stateDir, endpoint, RecordScope.ALL),
@@ -259,6 +264,7 @@ class RemovedFilesTest {
                 context,
                 new ContainerRegistry(directory.resolve("containers")),
                 "test",
+                () -> TestSettings.HEALTH,
                 this::ownsStateDir,
                 new HandClock());
     }
@@ -305,7 +311,7 @@ class RemovedFilesTest {
                 SqliteExitLog log = SqliteExitLog.openWriter(image, new HandClock())) {
             return log.latestEnd(container(id)).map(End::event);
         } finally {
-            removeAll(image.getParent());
+            removeAll(parent(image));
         }
     }
 

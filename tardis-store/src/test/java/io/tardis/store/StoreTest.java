@@ -294,7 +294,6 @@ class StoreTest {
         store.close();
     }
 
-    /** JeroMQ frees an address a moment after its socket was closed. */
     /** The directory's owner makes it again where it is gone. */
     private boolean ownsStateDir() {
         try {
@@ -305,6 +304,7 @@ class StoreTest {
         }
     }
 
+    /** JeroMQ frees an address a moment after its socket was closed. */
     private Store open(RecordScope scope) {
         return await().ignoreException(SetupException.class)
                 .until(() -> openNow(scope), it -> true);
