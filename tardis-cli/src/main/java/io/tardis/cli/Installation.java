@@ -6,7 +6,6 @@ import java.lang.module.ModuleReader;
 import java.lang.module.ResolvedModule;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -109,8 +108,8 @@ final class Installation {
 
     private static String signature(Path file) {
         try {
-            BasicFileAttributes it = Files.readAttributes(file, BasicFileAttributes.class);
-            return it.fileKey() + " " + it.size() + " " + it.lastModifiedTime();
+            // The time of the last change, which no copy can preserve as it does the other one.
+            return Files.readAttributes(file, "unix:dev,ino,size,ctime").toString();
         } catch (IOException e) {
             return e.toString();
         }
