@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -177,7 +178,7 @@ final class Logging {
             return true;
         } catch (ExecutionException e) {
             writer.close();
-            throw cannotBeWritten(file, e.getCause());
+            throw cannotBeWritten(file, Objects.requireNonNullElse(e.getCause(), e));
         } catch (TimeoutException e) {
             return false; // a FIFO that nobody reads, or a disk that does not answer
         } catch (InterruptedException e) {

@@ -20,6 +20,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -147,13 +148,14 @@ class ThreadsIT {
     /** Limits the threads and processes of a process, and of what it starts. */
     private static final class PidsCgroup implements AutoCloseable {
 
-        private static final Path V1 = Path.of("/sys/fs/cgroup/pids");
+        private static final Path V2 = Path.of("/sys/fs/cgroup");
+        private static final Path V1 = V2.resolve("pids");
 
         private final Path own;
         private final Path before;
 
         PidsCgroup(Path unique, Proc process) throws IOException {
-            Path root = Files.isDirectory(V1) ? V1 : V1.getParent();
+            Path root = Files.isDirectory(V1) ? V1 : V2;
             String controller = root.equals(V1) ? "pids" : "";
             before =
                     Files.readAllLines(Path.of("/proc/" + process.pid() + "/cgroup")).stream()
@@ -210,8 +212,9 @@ class ThreadsIT {
                                 .findFirst()
                                 .orElseThrow();
                 Map<String, Connector.Argument> arguments = connector.defaultArguments();
-                arguments.get("hostname").setValue("127.0.0.1");
-                arguments.get("port").setValue(Integer.toString(port(node, jvm)));
+                Objects.requireNonNull(arguments.get("hostname")).setValue("127.0.0.1");
+                Objects.requireNonNull(arguments.get("port"))
+                        .setValue(Integer.toString(port(node, jvm)));
                 return new JavaDebugger(connector.attach(arguments));
             } catch (Exception e) {
                 throw new AssertionError("no debugger for " + jvm, e);
