@@ -5,7 +5,6 @@ import io.tardis.core.config.Settings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -21,9 +20,6 @@ final class Rehearsal {
     /** More than a new daemon writes before it answers. */
     private static final int BYTES = 64 * 1024;
 
-    /** {@code sun_path} of sockaddr_un holds so many bytes and a NUL. */
-    private static final int LONGEST_SOCKET = 107;
-
     private Rehearsal() {}
 
     /**
@@ -35,11 +31,6 @@ final class Rehearsal {
      * @throws SetupException if something is missing; names it
      */
     static void of(Settings settings, OptionalLong running) {
-        if (settings.eventsEndpoint().equals(settings.queryEndpoint())) {
-            throw new SetupException(
-                    "TARDIS_EVENTS_ENDPOINT and TARDIS_QUERY_ENDPOINT are both "
-                            + settings.queryEndpoint());
-        }
         try {
             for (String text : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
                 new Endpoint(text)
@@ -50,10 +41,6 @@ final class Rehearsal {
             }
         } catch (IOException e) {
             throw new SetupException("who has the ports cannot be told: " + e, e);
-        }
-        if (settings.socket().toString().getBytes(StandardCharsets.UTF_8).length > LONGEST_SOCKET) {
-            throw new SetupException(
-                    settings.socket() + " is too long for a socket; set a shorter TARDIS_RUN_DIR");
         }
         Directories.makePrivate(settings.stateDir());
         Directories.makePrivate(settings.runDir());

@@ -9,6 +9,8 @@ import io.tardis.runc.ShimClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.Thread.UncaughtExceptionHandler;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -265,8 +267,9 @@ class DaemonTest {
 
     @Test
     void endsWithAMessageWhereAnEndpointIsTaken() throws Exception {
-        tardis.set("TARDIS_QUERY_ENDPOINT", tardis.environment().settings().eventsEndpoint());
-        try (TardisProcess daemon = tardis.start("daemon")) {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            tardis.set("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:" + taken.getLocalPort());
+            TardisProcess daemon = tardis.start("daemon");
             Tardis.Result result = daemon.result();
 
             assertThat(result.status()).isEqualTo(ExitStatus.USAGE);

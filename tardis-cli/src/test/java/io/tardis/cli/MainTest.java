@@ -28,7 +28,7 @@ class MainTest {
         assertThat(Main.commandLine(tardis.environment(), Output.standard()).getSubcommands())
                 .containsOnlyKeys(
                         "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch",
-                        "keygen", "doctor");
+                        "keygen", "doctor", "backup");
     }
 
     @Test
@@ -44,7 +44,7 @@ class MainTest {
     @ValueSource(
             strings = {
                 "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch", "keygen",
-                "doctor"
+                "doctor", "backup"
             })
     void tellsTheUsageOfEachCommand(String command) {
         Tardis.Result result = tardis.run(command, "--help");

@@ -58,7 +58,7 @@ class RestartCommandTest {
         String events = tardis.environment().settings().eventsEndpoint();
         changed.set("TARDIS_QUERY_ENDPOINT", events);
 
-        refuses(changed, "are both " + events);
+        refuses(changed, "TARDIS_EVENTS_ENDPOINT=" + events, "are the same");
     }
 
     @Test

@@ -22,7 +22,7 @@ import tools.jackson.core.json.JsonFactory;
 
 /**
  * Reads JSON files that others write, as a stream and as runc's decoder does ({@code encoding/json}
- * of Go 1.24): what runc accepts, this accepts, and it means the same.
+ * of Go 1.19.8): what runc accepts, this accepts, and it means the same.
  *
  * <ul>
  *   <li>Names match in any case. Of equal names the last one counts, but objects of equal names are

@@ -126,6 +126,9 @@ final class TcpEndpoint extends Listener {
 
     private static InetSocketAddress address(String endpoint) throws IOException {
         int colon = endpoint.lastIndexOf(':');
+        if (colon < "tcp://".length()) {
+            throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
+        }
         String host = endpoint.substring("tcp://".length(), colon);
         int port = Integer.parseInt(endpoint.substring(colon + 1));
         return new InetSocketAddress(

@@ -349,7 +349,7 @@ class ZmqContextTest {
         byte[] version1 = {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 0, 3};
         byte[] version2 = {(byte) 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 3};
         for (boolean publishes : List.of(false, true)) {
-            try (AutoCloseable _ =
+            try (AutoCloseable bound =
                     publishes
                             ? await().ignoreExceptions()
                                     .until(
@@ -367,11 +367,11 @@ class ZmqContextTest {
                                 0x7fff_ffffL)) {
                     byte[] length = ByteBuffer.allocate(8).putLong(size).array();
                     for (byte flags : new byte[] {2, 3, 6, 7, 0x7f, (byte) 0xfe}) {
-                        assertEnds(GREETING, new byte[] {flags}, length);
-                        assertEnds(version2, new byte[] {flags}, length);
+                        assertEnds(bound, GREETING, new byte[] {flags}, length);
+                        assertEnds(bound, version2, new byte[] {flags}, length);
                     }
-                    assertEnds(version1, new byte[] {(byte) 0xff}, length, new byte[10]);
-                    assertEnds(unversioned, new byte[] {(byte) 0xff}, length, new byte[10]);
+                    assertEnds(bound, version1, new byte[] {(byte) 0xff}, length, new byte[10]);
+                    assertEnds(bound, unversioned, new byte[] {(byte) 0xff}, length, new byte[10]);
                 }
             } catch (Exception e) {
                 throw new AssertionError(e);
@@ -532,7 +532,7 @@ class ZmqContextTest {
                 subscriber.receive(Duration.ZERO);
             }
             // All that TCP had taken, and then the end.
-            await().atMost(PATIENCE)
+            await().atMost(PATIENCE.multipliedBy(6))
                     .until(() -> {
                         publisher.send("/tasks/", payload);
                         return isReset(out);
@@ -675,13 +675,8 @@ class ZmqContextTest {
     /** Whether the other end hangs up within a second; it may greet before. */
     private static boolean isEnded(Socket connection) throws IOException {
         try (connection) {
-            connection.setSoTimeout(1_000);
-            connection.getInputStream().readAllBytes();
-            return true;
-        } catch (SocketTimeoutException _) {
-            return false;
-        } catch (SocketException _) {
-            return true;
+            connection.setSoTimeout((int) PATIENCE.toMillis());
+            return isAtEnd(connection);
         }
     }
 
@@ -730,14 +725,35 @@ class ZmqContextTest {
         }
     }
 
-    private void assertEnds(byte[]... sent) throws IOException {
+    /** A publisher's connection ends when its thread uses the socket again: at a heartbeat. */
+    private void assertEnds(AutoCloseable bound, byte[]... sent) throws IOException {
         try (Socket client = connect()) {
             for (byte[] each : sent) {
                 client.getOutputStream().write(each);
             }
-            assertThat(isEnded(client)).as(Arrays.deepToString(sent)).isTrue();
+            client.setSoTimeout(20);
+            await(Arrays.deepToString(sent))
+                    .atMost(PATIENCE)
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> {
+                        if (bound instanceof ZmqPublisher publisher) {
+                            publisher.send("/heartbeat/", new byte[0]);
+                        }
+                        return isAtEnd(client);
+                    });
         } catch (SocketException _) {
             // It was ended before all was sent.
+        }
+    }
+
+    private static boolean isAtEnd(Socket client) throws IOException {
+        try {
+            client.getInputStream().readAllBytes();
+            return true;
+        } catch (SocketTimeoutException _) {
+            return false;
+        } catch (SocketException _) {
+            return true;
         }
     }
 
