@@ -19,6 +19,9 @@ final class Wait {
 
     private static final long POLL_MILLIS = 20;
 
+    /** Conditions that start processes must not take the processors from what they wait for. */
+    private static final int PAUSE_PER_LOOK = 4;
+
     private Wait() {}
 
     static void until(String what, Duration limit, Callable<Boolean> condition) {
@@ -29,13 +32,16 @@ final class Wait {
     static void until(Supplier<String> what, Duration limit, Callable<Boolean> condition) {
         long begin = System.nanoTime();
         try {
+            long look = begin;
             while (!condition.call()) {
+                long lookMillis = since(look).toMillis();
                 Duration waited = since(begin);
                 if (waited.compareTo(limit) > 0 && waited.compareTo(allowed(limit)) > 0) {
                     throw new AssertionError(
                             "after %s at %s, still no %s".formatted(waited, load(), what.get()));
                 }
-                Thread.sleep(POLL_MILLIS);
+                Thread.sleep(Math.max(POLL_MILLIS, PAUSE_PER_LOOK * lookMillis));
+                look = System.nanoTime();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -498,6 +498,7 @@ class LauncherTest {
             assertThat(start(limited, Map.of()).code()).isEqualTo(RUNTIME_CODE);
         }
 
+        awaitStarter();
         assertThat(failure()).exists();
     }
 
