@@ -188,6 +188,12 @@ bool look_at_process(pid_t pid, uint64_t *start, pid_t *parent) {
     return true;
 }
 
-int64_t ticks_to_ms(uint64_t ticks) {
-    return (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK);
+void make_parents(const char *path) {
+    char *part = copy(path, strlen(path));
+    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(part, 0755); /* what fails here fails again below */
+        *slash = '/';
+    }
+    free(part);
 }

@@ -42,6 +42,7 @@ void sleep_ms(long ms);
 /* When a process began, in ticks since the boot, and its parent; false if there is none. */
 bool look_at_process(pid_t pid, uint64_t *start, pid_t *parent);
 
-int64_t ticks_to_ms(uint64_t ticks);
+/* Makes the directories above, as far as they are missing. */
+void make_parents(const char *path);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "files.h"
 #include "text.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,16 @@
 #include <time.h>
 #include <unistd.h>
 
+static int open_log(const char *file) {
+    return open_file(AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
+}
+
 static void append(const char *file, const char *line) {
-    int fd = open_file(AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
+    int fd = open_log(file);
+    if (fd < 0 && errno == ENOENT) {
+        make_parents(file); /* as the daemon does when it first starts */
+        fd = open_log(file);
+    }
     if (fd >= 0) {
         (void)write_all(fd, line, strlen(line)); /* nobody is left to be told */
         close(fd);

@@ -26,22 +26,12 @@ enum {
 static const char FAILURE[] = "start-failed";
 static const char BESIDE[] = ".start-failed";
 
-static void make_directories(const char *path) {
-    char *part = copy(path, strlen(path));
-    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(part, 0755); /* what fails here fails again below */
-        *slash = '/';
-    }
-    (void)mkdir(part, S_IRWXU);
-    free(part);
-}
-
 int open_run_dir(const char *run_dir) {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
     int fd = open_file(AT_FDCWD, run_dir, flags, 0);
     if (fd < 0 && errno == ENOENT) {
-        make_directories(run_dir);
+        make_parents(run_dir);
+        (void)mkdir(run_dir, S_IRWXU);
         fd = open_file(AT_FDCWD, run_dir, flags, 0);
     }
     struct stat status;

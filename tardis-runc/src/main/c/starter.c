@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    BUDGET_MS = 5000,        /* callers kill a create after 10 s or more */
+    BUDGET_MS = 7000,        /* callers kill a create after 10 s or more */
     BUDGET_DELETE_MS = 3000, /* and a clean-up's delete after 5 s */
     POLL_MS = 5,
     SETTLE_MS = 1000,         /* for the starter to take the lock, and to look around */
@@ -240,11 +240,14 @@ static void start(struct starter *starter, bool is_silent) {
             fail(starter, true, true, join("the daemon (process %d) does not answer", (int)holder));
         } else if (!is_late && !is_silent && age > BUDGET_MS) {
             is_late = true;
-            fail(starter, false, true,
-                 daemon > 0 ? join("the daemon (process %d) takes long to start", (int)holder)
-                            : join("process %d has %s, but does not listen on %s/tardis.sock",
-                                   (int)holder, starter->settings->state_dir,
-                                   starter->settings->run_dir));
+            read_failure(starter->settings->run_dir, &starter->before);
+            if (!starter->before.is_there) { /* else a launcher that waited has noted it */
+                fail(starter, false, true,
+                     daemon > 0 ? join("the daemon (process %d) takes long to start", (int)holder)
+                                : join("process %d has %s, but does not listen on %s/tardis.sock",
+                                       (int)holder, starter->settings->state_dir,
+                                       starter->settings->run_dir));
+            }
         }
         if (daemon <= 0 && age > STARTER_LIFE_MS) {
             return; /* the next container has it looked at again */
@@ -334,21 +337,29 @@ static bool is_over(enum answer answer) {
     return answer == GO || answer == LATE;
 }
 
-/* Asks until the daemon answers, or the attempt to start it fails or has had its time. */
+/*
+ * Asks until the daemon answers, or the attempt to start it fails or has had its time, which is
+ * noted: nobody waits for it again. The attempt may be a restart by a tardis command.
+ */
 static enum answer wait_for_start(const struct settings *settings, const struct request *request,
-                                  int lock, int64_t budget) {
+                                  int run_dir, int lock, int64_t budget) {
+    const int64_t deadline = boot_ms() + budget;
     while (true) {
         pid_t starter = lock_holder(lock);
         enum answer answer = ask(settings->run_dir, request);
         if (is_over(answer) || answer == SILENT || starter == 0) {
             return answer;
         }
-        uint64_t ticks;
-        pid_t parent;
         struct failure failure;
         read_failure(settings->run_dir, &failure);
-        if (failure.is_there || !look_at_process(starter, &ticks, &parent)
-            || boot_ms() - ticks_to_ms(ticks) >= budget) {
+        if (failure.is_there) {
+            return answer;
+        }
+        if (boot_ms() >= deadline) {
+            char *reason = join("the daemon takes long to start; process %d sees to it", (int)starter);
+            (void)write_failure(run_dir, &failure, false, reason, delay_after(1));
+            log_warning(settings->log_file, join("%s; containers go on without it", reason));
+            free(reason);
             return answer;
         }
         sleep_ms(POLL_MS);
@@ -368,7 +379,7 @@ static enum answer have_it_started(const struct settings *settings, const struct
         spawn(settings, argv, is_news);
     }
     if (!failure->is_there && !is_news) {
-        answer = wait_for_start(settings, request, lock,
+        answer = wait_for_start(settings, request, run_dir, lock,
                                 command->kind == DELETE ? BUDGET_DELETE_MS : BUDGET_MS);
         if (answer == SILENT) {
             spawn(settings, argv, true);

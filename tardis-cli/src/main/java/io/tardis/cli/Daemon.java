@@ -168,7 +168,6 @@ final class Daemon {
                         new RemovedTrees(
                                 List.of(settings.containersDir(), settings.checkpointDir()))) {
             assert store != null;
-            listener.start();
             removed.start();
             serve(openShims(exitCodes, listener, registry, removed, clock), listener);
         } catch (InterruptedException e) {
@@ -297,7 +296,8 @@ final class Daemon {
                 settings.socket(),
                 () -> Directories.makePrivate(settings.runDir()),
                 shim,
-                longestWork);
+                longestWork,
+                listener::start);
     }
 
     /** What the shim has to do with the listener, which does not know it. */

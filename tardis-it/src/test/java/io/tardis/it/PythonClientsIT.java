@@ -127,6 +127,7 @@ class PythonClientsIT {
     void queryClientIsAnsweredWhateverItAsks() {
         Container ended = lab.container("ended").enabled();
         Container running = lab.container("running").enabled();
+        lab.tardis().bringUpDaemon();
         Outcome _ = ended.sh("exit 3");
         running.startEndingWith(0);
 

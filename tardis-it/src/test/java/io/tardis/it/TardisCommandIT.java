@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -257,6 +258,8 @@ class TardisCommandIT {
                     .isEqualTo("tardis: cannot tell: permission denied on " + config + "\n");
         }
         Outcome _ = Command.of("chmod", "644", config.toString()).run().orFail();
+        Path directory = Objects.requireNonNull(config.getParent());
+        Outcome _ = Command.of("chmod", "711", directory.toString()).run().orFail();
         Path lock = lab.tardis().stateDir().resolve("event_listener.lock");
         for (String command : List.of("status", "stop", "restart")) {
             Outcome denied = asNobody(List.of(command));

@@ -212,9 +212,12 @@ class UpgradeIT {
             }
         }
         assertThat(ends).allMatch(it -> it.code() == 3);
-        for (Container container : load) {
-            node.awaitCode(container, 3, SOON);
-        }
+        List<Container> all = List.copyOf(load);
+        Wait.until(
+                () -> "ends of " + node.exitCodes(all),
+                SOON,
+                () -> node.exitCodes(all).stream().allMatch(it -> it.has("exit_code")));
+        assertThat(node.exitCodes(all)).allMatch(it -> it.path("exit_code").asInt() == 3);
         System.out.printf(
                 "upgrade: %d containers, longest before %d ms, of all %d ms%n",
                 times.size(), usual.toMillis(), longest(times).toMillis());

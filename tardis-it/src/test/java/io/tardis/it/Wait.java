@@ -20,7 +20,7 @@ final class Wait {
     private static final long POLL_MILLIS = 20;
 
     /** Conditions that start processes must not take the processors from what they wait for. */
-    private static final int PAUSE_PER_LOOK = 4;
+    private static final int PAUSE_PER_LOOK = 2;
 
     private Wait() {}
 

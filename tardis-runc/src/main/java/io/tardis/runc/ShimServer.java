@@ -132,14 +132,21 @@ public final class ShimServer implements AutoCloseable {
      *     {@link SetupException}
      * @param shim does the work
      * @param longestWork how long the launcher is asked to wait for one piece of work
+     * @param onReplayed called when all that was missed is made up for, and before anybody is
+     *     served: what reads events starts here, since an exit needs its life
      * @throws SetupException if somebody listens there already, or it cannot be bound
      */
     public static ShimServer open(
-            Path socket, Runnable makeDirectory, RuncShim shim, Duration longestWork) {
+            Path socket,
+            Runnable makeDirectory,
+            RuncShim shim,
+            Duration longestWork,
+            Runnable onReplayed) {
         makeDirectory.run();
         UserPrincipal owner = ownUser();
         MissedNotes calls = notes(socket, owner, shim);
         calls.replayAll();
+        onReplayed.run();
         return start(
                 new ShimServer(
                         socket,

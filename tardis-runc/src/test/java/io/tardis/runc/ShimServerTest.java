@@ -420,7 +420,7 @@ class ShimServerTest {
         Path run = directory.resolve("run");
         socket = run.resolve("tardis.sock");
         Runnable makeDirectory = () -> make(run);
-        try (ShimServer _ = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK)) {
+        try (ShimServer _ = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK, () -> {})) {
             Files.delete(socket);
             Files.delete(run);
 
@@ -439,7 +439,7 @@ class ShimServerTest {
                     make(run);
                 };
         try (CapturedLog log = new CapturedLog(ShimServer.class);
-                ShimServer server = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK)) {
+                ShimServer server = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK, () -> {})) {
             Files.delete(socket);
             Files.delete(run);
             Files.writeString(run, "in the place of the directory");
@@ -510,7 +510,7 @@ class ShimServerTest {
     }
 
     private ShimServer open() {
-        return ShimServer.open(socket, () -> {}, shim, LONGEST_WORK);
+        return ShimServer.open(socket, () -> {}, shim, LONGEST_WORK, () -> {});
     }
 
     private ShimServer start(Duration requestPatience) {
