@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "files.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
