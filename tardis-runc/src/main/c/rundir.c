@@ -19,8 +19,7 @@ enum {
     MAX_REASON = 500,
     MAX_NOTES = 4096,
     MAX_NOTE = 64 * 1024,
-    LOCK_TRIES = 20,
-    OTHERS = S_IRWXG | S_IRWXO
+    LOCK_TRIES = 20
 };
 
 static const char FAILURE[] = "start-failed";
@@ -31,14 +30,16 @@ int open_run_dir(const char *run_dir) {
     int fd = open_file(AT_FDCWD, run_dir, flags, 0);
     if (fd < 0 && errno == ENOENT) {
         make_parents(run_dir);
-        (void)mkdir(run_dir, S_IRWXU);
+        bool made = mkdir(run_dir, S_IRWXU) == 0;
         fd = open_file(AT_FDCWD, run_dir, flags, 0);
+        if (fd >= 0 && made) {
+            (void)fchmod(fd, S_IRWXU); /* whatever the caller's umask */
+        }
     }
     struct stat status;
     if (fd >= 0
         && (fstat(fd, &status) != 0 || status.st_uid != geteuid()
-            || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0
-            || ((status.st_mode & OTHERS) != 0 && fchmod(fd, S_IRWXU) != 0))) {
+            || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
         close(fd);
         return -1;
     }

@@ -20,8 +20,8 @@
 #include <sys/types.h>
 
 /*
- * The directory, which is made if it is not there, or -1. Of one that others may look into the mode
- * is put right, as the daemon would do; one that others may write to is not touched.
+ * The directory, which is made if it is not there, or -1: also if others may write to it. The mode
+ * of one that is there is not changed: a setting may name a directory that is not Tardis's.
  */
 int open_run_dir(const char *run_dir);
 

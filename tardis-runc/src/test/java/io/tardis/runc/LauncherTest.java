@@ -470,18 +470,20 @@ class LauncherTest {
     }
 
     @Test
-    void makesTheRunDirectoryItsOwnAsTheDaemonWould() throws IOException, InterruptedException {
+    void makesAPrivateRunDirectoryAndChangesNoneThatIsThere() throws IOException, InterruptedException {
         registerLife("default", "tc");
         tardis("exit 2");
         Path run = Files.createDirectory(folder.resolve("run"));
         Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxr-x---"));
+        Map<Path, String> modes =
+                Map.of(run, "rwxr-x---", folder.resolve("not/there"), "rwx------");
 
-        for (Path directory : List.of(run, folder.resolve("not/there"))) {
+        for (Path directory : modes.keySet()) {
             Run _ = start(launcher, Map.of("TARDIS_RUN_DIR", directory.toString()), START);
 
             assertThat(directory.resolve("start-failed")).exists();
-            assertThat(Files.getPosixFilePermissions(directory))
-                    .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory)))
+                    .isEqualTo(modes.get(directory));
         }
     }
 
