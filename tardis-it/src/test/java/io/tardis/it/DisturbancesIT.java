@@ -127,6 +127,7 @@ class DisturbancesIT {
     /** As tmpfiles or a cleaning script does it: the socket, or all of its directory. */
     @ContainerTest
     void daemonWhoseSocketIsRemovedIsReachedAgain() throws IOException {
+        lab.tardis().bringUpDaemon();
         Path socket = lab.tardis().socket();
         Proc daemon = lab.tardis().runningDaemon();
         for (boolean withItsDirectory : List.of(false, true)) {
