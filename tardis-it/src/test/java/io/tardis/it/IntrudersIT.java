@@ -272,7 +272,8 @@ class IntrudersIT {
             try (Stream<Path> paths = Files.walk(top)) {
                 for (Path path : paths.toList()) {
                     String name = root.relativize(path).toString();
-                    if (!name.matches(".*(event_listener|exits\\.db|/run|/log|script|\\.out|/\\.removed).*")) {
+                    if (!name.matches(
+                            ".*(event_listener|exits\\.db|/run|/log|script|\\.out|/\\.removed).*")) {
                         boolean file = Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS);
                         found.put(name, file ? Files.readString(path) : "");
                     }

@@ -470,7 +470,8 @@ class LauncherTest {
     }
 
     @Test
-    void makesAPrivateRunDirectoryAndChangesNoneThatIsThere() throws IOException, InterruptedException {
+    void makesAPrivateRunDirectoryAndChangesNoneThatIsThere()
+            throws IOException, InterruptedException {
         registerLife("default", "tc");
         tardis("exit 2");
         Path run = Files.createDirectory(folder.resolve("run"));

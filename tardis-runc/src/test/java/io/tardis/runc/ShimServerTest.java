@@ -439,7 +439,8 @@ class ShimServerTest {
                     make(run);
                 };
         try (CapturedLog log = new CapturedLog(ShimServer.class);
-                ShimServer server = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK, () -> {})) {
+                ShimServer server =
+                        ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK, () -> {})) {
             Files.delete(socket);
             Files.delete(run);
             Files.writeString(run, "in the place of the directory");
