@@ -185,7 +185,10 @@ class ClientsIT {
             assertLittleMemory(daemon);
         }
         assertUnharmed(daemon);
-        assertThat(lab.tardis().log()).contains("it has more than 1000 subscriptions");
+        assertThat(lab.tardis().log())
+                .containsAnyOf(
+                        "it has more than 1000 subscriptions",
+                        "subscriptions take too much memory");
     }
 
     @ContainerTest
@@ -208,7 +211,7 @@ class ClientsIT {
 
         try (LiveProcess client = badClient("unread", "TARDIS_QUERY_ENDPOINT", 60, 0)) {
             client.awaitLine("asked 600", SOON, "asked 600"::equals);
-            assertAnswersQuickly();
+            assertAnswersWithin(Duration.ofSeconds(10)); // beside 600 replays of 10,000 exits
             assertThat(node.runningDaemon()).isEqualTo(daemon);
         }
 
@@ -293,12 +296,16 @@ class ClientsIT {
 
     /** The first of two questions over a connection pays for the connection and for Python. */
     private void assertAnswersQuickly() {
+        assertAnswersWithin(AN_ANSWER.plusSeconds(1));
+    }
+
+    private void assertAnswersWithin(Duration limit) {
         Instant begin = Instant.now();
         String ping = "{\"op\":\"ping\"}";
         List<JsonNode> answers = lab.tardis().askAll(ping, ping);
         Duration taken = Duration.between(begin, Instant.now());
         assertThat(answers).allMatch(answer -> answer.path("status").asString().equals("ok"));
-        Wait.assertTaken("two answers", taken, AN_ANSWER.plusSeconds(1));
+        Wait.assertTaken("two answers", taken, limit);
     }
 
     private void assertUnharmed(Proc daemon) {
