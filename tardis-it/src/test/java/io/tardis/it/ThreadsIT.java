@@ -54,10 +54,12 @@ class ThreadsIT {
             two.startEndingWith(4);
 
             awaitSuccessor(node, "a dead thread", it -> it.kill("tardis-listener-publisher"));
+            node.awaitHearing(lab.container("probe"));
             one.end();
             node.awaitCode(one, 3, SOON);
 
             awaitSuccessor(node, "a full heap", JavaDebugger::takeAllMemory);
+            node.awaitHearing(lab.container("probe"));
             two.end();
             node.awaitCode(two, 4, SOON);
         }
@@ -124,7 +126,12 @@ class ThreadsIT {
 
         Wait.until("event source", SOON, () -> !node.sources().isEmpty());
         node.awaitCode(good, 5, SOON);
-        node.awaitCode(during, 3, SOON);
+        // Its life was noted by the launcher, and may be made up for only after its exit was read.
+        Wait.until(
+                () -> "end of " + during + "; answer " + node.exitCode(during),
+                SOON,
+                () -> List.of("exited", "lost").contains(node.status(during)));
+        assertThat(node.exitCode(during).path("exit_code").asInt(3)).isEqualTo(3);
         assertThat(good.remove()).isEqualTo(5);
         Container next = lab.container("next").enabled();
         assertThat(next.run("/bin/true").code()).isEqualTo(0);
