@@ -379,7 +379,7 @@ public final class ShimServer implements AutoCloseable {
                 LOG.error("no thread can be made now; command lines wait for each other", e);
             }
             if (!workers.getQueue().offer(work, longestWork.toMillis(), TimeUnit.MILLISECONDS)) {
-                close(connection); // the launcher has it done by a process of its own
+                close(connection); // the launcher leaves a note of it
                 connections.release();
             }
         }
@@ -400,7 +400,7 @@ public final class ShimServer implements AutoCloseable {
             LauncherProtocol.writeWait(out, longestWork);
             if (calls.serve(command) || hasDescriptors()) {
                 LauncherProtocol.writeGo(out);
-            } // else the launcher has it done by a process that has descriptors
+            } // else the launcher leaves a note, for when there are descriptors again
         } catch (IOException e) {
             LOG.warn("a launcher could not be served: {}", e.toString());
         } finally {
@@ -408,7 +408,7 @@ public final class ShimServer implements AutoCloseable {
         }
     }
 
-    /** Whether something can be opened: if so, another process could not have done better. */
+    /** Whether something can be opened: if so, another try could not do better. */
     private static boolean hasDescriptors() {
         try (InputStream _ = Files.newInputStream(Path.of("/dev/null"))) {
             return true;
