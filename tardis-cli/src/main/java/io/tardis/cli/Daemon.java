@@ -12,7 +12,7 @@ import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
 import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
-import io.tardis.runc.ExitCodes;
+import io.tardis.runc.MissedNotes;
 import io.tardis.runc.RuncShim;
 import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
@@ -149,27 +149,34 @@ final class Daemon {
                 Listener listener =
                         Listener.bind(
                                 settings, lock, source, context, registry, Store.ENDPOINT, clock);
-                Store store =
-                        Store.open(
-                                settings,
-                                Listener.ENDPOINT,
-                                context,
-                                registry,
-                                Version.text(),
-                                () ->
-                                        new Health(
-                                                listener.source(),
-                                                listener.witness(),
-                                                socketHealth()),
-                                () -> keepStateDir(lock, registry),
-                                clock);
-                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE);
                 RemovedTrees removed =
                         new RemovedTrees(
-                                List.of(settings.containersDir(), settings.checkpointDir()))) {
-            assert store != null;
-            removed.start();
-            serve(openShims(exitCodes, listener, registry, removed, clock), listener);
+                                List.of(settings.containersDir(), settings.checkpointDir()));
+                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE)) {
+            RuncShim shim =
+                    new RuncShim(
+                            registry,
+                            settings.checkpointDir(),
+                            removed::look,
+                            exitCodes,
+                            new ListenerWitness(listener),
+                            settings.deleteWait(),
+                            clock);
+            MissedNotes missed = new MissedNotes(settings.runDir(), shim);
+            try (Store _ =
+                    Store.open(
+                            settings,
+                            Listener.ENDPOINT,
+                            context,
+                            registry,
+                            missed::before,
+                            Version.text(),
+                            () -> new Health(listener.source(), listener.witness(), socketHealth()),
+                            () -> keepStateDir(lock, registry),
+                            clock)) {
+                removed.start();
+                serve(openShims(shim, missed, listener), listener);
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -274,29 +281,16 @@ final class Daemon {
                         : settings.socket() + " is not there, and no launcher reaches the daemon");
     }
 
-    private ShimServer openShims(
-            ExitCodes exitCodes,
-            Listener listener,
-            ContainerRegistry registry,
-            RemovedTrees removed,
-            InstantSource clock) {
-        RuncShim shim =
-                new RuncShim(
-                        registry,
-                        settings.checkpointDir(),
-                        removed::look,
-                        exitCodes,
-                        new ListenerWitness(listener),
-                        settings.deleteWait(),
-                        clock);
+    private ShimServer openShims(RuncShim shim, MissedNotes missed, Listener listener) {
         // Longer than the longest wait for an answer: a store that is silent must not look like a
         // daemon that is silent, or the launcher would have the work done once more.
         Duration longestWork = shim.longestWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
         return ShimServer.open(
                 settings.socket(),
                 () -> Directories.makePrivate(settings.runDir()),
-                shim,
+                missed,
                 longestWork,
+                takeOver,
                 listener::start);
     }
 

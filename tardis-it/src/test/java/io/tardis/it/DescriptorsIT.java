@@ -64,12 +64,7 @@ class DescriptorsIT {
         assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
         lab.tardis().awaitCode(good, 0, SOON);
         lab.tardis().awaitCode(bad, 5, SOON);
-        // Its life was noted by the launcher, and may be made up for only after its exit was read.
-        Wait.until(
-                () -> "end of " + during + "; answer " + lab.tardis().exitCode(during),
-                SOON,
-                () -> List.of("exited", "lost").contains(lab.tardis().status(during)));
-        assertThat(lab.tardis().exitCode(during).path("exit_code").asInt(3)).isEqualTo(3);
+        lab.tardis().awaitCode(during, 3, SOON);
         assertThat(lab.tardis().code(lab.container("before"))).isEqualTo("7");
         // The delete may have gone by without the daemon: then the life is open still, until the
         // daemon has caught up on it, and all is kept as well.

@@ -126,12 +126,7 @@ class ThreadsIT {
 
         Wait.until("event source", SOON, () -> !node.sources().isEmpty());
         node.awaitCode(good, 5, SOON);
-        // Its life was noted by the launcher, and may be made up for only after its exit was read.
-        Wait.until(
-                () -> "end of " + during + "; answer " + node.exitCode(during),
-                SOON,
-                () -> List.of("exited", "lost").contains(node.status(during)));
-        assertThat(node.exitCode(during).path("exit_code").asInt(3)).isEqualTo(3);
+        node.awaitCode(during, 3, SOON);
         assertThat(good.remove()).isEqualTo(5);
         Container next = lab.container("next").enabled();
         assertThat(next.run("/bin/true").code()).isEqualTo(0);

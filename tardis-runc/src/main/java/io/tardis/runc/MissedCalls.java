@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -68,9 +69,13 @@ final class MissedCalls {
      *
      * @param before what was missed before it, oldest first
      * @param after what was missed after it, oldest first
+     * @param mayWait whether a delete may be put off as long as the end of its life is not known,
+     *     which may be on its way
+     * @return false if it was put off
      * @throws IOException if the registry, or a file of the bundle, cannot be used now
      */
-    void replay(ContainerKey container, List<Call> before, Call call, List<Call> after)
+    boolean replay(
+            ContainerKey container, List<Call> before, Call call, List<Call> after, boolean mayWait)
             throws IOException {
         boolean startFollows = comesNext(RuncCommandLine.Start.class, after);
         boolean deleteFollows = comesNext(RuncCommandLine.Delete.class, after);
@@ -81,9 +86,25 @@ final class MissedCalls {
                     start(container, state, call.at(), deleteFollows);
             case RuncCommandLine.Delete(ContainerKey _, boolean force) -> {
                 boolean started = comesNext(RuncCommandLine.Start.class, before.reversed());
-                delete(container, force, call.at(), started);
+                return delete(container, force, call.at(), started, mayWait);
             }
             case RuncCommandLine.PassThrough _ -> {}
+        }
+        return true;
+    }
+
+    /**
+     * An exit was heard, and is the end of the open life: its calls up to this are made up for. It
+     * tells the life's process where nothing else does any more.
+     *
+     * @throws IOException if the registry cannot be used now
+     */
+    void ended(TaskExit exit) throws IOException {
+        Optional<Life> open =
+                openAt(exit.container(), exit.exitedAt()).filter(it -> it.init().isEmpty());
+        if (open.isPresent() && exit.pid() != 0) {
+            InitProcess init = new InitProcess(exit.pid(), OptionalLong.empty());
+            boolean _ = registry.update(open.get().withInit(init));
         }
     }
 
@@ -178,20 +199,24 @@ final class MissedCalls {
                 && !start.get().isAfter(to.plus(STEP));
     }
 
-    private void delete(ContainerKey container, boolean force, Instant at, boolean started)
+    private boolean delete(
+            ContainerKey container, boolean force, Instant at, boolean started, boolean mayWait)
             throws IOException {
         Optional<Life> open = openAt(container, at);
         if (open.isEmpty()) {
-            return;
+            return true;
         }
         Life life = open.get();
         Answer.OfContainer answer = shim.ask(container, Duration.ZERO);
         boolean known = answer instanceof Exited;
         if (life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
             shim.cleanUp(life);
-            return;
+            return true;
         }
         boolean ran = started || Bundle.initPid(life.bundle()).isPresent();
+        if (ran && !known && !life.lost() && mayWait) {
+            return false;
+        }
         if (life.init().isEmpty() && ran && !known) {
             Life lost = life.withLost();
             if (registry.update(lost)) {
@@ -202,6 +227,7 @@ final class MissedCalls {
         }
         registry.close(container);
         LOG.info("{} was deleted at {}, unseen; what is kept for it stays", container, at);
+        return true;
     }
 
     /** The open life, unless it began later: then the call was an earlier life's. */

@@ -1,10 +1,12 @@
 package io.tardis.runc;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -20,12 +22,13 @@ import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,18 +44,20 @@ import org.slf4j.LoggerFactory;
  * <h2>Order, and who writes</h2>
  *
  * <p>The calls of one container are replayed, and served, one after the other, and what was missed
- * comes before what is served. What was replayed is marked in the file, so that neither another
- * reading nor another daemon does it twice. A launcher appends while it has a lock on the file
- * (fcntl), which waits for nobody; so the daemon takes the lock only for a moment, to remove a file
- * that has not grown since it was read. A launcher that was about to write to it sees that it has
- * no name any more, and begins another one.
+ * comes before what is served. An exit that is heard comes after the calls that were missed before
+ * it, and before the delete: so a life has its code, whoever was faster. A delete whose life has no
+ * end yet waits some seconds for it. What was replayed is marked in the file, so that neither
+ * another reading nor another daemon does it twice. A launcher appends while it has a lock on the
+ * file (fcntl), which waits for nobody; so the daemon takes the lock only for a moment, to remove a
+ * file that has not grown since it was read. A launcher that was about to write to it sees that it
+ * has no name any more, and begins another one.
  *
  * <h2>Who is trusted</h2>
  *
  * <p>The run directory is private. All the same, a file that is not a regular one, somebody else's,
  * too large or not made of records is logged and removed.
  */
-final class MissedNotes {
+public final class MissedNotes {
 
     private static final Logger LOG = LoggerFactory.getLogger(MissedNotes.class);
 
@@ -67,10 +72,28 @@ final class MissedNotes {
     /** So many files are looked at each time; the rest has its turn when they have gone. */
     private static final int MAX_FILES = 1_000;
 
-    /** So often, a second apart, a file is tried whose calls cannot be replayed. */
-    private static final int MAX_FAILURES = 60;
+    /** So long a file is tried whose calls cannot be replayed, for want of descriptors. */
+    private static final Duration PATIENCE = Duration.ofHours(1);
 
-    private record Note(int position, MissedCalls.Call call) {}
+    /** An exit that is not known when a delete is replayed has this long to be heard. */
+    private static final Duration LATE_WORD = Duration.ofSeconds(20);
+
+    /** How long an exit waits for those who are at work for its container. */
+    private static final Duration EXIT_PATIENCE = Duration.ofMillis(200);
+
+    private record Note(int position, MissedCalls.Call call, boolean replayed) {}
+
+    /** How far the notes of a container are to be replayed. */
+    private sealed interface Until {
+        /** To the last one. */
+        record Now() implements Until {}
+
+        /** To a delete whose life has no end yet. */
+        record EndKnown() implements Until {}
+
+        /** To the delete that follows an exit. */
+        record Before(TaskExit exit) implements Until {}
+    }
 
     private final Path directory;
     private final UserPrincipal owner;
@@ -78,18 +101,22 @@ final class MissedNotes {
     private final MissedCalls calls;
     private final ContainerGuard guard = new ContainerGuard();
 
-    /** How often a file could not be replayed. Guarded by this. */
-    private final Map<Path, Integer> failures = new HashMap<>();
+    /** Since when a file cannot be replayed, by the monotonic clock. */
+    private final Map<Path, Long> failing = new ConcurrentHashMap<>();
+
+    /** Since when the delete in a file waits for an end, by the monotonic clock. */
+    private final Map<Path, Long> waiting = new ConcurrentHashMap<>();
 
     /**
-     * The notes in {@code directory}, which launchers make.
+     * The notes that launchers leave.
      *
-     * @param owner this process's user
+     * @param runDir the run directory
      * @param shim serves calls, and makes up for those that were missed
+     * @throws io.tardis.core.SetupException if this process's user cannot be told
      */
-    MissedNotes(Path directory, UserPrincipal owner, RuncShim shim) {
-        this.directory = directory;
-        this.owner = owner;
+    public MissedNotes(Path runDir, RuncShim shim) {
+        this.directory = runDir.resolve("missed");
+        this.owner = ShimServer.ownUser();
         this.shim = shim;
         this.calls = shim.missedCalls();
     }
@@ -108,7 +135,7 @@ final class MissedNotes {
         boolean entered = guard.enter(container.get(), Duration.ofSeconds(1));
         try {
             if (entered) {
-                replay(container.get());
+                replay(container.get(), new Until.Now());
             }
             return shim.before(command);
         } finally {
@@ -127,15 +154,45 @@ final class MissedNotes {
         };
     }
 
-    /** Replays what is there of all containers, but for those whose calls are served just now. */
-    void replayAll() {
+    /**
+     * Replays what was missed before an exit that was heard, so that its life is registered. From
+     * any thread; nearly always nothing was missed, and this is one look for a file.
+     *
+     * @throws UncheckedIOException if that cannot be done now, and the exit should wait
+     */
+    public void before(TaskExit exit) {
+        ContainerKey container = exit.container();
+        try {
+            // Who is at work for the container may wait for this very exit: it has read the notes.
+            if (isThere(file(container)) && guard.enter(container, EXIT_PATIENCE)) {
+                try {
+                    tryReplay(container, new Until.Before(exit));
+                } finally {
+                    guard.leave(container);
+                }
+            }
+        } catch (NoSuchFileException e) {
+            LOG.debug("what {} missed has been replayed meanwhile", container, e);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * Replays what is there of all containers, but for those whose calls are served just now.
+     *
+     * @param mayHear whether exits are heard that belong to what is replayed: a delete then waits
+     *     for the end of its life
+     */
+    void replayAll(boolean mayHear) {
+        Until until = mayHear ? new Until.EndKnown() : new Until.Now();
         for (Path file : files()) {
             Optional<ContainerKey> container = container(file);
             if (container.isEmpty()) {
                 remove(file, "its name is no container's");
             } else if (guard.enter(container.get(), Duration.ZERO)) {
                 try {
-                    replay(container.get());
+                    replay(container.get(), until);
                 } finally {
                     guard.leave(container.get());
                 }
@@ -174,35 +231,43 @@ final class MissedNotes {
                 : Optional.empty();
     }
 
-    /** For one thread at a time for each container. */
-    private void replay(ContainerKey container) {
-        Path file = directory.resolve(container.namespace() + ":" + container.id());
+    private Path file(ContainerKey container) {
+        return directory.resolve(container.namespace() + ":" + container.id());
+    }
+
+    private void replay(ContainerKey container, Until until) {
+        Path file = file(container);
         try {
-            if (!isThere(file)) {
-                return;
+            if (isThere(file)) {
+                tryReplay(container, until);
             }
-            Optional<String> reason = reasonToRefuse(file);
-            if (reason.isPresent()) {
-                remove(file, reason.get());
-                return;
-            }
-            try (FileChannel channel =
-                    FileChannel.open(
-                            file,
-                            StandardOpenOption.READ,
-                            StandardOpenOption.WRITE,
-                            LinkOption.NOFOLLOW_LINKS)) {
-                long size;
-                do {
-                    size = replay(container, file, channel);
-                } while (!isDone(file, channel, size));
-            }
-            forgetFailures(file);
         } catch (NoSuchFileException e) {
             LOG.debug("{} has gone meanwhile", file, e);
         } catch (IOException | RuntimeException e) {
             giveUpAtLast(container, file, e);
         }
+    }
+
+    /** For one thread at a time for each container. */
+    private void tryReplay(ContainerKey container, Until until) throws IOException {
+        Path file = file(container);
+        Optional<String> reason = reasonToRefuse(file);
+        if (reason.isPresent()) {
+            remove(file, reason.get());
+            return;
+        }
+        try (FileChannel channel =
+                FileChannel.open(
+                        file,
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE,
+                        LinkOption.NOFOLLOW_LINKS)) {
+            long replayed;
+            do {
+                replayed = replay(container, file, channel, until);
+            } while (replayed >= 0 && !isDone(file, channel, replayed));
+        }
+        failing.remove(file);
     }
 
     private static boolean isThere(Path file) throws IOException {
@@ -226,25 +291,56 @@ final class MissedNotes {
         }
     }
 
-    /** Replays what was not replayed yet; returns how many bytes the file had. */
-    private long replay(ContainerKey container, Path file, FileChannel channel) throws IOException {
+    /**
+     * Replays what was not replayed yet.
+     *
+     * @return how many bytes the file had; less than 0 if something of them waits
+     */
+    private long replay(ContainerKey container, Path file, FileChannel channel, Until until)
+            throws IOException {
         byte[] bytes = readAll(channel);
         List<Note> notes = new ArrayList<>();
         read(container, file, bytes, notes);
         List<MissedCalls.Call> all = notes.stream().map(Note::call).toList();
-        int done = 0;
-        try {
-            for (; done < all.size(); done++) {
-                calls.replay(
-                        container,
-                        all.subList(0, done),
-                        all.get(done),
-                        all.subList(done + 1, all.size()));
+        boolean mayWait = until instanceof Until.EndKnown && !isOverdue(file);
+        boolean goOn = true;
+        for (int i = 0; goOn && i < notes.size(); i++) {
+            Note note = notes.get(i);
+            if (!note.replayed()) {
+                goOn =
+                        !comesAfter(note.call(), until)
+                                && calls.replay(
+                                        container,
+                                        all.subList(0, i),
+                                        note.call(),
+                                        all.subList(i + 1, all.size()),
+                                        mayWait);
+                if (goOn) {
+                    mark(channel, note);
+                }
             }
-        } finally {
-            mark(channel, notes.subList(0, done));
         }
-        return bytes.length;
+        if (until instanceof Until.Before(TaskExit exit)) {
+            calls.ended(exit);
+        }
+        if (goOn) {
+            waiting.remove(file);
+            return bytes.length;
+        }
+        if (until instanceof Until.EndKnown) {
+            waiting.putIfAbsent(file, System.nanoTime());
+        }
+        return -1;
+    }
+
+    private static boolean comesAfter(MissedCalls.Call call, Until until) {
+        return until instanceof Until.Before(TaskExit exit)
+                && !call.at().isBefore(exit.exitedAt().truncatedTo(ChronoUnit.MILLIS));
+    }
+
+    private boolean isOverdue(Path file) {
+        Long since = waiting.get(file);
+        return since != null && System.nanoTime() - since >= LATE_WORD.toNanos();
     }
 
     private static byte[] readAll(FileChannel channel) throws IOException {
@@ -270,7 +366,7 @@ final class MissedNotes {
                 : Optional.empty();
     }
 
-    /** Reads the whole records that are not marked. */
+    /** Reads the whole records. */
     private static void read(ContainerKey container, Path file, byte[] bytes, List<Note> notes) {
         int end = 0;
         while (end < bytes.length) {
@@ -292,10 +388,8 @@ final class MissedNotes {
                 if (!containerOf(command).equals(Optional.of(container))) {
                     throw new IOException("it is not a call of this container");
                 }
-                if (!replayed) {
-                    Instant at = Instant.ofEpochMilli(time);
-                    notes.add(new Note(end, new MissedCalls.Call(at, command)));
-                }
+                Instant at = Instant.ofEpochMilli(time);
+                notes.add(new Note(end, new MissedCalls.Call(at, command), replayed));
             } catch (EOFException e) {
                 LOG.warn("the last record of {} is not whole and is passed over", file);
                 return;
@@ -309,35 +403,26 @@ final class MissedNotes {
         }
     }
 
-    private static void mark(FileChannel channel, List<Note> notes) throws IOException {
-        for (Note note : notes) {
-            int _ =
-                    channel.write(
-                            ByteBuffer.wrap(new byte[] {'t'}),
-                            (long) note.position() + TIME_LENGTH);
-        }
+    private static void mark(FileChannel channel, Note note) throws IOException {
+        int _ =
+                channel.write(
+                        ByteBuffer.wrap(new byte[] {'t'}), (long) note.position() + TIME_LENGTH);
     }
 
     /** A full disk, or no descriptor: another try may help, but not without end. */
     private void giveUpAtLast(ContainerKey container, Path file, Exception cause) {
-        int count;
-        synchronized (this) {
-            count = failures.merge(file, 1, Integer::sum);
-        }
-        if (count == 1) {
+        Long since = failing.putIfAbsent(file, System.nanoTime());
+        if (since == null) {
             LOG.warn("what {} missed cannot be made up for now", container, cause);
-        } else if (count >= MAX_FAILURES) {
+        } else if (System.nanoTime() - since >= PATIENCE.toNanos()) {
             LOG.error("what {} missed is given up", container, cause);
             remove(file, "its calls cannot be made up for");
-            forgetFailures(file);
         }
     }
 
-    private synchronized void forgetFailures(Path file) {
-        failures.remove(file);
-    }
-
-    private static void remove(Path file, String reason) {
+    private void remove(Path file, String reason) {
+        failing.remove(file);
+        waiting.remove(file);
         try {
             if (Files.deleteIfExists(file)) {
                 LOG.warn("{} is removed: {}", file, reason);

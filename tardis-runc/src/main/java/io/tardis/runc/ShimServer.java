@@ -114,7 +114,7 @@ public final class ShimServer implements AutoCloseable {
         this.workers =
                 new ThreadPoolExecutor(
                         LEAST_WORKERS,
-                        MAX_CONNECTIONS,
+                        Integer.MAX_VALUE, // connections are limited; a worker is busy a bit longer
                         IDLE_WORKER.toSeconds(),
                         TimeUnit.SECONDS,
                         new SynchronousQueue<>(),
@@ -130,8 +130,9 @@ public final class ShimServer implements AutoCloseable {
      * @param socket where to listen, in a directory that nobody else can use
      * @param makeDirectory makes that directory, and sees to it that nobody else can use it; throws
      *     {@link SetupException}
-     * @param shim does the work
+     * @param calls does the work
      * @param longestWork how long the launcher is asked to wait for one piece of work
+     * @param mayHear whether exits are heard already that happened before this
      * @param onReplayed called when all that was missed is made up for, and before anybody is
      *     served: what reads events starts here, since an exit needs its life
      * @throws SetupException if somebody listens there already, or it cannot be bound
@@ -139,13 +140,13 @@ public final class ShimServer implements AutoCloseable {
     public static ShimServer open(
             Path socket,
             Runnable makeDirectory,
-            RuncShim shim,
+            MissedNotes calls,
             Duration longestWork,
+            boolean mayHear,
             Runnable onReplayed) {
         makeDirectory.run();
         UserPrincipal owner = ownUser();
-        MissedNotes calls = notes(socket, owner, shim);
-        calls.replayAll();
+        calls.replayAll(mayHear);
         onReplayed.run();
         return start(
                 new ShimServer(
@@ -181,7 +182,7 @@ public final class ShimServer implements AutoCloseable {
                         socket,
                         () -> {},
                         server,
-                        notes(socket, owner, shim),
+                        new MissedNotes(socket.resolveSibling(""), shim),
                         owner,
                         longestWork,
                         requestPatience,
@@ -200,11 +201,7 @@ public final class ShimServer implements AutoCloseable {
         return shimServer;
     }
 
-    private static MissedNotes notes(Path socket, UserPrincipal owner, RuncShim shim) {
-        return new MissedNotes(socket.resolveSibling("missed"), owner, shim);
-    }
-
-    private static UserPrincipal ownUser() {
+    static UserPrincipal ownUser() {
         try {
             return Files.getOwner(Path.of("/proc/self"));
         } catch (IOException e) {
@@ -283,7 +280,7 @@ public final class ShimServer implements AutoCloseable {
                 if (!isBound()) {
                     bindAgain();
                 }
-                calls.replayAll();
+                calls.replayAll(true);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

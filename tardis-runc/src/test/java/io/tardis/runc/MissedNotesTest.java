@@ -1,8 +1,10 @@
 package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -12,6 +14,7 @@ import io.tardis.testkit.ChildJvm;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -64,8 +67,8 @@ class MissedNotesTest {
         bundle = Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
     }
 
-    private MissedNotes newNotes() throws IOException {
-        return new MissedNotes(missed, Files.getOwner(Path.of("/proc/self")), shim);
+    private MissedNotes newNotes() {
+        return new MissedNotes(directory, shim);
     }
 
     @AfterEach
@@ -75,7 +78,7 @@ class MissedNotesTest {
 
     @Test
     void doesNothingWhereNothingWasMissed() {
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(missed).doesNotExist();
         assertThat(directory.resolve("containers")).doesNotExist();
@@ -86,7 +89,7 @@ class MissedNotesTest {
         Instant at = now();
         note(at, "create", "--bundle", "bundle", "tc");
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(at);
@@ -105,13 +108,13 @@ class MissedNotesTest {
         try (ChildJvm launcher =
                 ChildJvm.start(NoteWriter.class, file.toString(), next.toString(), go.toString())) {
             assertThat(launcher.line()).isEqualTo("locked");
-            notes.replayAll();
+            notes.replayAll(false);
             Life first = registry.open(TC).orElseThrow();
             registry.close(TC);
             Life second = registry.register(TC, bundle, Instant.EPOCH);
 
-            notes.replayAll();
-            newNotes().replayAll();
+            notes.replayAll(false);
+            newNotes().replayAll(false);
 
             assertThat(file).exists();
             assertThat(registry.open(TC)).hasValue(second);
@@ -120,7 +123,7 @@ class MissedNotesTest {
             Files.createFile(go);
             assertThat(launcher.line()).isEqualTo("written");
         }
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC)).isEmpty();
         assertThat(missed).isEmptyDirectory();
@@ -132,7 +135,7 @@ class MissedNotesTest {
         write("default:tc", create);
         write("default:tc", Arrays.copyOf(create, 30));
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC)).isPresent();
         assertThat(missed).isEmptyDirectory();
@@ -143,7 +146,7 @@ class MissedNotesTest {
         Life life = registry.register(TC, bundle, Instant.now().minusSeconds(3));
         note(now(), "create", "--bundle", "bundle", "tc");
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC)).hasValue(life);
     }
@@ -154,7 +157,7 @@ class MissedNotesTest {
         Bundles.write(bundle, Bundles.NOT_ENABLED);
         note(now(), "create", "--bundle", "bundle", "tc");
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC)).isEmpty();
         assertThat(registry.last(TC)).hasValue(before);
@@ -166,7 +169,7 @@ class MissedNotesTest {
         Process init = init();
         note(now(), "start", "tc");
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(init.pid()));
         assertThat(started).containsExactly(registry.open(TC).orElseThrow());
@@ -182,7 +185,7 @@ class MissedNotesTest {
         Process other = init();
         exitCodes.answer(Answer.Running::new);
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         Life life = registry.last(TC).orElseThrow();
         assertThat(life.init()).isEmpty();
@@ -198,7 +201,7 @@ class MissedNotesTest {
         note(now().minusSeconds(29), "start", "tc");
         Process other = init();
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         InitProcess init = registry.open(TC).orElseThrow().init().orElseThrow();
         assertThat(init.pid()).isEqualTo(other.pid());
@@ -218,7 +221,7 @@ class MissedNotesTest {
         note(at.plusMillis(3), "delete", "--force", "tc");
         exitCodes.answer(Answer.Running::new);
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         Life life = registry.last(TC).orElseThrow();
         assertThat(life.id()).isNotEqualTo(before.id());
@@ -235,7 +238,7 @@ class MissedNotesTest {
         note(now(), "create", "--bundle", "bundle", "tc");
         note(now(), "delete", "--force", "tc");
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.lives(TC)).isEmpty();
         assertThat(lost).isEmpty();
@@ -249,7 +252,7 @@ class MissedNotesTest {
         exitCodes.answerExited(0);
         note(now(), "delete", "tc");
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.lives(TC)).isEmpty();
         assertThat(directory.resolve("checkpoint/default/tc")).doesNotExist();
@@ -263,10 +266,138 @@ class MissedNotesTest {
         Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
         exitCodes.answerExited(0);
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC)).isEmpty();
         assertThat(directory.resolve("checkpoint/default/tc/kept")).exists();
+    }
+
+    /** As when a daemon without descriptors reads them all at once, long after the end. */
+    @Test
+    void anExitThatIsHeardEndsTheLifeThatWasMissedAsAWhole() throws IOException {
+        Files.delete(bundle.resolve("config.json"));
+        Instant at = now().minusSeconds(9);
+        note(at, "create", "--bundle", "bundle", "tc");
+        note(at.plusMillis(10), "start", "tc");
+        note(at.plusMillis(40), "delete", "tc");
+
+        notes.before(exit(at.plusMillis(30)));
+
+        Life life = registry.open(TC).orElseThrow();
+        assertThat(life.createdAt()).isEqualTo(at);
+        assertThat(life.init().orElseThrow().pid()).isEqualTo(FakeExitCodes.PID);
+
+        exitCodes.answerExited(0);
+        notes.replayAll(true);
+
+        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(missed).isEmptyDirectory();
+    }
+
+    @Test
+    void anExitEndsTheLifeThatItsTimeIsIn() throws IOException {
+        Files.delete(bundle.resolve("config.json"));
+        Instant at = now().minusSeconds(9);
+        for (int i = 0; i < 3; i++) {
+            note(at.plusSeconds(i), "create", "--bundle", "bundle", "tc");
+            note(at.plusSeconds(i).plusMillis(10), "start", "tc");
+            note(at.plusSeconds(i).plusMillis(40), "delete", "tc");
+        }
+        exitCodes.answer(Answer.Running::new);
+
+        notes.before(exit(at.plusSeconds(1).plusMillis(20)));
+
+        assertThat(registry.open(TC).orElseThrow().createdAt()).isEqualTo(at.plusSeconds(1));
+        assertThat(registry.last(TC).orElseThrow().createdAt()).isEqualTo(at);
+        assertThat(registry.last(TC).orElseThrow().lost()).isTrue();
+    }
+
+    @Test
+    void anExitFromBeforeTheLifeTellsNothingOfIt() throws IOException {
+        note(now(), "create", "--bundle", "bundle", "tc");
+
+        notes.before(exit(now().minusSeconds(60)));
+        notes.replayAll(true);
+
+        assertThat(registry.open(TC).orElseThrow().init()).isEmpty();
+    }
+
+    @Test
+    void aDeleteWaitsForAnEndThatIsOnItsWay() throws IOException {
+        Instant at = now();
+        note(at, "create", "--bundle", "bundle", "tc");
+        note(at.plusMillis(1), "start", "tc");
+        note(at.plusMillis(2), "delete", "tc");
+        exitCodes.answer(Answer.Running::new);
+
+        notes.replayAll(true);
+        notes.replayAll(true);
+        assertThat(registry.open(TC)).isPresent();
+
+        notes.before(exit(at.plusMillis(1)));
+        exitCodes.answerExited(3);
+        notes.replayAll(true);
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.last(TC).orElseThrow().lost()).isFalse();
+        assertThat(missed).isEmptyDirectory();
+    }
+
+    /** The name's next life begins: what is not known of the one before is lost. */
+    @Test
+    void aDeleteDoesNotWaitWhereACallIsServed() throws IOException {
+        Instant at = now();
+        note(at, "create", "--bundle", "bundle", "tc");
+        note(at.plusMillis(1), "start", "tc");
+        note(at.plusMillis(2), "delete", "tc");
+        exitCodes.answer(Answer.Running::new);
+        notes.replayAll(true);
+
+        notes.serve(
+                RuncCommandLine.parse(
+                        List.of("--root", "/r/default", "create", "--bundle", "bundle", "tc"),
+                        directory));
+
+        assertThat(registry.last(TC).orElseThrow().lost()).isTrue();
+        assertThat(registry.open(TC).orElseThrow().createdAt()).isAfterOrEqualTo(at);
+    }
+
+    @Test
+    void anExitWaitsWhileWhatWasMissedCannotBeReplayed() throws IOException {
+        note(now(), "create", "--bundle", "bundle", "tc");
+        TaskExit exit = exit(now().plusSeconds(1));
+        Files.createFile(directory.resolve("containers"));
+
+        assertThatThrownBy(() -> notes.before(exit)).isInstanceOf(UncheckedIOException.class);
+
+        Files.delete(directory.resolve("containers"));
+        notes.before(exit);
+        assertThat(registry.open(TC)).isPresent();
+    }
+
+    /** A delete that is served waits for the exit, which must not wait for the delete. */
+    @Test
+    void anExitDoesNotWaitForADelete() throws IOException {
+        TaskExit exit = exit(now().plusSeconds(1));
+        exitCodes.answer(container -> {
+            try {
+                note(now(), "delete", "tc"); // by a launcher that has given up
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            notes.before(exit);
+            return new Answer.Unknown(container);
+        });
+        registry.register(TC, bundle, now());
+
+        notes.serve(
+                RuncCommandLine.parse(List.of("--root", "/r/default", "delete", "tc"), directory));
+
+        assertThat(exitCodes.questions()).hasSize(1);
+        assertThat(registry.open(TC)).isEmpty();
+    }
+
+    private static TaskExit exit(Instant at) {
+        return new TaskExit(TC, TC.id(), FakeExitCodes.PID, 0, at);
     }
 
     @Test
@@ -274,7 +405,7 @@ class MissedNotesTest {
         Life life = registry.register(TC, bundle, Instant.now());
         note(now().minusSeconds(60), "delete", "tc");
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC)).hasValue(life);
     }
@@ -295,11 +426,11 @@ class MissedNotesTest {
     void triesAgainWhenTheRegistryCannotBeUsedForAWhile() throws IOException {
         Files.createFile(directory.resolve("containers"));
         note(now(), "create", "--bundle", "bundle", "tc");
-        notes.replayAll();
+        notes.replayAll(false);
         assertThat(missed.resolve("default:tc")).exists();
 
         Files.delete(directory.resolve("containers"));
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(registry.open(TC)).isPresent();
     }
@@ -320,7 +451,7 @@ class MissedNotesTest {
                 .isZero();
 
         try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
-            notes.replayAll();
+            notes.replayAll(false);
 
             assertThat(missed).isEmptyDirectory();
             assertThat(log.at(Level.WARN)).hasSize(6).allMatch(it -> it.contains("is removed"));
@@ -340,11 +471,11 @@ class MissedNotesTest {
             write("default:c" + i, bytes);
         }
 
-        notes.replayAll();
+        notes.replayAll(false);
 
         assertThat(missed).isEmptyDirectory();
         write("default:tc", good);
-        notes.replayAll();
+        notes.replayAll(false);
         assertThat(registry.open(TC)).as("seed %d", seed).isPresent();
     }
 

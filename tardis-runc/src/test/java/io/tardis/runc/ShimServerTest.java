@@ -420,7 +420,7 @@ class ShimServerTest {
         Path run = directory.resolve("run");
         socket = run.resolve("tardis.sock");
         Runnable makeDirectory = () -> make(run);
-        try (ShimServer _ = ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK, () -> {})) {
+        try (ShimServer _ = open(makeDirectory)) {
             Files.delete(socket);
             Files.delete(run);
 
@@ -439,8 +439,7 @@ class ShimServerTest {
                     make(run);
                 };
         try (CapturedLog log = new CapturedLog(ShimServer.class);
-                ShimServer server =
-                        ShimServer.open(socket, makeDirectory, shim, LONGEST_WORK, () -> {})) {
+                ShimServer server = open(makeDirectory)) {
             Files.delete(socket);
             Files.delete(run);
             Files.writeString(run, "in the place of the directory");
@@ -511,7 +510,17 @@ class ShimServerTest {
     }
 
     private ShimServer open() {
-        return ShimServer.open(socket, () -> {}, shim, LONGEST_WORK, () -> {});
+        return open(() -> {});
+    }
+
+    private ShimServer open(Runnable makeDirectory) {
+        return ShimServer.open(
+                socket,
+                makeDirectory,
+                new MissedNotes(socket.resolveSibling(""), shim),
+                LONGEST_WORK,
+                false,
+                () -> {});
     }
 
     private ShimServer start(Duration requestPatience) {

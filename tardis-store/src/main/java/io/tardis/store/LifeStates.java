@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -32,10 +33,18 @@ final class LifeStates implements ExitRecorder.Lives {
 
     private final ContainerRegistry registry;
     private final RecordScope scope;
+    private final Consumer<TaskExit> beforeEnd;
 
-    LifeStates(ContainerRegistry registry, RecordScope scope) {
+    /**
+     * The lives in {@code registry}.
+     *
+     * @param beforeEnd called before it is told whose end an exit is; throws {@link
+     *     UncheckedIOException} if that has to wait
+     */
+    LifeStates(ContainerRegistry registry, RecordScope scope, Consumer<TaskExit> beforeEnd) {
         this.registry = registry;
         this.scope = scope;
+        this.beforeEnd = beforeEnd;
     }
 
     /**
@@ -51,6 +60,7 @@ final class LifeStates implements ExitRecorder.Lives {
             return Optional.empty();
         }
         TaskExit exit = event.exit();
+        beforeEnd.accept(exit);
         // In this order: a life that is deleted in between is seen twice, and not overlooked.
         Optional<Life> open = registry.open(exit.container());
         Optional<Life> last = registry.last(exit.container());

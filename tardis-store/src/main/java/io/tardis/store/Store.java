@@ -1,6 +1,7 @@
 package io.tardis.store;
 
 import io.tardis.core.config.Settings;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Health;
 import io.tardis.core.wire.Topic;
@@ -11,6 +12,7 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -44,6 +46,9 @@ public final class Store implements AutoCloseable {
      * @param eventsEndpoint what to subscribe to
      * @param context makes the sockets; closed by the caller, after this
      * @param registry where the shim notes the lives of enabled containers
+     * @param beforeEnd called with each exit of a container before it is told whose end it is;
+     *     throws {@link java.io.UncheckedIOException} if that has to wait; from the recorder's
+     *     thread
      * @param version what to answer to a ping
      * @param health how the other parts of the daemon are, for that answer; called from the
      *     server's thread
@@ -58,6 +63,7 @@ public final class Store implements AutoCloseable {
             String eventsEndpoint,
             ZmqContext context,
             ContainerRegistry registry,
+            Consumer<TaskExit> beforeEnd,
             String version,
             Supplier<Health> health,
             BooleanSupplier ownsStateDir,
@@ -77,7 +83,7 @@ public final class Store implements AutoCloseable {
                     .forEach(SqliteExitLog::close);
             throw e;
         }
-        LifeStates lives = new LifeStates(registry, settings.record());
+        LifeStates lives = new LifeStates(registry, settings.record(), beforeEnd);
         EndCache ends = new EndCache(reader);
         Unwritten unwritten =
                 new Unwritten(

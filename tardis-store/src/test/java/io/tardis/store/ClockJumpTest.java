@@ -234,6 +234,7 @@ class ClockJumpTest {
                                         EVENTS,
                                         context,
                                         registry,
+                                        _ -> {},
                                         "test",
                                         () -> TestSettings.HEALTH,
                                         () -> true,

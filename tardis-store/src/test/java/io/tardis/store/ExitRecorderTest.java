@@ -369,7 +369,7 @@ class ExitRecorderTest {
         return new ExitRecorder(
                 subscriber,
                 log,
-                lives(new LifeStates(registry, scope)),
+                lives(new LifeStates(registry, scope, _ -> {})),
                 ends,
                 unwritten,
                 told::add,

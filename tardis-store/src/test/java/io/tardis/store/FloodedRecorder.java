@@ -48,7 +48,10 @@ final class FloodedRecorder {
                         new ExitRecorder(
                                 context.subscriber(EVENTS, List.of(Topic.EXIT)),
                                 log,
-                                new LifeStates(new ContainerRegistry(directory), settings.record()),
+                                new LifeStates(
+                                        new ContainerRegistry(directory),
+                                        settings.record(),
+                                        _ -> {}),
                                 ends,
                                 unwritten,
                                 _ -> {},

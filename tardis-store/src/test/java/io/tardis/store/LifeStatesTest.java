@@ -38,8 +38,8 @@ class LifeStatesTest {
     @BeforeEach
     void open() {
         registry = new ContainerRegistry(directory);
-        enabled = new LifeStates(registry, RecordScope.ENABLED);
-        all = new LifeStates(registry, RecordScope.ALL);
+        enabled = new LifeStates(registry, RecordScope.ENABLED, _ -> {});
+        all = new LifeStates(registry, RecordScope.ALL, _ -> {});
     }
 
     @Test

@@ -82,7 +82,7 @@ class QueryServerTest {
                         log,
                         log,
                         registry,
-                        new LifeStates(registry, RecordScope.ENABLED),
+                        new LifeStates(registry, RecordScope.ENABLED, _ -> {}),
                         ends,
                         () -> backlog,
                         TestSettings.LIMITS,

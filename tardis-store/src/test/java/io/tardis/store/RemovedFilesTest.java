@@ -263,6 +263,7 @@ class RemovedFilesTest {
                 EVENTS,
                 context,
                 new ContainerRegistry(directory.resolve("containers")),
+                _ -> {},
                 "test",
                 () -> TestSettings.HEALTH,
                 this::ownsStateDir,

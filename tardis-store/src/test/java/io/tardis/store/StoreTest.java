@@ -317,6 +317,7 @@ class StoreTest {
                 EVENTS,
                 context,
                 registry,
+                _ -> {},
                 "test",
                 () -> TestSettings.HEALTH,
                 this::ownsStateDir,
