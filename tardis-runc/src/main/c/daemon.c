@@ -133,6 +133,10 @@ enum answer ask(const char *run_dir, const struct request *request) {
     bool alive = send_all(fd, request->bytes, request->length, deadline);
     while (alive && !go && receive_all(fd, &step, 1, deadline)) {
         go = step == 'G';
+        if (step == 'N') {
+            close(fd);
+            return NOTE;
+        }
         alive = !go && step == 'W' && receive_all(fd, ms, sizeof ms, deadline);
         if (alive) {
             works = true;

@@ -18,6 +18,7 @@ void write_request(struct request *request, char *const *arguments);
 
 enum answer {
     GO,     /* its work is done */
+    NOTE,   /* it cannot do it now, and wants a note */
     LATE,   /* it is at work, but not in time */
     NOBODY, /* nobody listens there, or nobody who may be asked */
     BROKEN, /* it broke off, or is no daemon of this version */

@@ -334,7 +334,7 @@ static void spawn(const struct settings *settings, char **argv, bool is_silent) 
 }
 
 static bool is_over(enum answer answer) {
-    return answer == GO || answer == LATE;
+    return answer == GO || answer == NOTE || answer == LATE;
 }
 
 /*

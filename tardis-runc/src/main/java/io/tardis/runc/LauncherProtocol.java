@@ -23,6 +23,7 @@ import java.util.List;
  *            argument      each argument of runc, ended by NUL; none at all asks only whether somebody is there
  * daemon:    'W' time      at work, or still at it: wait up to this many milliseconds (u32, big-endian) from now
  *            'G'           go on to the runtime
+ *            'N'           leave a note of this call ({@link MissedNotes}), and go on
  * </pre>
  */
 final class LauncherProtocol {
@@ -32,6 +33,7 @@ final class LauncherProtocol {
     private static final byte[] MAGIC = "TARDIS1\n".getBytes(StandardCharsets.US_ASCII);
     private static final int GO = 'G';
     private static final int WAIT = 'W';
+    private static final int NOTE = 'N';
 
     /**
      * A request.
@@ -119,6 +121,11 @@ final class LauncherProtocol {
     static void writeWait(DataOutputStream out, Duration time) throws IOException {
         out.writeByte(WAIT);
         out.writeInt((int) time.toMillis());
+        out.flush();
+    }
+
+    static void writeNote(DataOutputStream out) throws IOException {
+        out.write(NOTE);
         out.flush();
     }
 

@@ -6,6 +6,7 @@ import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -124,24 +125,37 @@ public final class MissedNotes {
     /**
      * Has the shim attend to {@code command}, after what its container missed.
      *
-     * @return as {@link RuncShim#before}
+     * @return false if the launcher is to leave a note of it, too: what came before it cannot be
+     *     replayed now, or no descriptor is left
      */
     boolean serve(RuncCommandLine command) {
         Optional<ContainerKey> container = containerOf(command);
         if (container.isEmpty()) {
-            return shim.before(command);
+            return attend(command);
         }
         // Where another call of this container takes too long, this one is served beside it.
         boolean entered = guard.enter(container.get(), Duration.ofSeconds(1));
         try {
-            if (entered) {
-                replay(container.get(), new Until.Now());
-            }
-            return shim.before(command);
+            boolean isNext = !entered || replay(container.get(), new Until.Now());
+            return isNext && attend(command);
         } finally {
             if (entered) {
                 guard.leave(container.get());
             }
+        }
+    }
+
+    private boolean attend(RuncCommandLine command) {
+        return shim.before(command) || hasDescriptors();
+    }
+
+    /** Whether something can be opened: if so, another try could not do better. */
+    private static boolean hasDescriptors() {
+        try (InputStream _ = Files.newInputStream(Path.of("/dev/null"))) {
+            return true;
+        } catch (IOException e) {
+            LOG.debug("no descriptor is left", e);
+            return false;
         }
     }
 
@@ -192,7 +206,7 @@ public final class MissedNotes {
                 remove(file, "its name is no container's");
             } else if (guard.enter(container.get(), Duration.ZERO)) {
                 try {
-                    replay(container.get(), until);
+                    boolean _ = replay(container.get(), until);
                 } finally {
                     guard.leave(container.get());
                 }
@@ -235,7 +249,8 @@ public final class MissedNotes {
         return directory.resolve(container.namespace() + ":" + container.id());
     }
 
-    private void replay(ContainerKey container, Until until) {
+    /** Returns false if that cannot be done now. */
+    private boolean replay(ContainerKey container, Until until) {
         Path file = file(container);
         try {
             if (isThere(file)) {
@@ -245,7 +260,9 @@ public final class MissedNotes {
             LOG.debug("{} has gone meanwhile", file, e);
         } catch (IOException | RuntimeException e) {
             giveUpAtLast(container, file, e);
+            return false;
         }
+        return true;
     }
 
     /** For one thread at a time for each container. */

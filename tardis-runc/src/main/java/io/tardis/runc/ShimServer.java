@@ -7,7 +7,6 @@ import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
@@ -395,23 +394,15 @@ public final class ShimServer implements AutoCloseable {
             // First a word to the launcher: one that has given up is not there to take it, and the
             // work of a call that is over would fall upon the container's next life.
             LauncherProtocol.writeWait(out, longestWork);
-            if (calls.serve(command) || hasDescriptors()) {
+            if (calls.serve(command)) {
                 LauncherProtocol.writeGo(out);
-            } // else the launcher leaves a note, for when there are descriptors again
+            } else {
+                LauncherProtocol.writeNote(out);
+            }
         } catch (IOException e) {
             LOG.warn("a launcher could not be served: {}", e.toString());
         } finally {
             connections.release();
-        }
-    }
-
-    /** Whether something can be opened: if so, another try could not do better. */
-    private static boolean hasDescriptors() {
-        try (InputStream _ = Files.newInputStream(Path.of("/dev/null"))) {
-            return true;
-        } catch (IOException e) {
-            LOG.debug("no descriptor is left", e);
-            return false;
         }
     }
 

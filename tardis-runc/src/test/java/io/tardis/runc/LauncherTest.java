@@ -387,6 +387,21 @@ class LauncherTest {
     }
 
     @Test
+    void leavesANoteAtOnceWhereTheDaemonAsksForOne() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        try (FakeDaemon daemon =
+                new FakeDaemon((_, out) -> {
+                    LauncherProtocol.writeWait(out, TEN_SECONDS);
+                    LauncherProtocol.writeNote(out);
+                })) {
+            assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+            assertThat(daemon.calls()).hasSize(1);
+        }
+        assertThat(notes()).hasSize(1);
+        assertThat(failure()).doesNotExist();
+    }
+
+    @Test
     void leavesNoMoreNotesThanAreAllowed() throws IOException, InterruptedException {
         registerLife("default", "tc");
         registerLife("default", "new");

@@ -423,6 +423,20 @@ class MissedNotesTest {
     }
 
     @Test
+    void aCallIsNotServedBeforeWhatWasMissed() throws IOException {
+        RuncCommandLine start =
+                RuncCommandLine.parse(List.of("--root", "/r/default", "start", "tc"), directory);
+        Files.createFile(directory.resolve("containers"));
+        note(now(), "create", "--bundle", "bundle", "tc");
+
+        assertThat(notes.serve(start)).isFalse();
+
+        Files.delete(directory.resolve("containers"));
+        assertThat(notes.serve(start)).isTrue();
+        assertThat(registry.open(TC)).isPresent();
+    }
+
+    @Test
     void triesAgainWhenTheRegistryCannotBeUsedForAWhile() throws IOException {
         Files.createFile(directory.resolve("containers"));
         note(now(), "create", "--bundle", "bundle", "tc");
