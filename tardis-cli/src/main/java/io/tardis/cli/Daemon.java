@@ -30,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,6 +68,9 @@ final class Daemon {
     private final long began = System.nanoTime();
     private Optional<HandOver> handOver = Optional.empty();
     private final AtomicBoolean failed = new AtomicBoolean();
+
+    /** Who serves launchers, from when it does. */
+    private volatile @Nullable ShimServer shims;
 
     /** Why the state directory cannot be used; belongs to the recorder's thread. */
     private String stateDirProblem = "";
@@ -183,7 +187,8 @@ final class Daemon {
     }
 
     private void serve(ShimServer server, Listener listener) throws InterruptedException {
-        try (ShimServer shims = server) {
+        shims = server;
+        try (server) {
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
                     Version.text(),
@@ -195,7 +200,7 @@ final class Daemon {
             handOver.ifPresent(HandOver::start);
             awaitEnd();
             handOver.ifPresent(HandOver::stop);
-            shims.stop();
+            server.stop();
             listener.stop();
         }
     }
@@ -273,12 +278,14 @@ final class Daemon {
     }
 
     private Health.Socket socketHealth() {
-        boolean there = Files.exists(settings.socket(), LinkOption.NOFOLLOW_LINKS);
-        return new Health.Socket(
-                there,
-                there
-                        ? ""
-                        : settings.socket() + " is not there, and no launcher reaches the daemon");
+        ShimServer server = shims;
+        Optional<String> problem =
+                !Files.exists(settings.socket(), LinkOption.NOFOLLOW_LINKS)
+                        ? Optional.of(
+                                settings.socket()
+                                        + " is not there, and no launcher reaches the daemon")
+                        : server == null ? Optional.empty() : server.problem();
+        return new Health.Socket(problem.isEmpty(), problem.orElse(""));
     }
 
     private ShimServer openShims(RuncShim shim, MissedNotes missed, Listener listener) {

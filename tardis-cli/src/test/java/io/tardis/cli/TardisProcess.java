@@ -4,6 +4,8 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A {@code tardis} command in a process of its own; killed at the end of the test. */
@@ -21,7 +23,11 @@ final class TardisProcess implements AutoCloseable {
         this.err = err;
     }
 
+    /** Starts it with no signal ignored, as who runs the tests may do (nohup, a shell's job). */
     static TardisProcess start(ProcessBuilder builder, Path directory) throws IOException {
+        List<String> command = new ArrayList<>(List.of("env", "--default-signal"));
+        command.addAll(builder.command());
+        builder.command(command);
         Path out = Files.createTempFile(directory, "out", ".txt");
         Path err = Files.createTempFile(directory, "err", ".txt");
         Process process =

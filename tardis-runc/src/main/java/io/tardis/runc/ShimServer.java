@@ -21,6 +21,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -71,6 +73,12 @@ public final class ShimServer implements AutoCloseable {
     /** Why nobody can reach the server now. */
     private volatile @Nullable String problem;
 
+    /** What is being done. */
+    private final Set<Work> works = ConcurrentHashMap.newKeySet();
+
+    /** Whether that was told; for the keeper alone. */
+    private boolean hangs;
+
     private final UserPrincipal owner;
     private final MissedNotes calls;
     private final Duration longestWork;
@@ -86,6 +94,11 @@ public final class ShimServer implements AutoCloseable {
     private final ScheduledThreadPoolExecutor deadlines =
             new ScheduledThreadPoolExecutor(
                     1, Thread.ofPlatform().daemon().name("tardis-runc-deadlines").factory());
+
+    /** One piece of work, told from others by its identity. */
+    private static final class Work {
+        private final long began = System.nanoTime();
+    }
 
     /** How often in a row nothing could be accepted; for the acceptor alone. */
     private long refused;
@@ -268,9 +281,20 @@ public final class ShimServer implements AutoCloseable {
         }
     }
 
-    /** Why launchers cannot reach this server now; empty if they can. From any thread. */
+    /** Why launchers are not served now; empty if they are. From any thread. */
     public Optional<String> problem() {
-        return Optional.ofNullable(problem);
+        return Optional.ofNullable(problem)
+                .or(() ->
+                        isHanging()
+                                ? Optional.of(
+                                        "a call of a launcher does not end, its disk may hang; until it does, all leave notes")
+                                : Optional.empty());
+    }
+
+    /** Whether a call takes longer than its launcher waits; the next ones would, too. */
+    private boolean isHanging() {
+        long now = System.nanoTime();
+        return works.stream().anyMatch(it -> now - it.began > longestWork.toNanos());
     }
 
     private void keep() {
@@ -279,11 +303,24 @@ public final class ShimServer implements AutoCloseable {
                 if (!isBound()) {
                     bindAgain();
                 }
+                tellWhetherItHangs();
                 calls.replayAll(true);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private void tellWhetherItHangs() {
+        boolean now = isHanging();
+        if (now && !hangs) {
+            LOG.error(
+                    "a call takes longer than {}; launchers leave notes until it ends",
+                    longestWork);
+        } else if (!now && hangs) {
+            LOG.info("the call that took so long has ended; launchers are served again");
+        }
+        hangs = now;
     }
 
     private boolean isBound() {
@@ -394,7 +431,7 @@ public final class ShimServer implements AutoCloseable {
             // First a word to the launcher: one that has given up is not there to take it, and the
             // work of a call that is over would fall upon the container's next life.
             LauncherProtocol.writeWait(out, longestWork);
-            if (calls.serve(command)) {
+            if (serve(command)) {
                 LauncherProtocol.writeGo(out);
             } else {
                 LauncherProtocol.writeNote(out);
@@ -403,6 +440,23 @@ public final class ShimServer implements AutoCloseable {
             LOG.warn("a launcher could not be served: {}", e.toString());
         } finally {
             connections.release();
+        }
+    }
+
+    /** Returns false if the launcher is to leave a note. */
+    private boolean serve(RuncCommandLine command) {
+        if (command instanceof RuncCommandLine.PassThrough) {
+            return calls.serve(command);
+        }
+        if (isHanging()) {
+            return false;
+        }
+        Work work = new Work();
+        works.add(work);
+        try {
+            return calls.serve(command);
+        } finally {
+            works.remove(work);
         }
     }
 

@@ -121,6 +121,41 @@ class ShimServerTest {
         }
     }
 
+    /**
+     * Else each container would wait for a disk that hangs, and eight at once would take all
+     * threads.
+     */
+    @Test
+    void asksForNotesWhileACallDoesNotEnd() throws Exception {
+        CountDownLatch ended = new CountDownLatch(1);
+        exitCodes.answer(container -> {
+            awaitUninterrupted(ended);
+            return new Answer.Unknown(container);
+        });
+        Duration longestWork = Duration.ofMillis(200);
+        try (ShimServer server =
+                        ShimServer.start(
+                                socket, ShimServer.bind(socket), shim, longestWork, FOR_EVER);
+                SocketChannel hanging = connect()) {
+            call("create", "--bundle", "bundle", "tc");
+            send(hanging, "delete", "tc");
+            await().until(() -> server.problem().isPresent());
+
+            try (SocketChannel next = connect()) {
+                send(next, "create", "--bundle", "bundle", "other");
+                DataInputStream in = new DataInputStream(Channels.newInputStream(next));
+                assertThat(LauncherProtocol.readReply(in)).isEqualTo(longestWork);
+                assertThat(in.read()).isEqualTo('N');
+            }
+            assertThat(ShimClient.call(socket, Path.of("/"), List.of())).isTrue();
+            assertThat(registry.open(new ContainerKey("default", "other"))).isEmpty();
+
+            ended.countDown();
+            await().until(() -> server.problem().isEmpty());
+            assertThat(call("create", "--bundle", "bundle", "other")).isTrue();
+        }
+    }
+
     @Test
     void givesAClientTheTimeThatADeleteTakes() {
         exitCodes.answer(container -> {
