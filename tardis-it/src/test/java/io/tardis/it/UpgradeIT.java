@@ -271,7 +271,8 @@ class UpgradeIT {
     }
 
     private static void copy(Path from, Path to) {
-        Outcome _ = Command.of("cp", "-a", from.toString(), to.toString()).run().orFail();
+        // By force: a launcher that runs just then cannot be written to.
+        Outcome _ = Command.of("cp", "-af", from.toString(), to.toString()).run().orFail();
     }
 
     private static Path only(Path folder, String glob) throws IOException {
