@@ -43,7 +43,7 @@ class DaemonKilledIT {
     @ContainerTest
     @Timeout(3600)
     void takesNoAnswerBackAndMakesNoneUp() throws InterruptedException {
-        int kills = Load.size("kills", 8);
+        int kills = Load.size("kills", 5);
         long seed = Load.seed();
         Random random = new Random(seed);
         ConcurrentLinkedQueue<Outcome> failed = new ConcurrentLinkedQueue<>();

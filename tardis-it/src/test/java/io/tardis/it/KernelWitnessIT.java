@@ -50,7 +50,7 @@ class KernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownAtDeleteWithoutAWait() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 60));
+        Load load = Load.of(lab, Load.size("containers", 40));
 
         load.run(8);
 
@@ -70,7 +70,7 @@ class KernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownWhileCtrIsKilledAgainAndAgain() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 40));
+        Load load = Load.of(lab, Load.size("containers", 24));
         Container waited = lab.container("waited").enabled();
         waited.startEndingWith(5);
         Proc daemon = lab.tardis().runningDaemon();

@@ -35,7 +35,7 @@ class SourceIT {
     @ContainerTest
     @Timeout(1200)
     void ctrIsKilledAgainAndAgain() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 40));
+        Load load = Load.of(lab, Load.size("containers", 24));
         Container waited = lab.container("waited").enabled();
         waited.startEndingWith(5);
         Proc daemon = lab.tardis().runningDaemon();

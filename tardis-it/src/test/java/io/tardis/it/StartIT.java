@@ -353,7 +353,7 @@ class StartIT {
 
     @ContainerTest
     void endsWithinTwoSecondsOfSigtermUnderLoadAndKeepsWhatItHeard() throws Exception {
-        Load load = Load.of(lab, Load.size("containers", 40));
+        Load load = Load.of(lab, Load.size("containers", 24));
         try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
             Future<?> run =
                     pool.submit(() -> {

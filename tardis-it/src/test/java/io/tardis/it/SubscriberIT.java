@@ -54,7 +54,7 @@ class SubscriberIT {
     @ContainerTest
     @Timeout(1200)
     void getsEveryExitOnceAcrossItsOwnKillsAndTheDaemons() throws InterruptedException {
-        int kills = Load.size("kills", 5);
+        int kills = Load.size("kills", 3);
         long seed = Load.seed();
         Random random = new Random(seed);
         List<Run> all = new ArrayList<>();

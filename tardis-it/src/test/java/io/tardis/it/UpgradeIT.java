@@ -27,7 +27,7 @@ class UpgradeIT {
 
     private static final Duration SOON = Duration.ofSeconds(90);
     private static final Duration LONGER = Duration.ofSeconds(2);
-    private static final int AT_A_TIME = 8;
+    private static final int AT_A_TIME = Load.size("lanes", 3);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -166,14 +166,14 @@ class UpgradeIT {
     }
 
     /**
-     * Runs containers, 8 at a time, until the daemon of before was replaced and some more have run.
+     * Runs containers, some at a time, until the daemon of before was replaced and some more have run.
      */
     private void upgradesUnderLoad(Upgrade upgrade) throws Exception {
         TardisNode node = lab.tardis().from(new TardisInstallation(directory));
         LiveProcess _ = node.startDaemon();
         Proc before = node.runningDaemon();
         node.awaitHearing(new Container(lab.containerd(), node.runtime(), "default", "probe"));
-        int size = Load.size("containers", 40);
+        int size = Load.size("containers", 24);
         Queue<Container> load = new ConcurrentLinkedQueue<>();
         Queue<Outcome> ends = new ConcurrentLinkedQueue<>();
         Queue<Duration> times = new ConcurrentLinkedQueue<>();

@@ -25,7 +25,7 @@ class WithoutKernelWitnessIT {
     void everyCodeIsKnownWithinTheWaitAtDelete() throws InterruptedException {
         Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
         lab.tardis().awaitHearing(lab.container("probe"));
-        Load load = Load.of(lab, Load.size("containers", 60));
+        Load load = Load.of(lab, Load.size("containers", 40));
 
         load.run(8);
 
