@@ -166,7 +166,8 @@ class UpgradeIT {
     }
 
     /**
-     * Runs containers, some at a time, until the daemon of before was replaced and some more have run.
+     * Runs containers, some at a time, until the daemon of before was replaced and some more have
+     * run.
      */
     private void upgradesUnderLoad(Upgrade upgrade) throws Exception {
         TardisNode node = lab.tardis().from(new TardisInstallation(directory));

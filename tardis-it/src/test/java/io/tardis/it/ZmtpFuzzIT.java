@@ -20,7 +20,9 @@ class ZmtpFuzzIT {
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final long MEBIBYTE = 1 << 20;
 
-    /** The heap may be used up to its limit, and is not given back; what was announced is far more. */
+    /**
+     * The heap may be used up to its limit, and is not given back; what was announced is far more.
+     */
     private static final long MORE_MEMORY = 256 * MEBIBYTE;
 
     private static final int SLOWEST_MILLIS = 2_000;

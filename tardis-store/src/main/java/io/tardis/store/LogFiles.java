@@ -89,6 +89,16 @@ final class LogFiles {
         safe = false;
     }
 
+    /** How many bytes the file has; it must not be opened for that, SQLite's locks would go. */
+    long size() {
+        try {
+            return Files.size(file);
+        } catch (IOException e) {
+            LOG.debug("{} cannot be looked at, and counts as empty", file, e);
+            return 0;
+        }
+    }
+
     /** How many bytes the write-ahead log takes. */
     long journalSize() {
         try {

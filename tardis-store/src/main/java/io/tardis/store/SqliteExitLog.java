@@ -153,6 +153,12 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     private int openings;
     private boolean damaged;
 
+    /** How large the file was when the writer had last to do with it. */
+    private long size;
+
+    /** Whether somebody has cut the file since. SQLite goes on with what it remembers of it. */
+    private boolean cut;
+
     /** Of what was in the files that are not in their place; null while they are. */
     private @Nullable LogCopy copy;
 
@@ -170,6 +176,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         this.clock = clock;
         this.ownsDirectory = ownsDirectory;
         this.openings = files.openings();
+        this.size = files.size();
         this.blocked =
                 new Repeated(
                         LOG,
@@ -439,6 +446,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     private void requireInPlace() {
         if (!outOfPlace && files.areInPlace()) {
+            requireWhole();
             return;
         }
         if (!outOfPlace) {
@@ -450,6 +458,22 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                     files.file());
         }
         replace();
+    }
+
+    private void requireWhole() {
+        if (!cut && files.size() < size) {
+            cut = true;
+            noteDamage("it was cut to " + files.size() + " bytes while it was in use");
+        }
+        if (cut) {
+            throw new ExitLogException("the exit log " + files.file() + " was cut");
+        }
+    }
+
+    private void noteDamage(String damage) {
+        damaged = true;
+        files.notSafe();
+        ExitLogFile.noteDamage(session.file(), damage);
     }
 
     /** One step, or why there is none. */
@@ -497,6 +521,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         session = next;
         files.opened();
         openings = files.openings();
+        size = files.size();
         outOfPlace = false;
         LOG.warn(
                 "{} was written again with all that was in it{}",
@@ -510,6 +535,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         if (outOfPlace) {
             return false;
         }
+        requireWhole();
         try {
             if (files.journalSize() > MOST_JOURNAL_BYTES) {
                 emptyJournal();
@@ -517,6 +543,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             return shrinkFile();
         } catch (SQLException e) {
             throw new ExitLogException("cannot shrink " + files.file() + ": " + e.getMessage(), e);
+        } finally {
+            size = files.size();
         }
     }
 
@@ -574,7 +602,9 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         try {
             session = ExitLogFile.openForWriting(session.file(), clock);
             files.opened();
+            size = files.size();
             damaged = false;
+            cut = false;
             return true;
         } catch (SetupException e) {
             LOG.error("there is no exit log in the place of the damaged one", e);
@@ -620,11 +650,11 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             writing().inTransaction(what, work);
         } catch (ExitLogException e) {
             if (!damaged && ExitLogFile.isDamage(e)) {
-                damaged = true;
-                files.notSafe();
-                ExitLogFile.noteDamage(session.file(), String.valueOf(e.getMessage()));
+                noteDamage(String.valueOf(e.getMessage()));
             }
             throw e;
+        } finally {
+            size = files.size();
         }
     }
 

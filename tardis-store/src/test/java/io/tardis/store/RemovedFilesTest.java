@@ -20,11 +20,13 @@ import io.tardis.testkit.CapturedLog;
 import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -40,6 +42,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.event.Level;
 
 /** The files of the exit log are removed, moved or replaced while the store runs. */
@@ -224,6 +227,31 @@ class RemovedFilesTest {
             removeAll(stateDir);
         }
         assertThat(nextStartKnows("tc")).isPresent();
+    }
+
+    /** As by a copy over it: SQLite goes on with the pages that it remembers. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2048})
+    void nothingIsDurableInAFileThatWasCut(int left) throws Exception {
+        try (CapturedLog _ = new CapturedLog(ExitLogFile.class);
+                CapturedLog _ = new CapturedLog(ExitRecorder.class)) {
+            try (Store store = open();
+                    QueryClient client = new QueryClient(context, endpoint)) {
+                assertThat(store).isNotNull();
+                send(exit(1, container("before"), 100, 42));
+                awaitDurable(client, container("before"));
+                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                    channel.truncate(left);
+                }
+
+                send(exit(2, container("after"), 101, 43));
+                await().until(() ->
+                        client.exitCode(container("after"), Duration.ZERO) instanceof Exited);
+                assertThat(durable(client, container("after"))).isFalse();
+                assertThat(beside(file, ".damaged")).exists();
+            }
+        }
+        assertThat(nextStartKnows("after")).isPresent();
     }
 
     /** Again and again, beside a load: readers and writer go from file to file. */
