@@ -6,7 +6,7 @@
 # apt uses, and is unpacked into .matrix/, not installed; so are dockerd and docker, from sid. The
 # runtime is this machine's runc. On each version run: the main path, the faults in their short form,
 # Docker's codes, and the codes of pods. Everything is tried; the last lines say what failed.
-# TARDIS_MATRIX="main docker" runs these alone.
+# MATRIX_STEPS="main docker" runs these alone.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/prepare.sh
@@ -56,7 +56,7 @@ unpack() {
 step() {
     name=$1
     shift
-    case " ${TARDIS_MATRIX:-main faults docker pods} " in *" $name "*) ;; *) return 0 ;; esac
+    case " ${MATRIX_STEPS:-main faults docker pods} " in *" $name "*) ;; *) return 0 ;; esac
     say "== $version: $name (output in $work/$name-$version.log)"
     if "$@" >"$work/$name-$version.log" 2>&1; then
         results="$results$version: $name passed

@@ -12,6 +12,10 @@ daemon=
 trap 'status=$?; [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -rf "$work"; exit $status' EXIT
 trap 'exit 1' INT TERM
 
+# Whatever is set for other daemons, or for tests.
+for name in $(env | sed -n 's/^\(TARDIS_[A-Za-z0-9_]*\)=.*/\1/p'); do
+    unset "$name"
+done
 export TARDIS_CONFIG="$work/tardis.env" TARDIS_STATE_DIR="$work/state" TARDIS_RUN_DIR="$work/run" \
     TARDIS_CHECKPOINT_DIR="$work/checkpoint" TARDIS_LOG_FILE="$work/tardis.log" TARDIS_REAL_RUNC_CMD=/bin/true \
     TARDIS_CTR_CMD="/bin/sh $work/events"

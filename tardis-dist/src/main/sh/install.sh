@@ -95,6 +95,9 @@ for old in "$versions"/*/; do
     old=${old%/}
     case ${old##*/} in
     "$version" | "$(cat "$versions/.before" 2>/dev/null)") ;;
-    *) is_used "$old" || rm -rf "$old" "$old.aot" ;;
+    *-[0-9]*) # what is not Tardis's stays
+        ls "$old"/lib/tardis-cli-*.jar "$old"/bin/tardis-runc >/dev/null 2>&1 || continue
+        is_used "$old" || rm -rf "$old" "$old.aot"
+        ;;
     esac
 done

@@ -55,6 +55,8 @@ final class ListeningSockets {
         Map<Long, Path> paths = new HashMap<>();
         for (String[] row : rows("net/unix", 8)) {
             if (row.length > 7
+                    && row[0].matches("[0-9a-f]+:") // else the rest of a path with a line feed
+                    && row[6].matches("[0-9]{1,18}")
                     && row[7].startsWith("/")
                     && (Long.parseLong(row[3], 16) & ACCEPTS) != 0) {
                 paths.put(Long.parseLong(row[6]), Path.of(row[7]));

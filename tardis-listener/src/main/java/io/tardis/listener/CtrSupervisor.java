@@ -397,15 +397,30 @@ final class CtrSupervisor implements AutoCloseable {
         }
 
         private void drain(Process process) {
-            try (BufferedReader lines = process.errorReader(StandardCharsets.UTF_8)) {
-                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    lastLine = line;
-                    lastStderr = oneLine(line);
-                    LOG.debug("event source: {}", line);
+            // Not by lines: one without an end would fill the memory.
+            StringBuilder line = new StringBuilder();
+            try (BufferedReader characters = process.errorReader(StandardCharsets.UTF_8)) {
+                for (int next = characters.read(); next >= 0; next = characters.read()) {
+                    if (next == '\n' || line.length() == MAX_STDERR_LINE) {
+                        tell(line.toString());
+                        line.setLength(0);
+                    }
+                    if (next != '\n') {
+                        line.append((char) next);
+                    }
+                }
+                if (!line.isEmpty()) {
+                    tell(line.toString());
                 }
             } catch (IOException e) {
                 LOG.debug("the event source's standard error broke off", e);
             }
+        }
+
+        private void tell(String line) {
+            lastLine = line;
+            lastStderr = oneLine(line);
+            LOG.debug("event source: {}", line);
         }
 
         String lastLine() {

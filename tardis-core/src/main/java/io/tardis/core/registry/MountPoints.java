@@ -1,8 +1,6 @@
 package io.tardis.core.registry;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,14 +40,13 @@ final class MountPoints {
     static MountPoints of(String directory) throws IOException {
         NavigableSet<String> points = new TreeSet<>();
         String below = directory + "/";
-        // Not Files.newBufferedReader, which would refuse a name that cannot be decoded.
-        try (BufferedReader lines =
-                new BufferedReader(new InputStreamReader(Files.newInputStream(MOUNTINFO), NAMES))) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                String point = unescape(line.split(" ", MOUNT_POINT + 2)[MOUNT_POINT]);
-                if (point.equals(directory) || point.startsWith(below)) {
-                    points.add(point);
-                }
+        // Not by a reader of lines: a carriage return, which the kernel does not escape, is a part of
+        // a name; and a name that cannot be decoded would be refused.
+        for (String line : new String(Files.readAllBytes(MOUNTINFO), NAMES).split("\n", -1)) {
+            String[] fields = line.split(" ", MOUNT_POINT + 2);
+            String point = fields.length > MOUNT_POINT ? unescape(fields[MOUNT_POINT]) : "";
+            if (point.equals(directory) || point.startsWith(below)) {
+                points.add(point);
             }
         }
         return new MountPoints(points);
