@@ -85,6 +85,9 @@ final class CtrSupervisor implements AutoCloseable {
 
     private static final int LONGEST_REASON = 500;
 
+    /** Of its standard error; the rest of the line counts as the next one. */
+    private static final int MAX_STDERR_LINE = 4_096;
+
     private static final Duration START_PATIENCE = Duration.ofSeconds(2);
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
