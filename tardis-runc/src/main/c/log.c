@@ -5,14 +5,20 @@
 #include "text.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+enum { PATIENCE_MS = 100 };
+
+/* Links are followed, as the daemon does, and runc. */
 static int open_log(const char *file) {
-    return open_file(AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
+    return open_file(AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT, 0600);
 }
 
 static void append(const char *file, const char *line) {
@@ -25,6 +31,35 @@ static void append(const char *file, const char *line) {
         (void)write_all(fd, line, strlen(line)); /* nobody is left to be told */
         close(fd);
     }
+}
+
+/*
+ * The same in a process of its own, with no descriptor of the caller's, which is waited for a moment:
+ * a disk that hangs must not hold the container up. No signal tells of its end.
+ */
+static void append_apart(const char *file, const char *line) {
+    int written[2];
+    if (pipe2(written, O_CLOEXEC) != 0) {
+        append(file, line);
+        return;
+    }
+    pid_t child = (pid_t)syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
+    if (child == 0) {
+        if (fork() == 0) {
+            dup2(written[1], 0);
+            (void)syscall(SYS_close_range, 1U, ~0U, 0U);
+            append(file, line);
+        }
+        _exit(0);
+    }
+    if (child < 0) {
+        append(file, line);
+    }
+    while (child > 0 && waitpid(child, NULL, __WALL) < 0 && errno == EINTR) {
+    }
+    close(written[1]);
+    (void)poll(&(struct pollfd){.fd = written[0], .events = POLLIN}, 1, PATIENCE_MS);
+    close(written[0]);
 }
 
 void write_time(char text[TIME_TEXT]) {
@@ -44,7 +79,7 @@ void clean(char *text) {
 static void tell(const char *log_file, const char *level, const char *time, const char *message) {
     if (log_file != NULL) {
         char *line = join("%s %s tardis-runc: %s\n", time, level, message);
-        append(log_file, line);
+        append_apart(log_file, line);
         free(line);
     }
 }

@@ -107,7 +107,9 @@ void read_failure(const char *run_dir, struct failure *failure) {
 bool is_due(const struct failure *failure) {
     char settings[sizeof failure->settings];
     identify_settings(settings);
-    return boot_ms() >= failure->retry_at_boot_ms || strcmp(settings, failure->settings) != 0;
+    int64_t left = failure->retry_at_boot_ms - boot_ms();
+    /* More than the longest delay: it was written before the machine was started. */
+    return left <= 0 || left > MAX_DELAY_MS || strcmp(settings, failure->settings) != 0;
 }
 
 bool write_failure(int run_dir, const struct failure *before, bool is_silent, const char *reason,

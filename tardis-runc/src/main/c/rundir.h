@@ -32,6 +32,8 @@ pid_t lock_holder(int fd);
  * start-failed: UTF-8, a line for each field, "name=value". Its times are of CLOCK_BOOTTIME, for the
  * directory goes with the boot.
  */
+enum { MAX_DELAY_MS = 60000 };
+
 struct failure {
     bool is_there;
     bool is_silent;           /* somebody listens, but does not answer: asking costs time */

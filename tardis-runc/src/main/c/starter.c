@@ -28,7 +28,6 @@ enum {
     STARTER_POLL_MS = 10,
     STARTER_SLOW_POLL_MS = 250,
     STARTER_LIFE_MS = 60000, /* unless the daemon that it has started lives on */
-    MAX_DELAY_MS = 60000,
     OOM_SCORE = -500,
     DESCRIPTORS = 65536, /* or as many more as the caller may have */
     MAX_LOG_TAIL = 4096
@@ -410,8 +409,6 @@ char *attend(const struct settings *settings, const struct command *command, cha
         if (run_dir >= 0) {
             remove_failure(run_dir);
         }
-    } else if (answer == LATE) {
-        problem = join("the daemon does not get it done in time");
     } else if (run_dir < 0 && command->kind != CREATE) {
         /* The create has told it, of a container that is Tardis's. */
     } else if (run_dir < 0) {

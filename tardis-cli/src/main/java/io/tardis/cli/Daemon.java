@@ -179,7 +179,8 @@ final class Daemon {
                             () -> keepStateDir(lock, registry),
                             clock)) {
                 removed.start();
-                serve(openShims(shim, missed, listener), listener);
+                listener.start();
+                serve(openShims(shim, missed), listener);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -288,7 +289,7 @@ final class Daemon {
         return new Health.Socket(problem.isEmpty(), problem.orElse(""));
     }
 
-    private ShimServer openShims(RuncShim shim, MissedNotes missed, Listener listener) {
+    private ShimServer openShims(RuncShim shim, MissedNotes missed) {
         // Longer than the longest wait for an answer: a store that is silent must not look like a
         // daemon that is silent, or the launcher would have the work done once more.
         Duration longestWork = shim.longestWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
@@ -296,9 +297,7 @@ final class Daemon {
                 settings.socket(),
                 () -> Directories.makePrivate(settings.runDir()),
                 missed,
-                longestWork,
-                takeOver,
-                listener::start);
+                longestWork);
     }
 
     /** What the shim has to do with the listener, which does not know it. */

@@ -86,7 +86,10 @@ final class MissedCalls {
                     start(container, state, call.at(), deleteFollows);
             case RuncCommandLine.Delete(ContainerKey _, boolean force) -> {
                 boolean started = comesNext(RuncCommandLine.Start.class, before.reversed());
-                return delete(container, force, call.at(), started, mayWait);
+                boolean seen =
+                        before.stream()
+                                .noneMatch(it -> it.command() instanceof RuncCommandLine.Create);
+                return delete(container, force, call.at(), started, seen, mayWait);
             }
             case RuncCommandLine.PassThrough _ -> {}
         }
@@ -200,7 +203,12 @@ final class MissedCalls {
     }
 
     private boolean delete(
-            ContainerKey container, boolean force, Instant at, boolean started, boolean mayWait)
+            ContainerKey container,
+            boolean force,
+            Instant at,
+            boolean started,
+            boolean createSeen,
+            boolean mayWait)
             throws IOException {
         Optional<Life> open = openAt(container, at);
         if (open.isEmpty()) {
@@ -209,7 +217,8 @@ final class MissedCalls {
         Life life = open.get();
         Answer.OfContainer answer = shim.ask(container, Duration.ZERO);
         boolean known = answer instanceof Exited;
-        if (life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
+        // Where nobody could read the bundle it may not even be enabled: then all is kept.
+        if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
             shim.cleanUp(life);
             return true;
         }

@@ -100,6 +100,7 @@ public final class MissedNotes {
     private final UserPrincipal owner;
     private final RuncShim shim;
     private final MissedCalls calls;
+    private final Duration lateWord;
     private final ContainerGuard guard = new ContainerGuard();
 
     /** Since when a file cannot be replayed, by the monotonic clock. */
@@ -116,6 +117,11 @@ public final class MissedNotes {
      * @throws io.tardis.core.SetupException if this process's user cannot be told
      */
     public MissedNotes(Path runDir, RuncShim shim) {
+        this(runDir, shim, LATE_WORD);
+    }
+
+    MissedNotes(Path runDir, RuncShim shim, Duration lateWord) {
+        this.lateWord = lateWord;
         this.directory = runDir.resolve("missed");
         this.owner = ShimServer.ownUser();
         this.shim = shim;
@@ -188,18 +194,20 @@ public final class MissedNotes {
         } catch (NoSuchFileException e) {
             LOG.debug("what {} missed has been replayed meanwhile", container, e);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            if (!hasDescriptors()) {
+                throw new UncheckedIOException(e);
+            }
+            // A full disk, for instance: other exits shall not wait until there is room.
+            LOG.warn("an exit of {} is recorded before what it missed", container, e);
         }
     }
 
     /**
-     * Replays what is there of all containers, but for those whose calls are served just now.
-     *
-     * @param mayHear whether exits are heard that belong to what is replayed: a delete then waits
-     *     for the end of its life
+     * Replays what is there of all containers, but for those whose calls are served just now. A
+     * delete waits for the end of its life, which may be on its way.
      */
-    void replayAll(boolean mayHear) {
-        Until until = mayHear ? new Until.EndKnown() : new Until.Now();
+    void replayAll() {
+        Until until = new Until.EndKnown();
         for (Path file : files()) {
             Optional<ContainerKey> container = container(file);
             if (container.isEmpty()) {
@@ -357,7 +365,7 @@ public final class MissedNotes {
 
     private boolean isOverdue(Path file) {
         Long since = waiting.get(file);
-        return since != null && System.nanoTime() - since >= LATE_WORD.toNanos();
+        return since != null && System.nanoTime() - since >= lateWord.toNanos();
     }
 
     private static byte[] readAll(FileChannel channel) throws IOException {

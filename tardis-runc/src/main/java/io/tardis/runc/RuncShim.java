@@ -71,6 +71,7 @@ public final class RuncShim {
     private final Witness witness;
     private final Duration deleteWait;
     private final InstantSource clock;
+    private final Patience patience = new Patience();
 
     /**
      * A shim.
@@ -193,7 +194,9 @@ public final class RuncShim {
         if (wait.compareTo(RECORDING) < 0 && witness.isEndTold(life)) {
             wait = RECORDING;
         }
+        wait = patience.of(wait);
         Answer.OfContainer answer = ask(container, wait);
+        patience.learn(wait, answer instanceof Exited);
         if (isCleanEnd(answer, life)) {
             cleanUp(life);
             return;

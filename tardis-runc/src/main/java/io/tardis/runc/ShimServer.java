@@ -136,30 +136,20 @@ public final class ShimServer implements AutoCloseable {
     }
 
     /**
-     * Makes up for calls that launchers could not bring to a daemon, then binds {@code socket} and
-     * begins. A socket that nobody listens on any more is replaced.
+     * Binds {@code socket}, and begins: with what launchers could not bring to a daemon. A socket
+     * that nobody listens on any more is replaced.
      *
      * @param socket where to listen, in a directory that nobody else can use
      * @param makeDirectory makes that directory, and sees to it that nobody else can use it; throws
      *     {@link SetupException}
      * @param calls does the work
      * @param longestWork how long the launcher is asked to wait for one piece of work
-     * @param mayHear whether exits are heard already that happened before this
-     * @param onReplayed called when all that was missed is made up for, and before anybody is
-     *     served: what reads events starts here, since an exit needs its life
      * @throws SetupException if somebody listens there already, or it cannot be bound
      */
     public static ShimServer open(
-            Path socket,
-            Runnable makeDirectory,
-            MissedNotes calls,
-            Duration longestWork,
-            boolean mayHear,
-            Runnable onReplayed) {
+            Path socket, Runnable makeDirectory, MissedNotes calls, Duration longestWork) {
         makeDirectory.run();
         UserPrincipal owner = ownUser();
-        calls.replayAll(mayHear);
-        onReplayed.run();
         return start(
                 new ShimServer(
                         socket,
@@ -299,13 +289,13 @@ public final class ShimServer implements AutoCloseable {
 
     private void keep() {
         try {
-            while (!stopping.await(LOOK.toMillis(), TimeUnit.MILLISECONDS)) {
+            do {
                 if (!isBound()) {
                     bindAgain();
                 }
                 tellWhetherItHangs();
-                calls.replayAll(true);
-            }
+                calls.replayAll();
+            } while (!stopping.await(LOOK.toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

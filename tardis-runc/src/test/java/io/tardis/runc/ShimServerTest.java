@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
@@ -496,8 +497,10 @@ class ShimServerTest {
     void neitherTakesNorRemovesTheSocketOfAnotherServer() throws IOException {
         try (CapturedLog log = new CapturedLog(ShimServer.class)) {
             ShimServer first = open();
-            Files.delete(socket);
-            try (ServerSocketChannel other = ShimServer.bind(socket)) {
+            Path elsewhere = directory.resolve("other.sock");
+            try (ServerSocketChannel other = ShimServer.bind(elsewhere)) {
+                // At once: between its end and the next one's begin the first would bind it again.
+                Files.move(elsewhere, socket, StandardCopyOption.ATOMIC_MOVE);
                 await().until(() -> !log.at(Level.ERROR).isEmpty());
 
                 first.close();
@@ -553,9 +556,7 @@ class ShimServerTest {
                 socket,
                 makeDirectory,
                 new MissedNotes(socket.resolveSibling(""), shim),
-                LONGEST_WORK,
-                false,
-                () -> {});
+                LONGEST_WORK);
     }
 
     private ShimServer start(Duration requestPatience) {
