@@ -265,7 +265,8 @@ class ShimServerTest {
                 }
             }
 
-            assertThat(call("create", "--bundle", "bundle", "tc")).as("seed %d", seed).isTrue();
+            await("a call after the seed " + seed)
+                    .until(() -> call("create", "--bundle", "bundle", "tc"));
             assertThat(registry.open(TC)).isPresent();
         }
     }
