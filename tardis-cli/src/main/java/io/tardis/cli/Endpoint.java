@@ -36,7 +36,7 @@ record Endpoint(String text) {
                             ? new InetSocketAddress(port())
                             : new InetSocketAddress(InetAddress.getAllByName(address())[0], port());
         } catch (UnknownHostException _) {
-            return Optional.empty(); // perhaps the name of an interface, which ZeroMQ resolves
+            return Optional.of(text + " cannot be bound: its host is not known");
         }
         try (ServerSocket socket = new ServerSocket()) {
             socket.setReuseAddress(true);

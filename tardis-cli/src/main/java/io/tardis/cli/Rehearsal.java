@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
+import io.tardis.core.curve.CurveClients;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -42,6 +43,7 @@ final class Rehearsal {
         } catch (IOException e) {
             throw new SetupException("who has the ports cannot be told: " + e, e);
         }
+        settings.curve().ifPresent(CurveClients::open);
         Directories.makePrivate(settings.stateDir());
         Directories.makePrivate(settings.runDir());
         write(settings.stateDir());

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * A program that was run to see whether it works.
@@ -19,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 record Trial(String problem, String output) {
 
     private static final int LONGEST_OUTPUT = 64 * 1024;
+    private static final Duration OUTPUT_PATIENCE = Duration.ofSeconds(1);
 
     /** Runs {@code command}, which is ended when the patience is over. */
     static Trial of(List<String> command, Duration patience) {
@@ -38,11 +40,14 @@ record Trial(String problem, String output) {
             if (!process.waitFor(patience.toMillis(), TimeUnit.MILLISECONDS)) {
                 return new Trial("did not end within " + patience.toSeconds() + " s", "");
             }
-            String output = reading.get();
+            // At its end at once, unless it has left a child that has its output.
+            String output = reading.get(OUTPUT_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
             int status = process.exitValue();
             return status == 0
                     ? new Trial("", output)
                     : new Trial("ended with " + status + ": " + lastLine(output), output);
+        } catch (TimeoutException e) {
+            return new Trial("has left a process that keeps its output open", "");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return new Trial("was interrupted", "");

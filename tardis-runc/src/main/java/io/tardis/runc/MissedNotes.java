@@ -79,8 +79,8 @@ public final class MissedNotes {
     /** An exit that is not known when a delete is replayed has this long to be heard. */
     private static final Duration LATE_WORD = Duration.ofSeconds(20);
 
-    /** How long an exit waits for those who are at work for its container. */
-    private static final Duration EXIT_PATIENCE = Duration.ofMillis(200);
+    /** How long who replays waits for another one who does, at a slow disk for instance. */
+    private static final Duration REPLAY_PATIENCE = Duration.ofSeconds(5);
 
     private record Note(int position, MissedCalls.Call call, boolean replayed) {}
 
@@ -101,7 +101,12 @@ public final class MissedNotes {
     private final RuncShim shim;
     private final MissedCalls calls;
     private final Duration lateWord;
+
+    /** Who works for a container. */
     private final ContainerGuard guard = new ContainerGuard();
+
+    /** Who replays its notes: within that, or for an exit, which may not wait for a delete. */
+    private final ContainerGuard replays = new ContainerGuard();
 
     /** Since when a file cannot be replayed, by the monotonic clock. */
     private final Map<Path, Long> failing = new ConcurrentHashMap<>();
@@ -131,19 +136,19 @@ public final class MissedNotes {
     /**
      * Has the shim attend to {@code command}, after what its container missed.
      *
-     * @return false if the launcher is to leave a note of it, too: what came before it cannot be
-     *     replayed now, or no descriptor is left
+     * @return false if the launcher is to leave a note of it, too: it could not be done, or what
+     *     came before it cannot be replayed now
      */
     boolean serve(RuncCommandLine command) {
         Optional<ContainerKey> container = containerOf(command);
         if (container.isEmpty()) {
-            return attend(command);
+            return shim.before(command);
         }
         // Where another call of this container takes too long, this one is served beside it.
         boolean entered = guard.enter(container.get(), Duration.ofSeconds(1));
         try {
             boolean isNext = !entered || replay(container.get(), new Until.Now());
-            return isNext && attend(command);
+            return isNext && shim.before(command);
         } finally {
             if (entered) {
                 guard.leave(container.get());
@@ -151,11 +156,7 @@ public final class MissedNotes {
         }
     }
 
-    private boolean attend(RuncCommandLine command) {
-        return shim.before(command) || hasDescriptors();
-    }
-
-    /** Whether something can be opened: if so, another try could not do better. */
+    /** Whether something can be opened. */
     private static boolean hasDescriptors() {
         try (InputStream _ = Files.newInputStream(Path.of("/dev/null"))) {
             return true;
@@ -183,13 +184,8 @@ public final class MissedNotes {
     public void before(TaskExit exit) {
         ContainerKey container = exit.container();
         try {
-            // Who is at work for the container may wait for this very exit: it has read the notes.
-            if (isThere(file(container)) && guard.enter(container, EXIT_PATIENCE)) {
-                try {
-                    tryReplay(container, new Until.Before(exit));
-                } finally {
-                    guard.leave(container);
-                }
+            if (isThere(file(container))) {
+                tryReplay(container, new Until.Before(exit));
             }
         } catch (NoSuchFileException e) {
             LOG.debug("what {} missed has been replayed meanwhile", container, e);
@@ -273,8 +269,19 @@ public final class MissedNotes {
         return true;
     }
 
-    /** For one thread at a time for each container. */
     private void tryReplay(ContainerKey container, Until until) throws IOException {
+        if (!replays.enter(container, REPLAY_PATIENCE)) {
+            throw new IOException("another thread has been at it for " + REPLAY_PATIENCE);
+        }
+        try {
+            replayFile(container, until);
+        } finally {
+            replays.leave(container);
+        }
+    }
+
+    /** For one thread at a time for each container. */
+    private void replayFile(ContainerKey container, Until until) throws IOException {
         Path file = file(container);
         Optional<String> reason = reasonToRefuse(file);
         if (reason.isPresent()) {

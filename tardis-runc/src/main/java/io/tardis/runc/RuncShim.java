@@ -8,6 +8,8 @@ import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -106,7 +108,7 @@ public final class RuncShim {
      * Does what is to be done before the runtime gets {@code command}; returns when the runtime may
      * run.
      *
-     * @return false if it could not be done, which is logged
+     * @return false if it could not be done now, which is logged
      */
     public boolean before(RuncCommandLine command) {
         try {
@@ -150,7 +152,8 @@ public final class RuncShim {
                     bundle.toString().indexOf(NOT_UTF_8) < 0
                             ? ""
                             : " (a path that is not UTF-8 cannot be used)");
-            return false;
+            // What cannot be opened now may be later, for want of descriptors for instance.
+            return e instanceof NoSuchFileException || !(e instanceof FileSystemException);
         }
         if (!enabled) {
             // A life of another container that had this id, and whose delete was missed.

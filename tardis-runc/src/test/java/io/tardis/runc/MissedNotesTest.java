@@ -382,7 +382,7 @@ class MissedNotesTest {
     /** A delete that is served waits for the exit, which must not wait for the delete. */
     @Test
     void anExitDoesNotWaitForADelete() throws IOException {
-        TaskExit exit = exit(now().plusSeconds(1));
+        TaskExit exit = exit(now());
         exitCodes.answer(container -> {
             try {
                 note(now(), "delete", "tc"); // by a launcher that has given up
@@ -392,7 +392,7 @@ class MissedNotesTest {
             notes.before(exit);
             return new Answer.Unknown(container);
         });
-        registry.register(TC, bundle, now());
+        registry.register(TC, bundle, now().minusSeconds(1));
 
         notes.serve(
                 RuncCommandLine.parse(List.of("--root", "/r/default", "delete", "tc"), directory));

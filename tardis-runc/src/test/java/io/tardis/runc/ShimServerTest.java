@@ -95,10 +95,15 @@ class ShimServerTest {
     }
 
     @Test
-    void saysGoWhereNobodyCouldDoTheWork() throws IOException {
+    void asksForANoteWhereNobodyCouldDoTheWork() throws IOException {
         Files.writeString(directory.resolve("containers"), "in the place of the registry");
-        try (ShimServer _ = open()) {
-            assertThat(call("create", "--bundle", "bundle", "tc")).isTrue();
+        try (ShimServer _ = open();
+                SocketChannel client = connect()) {
+            send(client, "create", "--bundle", "bundle", "tc");
+            DataInputStream in = new DataInputStream(Channels.newInputStream(client));
+
+            assertThat(LauncherProtocol.readReply(in)).isEqualTo(LONGEST_WORK);
+            assertThat(in.read()).isEqualTo('N');
         }
     }
 

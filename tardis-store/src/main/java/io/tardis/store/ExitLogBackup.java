@@ -4,16 +4,21 @@ import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Copies an exit log: beside a daemon that writes it, which notices nothing, or without one. The
  * log's files stay as they are.
  */
 public final class ExitLogBackup {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ExitLogBackup.class);
 
     private ExitLogBackup() {}
 
@@ -31,14 +36,18 @@ public final class ExitLogBackup {
         if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             throw new SetupException(target + " exists already, and is not overwritten");
         }
-        Path beside = target.resolveSibling("." + target.getFileName() + ".new");
+        // One of its own: two may be at work for the same target.
+        Path beside =
+                target.resolveSibling(
+                        ".%s.%d.new"
+                                .formatted(target.getFileName(), ProcessHandle.current().pid()));
         try (SqliteSession session = SqliteSession.openReadOnly(log)) {
             ExitLogFile.check(session);
             LogCopy.write(session, beside);
             try (SqliteSession copy = SqliteSession.open(beside)) {
                 ExitLogFile.check(copy);
             }
-            Files.move(beside, target); // does not overwrite
+            put(beside, target);
             LogFiles.forceDirectory(target);
         } catch (FileAlreadyExistsException e) {
             throw new SetupException(target + " exists already, and is not overwritten", e);
@@ -47,6 +56,19 @@ public final class ExitLogBackup {
                     "no backup of %s in %s: %s".formatted(log, target, e.getMessage()), e);
         } finally {
             LogFiles.remove(beside);
+            LogFiles.remove(beside.resolveSibling(beside.getFileName() + "-journal"));
+        }
+    }
+
+    /** A link never overwrites, as a move may where two do it at once. */
+    private static void put(Path beside, Path target) throws IOException {
+        try {
+            Files.createLink(target, beside);
+        } catch (FileAlreadyExistsException e) {
+            throw e;
+        } catch (FileSystemException | UnsupportedOperationException e) {
+            LOG.debug("{} has no links", target, e);
+            Files.move(beside, target);
         }
     }
 }

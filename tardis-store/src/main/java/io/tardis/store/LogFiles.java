@@ -135,14 +135,25 @@ final class LogFiles {
      * @return the new name; null if there was nothing of somebody else's
      */
     @Nullable Path clear(Instant now) throws IOException {
-        // SQLite would take these for the new database's.
+        // SQLite would take these for the new database's, also those that somebody put there.
         for (String suffix : SUFFIXES.subList(1, SUFFIXES.size())) {
             Path part = sibling(file, suffix);
             if (isOwn(part)) {
                 Files.delete(part);
             }
         }
-        return isOwn(file) ? null : setAside(file, now);
+        if (!isOwn(file)) {
+            return setAside(file, now);
+        }
+        boolean foreign =
+                SUFFIXES.stream()
+                        .skip(1)
+                        .anyMatch(it -> Files.exists(sibling(file, it), LinkOption.NOFOLLOW_LINKS));
+        if (foreign) {
+            Files.delete(file); // all that is in it has been copied
+            return setAside(file, now);
+        }
+        return null;
     }
 
     private boolean isOwn(Path part) throws IOException {

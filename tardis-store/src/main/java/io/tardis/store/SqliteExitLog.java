@@ -153,8 +153,10 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     private int openings;
     private boolean damaged;
 
-    /** How large the file was when the writer had last to do with it. */
+    /** How large the files were when the writer had last to do with them. */
     private long size;
+
+    private long journalSize;
 
     /** Whether somebody has cut the file since. SQLite goes on with what it remembers of it. */
     private boolean cut;
@@ -176,7 +178,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         this.clock = clock;
         this.ownsDirectory = ownsDirectory;
         this.openings = files.openings();
-        this.size = files.size();
+        noteSizes();
         this.blocked =
                 new Repeated(
                         LOG,
@@ -460,10 +462,15 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         replace();
     }
 
+    private void noteSizes() {
+        size = files.size();
+        journalSize = files.journalSize();
+    }
+
     private void requireWhole() {
-        if (!cut && files.size() < size) {
+        if (!cut && (files.size() < size || files.journalSize() < journalSize)) {
             cut = true;
-            noteDamage("it was cut to " + files.size() + " bytes while it was in use");
+            noteDamage("it, or its write-ahead log, was cut while it was in use");
         }
         if (cut) {
             throw new ExitLogException("the exit log " + files.file() + " was cut");
@@ -521,7 +528,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         session = next;
         files.opened();
         openings = files.openings();
-        size = files.size();
+        noteSizes();
         outOfPlace = false;
         LOG.warn(
                 "{} was written again with all that was in it{}",
@@ -544,7 +551,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         } catch (SQLException e) {
             throw new ExitLogException("cannot shrink " + files.file() + ": " + e.getMessage(), e);
         } finally {
-            size = files.size();
+            noteSizes();
         }
     }
 
@@ -602,7 +609,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         try {
             session = ExitLogFile.openForWriting(session.file(), clock);
             files.opened();
-            size = files.size();
+            noteSizes();
             damaged = false;
             cut = false;
             return true;
@@ -654,7 +661,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             }
             throw e;
         } finally {
-            size = files.size();
+            noteSizes();
         }
     }
 

@@ -41,8 +41,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.event.Level;
 
 /** The files of the exit log are removed, moved or replaced while the store runs. */
@@ -231,8 +231,8 @@ class RemovedFilesTest {
 
     /** As by a copy over it: SQLite goes on with the pages that it remembers. */
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 2048})
-    void nothingIsDurableInAFileThatWasCut(int left) throws Exception {
+    @CsvSource({"'', 0", "'', 1", "'', 2048", "-wal, 0", "-wal, 100"})
+    void nothingIsDurableInAFileThatWasCut(String suffix, int left) throws Exception {
         try (CapturedLog _ = new CapturedLog(ExitLogFile.class);
                 CapturedLog _ = new CapturedLog(ExitRecorder.class)) {
             try (Store store = open();
@@ -240,7 +240,8 @@ class RemovedFilesTest {
                 assertThat(store).isNotNull();
                 send(exit(1, container("before"), 100, 42));
                 awaitDurable(client, container("before"));
-                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                try (FileChannel channel =
+                        FileChannel.open(beside(file, suffix), StandardOpenOption.WRITE)) {
                     channel.truncate(left);
                 }
 

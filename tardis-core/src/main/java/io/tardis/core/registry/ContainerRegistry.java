@@ -250,11 +250,13 @@ public final class ContainerRegistry {
      * @throws IOException if something had to stay; no life is open then all the same, unless it is
      *     the life itself
      */
-    public synchronized boolean remove(Life life, Path checkpointDir) throws IOException {
+    public boolean remove(Life life, Path checkpointDir) throws IOException {
         ContainerKey container = life.container();
         if (open(container).filter(it -> it.id().equals(life.id())).isEmpty()) {
             return false;
         }
+        // Without the lock: checkpoints may be on a file system that hangs, and a container's calls
+        // come one after the other.
         try {
             ContainerTree.remove(checkpointDir, container);
         } finally {
