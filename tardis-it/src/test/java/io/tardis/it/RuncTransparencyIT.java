@@ -130,7 +130,20 @@ class RuncTransparencyIT {
                         () -> {
                             lab.tardis().daemon().ifPresent(_ -> lab.tardis().killDaemon());
                         },
-                        () -> lab.tardis().awaitDaemon());
+                        () -> {
+                            lab.tardis().awaitDaemon();
+                            // Else the end of this daemon would count as a start that failed.
+                            Wait.until(
+                                    "end of the starter",
+                                    Duration.ofSeconds(60),
+                                    () ->
+                                            lab.tardis().processes().stream()
+                                                    .noneMatch(it ->
+                                                            it.arguments()
+                                                                    .toString()
+                                                                    .contains(
+                                                                            "starts the daemon")));
+                        });
 
         // On a busy machine a start takes longer than the launcher waits.
         assertThat(containers).hasSize(2);
