@@ -49,9 +49,11 @@ class ThreadsIT {
         TardisNode node = lab.tardis().with("TARDIS_JAVA_OPTS", DEBUGGED);
         Container one = lab.container("one").enabled();
         Container two = lab.container("two").enabled();
+        Container three = lab.container("three").enabled();
         try (LiveProcess _ = node.startDaemon()) {
             one.startEndingWith(3);
             two.startEndingWith(4);
+            three.startEndingWith(5);
 
             awaitSuccessor(node, "a dead thread", it -> it.kill("tardis-listener-publisher"));
             node.awaitHearing(lab.container("probe"));
@@ -62,11 +64,19 @@ class ThreadsIT {
             node.awaitHearing(lab.container("probe"));
             two.end();
             node.awaitCode(two, 4, SOON);
+
+            // As where somebody has cut a file that SQLite maps.
+            Proc failing = node.runningDaemon();
+            awaitSuccessor(node, "a fault of the JVM", _ -> failing.signal("BUS"));
+            node.awaitHearing(lab.container("probe"));
+            three.end();
+            node.awaitCode(three, 5, SOON);
         }
         assertThat(node.log())
                 .contains("the thread tardis-listener-publisher died", "had no memory left");
         assertThat(one.remove()).isEqualTo(3);
         assertThat(two.remove()).isEqualTo(4);
+        assertThat(three.remove()).isEqualTo(5);
     }
 
     private interface Harm {
