@@ -6,7 +6,6 @@ import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -156,14 +155,13 @@ public final class MissedNotes {
         }
     }
 
-    /** Whether something can be opened. */
-    private static boolean hasDescriptors() {
-        try (InputStream _ = Files.newInputStream(Path.of("/dev/null"))) {
-            return true;
-        } catch (IOException e) {
-            LOG.debug("no descriptor is left", e);
-            return false;
-        }
+    /**
+     * Whether it failed for want of descriptors. Java has no errno; the words are those of the C
+     * library in the daemon's locale, {@code C.UTF-8}. To open something now would tell nothing: a
+     * descriptor may have become free since.
+     */
+    private static boolean isForWantOfDescriptors(IOException failure) {
+        return String.valueOf(failure.getMessage()).contains("Too many open files");
     }
 
     private static Optional<ContainerKey> containerOf(RuncCommandLine command) {
@@ -190,7 +188,7 @@ public final class MissedNotes {
         } catch (NoSuchFileException e) {
             LOG.debug("what {} missed has been replayed meanwhile", container, e);
         } catch (IOException e) {
-            if (!hasDescriptors()) {
+            if (isForWantOfDescriptors(e)) {
                 throw new UncheckedIOException(e);
             }
             // A full disk, for instance: other exits shall not wait until there is room.

@@ -368,7 +368,7 @@ class MissedNotesTest {
 
     /** Else the ends of all containers would wait for room on a full disk. */
     @Test
-    void anExitDoesNotWaitWhereThereAreDescriptors() throws IOException {
+    void anExitDoesNotWaitWhereTheDiskIsTheReason() throws IOException {
         note(now(), "create", "--bundle", "bundle", "tc");
         Files.createFile(directory.resolve("containers"));
         try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
