@@ -178,7 +178,6 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         this.clock = clock;
         this.ownsDirectory = ownsDirectory;
         this.openings = files.openings();
-        noteSizes();
         this.blocked =
                 new Repeated(
                         LOG,
@@ -210,7 +209,9 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         SqliteSession session = ExitLogFile.openForWriting(file, clock);
         files.removeBeside();
         files.opened();
-        return new SqliteExitLog(session, files, clock, ownsDirectory);
+        SqliteExitLog log = new SqliteExitLog(session, files, clock, ownsDirectory);
+        log.noteSizes();
+        return log;
     }
 
     /**
@@ -444,11 +445,11 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             LOG.debug("the directory of {} is not this process's now", files.file());
         }
         requireInPlace();
+        requireWhole();
     }
 
     private void requireInPlace() {
         if (!outOfPlace && files.areInPlace()) {
-            requireWhole();
             return;
         }
         if (!outOfPlace) {
@@ -468,7 +469,8 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     private void requireWhole() {
-        if (!cut && (files.size() < size || files.journalSize() < journalSize)) {
+        boolean shorter = files.size() < size || files.journalSize() < journalSize;
+        if (!cut && shorter && files.areInPlace()) { // else it was removed, and is put back
             cut = true;
             noteDamage("it, or its write-ahead log, was cut while it was in use");
         }
@@ -644,11 +646,12 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         } // else it is the copy's, and ends with the process
     }
 
-    /** The session of a writer, unless it belongs to a copy. */
+    /** The session of a writer, unless it belongs to a copy, or somebody has cut the file. */
     private SqliteSession writing() {
         if (outOfPlace) {
             throw notInPlace("it is not used meanwhile", null);
         }
+        requireWhole();
         return session;
     }
 
