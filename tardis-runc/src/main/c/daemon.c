@@ -126,18 +126,12 @@ enum answer ask(const char *run_dir, const struct request *request) {
     if (fd < 0) {
         return answer;
     }
-    bool go = false;
     bool works = false;
-    unsigned char step;
+    unsigned char step = 0;
     unsigned char ms[4];
     bool alive = send_all(fd, request->bytes, request->length, deadline);
-    while (alive && !go && receive_all(fd, &step, 1, deadline)) {
-        go = step == 'G';
-        if (step == 'N') {
-            close(fd);
-            return NOTE;
-        }
-        alive = !go && step == 'W' && receive_all(fd, ms, sizeof ms, deadline);
+    while (alive && receive_all(fd, &step, 1, deadline)) {
+        alive = step == 'W' && receive_all(fd, ms, sizeof ms, deadline);
         if (alive) {
             works = true;
             uint32_t wait = (uint32_t)ms[0] << 24 | ms[1] << 16 | ms[2] << 8 | ms[3];
@@ -145,5 +139,9 @@ enum answer ask(const char *run_dir, const struct request *request) {
         }
     }
     close(fd);
-    return go ? GO : now_ms() < deadline ? BROKEN : works ? LATE : SILENT;
+    return step == 'G'           ? GO
+           : step == 'N'         ? NOTE
+           : now_ms() < deadline ? BROKEN
+           : works               ? LATE
+                                 : SILENT;
 }

@@ -16,6 +16,15 @@ int open_file(int directory, const char *path, int flags, mode_t mode);
  */
 void with_descriptors(void (*work)(void *), void *what);
 
+/*
+ * Does some work in a process of its own, and waits for that; false if there can be none. No SIGCHLD
+ * tells of its end: what the caller does about signals is not touched.
+ */
+bool in_own_process(void (*work)(void *), void *what);
+
+/* Closes all descriptors from this number on. */
+void close_from(int first);
+
 /* A look into a file that others have made, or may replace and cut meanwhile. */
 enum look {
     ABSENT,

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,9 +31,24 @@ static void append(const char *file, const char *line) {
     }
 }
 
+struct entry {
+    const char *file;
+    const char *line;
+    int written; /* closed when it is */
+};
+
+static void append_detached(void *argument) {
+    const struct entry *entry = argument;
+    if (fork() == 0) {
+        dup2(entry->written, 0);
+        close_from(1);
+        append(entry->file, entry->line);
+    }
+}
+
 /*
  * The same in a process of its own, with no descriptor of the caller's, which is waited for a moment:
- * a disk that hangs must not hold the container up. No signal tells of its end.
+ * a disk that hangs must not hold the container up.
  */
 static void append_apart(const char *file, const char *line) {
     int written[2];
@@ -43,19 +56,8 @@ static void append_apart(const char *file, const char *line) {
         append(file, line);
         return;
     }
-    pid_t child = (pid_t)syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
-    if (child == 0) {
-        if (fork() == 0) {
-            dup2(written[1], 0);
-            (void)syscall(SYS_close_range, 1U, ~0U, 0U);
-            append(file, line);
-        }
-        _exit(0);
-    }
-    if (child < 0) {
+    if (!in_own_process(append_detached, &(struct entry){file, line, written[1]})) {
         append(file, line);
-    }
-    while (child > 0 && waitpid(child, NULL, __WALL) < 0 && errno == EINTR) {
     }
     close(written[1]);
     (void)poll(&(struct pollfd){.fd = written[0], .events = POLLIN}, 1, PATIENCE_MS);

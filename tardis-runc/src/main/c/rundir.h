@@ -28,12 +28,13 @@ int open_run_dir(const char *run_dir);
 /* The pid that holds the exclusive lock; 0: nobody, -1: somebody in another pid namespace. */
 pid_t lock_holder(int fd);
 
+/* How long after a failure it is tried again, at the most. */
+enum { MAX_DELAY_MS = 60000 };
+
 /*
  * start-failed: UTF-8, a line for each field, "name=value". Its times are of CLOCK_BOOTTIME, for the
  * directory goes with the boot.
  */
-enum { MAX_DELAY_MS = 60000 };
-
 struct failure {
     bool is_there;
     bool is_silent;           /* somebody listens, but does not answer: asking costs time */

@@ -285,16 +285,19 @@ static void rename_process(char **argv, const char *name) {
     strncpy(argv[0], name, room);
 }
 
-static void detach(const struct settings *settings, char **argv, bool is_silent) {
+struct start {
+    const struct settings *settings;
+    char **argv;
+    bool is_silent;
+};
+
+static void detach(void *argument) {
+    const struct start *asked = argument;
     int null = open_file(AT_FDCWD, "/dev/null", O_RDWR, 0);
     for (int fd = 0; null >= 0 && fd <= 2; fd++) {
         dup2(null, fd);
     }
-    if (null < 0 || syscall(SYS_close_range, 3U, ~0U, 0U) != 0) {
-        for (long fd = null < 0 ? 0 : 3, end = sysconf(_SC_OPEN_MAX); fd < end; fd++) {
-            close((int)fd);
-        }
-    }
+    close_from(null < 0 ? 0 : 3);
     (void)setsid();
     become_ordinary();
     int settled[2];
@@ -302,15 +305,15 @@ static void detach(const struct settings *settings, char **argv, bool is_silent)
     if (null < 0 || tardis == NULL || pipe2(settled, O_CLOEXEC) != 0) {
         return;
     }
-    struct starter starter = {.settings = settings, .tardis = join("%stardis", tardis)};
+    struct starter starter = {.settings = asked->settings, .tardis = join("%stardis", tardis)};
     pid_t child = fork();
     if (child == 0) {
-        rename_process(argv, "tardis-runc: starts the daemon");
+        rename_process(asked->argv, "tardis-runc: starts the daemon");
         close(settled[0]);
-        bool begun = begin(&starter, is_silent);
+        bool begun = begin(&starter, asked->is_silent);
         close(settled[1]);
         if (begun) {
-            start(&starter, is_silent);
+            start(&starter, asked->is_silent);
         }
         _exit(0);
     }
@@ -322,14 +325,7 @@ static void detach(const struct settings *settings, char **argv, bool is_silent)
 
 /* Returns when the starter has the lock, or has found that it is not needed. */
 static void spawn(const struct settings *settings, char **argv, bool is_silent) {
-    /* A clone that sends no SIGCHLD: what the caller does about signals is not touched. */
-    pid_t child = (pid_t)syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
-    if (child == 0) {
-        detach(settings, argv, is_silent);
-        _exit(0);
-    }
-    while (child > 0 && waitpid(child, NULL, __WALL) < 0 && errno == EINTR) {
-    }
+    (void)in_own_process(detach, &(struct start){settings, argv, is_silent});
 }
 
 static bool is_over(enum answer answer) {

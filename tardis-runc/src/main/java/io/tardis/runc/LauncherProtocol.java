@@ -125,7 +125,7 @@ final class LauncherProtocol {
     }
 
     static void writeNote(DataOutputStream out) throws IOException {
-        out.write(NOTE);
+        out.writeByte(NOTE);
         out.flush();
     }
 

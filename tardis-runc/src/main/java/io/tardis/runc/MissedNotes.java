@@ -294,7 +294,7 @@ public final class MissedNotes {
                         LinkOption.NOFOLLOW_LINKS)) {
             long replayed;
             do {
-                replayed = replay(container, file, channel, until);
+                replayed = replayNotes(container, file, channel, until);
             } while (replayed >= 0 && !isDone(file, channel, replayed));
         }
         failing.remove(file);
@@ -326,7 +326,7 @@ public final class MissedNotes {
      *
      * @return how many bytes the file had; less than 0 if something of them waits
      */
-    private long replay(ContainerKey container, Path file, FileChannel channel, Until until)
+    private long replayNotes(ContainerKey container, Path file, FileChannel channel, Until until)
             throws IOException {
         byte[] bytes = readAll(channel);
         List<Note> notes = new ArrayList<>();

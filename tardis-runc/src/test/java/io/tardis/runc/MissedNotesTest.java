@@ -280,9 +280,7 @@ class MissedNotesTest {
     void anExitThatIsHeardEndsTheLifeThatWasMissedAsAWhole() throws IOException {
         Files.delete(bundle.resolve("config.json"));
         Instant at = now().minusSeconds(9);
-        note(at, "create", "--bundle", "bundle", "tc");
-        note(at.plusMillis(10), "start", "tc");
-        note(at.plusMillis(40), "delete", "tc");
+        noteWholeLife(at);
 
         notes.before(exit(at.plusMillis(30)));
 
@@ -304,9 +302,7 @@ class MissedNotesTest {
         Files.delete(bundle.resolve("config.json"));
         Instant at = now().minusSeconds(9);
         for (int i = 0; i < 3; i++) {
-            note(at.plusSeconds(i), "create", "--bundle", "bundle", "tc");
-            note(at.plusSeconds(i).plusMillis(10), "start", "tc");
-            note(at.plusSeconds(i).plusMillis(40), "delete", "tc");
+            noteWholeLife(at.plusSeconds(i));
         }
         exitCodes.answer(Answer.Running::new);
 
@@ -329,17 +325,15 @@ class MissedNotesTest {
 
     @Test
     void aDeleteWaitsForAnEndThatIsOnItsWay() throws IOException {
-        Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
-        note(at.plusMillis(1), "start", "tc");
-        note(at.plusMillis(2), "delete", "tc");
+        Instant at = now().minusSeconds(1);
+        noteWholeLife(at);
         exitCodes.answer(Answer.Running::new);
 
         notes.replayAll();
         notes.replayAll();
         assertThat(registry.open(TC)).isPresent();
 
-        notes.before(exit(at.plusMillis(1)));
+        notes.before(exit(at.plusMillis(30)));
         exitCodes.answerExited(3);
         notes.replayAll();
         assertThat(registry.open(TC)).isEmpty();
@@ -350,10 +344,8 @@ class MissedNotesTest {
     /** The name's next life begins: what is not known of the one before is lost. */
     @Test
     void aDeleteDoesNotWaitWhereACallIsServed() throws IOException {
-        Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
-        note(at.plusMillis(1), "start", "tc");
-        note(at.plusMillis(2), "delete", "tc");
+        Instant at = now().minusSeconds(1);
+        noteWholeLife(at);
         exitCodes.answer(Answer.Running::new);
         notes.replayAll();
 
@@ -508,6 +500,13 @@ class MissedNotesTest {
 
     private static Instant now() {
         return Instant.ofEpochMilli(System.currentTimeMillis());
+    }
+
+    /** Of 40 ms. */
+    private void noteWholeLife(Instant at) throws IOException {
+        note(at, "create", "--bundle", "bundle", "tc");
+        note(at.plusMillis(10), "start", "tc");
+        note(at.plusMillis(40), "delete", "tc");
     }
 
     private void note(Instant at, String... words) throws IOException {

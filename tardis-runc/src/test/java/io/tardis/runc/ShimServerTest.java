@@ -109,11 +109,7 @@ class ShimServerTest {
 
     @Test
     void asksForPatienceBeforeItWorks() throws Exception {
-        CountDownLatch ended = new CountDownLatch(1);
-        exitCodes.answer(container -> {
-            awaitUninterrupted(ended);
-            return new Answer.Unknown(container);
-        });
+        CountDownLatch ended = answersAreHeldBack();
         try (ShimServer _ = open();
                 SocketChannel client = connect()) {
             call("create", "--bundle", "bundle", "tc");
@@ -133,11 +129,7 @@ class ShimServerTest {
      */
     @Test
     void asksForNotesWhileACallDoesNotEnd() throws Exception {
-        CountDownLatch ended = new CountDownLatch(1);
-        exitCodes.answer(container -> {
-            awaitUninterrupted(ended);
-            return new Answer.Unknown(container);
-        });
+        CountDownLatch ended = answersAreHeldBack();
         Duration longestWork = Duration.ofMillis(200);
         try (ShimServer server =
                         ShimServer.start(
@@ -178,11 +170,7 @@ class ShimServerTest {
 
     @Test
     void servesOthersWhileOneWaits() {
-        CountDownLatch ended = new CountDownLatch(1);
-        exitCodes.answer(container -> {
-            awaitUninterrupted(ended);
-            return new Answer.Unknown(container);
-        });
+        CountDownLatch ended = answersAreHeldBack();
         try (ShimServer _ = open()) {
             call("create", "--bundle", "bundle", "tc");
             CompletableFuture<Boolean> delete =
@@ -401,11 +389,7 @@ class ShimServerTest {
 
     @Test
     void isClosedInABoundedTimeWhateverItsClientsDo() throws IOException {
-        CountDownLatch ended = new CountDownLatch(1);
-        exitCodes.answer(container -> {
-            awaitUninterrupted(ended);
-            return new Answer.Unknown(container);
-        });
+        CountDownLatch ended = answersAreHeldBack();
         ShimServer server = start(Duration.ofSeconds(5));
         call("create", "--bundle", "bundle", "tc");
         try (SocketChannel silent = connect();
@@ -551,6 +535,16 @@ class ShimServerTest {
                     .singleElement(STRING)
                     .contains("default/tc is passed over", "/home/j", "not UTF-8");
         }
+    }
+
+    /** Each question is answered, that it is not known, when this is counted down. */
+    private CountDownLatch answersAreHeldBack() {
+        CountDownLatch released = new CountDownLatch(1);
+        exitCodes.answer(container -> {
+            awaitUninterrupted(released);
+            return new Answer.Unknown(container);
+        });
+        return released;
     }
 
     private ShimServer open() {

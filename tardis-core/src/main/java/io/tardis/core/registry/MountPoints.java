@@ -40,9 +40,8 @@ final class MountPoints {
     static MountPoints of(String directory) throws IOException {
         NavigableSet<String> points = new TreeSet<>();
         String below = directory + "/";
-        // Not by a reader of lines: a carriage return, which the kernel does not escape, is a part
-        // of
-        // a name; and a name that cannot be decoded would be refused.
+        // Not by a reader of lines, which would end one at a carriage return in a name (the kernel
+        // does not escape it), and would refuse a name that cannot be decoded.
         for (String line : new String(Files.readAllBytes(MOUNTINFO), NAMES).split("\n", -1)) {
             String[] fields = line.split(" ", MOUNT_POINT + 2);
             String point = fields.length > MOUNT_POINT ? unescape(fields[MOUNT_POINT]) : "";
