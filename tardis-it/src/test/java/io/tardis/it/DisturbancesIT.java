@@ -93,6 +93,8 @@ class DisturbancesIT {
 
         assertThat(good.remove()).isEqualTo(0);
         assertThat(bad.remove()).isEqualTo(5);
+        // These two had it started, and may not have waited for it on a busy machine.
+        lab.tardis().awaitDaemon();
         Container next = lab.container("next").enabled();
         assertThat(next.run("/bin/true").code()).isEqualTo(0);
         assertThat(lab.tardis().code(next)).isEqualTo("0");

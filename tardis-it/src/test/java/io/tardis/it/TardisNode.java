@@ -230,8 +230,13 @@ final class TardisNode implements AutoCloseable {
         }
     }
 
+    /**
+     * The daemon, which may still be starting: on a busy machine that takes longer than the
+     * container that had it started waits.
+     */
     Proc runningDaemon() {
-        return daemon().orElseThrow(() -> new AssertionError("no daemon runs; log:\n" + log()));
+        Wait.until(() -> "a daemon; log:\n" + log(), PATIENCE, () -> daemon().isPresent());
+        return daemon().orElseThrow();
     }
 
     /** SIGKILL to the daemon. */
