@@ -24,7 +24,7 @@ find_jdk() {
         if is_jdk_25 "$jdk"; then
             export JAVA_HOME="$jdk"
             # Maven 3's own libraries use sun.misc.Unsafe, and this JDK warns of that.
-            export MAVEN_OPTS="${MAVEN_OPTS:-} --sun-misc-unsafe-memory-access=allow"
+            export MAVEN_OPTS="${MAVEN_OPTS:-} --sun-misc-unsafe-memory-access=allow -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
             return
         fi
     done

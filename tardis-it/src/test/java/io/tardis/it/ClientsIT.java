@@ -113,7 +113,7 @@ class ClientsIT {
     void aSubscriberThatDoesNotReadCostsLittleMemoryAndDelaysNobody() {
         int flood = Load.size("flood", 40_000);
         TardisNode node = Flood.of(lab.tardis(), flood);
-        Outcome _ = node.tardis("daemon", "--background").orFail();
+        node.bringUpDaemon();
         Proc daemon = node.runningDaemon();
         long before = daemon.residentBytes();
 
@@ -196,7 +196,7 @@ class ClientsIT {
     void answersThatNobodyReadsFillNoMemory() {
         int exits = 10_000;
         TardisNode node = Flood.of(lab.tardis(), exits);
-        Outcome _ = node.tardis("daemon", "--background").orFail();
+        node.bringUpDaemon();
         Proc daemon = node.runningDaemon();
         lab.scratch().folder("go");
         AtomicInteger replayed = new AtomicInteger();

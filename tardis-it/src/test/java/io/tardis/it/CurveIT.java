@@ -139,7 +139,7 @@ class CurveIT {
 
     @ContainerTest
     void clientsAreAddedWhileTheDaemonRuns() {
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
         lab.tardis().awaitHearing(lab.container("probe"));
 
         TardisNode late = clientWithKeysOfTardis("late");

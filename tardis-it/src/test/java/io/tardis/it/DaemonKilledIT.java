@@ -43,7 +43,7 @@ class DaemonKilledIT {
     @ContainerTest
     @Timeout(3600)
     void takesNoAnswerBackAndMakesNoneUp() throws InterruptedException {
-        int kills = Load.size("kills", 5);
+        int kills = Load.size("kills", 3);
         long seed = Load.seed();
         Random random = new Random(seed);
         ConcurrentLinkedQueue<Outcome> failed = new ConcurrentLinkedQueue<>();
@@ -99,11 +99,7 @@ class DaemonKilledIT {
     @ContainerTest
     @Timeout(300)
     void whoWaitsIsAnsweredByTheNextDaemon() {
-        Outcome _ =
-                lab.tardis()
-                        .with("TARDIS_LOG_LEVEL", "debug")
-                        .tardis("daemon", "--background")
-                        .orFail();
+        lab.tardis().with("TARDIS_LOG_LEVEL", "debug").bringUpDaemon();
         Container container = lab.container("tc").enabled();
         container.startEndingWith(5);
 

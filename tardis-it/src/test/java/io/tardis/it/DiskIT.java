@@ -76,7 +76,7 @@ class DiskIT {
                                 .allMatch(answer -> answer.path("durable").asBoolean(true)));
         assertThat(lab.tardis().tardis("status").orFail().text()).contains("durable   yes");
         lab.tardis().killDaemon();
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
 
         assertCode(before, 7);
         assertCode(good, 0);
@@ -221,7 +221,7 @@ class DiskIT {
         byte[] torn = Files.readAllBytes(lab.tardis().stateDir().resolve("exits.db"));
         lab.expectErrors("set aside");
 
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
 
         List<Path> aside;
         try (Stream<Path> files = Files.list(lab.tardis().stateDir())) {

@@ -39,7 +39,7 @@ class KernelWitnessIT {
                         .orFail()
                         .text();
         assumeTrue(answer.equals("yes"), "this kernel does not tell how processes end: " + answer);
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
     }
 
     @ContainerTest
@@ -50,7 +50,7 @@ class KernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownAtDeleteWithoutAWait() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 40));
+        Load load = Load.of(lab, Load.size("containers", 16));
 
         load.run(8);
 
@@ -70,7 +70,7 @@ class KernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownWhileCtrIsKilledAgainAndAgain() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 24));
+        Load load = Load.of(lab, Load.size("containers", 16));
         Container waited = lab.container("waited").enabled();
         waited.startEndingWith(5);
         Proc daemon = lab.tardis().runningDaemon();
@@ -138,7 +138,7 @@ class KernelWitnessIT {
 
     /** A daemon that watches these processes, and whose {@code ctr} tells nothing. */
     private void beginDeaf(Proc... inits) {
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
         Proc daemon = lab.tardis().runningDaemon();
         Wait.until(
                 () -> "watch; pidfds of " + daemon.pidfds() + "; log:\n" + lab.tardis().log(),

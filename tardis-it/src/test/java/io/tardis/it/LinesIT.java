@@ -31,7 +31,7 @@ class LinesIT {
     @Timeout(600)
     void goodLinesAreFoundAmongMalformedOnes() throws IOException {
         int good = 1000;
-        int between = Load.size("lines", 200_000) / good;
+        int between = Load.size("lines", 100_000) / good;
         goodLinesAreFound(good, _ -> source.malformed(between));
     }
 

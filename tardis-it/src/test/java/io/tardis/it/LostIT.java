@@ -39,7 +39,7 @@ class LostIT {
         goodInit.end();
         badInit.end();
         lab.containerd().start();
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
 
         // Not lost yet, and not ended: containerd may still tell.
         assertThat(lab.tardis().status(good)).isEqualTo("running");
@@ -79,7 +79,7 @@ class LostIT {
         lab.containerd().killShimOf(container);
         init.end();
         lab.containerd().start();
-        Outcome _ = lab.tardis().tardis("daemon", "--background");
+        lab.tardis().bringUpDaemon();
 
         try (LiveProcess waiting = lab.tardis().waitFor(container)) {
             waiting.awaitExit(LATE_WORD.plus(SOON));
@@ -139,7 +139,7 @@ class LostIT {
     }
 
     private LiveProcess waitForBehindANewDaemon(Container container) {
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
         return lab.tardis().waitFor(container);
     }
 

@@ -17,7 +17,7 @@ class ManyContainersIT {
     @ContainerTest
     @Timeout(1200)
     void cleansUpAfterEveryZeroAndKeepsEveryThree() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 64));
+        Load load = Load.of(lab, Load.size("containers", 32));
         assertThat(lab.container("first").enabled().sh("exit 0").code()).isEqualTo(0);
         lab.tardis().awaitDaemon();
 

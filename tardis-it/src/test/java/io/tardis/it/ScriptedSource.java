@@ -65,7 +65,7 @@ final class ScriptedSource {
     /** Starts a daemon that hears the script. */
     void play(TardisNode node) throws IOException {
         Files.write(scriptFile(node), script);
-        Outcome _ = node.tardis("daemon", "--background").orFail();
+        node.bringUpDaemon();
     }
 
     /** Waits until the end of the container {@code last} is answered. */

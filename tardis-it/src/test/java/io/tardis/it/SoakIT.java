@@ -72,7 +72,7 @@ class SoakIT {
     @ContainerTest
     @Timeout(6 * 3600)
     void takesNoMoreTheLongerItRuns() throws InterruptedException {
-        int lives = Load.size("lives", 100);
+        int lives = Load.size("lives", 50);
         Duration time = Duration.ofMinutes(Load.size("minutes", 0));
         List<Sample> samples = new ArrayList<>();
         assertThat(container(AT_A_TIME, 0).sh("exit 0").code()).isEqualTo(0); // starts the daemon

@@ -35,7 +35,7 @@ class SourceIT {
     @ContainerTest
     @Timeout(1200)
     void ctrIsKilledAgainAndAgain() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 24));
+        Load load = Load.of(lab, Load.size("containers", 16));
         Container waited = lab.container("waited").enabled();
         waited.startEndingWith(5);
         Proc daemon = lab.tardis().runningDaemon();
@@ -68,7 +68,7 @@ class SourceIT {
 
     @ContainerTest
     void subscribersAreToldThatCtrWasKilled() {
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
 
         try (LiveProcess subscriber = lab.tardis().subscribeAndAwait("/tardis/gap/")) {
             lab.tardis().awaitHearing(lab.container("probe"));

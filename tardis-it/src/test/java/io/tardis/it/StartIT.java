@@ -82,7 +82,7 @@ class StartIT {
     @ContainerTest
     @Timeout(600)
     void ofTwoThatStartAtOnceExactlyOneRuns() throws IOException {
-        int times = Load.size("starts", 3);
+        int times = Load.size("starts", 2);
         List<String> first = new ArrayList<>();
         for (int i = 0; i < times; i++) {
             try (LiveProcess one = lab.tardis().launchDaemon();
@@ -153,7 +153,7 @@ class StartIT {
         Path state = Files.createDirectories(lab.tardis().stateDir());
         Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxrwxrwx"));
 
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
 
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(state)))
                 .isEqualTo("rwx------");
@@ -178,10 +178,10 @@ class StartIT {
         Taken atFirst = takenAfterAFreshStart("a settled daemon", _ -> true);
         List<String> files = files();
 
-        for (int i = 0; i < Load.size("starts", 3); i++) {
+        for (int i = 0; i < Load.size("starts", 2); i++) {
             end(i % 2 == 0);
             awaitNoProcess();
-            Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+            lab.tardis().bringUpDaemon();
         }
 
         assertTakesNoMoreThan(atFirst);
@@ -199,7 +199,7 @@ class StartIT {
         across.startEndingWith(5);
         Taken atFirst = takenAfterAFreshStart("a settled daemon", _ -> true);
         List<String> files = files();
-        int most = Load.size("starts", 3);
+        int most = Load.size("starts", 2);
         int starts = 0;
 
         Load load = Load.of(lab, Load.size("containers", 16));
@@ -271,7 +271,7 @@ class StartIT {
     private Taken takenAfterAFreshStart(String what, Predicate<Taken> settled) {
         Outcome _ = lab.tardis().tardis("stop").orFail();
         awaitNoProcess();
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
         Proc daemon = lab.tardis().runningDaemon();
         Wait.until(
                 () ->
@@ -326,7 +326,7 @@ class StartIT {
         }
 
         // The next one hears containerd, and not the flood once more.
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
         Set<JsonNode> replayed = new HashSet<>(lab.tardis().replayAll());
         System.out.printf(
                 "%d heard until SIGTERM after %s, %d in the log%n",
@@ -353,7 +353,7 @@ class StartIT {
 
     @ContainerTest
     void endsWithinTwoSecondsOfSigtermUnderLoadAndKeepsWhatItHeard() throws Exception {
-        Load load = Load.of(lab, Load.size("containers", 24));
+        Load load = Load.of(lab, Load.size("containers", 16));
         try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
             Future<?> run =
                     pool.submit(() -> {
@@ -392,7 +392,7 @@ class StartIT {
     /** containerd says nothing meanwhile, by which ctr could notice that nobody reads it. */
     @ContainerTest
     void ctrEndsWithADaemonThatIsKilled() {
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
         lab.tardis().awaitHearing(lab.container("probe"));
         Proc source = onlySource();
         // Threads of the daemon come and go with these, and none of them takes ctr along.

@@ -54,7 +54,7 @@ class SubscriberIT {
     @ContainerTest
     @Timeout(1200)
     void getsEveryExitOnceAcrossItsOwnKillsAndTheDaemons() throws InterruptedException {
-        int kills = Load.size("kills", 3);
+        int kills = Load.size("kills", 2);
         long seed = Load.seed();
         Random random = new Random(seed);
         List<Run> all = new ArrayList<>();
@@ -94,10 +94,10 @@ class SubscriberIT {
     @ContainerTest
     @Timeout(1200)
     void getsAllAfterItWasStoppedUnderLoadAndDelaysNobody() {
-        int exits = Load.size("flood", 40_000);
+        int exits = Load.size("flood", 20_000);
         int seconds = Load.size("stop", 10);
         TardisNode node = Flood.of(lab.tardis(), exits, seconds);
-        Outcome _ = node.tardis("daemon", "--background").orFail();
+        node.bringUpDaemon();
         Proc daemon = node.runningDaemon();
         long before = daemon.residentBytes();
 

@@ -23,9 +23,9 @@ class WithoutKernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownWithinTheWaitAtDelete() throws InterruptedException {
-        Outcome _ = lab.tardis().tardis("daemon", "--background").orFail();
+        lab.tardis().bringUpDaemon();
         lab.tardis().awaitHearing(lab.container("probe"));
-        Load load = Load.of(lab, Load.size("containers", 40));
+        Load load = Load.of(lab, Load.size("containers", 16));
 
         load.run(8);
 

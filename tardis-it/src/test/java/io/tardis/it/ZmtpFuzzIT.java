@@ -49,7 +49,7 @@ class ZmtpFuzzIT {
         long seed = Load.seed();
         System.out.printf("ZMTP fuzzing for %d s, seed %d%n", seconds, seed);
         TardisNode node = Flood.of(plain, 50 * seconds, seconds);
-        Outcome _ = node.tardis("daemon", "--background").orFail();
+        node.bringUpDaemon();
         Proc daemon = node.runningDaemon();
 
         try (LiveProcess honest = node.honestClient()) {

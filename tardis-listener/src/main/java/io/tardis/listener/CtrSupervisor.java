@@ -92,8 +92,20 @@ final class CtrSupervisor implements AutoCloseable {
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
 
-    /** Of util-linux; busybox's cannot do it. */
-    private static final List<String> SETPRIV = List.of("setpriv", "--pdeathsig", "KILL", "--");
+    /**
+     * Of util-linux; busybox's cannot do it. The shell looks whether the parent is still this
+     * process: one that was killed before the kernel was asked would send no signal.
+     */
+    private static final List<String> BINDING =
+            List.of(
+                    "setpriv",
+                    "--pdeathsig",
+                    "KILL",
+                    "--",
+                    "sh",
+                    "-c",
+                    "[ \"$PPID\" = \"$0\" ] && exec \"$@\"",
+                    Long.toString(ProcessHandle.current().pid()));
 
     private final List<String> command;
     private final InstantSource clock;
@@ -242,17 +254,17 @@ final class CtrSupervisor implements AutoCloseable {
      *
      * <p>The kernel signals a child when the thread that forked it ends, not the process (prctl(2),
      * PR_SET_PDEATHSIG). The JDK forks in the thread that calls it, and here that is the one that
-     * reads the source to its end. Where there is no such program, or the daemon is killed before
-     * it has asked the kernel, the source lives on as it would without.
+     * reads the source to its end. Where there is no such program the source lives on as it would
+     * without.
      */
     private static List<String> boundToThisThread(List<String> command) {
-        List<String> probe = new ArrayList<>(SETPRIV);
+        List<String> probe = new ArrayList<>(BINDING);
         probe.add("true");
         try {
             Process process = new ProcessBuilder(probe).start();
             if (process.waitFor(PROBE_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
                     && process.exitValue() == 0) {
-                List<String> bound = new ArrayList<>(SETPRIV);
+                List<String> bound = new ArrayList<>(BINDING);
                 bound.addAll(command);
                 return bound;
             }
