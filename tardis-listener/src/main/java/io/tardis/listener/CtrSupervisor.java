@@ -104,7 +104,8 @@ final class CtrSupervisor implements AutoCloseable {
                     "--",
                     "sh",
                     "-c",
-                    "[ \"$PPID\" = \"$0\" ] && exec \"$@\"",
+                    "parent=$1; shift; [ \"$PPID\" = \"$parent\" ] && exec \"$@\"",
+                    "tardis",
                     Long.toString(ProcessHandle.current().pid()));
 
     private final List<String> command;

@@ -294,7 +294,7 @@ class CtrSupervisorTest {
         start(List.of(command.toString()));
         assertThat(sink.awaitGaps(3))
                 .extracting(RecordingSink.Gap::reason)
-                .allSatisfy(it -> assertThat(it).contains(command.toString(), "No such file"));
+                .allSatisfy(it -> assertThat(it).contains(command.toString(), "not found"));
 
         Path beside = directory.resolve("beside");
         Files.writeString(

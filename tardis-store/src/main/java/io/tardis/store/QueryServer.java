@@ -3,9 +3,9 @@ package io.tardis.store;
 import io.tardis.core.Threads;
 import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Answer;
-import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -23,18 +23,20 @@ import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Answers every question, whatever its bytes, in its own thread. A question that waits is put aside
  * until its container's end is recorded or its time is over, so that it never delays another one.
- * Lists, which take long, are made by {@link ListMaker}.
+ * Lists and replays, which take long, are made beside it ({@link LongAnswers}).
  */
 final class QueryServer implements AutoCloseable {
 
@@ -51,6 +53,11 @@ final class QueryServer implements AutoCloseable {
     private static final Refused UNREAD =
             new Refused(Refused.TOO_MANY, "too many answers wait until clients read them");
 
+    static final int MAX_LISTS = 16;
+
+    /** All who hear exits ask for one when the daemon was started again. */
+    static final int MAX_REPLAYS = 1_000;
+
     private static final Duration LOOK = Duration.ofSeconds(5);
     private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
@@ -59,7 +66,7 @@ final class QueryServer implements AutoCloseable {
     private final ExitLog.Reader log;
     private final LifeStates lives;
     private final EndCache ends;
-    private final Supplier<Backlog> backlog;
+    private final Unwritten unwritten;
     private final Gate gate;
     private final String version;
     private final Supplier<Health> health;
@@ -67,7 +74,8 @@ final class QueryServer implements AutoCloseable {
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
     private final Waits<ZmqReplier.Request> waits = new Waits<>();
     private final Repeated unavailable;
-    private final ListMaker lists;
+    private final LongAnswers<Query.ListContainers> lists;
+    private final LongAnswers<Query.Replay> replays;
     private volatile boolean stopping;
     private long nextLook = System.nanoTime();
 
@@ -75,15 +83,17 @@ final class QueryServer implements AutoCloseable {
      * From now on the replier and the log belong to the server's thread.
      *
      * @param listLog another connection to the log, for lists
+     * @param replayLog and one for replays
      */
     QueryServer(
             ZmqReplier replier,
             ExitLog.Reader log,
             ExitLog.Reader listLog,
+            ExitLog.Reader replayLog,
             ContainerRegistry registry,
             LifeStates lives,
             EndCache ends,
-            Supplier<Backlog> backlog,
+            Unwritten unwritten,
             Limits limits,
             String version,
             Supplier<Health> health,
@@ -92,8 +102,18 @@ final class QueryServer implements AutoCloseable {
         this.log = log;
         this.lives = lives;
         this.ends = ends;
-        this.backlog = backlog;
-        this.lists = new ListMaker(listLog, registry, lives, ends, replier::wake);
+        this.unwritten = unwritten;
+        ListMaker maker = new ListMaker(listLog, registry, lives, ends);
+        this.lists =
+                new LongAnswers<>(
+                        "tardis-store-lists", MAX_LISTS, listLog, maker::list, replier::wake);
+        this.replays =
+                new LongAnswers<>(
+                        "tardis-store-replays",
+                        MAX_REPLAYS,
+                        replayLog,
+                        it -> replay(replayLog, it),
+                        replier::wake);
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.health = health;
@@ -103,6 +123,7 @@ final class QueryServer implements AutoCloseable {
 
     void start() {
         lists.start();
+        replays.start();
         thread.start();
     }
 
@@ -119,6 +140,7 @@ final class QueryServer implements AutoCloseable {
             replier.close();
             log.close();
             lists.close();
+            replays.close();
             return;
         }
         stopping = true;
@@ -129,7 +151,8 @@ final class QueryServer implements AutoCloseable {
     private void run() {
         try (log;
                 replier;
-                lists) {
+                lists;
+                replays) {
             while (!stopping) {
                 ZmqReplier.Request request = replier.receive(untilNextDeadline());
                 if (request != null) {
@@ -137,14 +160,15 @@ final class QueryServer implements AutoCloseable {
                 }
                 forgetEnded();
                 answerEnded();
-                answerLists();
+                answerMade(lists);
+                answerMade(replays);
                 hurryEnded();
                 answerExpired();
                 unavailable.tellIfDue(System.nanoTime());
             }
             waits.containers().forEach(it -> answer(it, answerAfterWait(it)));
-            lists.close();
-            answerLists();
+            lists.close(this::answer);
+            replays.close(this::answer);
         }
     }
 
@@ -165,18 +189,17 @@ final class QueryServer implements AutoCloseable {
                         reply(request, state);
                     }
                 }
-                case Query.Replay(long after, int limit) -> {
-                    Optional<Refused> unread = Gate.refusalOfLongAnswer(request);
-                    reply(request, unread.isPresent() ? unread.get() : replay(after, limit));
-                }
-                case Query.ListContainers query -> letList(request, query);
+                case Query.Replay query ->
+                        letMake(replays, request, query, MAX_REPLAYS + " replays");
+                case Query.ListContainers query ->
+                        letMake(lists, request, query, MAX_LISTS + " lists");
                 case Query.Ping() ->
                         reply(
                                 request,
                                 new Pong(
                                         version,
-                                        log.lastSeq(),
-                                        backlog.get(),
+                                        lastSeq(log),
+                                        unwritten.backlog(),
                                         Optional.of(health.get())));
             }
         } catch (MalformedMessageException e) {
@@ -186,10 +209,27 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
-    private Events replay(long after, int limit) {
-        // The number is read first: whatever is recorded up to it is among the events.
-        long lastSeq = log.lastSeq();
-        return new Events(log.eventsAfter(after, limit), log.firstSeq(), lastSeq);
+    private Events replay(ExitLog.Reader log, Query.Replay query) {
+        // The number is read first: whatever is recorded up to it is among the events. Memory
+        // comes before the log: what is written in between is seen twice, and not overlooked.
+        long lastSeq = lastSeq(log);
+        List<ExitEvent> inMemory = unwritten.eventsAfter(query.after(), query.limit());
+        List<ExitEvent> events = log.eventsAfter(query.after(), query.limit());
+        if (!inMemory.isEmpty()) {
+            long onDisk = events.isEmpty() ? 0 : events.getLast().seq();
+            events =
+                    Stream.concat(
+                                    events.stream(),
+                                    inMemory.stream().filter(it -> it.seq() > onDisk))
+                            .limit(query.limit())
+                            .toList();
+        }
+        return new Events(events, log.firstSeq(), lastSeq);
+    }
+
+    /** The last exit that can be replayed. */
+    private long lastSeq(ExitLog.Reader log) {
+        return Math.max(log.lastSeq(), unwritten.lastSeq());
     }
 
     private void letWait(ZmqReplier.Request request, ContainerKey container, Duration wait) {
@@ -213,28 +253,27 @@ final class QueryServer implements AutoCloseable {
         LOG.debug("a question waits for the end of {}, for {} at most", container, wait);
     }
 
-    private void letList(ZmqReplier.Request request, Query.ListContainers query) {
+    private <Q> void letMake(
+            LongAnswers<Q> makers, ZmqReplier.Request request, Q query, String most) {
         Optional<Refused> unread = Gate.refusalOfLongAnswer(request);
         if (unread.isPresent()) {
             reply(request, unread.get());
-        } else if (!lists.ask(request.withoutPayload(), query)) {
-            reply(
-                    request,
-                    new Refused(
-                            Refused.TOO_MANY,
-                            ListMaker.MAX_WAITING + " lists are asked for already"));
+        } else if (!makers.ask(request.withoutPayload(), query)) {
+            reply(request, new Refused(Refused.TOO_MANY, most + " are asked for already"));
         }
     }
 
-    private void answerLists() {
-        for (ListMaker.Made it = lists.poll(); it != null; it = lists.poll()) {
-            Answer answer = it.answer();
-            RuntimeException failure = it.failure();
-            if (answer != null) {
-                reply(it.request(), answer);
-            } else if (failure != null) {
-                reply(it.request(), unavailable(failure));
-            }
+    private void answerMade(LongAnswers<?> makers) {
+        for (LongAnswers.Made it = makers.poll(); it != null; it = makers.poll()) {
+            answer(it);
+        }
+    }
+
+    private void answer(LongAnswers.Made made) {
+        try {
+            reply(made.request(), made.answer().get());
+        } catch (ExitLogException | UncheckedIOException e) {
+            reply(made.request(), unavailable(e));
         }
     }
 
@@ -329,8 +368,12 @@ final class QueryServer implements AutoCloseable {
     }
 
     private void reply(ZmqReplier.Request request, Answer answer) {
+        reply(request, AnswerCodec.encode(answer));
+    }
+
+    private void reply(ZmqReplier.Request request, byte[] answer) {
         boolean answered =
-                replier.reply(request, AnswerCodec.encode(answer))
+                replier.reply(request, answer)
                         || replier.reply(request, AnswerCodec.encode(UNREAD));
         if (!answered) {
             replier.end(request);

@@ -72,13 +72,15 @@ public final class Store implements AutoCloseable {
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
         SqliteExitLog reader = null;
         SqliteExitLog listReader = null;
+        SqliteExitLog replayReader = null;
         ZmqReplier replier;
         try {
             reader = writer.openReader();
             listReader = writer.openReader();
+            replayReader = writer.openReader();
             replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
         } catch (RuntimeException e) {
-            Stream.of(listReader, reader, writer)
+            Stream.of(replayReader, listReader, reader, writer)
                     .filter(Objects::nonNull)
                     .forEach(SqliteExitLog::close);
             throw e;
@@ -94,10 +96,11 @@ public final class Store implements AutoCloseable {
                         replier,
                         reader,
                         listReader,
+                        replayReader,
                         registry,
                         lives,
                         ends,
-                        unwritten::backlog,
+                        unwritten,
                         settings.limits(),
                         version,
                         health,

@@ -1,12 +1,15 @@
 package io.tardis.store;
 
+import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Answer.Backlog;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The exits that are not on disk yet, oldest first. Bounded: while the disk cannot be written, an
@@ -14,7 +17,7 @@ import java.util.Optional;
  * of them end one, the oldest goes, whose container is most likely to be deleted already. Of what
  * went nothing is told any more: such a life is lost.
  *
- * <p>Belongs to the recorder's thread, but for {@link #backlog}.
+ * <p>Changed by the recorder's thread, and read by any.
  */
 final class Unwritten {
 
@@ -46,7 +49,7 @@ final class Unwritten {
     }
 
     /** Adds what was published after all that is here. */
-    void add(Recorded recorded) {
+    synchronized void add(Recorded recorded) {
         (recorded.end().isPresent() ? ends : others).add(recorded);
         bytes += bytesOf(recorded);
     }
@@ -60,31 +63,45 @@ final class Unwritten {
                 + recorded.end().map(it -> it.lifeId().length()).orElse(0);
     }
 
-    int size() {
+    synchronized int size() {
         return ends.size() + others.size();
     }
 
     /** The oldest ones, in order. */
     List<Recorded> oldest(int limit) {
-        List<Recorded> oldest = new ArrayList<>();
-        var nextEnds = ends.iterator();
-        var nextOthers = others.iterator();
-        Recorded end = nextEnds.hasNext() ? nextEnds.next() : null;
-        Recorded other = nextOthers.hasNext() ? nextOthers.next() : null;
-        while (oldest.size() < limit && (end != null || other != null)) {
-            if (other == null || (end != null && end.event().seq() < other.event().seq())) {
-                oldest.add(end);
-                end = nextEnds.hasNext() ? nextEnds.next() : null;
-            } else {
-                oldest.add(other);
-                other = nextOthers.hasNext() ? nextOthers.next() : null;
-            }
-        }
-        return oldest;
+        return oldestAfter(0, limit);
+    }
+
+    private synchronized List<Recorded> oldestAfter(long seq, int limit) {
+        // Each of the two is in order.
+        return Stream.of(ends, others)
+                .flatMap(it -> it.stream().filter(each -> each.event().seq() > seq).limit(limit))
+                .sorted(Comparator.comparingLong(it -> it.event().seq()))
+                .limit(limit)
+                .toList();
+    }
+
+    /**
+     * While the disk cannot be written, the exits after {@code seq}, oldest first; else none, since
+     * they will be in the log at once.
+     */
+    synchronized List<ExitEvent> eventsAfter(long seq, int limit) {
+        return failing ? oldestAfter(seq, limit).stream().map(Recorded::event).toList() : List.of();
+    }
+
+    /** While the disk cannot be written, the number of the newest one; else 0, as for none. */
+    synchronized long lastSeq() {
+        return !failing
+                ? 0
+                : Stream.of(ends.peekLast(), others.peekLast())
+                        .filter(Objects::nonNull)
+                        .mapToLong(it -> it.event().seq())
+                        .max()
+                        .orElse(0);
     }
 
     /** These, which {@link #oldest} gave, are on disk. */
-    void written(List<Recorded> recorded) {
+    synchronized void written(List<Recorded> recorded) {
         for (Recorded each : recorded) {
             (each.end().isPresent() ? ends : others).remove();
             bytes -= bytesOf(each);
@@ -94,13 +111,13 @@ final class Unwritten {
     }
 
     /** The disk could not be written, or was not tried because of that. */
-    void notWritten() {
+    synchronized void notWritten() {
         failing = true;
         refresh();
     }
 
     /** Gives one up if there are too many; empty if there are not. */
-    Optional<Recorded> dropOverLimit() {
+    synchronized Optional<Recorded> dropOverLimit() {
         if (size() <= max && bytes <= maxBytes) {
             return Optional.empty();
         }
@@ -110,7 +127,7 @@ final class Unwritten {
         return Optional.of(given);
     }
 
-    boolean isFailing() {
+    synchronized boolean isFailing() {
         return failing;
     }
 

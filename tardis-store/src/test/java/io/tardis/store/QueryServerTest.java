@@ -3,6 +3,7 @@ package io.tardis.store;
 import static io.tardis.store.Exits.AT;
 import static io.tardis.store.Exits.TC;
 import static io.tardis.store.Exits.container;
+import static io.tardis.store.Exits.ending;
 import static io.tardis.store.Exits.exit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -64,7 +65,7 @@ class QueryServerTest {
     private final InMemoryExitLog log = new InMemoryExitLog();
     private final EndCache ends = new EndCache(log);
     private final ExecutorService clients = Executors.newCachedThreadPool();
-    private volatile Answer.Backlog backlog = Answer.Backlog.NONE;
+    private final Unwritten unwritten = new Unwritten(12, Long.MAX_VALUE);
     private ZmqContext context;
     private ContainerRegistry registry;
     private String endpoint;
@@ -81,10 +82,11 @@ class QueryServerTest {
                         context.replier(List.of("inproc://queries", endpoint)),
                         log,
                         log,
+                        log,
                         registry,
                         new LifeStates(registry, RecordScope.ENABLED, _ -> {}),
                         ends,
-                        () -> backlog,
+                        unwritten,
                         TestSettings.LIMITS,
                         "1.2.3",
                         () -> TestSettings.HEALTH,
@@ -110,9 +112,39 @@ class QueryServerTest {
 
     @Test
     void tellsThatTheDiskCannotBeWritten() {
-        backlog = new Answer.Backlog(false, 12, 3);
+        record("life", 0, exit(1, TC, 100, 0));
+        for (int seq = 2; seq <= 16; seq++) {
+            unwritten.add(Exits.passing(exit(seq, TC, 100 + seq, 0)));
+        }
+        while (unwritten.dropOverLimit().isPresent()) {
+            // Three are too many.
+        }
+        unwritten.notWritten();
 
-        assertThat(client.ping()).isEqualTo(pong(0, backlog));
+        assertThat(client.ping()).isEqualTo(pong(16, new Answer.Backlog(false, 12, 3)));
+    }
+
+    /** Who begins to hear exits now must not wait for the disk. */
+    @Test
+    void replaysFromMemoryWhatTheDiskCannotTake() {
+        for (int seq = 1; seq <= 3; seq++) {
+            record("life-" + seq, seq, exit(seq, TC, 100, 0));
+        }
+        unwritten.add(Exits.passing(exit(4, TC, 400, 0)));
+        unwritten.add(ending("life-5", 5, exit(5, TC, 500, 3)));
+        unwritten.add(Exits.passing(exit(6, TC, 600, 0)));
+        assertThat(client.replay(0, 10).lastSeq()).as("it will be written at once").isEqualTo(3);
+
+        unwritten.notWritten();
+
+        assertThat(seqs(client.replay(2, 2))).containsExactly(3L, 4L);
+        assertThat(seqs(client.replay(0, 2))).containsExactly(1L, 2L);
+        assertThat(seqs(client.replay(4, 10))).containsExactly(5L, 6L);
+        assertThat(client.replay(6, 10)).isEqualTo(new Answer.Events(List.of(), 1, 6));
+    }
+
+    private static List<Long> seqs(Answer.Events answer) {
+        return answer.events().stream().map(ExitEvent::seq).toList();
     }
 
     private static Answer.Pong pong(long lastSeq, Answer.Backlog backlog) {
@@ -244,7 +276,7 @@ class QueryServerTest {
                     .hasMessageContaining("too_many");
         }
         lists.removeIf(Future::isDone);
-        assertThat(lists).hasSize(1 + ListMaker.MAX_WAITING);
+        assertThat(lists).hasSize(1 + QueryServer.MAX_LISTS);
 
         log.listing.release();
         for (Future<Answer.Containers> it : lists) {
@@ -275,7 +307,7 @@ class QueryServerTest {
         List<Future<Answer.Containers>> lists = new ArrayList<>();
         lists.add(askForAList());
         await().atMost(PATIENCE).until(() -> log.lists.get() == 1);
-        for (int i = 0; i < ListMaker.MAX_WAITING + 1; i++) {
+        for (int i = 0; i < QueryServer.MAX_LISTS + 1; i++) {
             lists.add(askForAList());
         }
         await().atMost(PATIENCE).until(() -> lists.stream().anyMatch(Future::isDone));

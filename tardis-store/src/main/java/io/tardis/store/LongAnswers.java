@@ -1,0 +1,152 @@
+package io.tardis.store;
+
+import io.tardis.core.Threads;
+import io.tardis.core.UnavailableException;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Refused;
+import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.zmq.ZmqReplier;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes answers that take long in a thread of their own, one after the other: nobody else's
+ * question is to wait for them. One that is made waits until it is taken before the next one is
+ * begun, so that they fill no memory.
+ *
+ * @param <Q> what is asked for
+ */
+final class LongAnswers<Q> implements AutoCloseable {
+
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
+    private static final long POLL_MILLIS = 10;
+
+    /**
+     * An answer that is made.
+     *
+     * @param request who asked for it
+     * @param answer gives its bytes, or throws what kept it from being made
+     */
+    record Made(ZmqReplier.Request request, Supplier<byte[]> answer) {}
+
+    private record Asked<Q>(ZmqReplier.Request request, Q query) {}
+
+    private final ExitLog.Reader log;
+    private final Function<Q, Answer> maker;
+    private final BlockingQueue<Optional<Asked<Q>>> asked;
+    private final BlockingQueue<Made> made = new ArrayBlockingQueue<>(1);
+    private final Runnable onMade;
+    private final Thread thread;
+    private volatile boolean stopping;
+
+    /**
+     * From now on the log belongs to this one's thread.
+     *
+     * @param name of the thread
+     * @param maxWaiting how many may wait until they are made
+     * @param log what {@code maker} reads
+     * @param maker makes an answer, in that thread
+     * @param onMade called when {@link #poll} has something, from that thread
+     */
+    LongAnswers(
+            String name,
+            int maxWaiting,
+            ExitLog.Reader log,
+            Function<Q, Answer> maker,
+            Runnable onMade) {
+        this.log = log;
+        this.maker = maker;
+        this.asked = new LinkedBlockingQueue<>(maxWaiting);
+        this.onMade = onMade;
+        this.thread = new Thread(this::run, name);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Takes the question, if there are not too many. */
+    boolean ask(ZmqReplier.Request request, Q query) {
+        return asked.offer(Optional.of(new Asked<>(request, query)));
+    }
+
+    /** The next answer that is made; null if there is none. */
+    @Nullable Made poll() {
+        return made.poll();
+    }
+
+    /**
+     * Ends after the answer that is being made, and refuses those that were asked for after it.
+     *
+     * @param last given all that {@link #poll} would still have given
+     */
+    void close(Consumer<Made> last) {
+        if (thread.getState() == Thread.State.NEW) {
+            log.close();
+            return;
+        }
+        stopping = true;
+        boolean _ = asked.offer(Optional.empty()); // for a thread that waits for the next question
+        long deadline = System.nanoTime() + STOP_PATIENCE.toNanos();
+        try {
+            while (thread.isAlive() && System.nanoTime() - deadline < 0) {
+                Made it = made.poll(POLL_MILLIS, TimeUnit.MILLISECONDS);
+                if (it != null) {
+                    last.accept(it);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        boolean _ = Threads.awaitEnd(thread, Duration.ofMillis(POLL_MILLIS));
+        made.forEach(last);
+        byte[] refusal =
+                AnswerCodec.encode(new Refused(Refused.UNAVAILABLE, "the daemon is stopping"));
+        asked.forEach(
+                rest -> rest.ifPresent(it -> last.accept(new Made(it.request(), () -> refusal))));
+    }
+
+    @Override
+    public void close() {
+        close(_ -> {});
+    }
+
+    private void run() {
+        try (log) {
+            while (!stopping) {
+                Optional<Asked<Q>> next = asked.take();
+                if (next.isPresent()) {
+                    Made result = make(next.get());
+                    while (!made.offer(result, POLL_MILLIS, TimeUnit.MILLISECONDS)) {
+                        onMade.run();
+                    }
+                    onMade.run();
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private Made make(Asked<Q> next) {
+        try {
+            byte[] answer = AnswerCodec.encode(maker.apply(next.query()));
+            return new Made(next.request(), () -> answer);
+        } catch (UnavailableException | UncheckedIOException e) {
+            return new Made(
+                    next.request(),
+                    () -> {
+                        throw e;
+                    });
+        }
+    }
+}
