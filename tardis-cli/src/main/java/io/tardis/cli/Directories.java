@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -9,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -72,14 +74,9 @@ final class Directories {
                             + " is not a directory of its own"
                             + (attributes.isSymbolicLink() ? ", but a symbolic link" : ""));
         }
-        String user = System.getProperty("user.name");
-        if (!attributes.owner().getName().equals(user)) {
-            throw new SetupException(
-                    directory
-                            + " belongs to "
-                            + attributes.owner().getName()
-                            + ", and not to "
-                            + user);
+        Optional<String> complaint = Owner.complaint(directory);
+        if (complaint.isPresent()) {
+            throw new SetupException(directory + " " + complaint.get());
         }
         if (!PosixFilePermissions.toString(attributes.permissions()).equals(OWNER_ONLY)) {
             checkNotShared(directory);

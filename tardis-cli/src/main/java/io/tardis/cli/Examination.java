@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.Owner;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.wire.Answer;
@@ -118,10 +119,12 @@ final class Examination {
         callers();
     }
 
+    /** Also one that does not answer: what it has is not somebody else's. */
     private OptionalLong daemon(Settings settings) {
+        OptionalLong daemon = OptionalLong.empty();
         try {
             RunningDaemon.refuseOtherDirectories(settings);
-            OptionalLong daemon = InstanceLock.holder(settings.stateDir());
+            daemon = InstanceLock.holder(settings.stateDir());
             if (daemon.isEmpty()) {
                 Optional<FailedStart> failure = FailedStart.read(settings.runDir());
                 if (failure.isPresent()) {
@@ -138,11 +141,10 @@ final class Examination {
                 }
                 pong.problems().forEach(it -> fail("daemon", it));
             }
-            return daemon;
         } catch (TardisException e) {
             fail("daemon", String.valueOf(e.getMessage()));
-            return OptionalLong.empty();
         }
+        return daemon;
     }
 
     private void directory(String what, Path directory, boolean isPrivate) {
@@ -151,6 +153,7 @@ final class Examination {
             PosixFileAttributes attributes =
                     Files.readAttributes(
                             there, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            Optional<String> stranger = Owner.other(there);
             if (!there.equals(directory)) {
                 if (Files.isDirectory(there) && Files.isWritable(there)) {
                     ok(what, directory + " will be made");
@@ -165,12 +168,12 @@ final class Examination {
                 }
             } else if (!attributes.isDirectory()) {
                 fail(what, directory + " is not a directory of its own; remove it, or set another");
-            } else if (!attributes.owner().getName().equals(System.getProperty("user.name"))) {
+            } else if (stranger.isPresent()) {
                 fail(
                         what,
                         directory
                                 + " belongs to "
-                                + attributes.owner().getName()
+                                + stranger.get()
                                 + "; give it to the daemon's user, or run this as that one");
             } else if (!Files.isWritable(directory)) {
                 fail(what, directory + " cannot be written: its file system is read-only");

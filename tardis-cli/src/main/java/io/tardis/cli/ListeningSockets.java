@@ -105,7 +105,7 @@ final class ListeningSockets {
         } catch (NoSuchFileException _) {
             return List.of();
         } catch (DirectoryIteratorException e) {
-            throw new IOException(e);
+            throw e.getCause();
         }
         return targets;
     }
@@ -131,7 +131,7 @@ final class ListeningSockets {
                 }
             }
         } catch (DirectoryIteratorException e) {
-            throw new IOException(e);
+            throw e.getCause();
         }
         return OptionalLong.empty();
     }

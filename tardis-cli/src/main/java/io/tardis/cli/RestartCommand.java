@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
+import io.tardis.store.Store;
 import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -37,6 +38,9 @@ final class RestartCommand implements Callable<Integer> {
         RunningDaemon.refuseOtherDirectories(settings);
         OptionalLong before = InstanceLock.holder(settings.stateDir());
         Rehearsal.of(settings, before);
+        if (before.isPresent()) {
+            Store.rehearse(settings);
+        }
         BackgroundDaemon daemon = new BackgroundDaemon(settings, BackgroundDaemon.ownProgram());
         boolean answers =
                 before.isPresent() ? daemon.replace(PATIENCE) : daemon.ensureRunning(PATIENCE);

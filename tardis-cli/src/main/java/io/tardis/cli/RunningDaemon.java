@@ -1,9 +1,13 @@
 package io.tardis.cli;
 
+import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -31,10 +35,28 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
             OptionalLong pid = InstanceLock.holder(settings.stateDir());
             if (pid.isEmpty()) {
                 pid = ListeningSockets.owner(listeningOn(settings.socket()));
+                if (pid.isPresent() && !isDaemon(pid.getAsLong())) {
+                    return Optional.empty();
+                }
             }
             return pid.isEmpty() ? Optional.empty() : Optional.of(of(pid.getAsLong()));
         } catch (IOException e) {
             throw new SetupException("whether a daemon runs cannot be told: " + e, e);
+        }
+    }
+
+    /**
+     * Any user can have a socket whose name, with a line feed in it, looks like two rows of {@code
+     * /proc/net/unix}.
+     */
+    private static boolean isDaemon(long pid) throws IOException {
+        Path process = Path.of("/proc", Long.toString(pid));
+        try {
+            return Owner.other(process).isEmpty()
+                    && Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1)
+                            .contains(Main.class.getName());
+        } catch (NoSuchFileException _) {
+            return false; // it has ended
         }
     }
 

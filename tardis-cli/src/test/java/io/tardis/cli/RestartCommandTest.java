@@ -3,6 +3,7 @@ package io.tardis.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -93,6 +94,32 @@ class RestartCommandTest {
 
         refuses(changed, tardis.runDir().toString(), other.toString());
         assertThat(other).doesNotExist();
+    }
+
+    /** The new daemon could not open it, and the old one, once ended, not again either. */
+    @Test
+    void namesAnExitLogThatAnotherProgramKeeps() throws Exception {
+        Path log = tardis.environment().settings().exitLog();
+        String keep =
+                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+                        + " c.execute('BEGIN IMMEDIATE'); print('kept', flush=True);"
+                        + " sys.stdin.read()";
+        Process other =
+                new ProcessBuilder("/usr/bin/python3", "-c", keep, log.toString())
+                        .redirectErrorStream(true)
+                        .start();
+        try (BufferedReader said = other.inputReader()) {
+            assertThat(said.readLine()).isEqualTo("kept");
+
+            Tardis.Result restart = tardis.run("restart");
+
+            assertThat(restart.status()).isEqualTo(ExitStatus.USAGE);
+            assertThat(restart.err())
+                    .contains(log + " cannot be written: another program keeps it");
+            assertThat(daemon.isAlive()).isTrue();
+        } finally {
+            other.destroyForcibly().waitFor();
+        }
     }
 
     /** What the daemon has itself is no hindrance; then the installation is missing. */

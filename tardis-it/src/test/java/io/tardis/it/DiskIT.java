@@ -159,28 +159,7 @@ class DiskIT {
                 .containsExactly("before", "after", "survivor");
     }
 
-    @ContainerTest
-    void setsATruncatedLogAside() throws IOException {
-        Path log = logWithExits();
-        try (FileChannel channel = FileChannel.open(log, StandardOpenOption.WRITE)) {
-            channel.truncate(channel.size() / 2);
-        }
-
-        assertSetAside();
-    }
-
-    @ContainerTest
-    void setsGarbageAside() throws IOException {
-        Path log = logWithExits();
-        byte[] bytes = Files.readAllBytes(log);
-        for (int i = 0; i < 4096; i++) {
-            bytes[i] = (byte) (i * 31);
-        }
-        Files.write(log, bytes);
-
-        assertSetAside();
-    }
-
+    /** The other kinds of damage: SqliteExitLogTest. */
     @ContainerTest
     void setsALogWithTornPagesAside() throws IOException {
         Path log = logWithExits();
@@ -189,23 +168,6 @@ class DiskIT {
             bytes[i] = (byte) 0xff;
         }
         Files.write(log, bytes);
-
-        assertSetAside();
-    }
-
-    @ContainerTest
-    void setsAnotherProgramsDatabaseAside() throws IOException {
-        Path log = logWithExits();
-        Files.delete(log);
-        sqlite(log, "CREATE TABLE precious (x)");
-
-        assertSetAside();
-    }
-
-    @ContainerTest
-    void setsALogOfTheFutureAside() throws IOException {
-        Path log = logWithExits();
-        sqlite(log, "PRAGMA user_version = 99");
 
         assertSetAside();
     }
@@ -350,18 +312,5 @@ class DiskIT {
         Outcome filled = Command.of("dd", "if=/dev/zero", "of=" + filler, "bs=4096").run();
         assertThat(filled.err()).contains("No space left");
         return filler;
-    }
-
-    private static void sqlite(Path file, String sql) {
-        Outcome _ =
-                Command.of(
-                                Machine.PYTHON,
-                                "-c",
-                                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
-                                        + " c.execute(sys.argv[2]); c.commit(); c.close()",
-                                file.toString(),
-                                sql)
-                        .run()
-                        .orFail();
     }
 }

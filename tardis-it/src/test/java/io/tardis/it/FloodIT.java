@@ -37,7 +37,7 @@ class FloodIT {
         Container running = lab.container("running").enabled();
         running.startEndingWith(7);
         Proc daemon = lab.tardis().runningDaemon();
-        Load load = Load.of(lab, Load.size("containers", 24));
+        Load load = Load.of(lab, Load.size("containers", 8));
 
         try (LiveProcess flood = badClient("flood", 4)) {
             for (String refusal :

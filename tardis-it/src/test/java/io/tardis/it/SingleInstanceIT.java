@@ -90,8 +90,7 @@ class SingleInstanceIT {
 
     @ContainerTest
     void pidFileWithoutSenseDoesNotBlock() throws IOException {
-        for (String text :
-                new String[] {"", "\n", "-1\n", "0\n", "1\n", "hello\n", "9".repeat(100_000)}) {
+        for (String text : new String[] {"", "-1\n", "9".repeat(100_000)}) {
             writePidFile(text);
 
             assertStarts();

@@ -202,7 +202,7 @@ class StartIT {
         int most = Load.size("starts", 2);
         int starts = 0;
 
-        Load load = Load.of(lab, Load.size("containers", 16));
+        Load load = Load.of(lab, Load.size("containers", 6));
         for (Container each : load.containers()) {
             // Only a clean-up removes it; one whose create found no daemon has nothing else to
             // show.

@@ -322,12 +322,12 @@ class TardisCommandIT {
                 });
             }
             try {
-                Wait.until("some load", SOON, () -> ends.size() > 4);
+                Wait.until("some load", SOON, () -> ends.size() > 2);
 
                 restart = lab.tardis().tardis("restart").orFail();
 
                 int soFar = ends.size();
-                Wait.until("load after it", SOON, () -> ends.size() > soFar + 4);
+                Wait.until("load after it", SOON, () -> ends.size() > soFar + 2);
             } finally {
                 restarted.set(true);
             }

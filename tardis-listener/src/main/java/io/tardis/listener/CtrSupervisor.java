@@ -123,6 +123,10 @@ final class CtrSupervisor implements AutoCloseable {
     private volatile @Nullable Instant startedAt;
     private volatile long startedNanos;
     private volatile boolean heard;
+
+    /** What is wrong with all that this child has printed; empty if a line was understood. */
+    private volatile String garbled = "";
+
     private volatile int endsInARow;
     private final AtomicLong lines = new AtomicLong();
     private volatile @Nullable Instant lastLineAt;
@@ -163,13 +167,13 @@ final class CtrSupervisor implements AutoCloseable {
         boolean connected =
                 heard || endsInARow == 0 || System.nanoTime() - startedNanos >= CONNECTED.toNanos();
         return new Health.Source(
-                runs && connected,
+                runs && connected && garbled.isEmpty(),
                 runs,
                 Optional.ofNullable(startedAt),
                 starts.get(),
                 lines.get(),
                 Optional.ofNullable(lastLineAt),
-                lastEnd,
+                runs && !garbled.isEmpty() ? garbled : lastEnd,
                 lastStderr);
     }
 
@@ -212,6 +216,7 @@ final class CtrSupervisor implements AutoCloseable {
             long begin = System.nanoTime();
             String end;
             heard = false;
+            garbled = "";
             try (StandardErrorReader stderr = startReader()) {
                 Process process = startChild(bound);
                 startedAt = clock.instant();
@@ -295,10 +300,15 @@ final class CtrSupervisor implements AutoCloseable {
         try (stdout) {
             CtrLineReader lines = new CtrLineReader(stdout, MAX_LINE_BYTES);
             for (CtrLineReader.Line line = lines.next(); line != null; line = lines.next()) {
-                heard = true;
                 this.lines.incrementAndGet();
                 lastLineAt = clock.instant();
                 CtrEvent event = parser.parse(line);
+                if (!(event instanceof CtrEvent.Malformed(String reason))) {
+                    heard = true;
+                    garbled = "";
+                } else if (!heard) {
+                    garbled = "the event source has printed no event of containerd: " + reason;
+                }
                 if (!(event instanceof CtrEvent.Ignored)) {
                     sink.event(event);
                 }

@@ -1,9 +1,6 @@
 package io.tardis.listener;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.Arena;
@@ -36,15 +33,11 @@ final class Epoll implements AutoCloseable {
     /** The data of {@link #wake}; processes have others. */
     private static final long WAKE = -1;
 
-    private static final SystemCall EVENTFD =
-            SystemCall.of("eventfd", JAVA_INT, 2, JAVA_INT, JAVA_INT);
-    private static final SystemCall EVENTFD_WRITE =
-            SystemCall.of("eventfd_write", JAVA_INT, 2, JAVA_INT, JAVA_LONG);
-    private static final SystemCall CREATE = SystemCall.of("epoll_create1", JAVA_INT, 1, JAVA_INT);
-    private static final SystemCall CTL =
-            SystemCall.of("epoll_ctl", JAVA_INT, 4, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
-    private static final SystemCall WAIT =
-            SystemCall.of("epoll_wait", JAVA_INT, 4, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+    private static final SystemCall EVENTFD = SystemCall.of("eventfd");
+    private static final SystemCall EVENTFD_WRITE = SystemCall.of("eventfd_write");
+    private static final SystemCall CREATE = SystemCall.of("epoll_create1");
+    private static final SystemCall CTL = SystemCall.of("epoll_ctl");
+    private static final SystemCall WAIT = SystemCall.of("epoll_wait");
 
     private final int fd;
     private final int wakeFd;
@@ -89,25 +82,25 @@ final class Epoll implements AutoCloseable {
             MemorySegment event = arena.allocate(EVENT_SIZE);
             event.set(JAVA_INT_UNALIGNED, 0, events);
             event.set(JAVA_LONG_UNALIGNED, DATA_OFFSET, data);
-            CTL.call(fd, EPOLL_CTL_ADD, descriptor, event);
+            CTL.call(fd, EPOLL_CTL_ADD, descriptor, event.address());
         }
     }
 
     /** Forgets the process; to be called before its descriptor is closed. */
     void remove(Pidfd process) throws SystemCall.Failure {
-        CTL.call(fd, EPOLL_CTL_DEL, process.fd(), MemorySegment.NULL);
+        CTL.call(fd, EPOLL_CTL_DEL, process.fd(), 0);
     }
 
     /** Lets {@link #await} return at once, now and from now on. */
     void wake() throws SystemCall.Failure {
-        EVENTFD_WRITE.call(wakeFd, 1L);
+        EVENTFD_WRITE.call(wakeFd, 1);
     }
 
     /** The data of processes that were reaped; none when the time is over, or after a wake. */
     long[] await(Duration timeout) throws SystemCall.Failure {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment events = arena.allocate(EVENT_SIZE * MAX_EVENTS);
-            int count = (int) WAIT.call(fd, events, MAX_EVENTS, (int) timeout.toMillis());
+            int count = (int) WAIT.call(fd, events.address(), MAX_EVENTS, timeout.toMillis());
             return LongStream.range(0, count)
                     .map(i -> events.get(JAVA_LONG_UNALIGNED, i * EVENT_SIZE + DATA_OFFSET))
                     .filter(data -> data != WAKE)

@@ -1,6 +1,5 @@
 package io.tardis.listener;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -27,10 +26,8 @@ record Pidfd(int fd) implements AutoCloseable {
     private static final long EXIT_CODE_OFFSET = 60;
     private static final long PIDFD_INFO_EXIT = 1L << 3;
 
-    private static final SystemCall SYSCALL =
-            SystemCall.of("syscall", JAVA_LONG, 1, JAVA_LONG, JAVA_INT, JAVA_INT);
-    private static final SystemCall IOCTL =
-            SystemCall.of("ioctl", JAVA_INT, 2, JAVA_INT, JAVA_LONG, ADDRESS);
+    private static final SystemCall SYSCALL = SystemCall.of("syscall");
+    private static final SystemCall IOCTL = SystemCall.of("ioctl");
 
     /**
      * Stands for the process that has {@code pid} now, also if it is a zombie.
@@ -39,7 +36,7 @@ record Pidfd(int fd) implements AutoCloseable {
      *     pidfds
      */
     static Pidfd open(long pid) throws SystemCall.Failure {
-        return new Pidfd((int) SYSCALL.call(SYS_PIDFD_OPEN, (int) pid, 0));
+        return new Pidfd((int) SYSCALL.call(SYS_PIDFD_OPEN, pid, 0));
     }
 
     /**
@@ -51,7 +48,7 @@ record Pidfd(int fd) implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment info = arena.allocate(INFO_SIZE, Long.BYTES);
             info.set(JAVA_LONG, MASK_OFFSET, PIDFD_INFO_EXIT);
-            IOCTL.call(fd, PIDFD_GET_INFO, info);
+            IOCTL.call(fd, PIDFD_GET_INFO, info.address());
             boolean known = (info.get(JAVA_LONG, MASK_OFFSET) & PIDFD_INFO_EXIT) != 0;
             return known
                     ? OptionalInt.of(info.get(JAVA_INT, EXIT_CODE_OFFSET))

@@ -1,6 +1,5 @@
 package io.tardis.listener;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
@@ -29,9 +28,8 @@ final class PosixLock {
     private static final long TYPE_OFFSET = 0;
     private static final long PID_OFFSET = 24;
 
-    private static final SystemCall OPEN = SystemCall.of("open", JAVA_INT, 2, ADDRESS, JAVA_INT);
-    private static final SystemCall FCNTL =
-            SystemCall.of("fcntl", JAVA_INT, 2, JAVA_INT, JAVA_INT, ADDRESS);
+    private static final SystemCall OPEN = SystemCall.of("open");
+    private static final SystemCall FCNTL = SystemCall.of("fcntl");
 
     private PosixLock() {}
 
@@ -46,11 +44,11 @@ final class PosixLock {
      */
     static OptionalLong holder(Path file) throws SystemCall.Failure {
         try (Arena arena = Arena.ofConfined()) {
-            int fd = (int) OPEN.call(arena.allocateFrom(file.toString()), O_CLOEXEC);
+            int fd = (int) OPEN.call(arena.allocateFrom(file.toString()).address(), O_CLOEXEC);
             try {
                 MemorySegment lock = arena.allocate(FLOCK_SIZE, Long.BYTES);
                 lock.set(JAVA_SHORT, TYPE_OFFSET, F_WRLCK);
-                FCNTL.call(fd, F_GETLK, lock);
+                FCNTL.call(fd, F_GETLK, lock.address());
                 int pid = lock.get(JAVA_INT, PID_OFFSET);
                 return lock.get(JAVA_SHORT, TYPE_OFFSET) == F_WRLCK && pid > 0
                         ? OptionalLong.of(pid)

@@ -18,7 +18,6 @@ import java.nio.file.Path;
  */
 public final class StandardStreams {
 
-    private static final ValueLayout INT = ValueLayout.JAVA_INT;
     private static final int STDOUT = 1;
     private static final int STDERR = 2;
 
@@ -33,18 +32,10 @@ public final class StandardStreams {
     /** Several thread dumps; the most that the kernel gives without a privilege. */
     private static final int PIPE_BYTES = 1 << 20;
 
-    private static final SystemCall FCNTL = SystemCall.of("fcntl", INT, 2, INT, INT, INT);
-    private static final SystemCall DUP2 = SystemCall.of("dup2", INT, 2, INT, INT);
-    private static final SystemCall PIPE2 =
-            SystemCall.of("pipe2", INT, 2, ValueLayout.ADDRESS, INT);
-    private static final SystemCall WRITE =
-            SystemCall.of(
-                    "write",
-                    ValueLayout.JAVA_LONG,
-                    3,
-                    INT,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_LONG);
+    private static final SystemCall FCNTL = SystemCall.of("fcntl");
+    private static final SystemCall DUP2 = SystemCall.of("dup2");
+    private static final SystemCall PIPE2 = SystemCall.of("pipe2");
+    private static final SystemCall WRITE = SystemCall.of("write");
 
     private final InputStream printed;
     private final int error;
@@ -59,7 +50,7 @@ public final class StandardStreams {
         int error = (int) FCNTL.call(STDERR, F_DUPFD_CLOEXEC, STDERR + 1);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment ends = arena.allocate(ValueLayout.JAVA_INT, 2);
-            PIPE2.call(ends, O_CLOEXEC);
+            PIPE2.call(ends.address(), O_CLOEXEC);
             int readEnd = ends.getAtIndex(ValueLayout.JAVA_INT, 0);
             int writeEnd = ends.getAtIndex(ValueLayout.JAVA_INT, 1);
             FCNTL.call(writeEnd, F_SETFL, O_WRONLY | O_NONBLOCK);
@@ -95,7 +86,7 @@ public final class StandardStreams {
 
     private long writeOnce(MemorySegment bytes) throws SystemCall.Failure {
         try {
-            return WRITE.call(error, bytes, bytes.byteSize());
+            return WRITE.call(error, bytes.address(), bytes.byteSize());
         } catch (SystemCall.Failure e) {
             if (e.errno() == SystemCall.EINTR) {
                 return 0;

@@ -9,8 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 
 /** A function of the C library that answers a number, or -1 and {@code errno}. */
 final class SystemCall {
@@ -40,40 +40,38 @@ final class SystemCall {
     private static final VarHandle ERRNO =
             CAPTURED.varHandle(MemoryLayout.PathElement.groupElement("errno"));
 
-    private static final SystemCall CLOSE =
-            of("close", ValueLayout.JAVA_INT, 1, ValueLayout.JAVA_INT);
+    /** The most arguments that one of the functions takes. */
+    private static final int ARGUMENTS = 4;
+
+    /**
+     * Calls any of them. To link a signature costs the start of a JVM ten milliseconds or more, so
+     * there is one for all. Arguments are passed in registers on every 64-bit Linux: an int or a
+     * pointer in all of one, and one argument too many is not looked at.
+     */
+    private static final MethodHandle CALL = link();
+
+    private static final SystemCall CLOSE = of("close");
 
     private final String name;
-    private final MethodHandle function;
+    private final MemorySegment function;
 
-    private SystemCall(String name, MethodHandle function) {
+    private SystemCall(String name, MemorySegment function) {
         this.name = name;
         this.function = function;
     }
 
-    /**
-     * The function {@code name}.
-     *
-     * @param result what it returns, an int or a long
-     * @param fixed how many arguments come before the variable ones; all, if it has none
-     * @param arguments its arguments
-     */
     @SuppressWarnings("restricted") // calling C is what this class is for
-    static SystemCall of(String name, ValueLayout result, int fixed, ValueLayout... arguments) {
-        Linker.Option captured = Linker.Option.captureCallState("errno");
-        FunctionDescriptor descriptor = FunctionDescriptor.of(result, arguments);
-        MemorySegment address = LINKER.defaultLookup().findOrThrow(name);
-        MethodHandle handle =
-                fixed == arguments.length
-                        ? LINKER.downcallHandle(address, descriptor, captured)
-                        : LINKER.downcallHandle(
-                                address,
-                                descriptor,
-                                captured,
-                                Linker.Option.firstVariadicArg(fixed));
-        MethodType type = handle.type().changeReturnType(long.class);
-        return new SystemCall(
-                name, handle.asType(type).asSpreader(Object[].class, arguments.length));
+    private static MethodHandle link() {
+        ValueLayout[] arguments = new ValueLayout[ARGUMENTS];
+        Arrays.fill(arguments, ValueLayout.JAVA_LONG);
+        return LINKER.downcallHandle(
+                FunctionDescriptor.of(ValueLayout.JAVA_LONG, arguments),
+                Linker.Option.captureCallState("errno"));
+    }
+
+    /** The function {@code name}, of at most {@value #ARGUMENTS} ints, longs and pointers. */
+    static SystemCall of(String name) {
+        return new SystemCall(name, LINKER.defaultLookup().findOrThrow(name));
     }
 
     /** Closes a file descriptor. */
@@ -84,13 +82,16 @@ final class SystemCall {
     /**
      * Calls it.
      *
-     * @throws Failure if it returns -1
+     * @param arguments its arguments; of a pointer, the address
+     * @return what it returned; of an int, the lower half counts
+     * @throws Failure if it returned -1
      */
-    long call(Object... arguments) throws Failure {
+    long call(long... arguments) throws Failure {
+        long[] all = Arrays.copyOf(arguments, ARGUMENTS);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment errno = arena.allocate(CAPTURED);
-            long result = (long) function.invokeExact(errno, arguments);
-            if (result < 0) {
+            long result = (long) CALL.invokeExact(function, errno, all[0], all[1], all[2], all[3]);
+            if ((int) result == -1) {
                 throw new Failure(name, (int) ERRNO.get(errno, 0L));
             }
             return result;

@@ -149,6 +149,24 @@ class CtrSupervisorTest {
         assertThat(health.lastLineAt()).isPresent();
     }
 
+    /** As where TARDIS_CTR_CMD names another program. */
+    @Test
+    void isNotWellWhileNothingThatItsSourceSaysIsAnEvent() {
+        Path there = directory.resolve("there");
+        start(
+                script(
+                        "echo hello; while ! [ -e %s ]; do sleep 0.01; done; %s; exec sleep 60"
+                                .formatted(there, echo(CtrLines.exit("tc", 100, 0)))));
+        await().until(() -> !started.orElseThrow().health().ok());
+        assertThat(started.orElseThrow().health().lastEnd())
+                .contains("has printed no event of containerd");
+
+        assertThat(there.toFile().mkdir()).isTrue();
+
+        await().until(() -> started.orElseThrow().health().ok());
+        assertThat(started.orElseThrow().health().lastEnd()).isEmpty();
+    }
+
     @ParameterizedTest
     @CsvSource({
         "/no/such/ctr|events, /no/such/ctr",

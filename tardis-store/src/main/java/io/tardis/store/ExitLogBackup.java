@@ -30,8 +30,11 @@ public final class ExitLogBackup {
      * @throws TardisException if the log cannot be read, or the target not be written
      */
     public static void write(Path log, Path target) {
+        if (!Files.isReadable(log) && !Files.notExists(log)) {
+            throw new TardisException("cannot tell: permission denied on " + log);
+        }
         if (!Files.isRegularFile(log)) {
-            throw new SetupException("there is no exit log " + log + " (or it cannot be seen)");
+            throw new SetupException("there is no exit log " + log);
         }
         if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             throw new SetupException(target + " exists already, and is not overwritten");

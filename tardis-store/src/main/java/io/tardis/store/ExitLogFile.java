@@ -85,6 +85,28 @@ final class ExitLogFile {
     }
 
     /**
+     * Makes sure that the file could be opened for writing now: that no other program keeps it.
+     *
+     * @throws SetupException if it could not
+     */
+    static void rehearse(Path file) {
+        if (!Files.exists(file)) {
+            return;
+        }
+        try (SqliteSession session = SqliteSession.open(file)) {
+            session.execute("BEGIN IMMEDIATE");
+            session.execute("ROLLBACK");
+        } catch (SQLException | ExitLogException e) {
+            if (e instanceof SQLiteException cause
+                    && primary(cause) == SQLiteErrorCode.SQLITE_BUSY.code) {
+                throw new SetupException(
+                        "the exit log " + file + " cannot be written: another program keeps it", e);
+            }
+            LOG.debug("{} cannot be tried; who opens it sets it aside", file, e);
+        }
+    }
+
+    /**
      * Notes that the file was found to be damaged while it was in use. The next {@link
      * #openForWriting} sets it aside, whatever its own look at the file finds.
      */

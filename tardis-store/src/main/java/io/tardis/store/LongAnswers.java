@@ -79,6 +79,12 @@ final class LongAnswers<Q> implements AutoCloseable {
         return asked.offer(Optional.of(new Asked<>(request, query)));
     }
 
+    /** Makes nothing more for a connection, which has ended; returns whether it had asked. */
+    boolean forget(long connection) {
+        return asked.removeIf(
+                it -> it.isPresent() && it.get().request().connection() == connection);
+    }
+
     /** The next answer that is made; null if there is none. */
     @Nullable Made poll() {
         return made.poll();
@@ -139,7 +145,12 @@ final class LongAnswers<Q> implements AutoCloseable {
 
     private Made make(Asked<Q> next) {
         try {
-            byte[] answer = AnswerCodec.encode(maker.apply(next.query()));
+            // Asked for again: what came before it may be unread still.
+            Answer made =
+                    Gate.refusalOfLongAnswer(next.request())
+                            .<Answer>map(it -> it)
+                            .orElseGet(() -> maker.apply(next.query()));
+            byte[] answer = AnswerCodec.encode(made);
             return new Made(next.request(), () -> answer);
         } catch (UnavailableException | UncheckedIOException e) {
             return new Made(

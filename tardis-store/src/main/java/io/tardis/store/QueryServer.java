@@ -255,10 +255,7 @@ final class QueryServer implements AutoCloseable {
 
     private <Q> void letMake(
             LongAnswers<Q> makers, ZmqReplier.Request request, Q query, String most) {
-        Optional<Refused> unread = Gate.refusalOfLongAnswer(request);
-        if (unread.isPresent()) {
-            reply(request, unread.get());
-        } else if (!makers.ask(request.withoutPayload(), query)) {
+        if (!makers.ask(request.withoutPayload(), query)) {
             reply(request, new Refused(Refused.TOO_MANY, most + " are asked for already"));
         }
     }
@@ -306,9 +303,11 @@ final class QueryServer implements AutoCloseable {
     /** Nobody is there any more who waits for these answers. */
     private void forgetEnded() {
         for (Long it = replier.pollEnded(); it != null; it = replier.pollEnded()) {
-            int forgotten = waits.removeConnection(it);
-            if (forgotten > 0) {
-                LOG.debug("{} questions wait no longer: their client has gone", forgotten);
+            boolean waited = waits.removeConnection(it) > 0;
+            waited |= lists.forget(it);
+            waited |= replays.forget(it);
+            if (waited) {
+                LOG.debug("questions of a client that has gone wait no longer");
             }
         }
     }

@@ -117,6 +117,16 @@ public final class Store implements AutoCloseable {
         return new Store(recorder, server);
     }
 
+    /**
+     * Makes sure that another daemon could open the exit log, beside one that has it open.
+     *
+     * @param settings the exit log's place
+     * @throws io.tardis.core.SetupException if another program keeps it
+     */
+    public static void rehearse(Settings settings) {
+        ExitLogFile.rehearse(settings.exitLog());
+    }
+
     /** Writes what has arrived, answers who waits with what is known, and closes the log. */
     @Override
     public void close() {

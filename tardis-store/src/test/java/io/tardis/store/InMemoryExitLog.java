@@ -55,6 +55,11 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     /** Each list needs it for a moment. */
     final Semaphore listing = new Semaphore(1);
 
+    final AtomicInteger replays = new AtomicInteger();
+
+    /** Each replay needs it for a moment. */
+    final Semaphore replaying = new Semaphore(1);
+
     private final List<Recorded> recorded = new CopyOnWriteArrayList<>();
 
     /** Every group waits for a permit from now on. */
@@ -118,6 +123,9 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public List<ExitEvent> eventsAfter(long seq, int limit) {
+        replays.incrementAndGet();
+        replaying.acquireUninterruptibly();
+        replaying.release();
         readable();
         return recorded.stream()
                 .map(Recorded::event)

@@ -285,6 +285,32 @@ class QueryServerTest {
     }
 
     @Test
+    void answersOtherQuestionsWhileAReplayIsMadeAndMakesNoneForWhoHasGone() throws Exception {
+        record("life", 0, exit(1, TC, 100, 3));
+        log.replaying.acquire();
+        Future<Answer.Events> replay = clients.submit(() -> client.replay(0, 10));
+        await().atMost(PATIENCE).until(() -> log.replays.get() == 1);
+        try (CapturedLog told = new CapturedLog(QueryServer.class);
+                QueryClient gone = new QueryClient(context, endpoint, Duration.ofMillis(100))) {
+            assertThatThrownBy(() -> gone.replay(0, 10)).isInstanceOf(UnavailableException.class);
+            await().atMost(PATIENCE)
+                    .until(() ->
+                            told.at(Level.DEBUG).stream()
+                                    .anyMatch(it -> it.contains("a client that has gone")));
+        }
+
+        try (QueryClient other = new QueryClient(context, endpoint)) {
+            assertThat(other.ping().lastSeq()).isEqualTo(1);
+            assertThat(other.list(Optional.empty(), 10).containers()).hasSize(1);
+
+            log.replaying.release();
+            assertThat(soon(replay).events()).hasSize(1);
+            assertThat(other.replay(0, 10).events()).hasSize(1);
+        }
+        assertThat(log.replays).as("one of who had gone among them").hasValue(2);
+    }
+
+    @Test
     void answersEveryListBeforeItEnds() throws Exception {
         start(TC, 100);
         List<Future<Answer.Containers>> lists = askForTooManyLists();

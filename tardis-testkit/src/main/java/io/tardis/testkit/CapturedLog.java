@@ -25,6 +25,7 @@ public final class CapturedLog implements AutoCloseable {
     public CapturedLog(Class<?> of) {
         logger = (Logger) LoggerFactory.getLogger(of);
         logger.setAdditive(false);
+        logger.setLevel(ch.qos.logback.classic.Level.DEBUG);
         appender.start();
         logger.addAppender(appender);
     }
@@ -40,6 +41,7 @@ public final class CapturedLog implements AutoCloseable {
     @Override
     public void close() {
         logger.detachAppender(appender);
+        logger.setLevel(null); // that of the loggers above it
         logger.setAdditive(true);
     }
 }

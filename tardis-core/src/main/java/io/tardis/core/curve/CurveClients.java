@@ -1,7 +1,9 @@
 package io.tardis.core.curve;
 
+import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -88,7 +90,7 @@ public final class CurveClients {
                 }
             } catch (SetupException e) {
                 wrong.add(String.valueOf(e.getMessage()));
-            } catch (IOException e) {
+            } catch (IOException | DirectoryIteratorException e) {
                 wrong.add("the directory of clients' keys " + it + " cannot be read: " + e);
             }
         });
@@ -110,11 +112,12 @@ public final class CurveClients {
         PosixFileAttributes attributes =
                 Files.readAttributes(
                         directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        Optional<String> stranger = Owner.complaint(directory);
         String problem = null;
         if (!attributes.isDirectory()) {
             problem = attributes.isSymbolicLink() ? "is a symbolic link" : "is not a directory";
-        } else if (!Owner.isUs(attributes)) {
-            problem = Owner.complaint(attributes);
+        } else if (stranger.isPresent()) {
+            problem = stranger.get();
         } else if (attributes.permissions().contains(PosixFilePermission.GROUP_WRITE)
                 || attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE)) {
             problem = "can be written by others than its owner; close it with chmod go-w";

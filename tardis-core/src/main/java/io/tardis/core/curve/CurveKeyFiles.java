@@ -1,5 +1,6 @@
 package io.tardis.core.curve;
 
+import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,6 +17,7 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -188,14 +190,15 @@ public final class CurveKeyFiles {
     private static void checkSecret(Path file) throws IOException {
         PosixFileAttributes attributes =
                 Files.readAttributes(file, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        Optional<String> stranger = Owner.complaint(file);
         String problem = null;
         if (!attributes.isRegularFile()) {
             problem =
                     attributes.isSymbolicLink()
                             ? "is a symbolic link; name the file itself"
                             : "is not a file";
-        } else if (!Owner.isUs(attributes)) {
-            problem = Owner.complaint(attributes);
+        } else if (stranger.isPresent()) {
+            problem = stranger.get();
         } else if (attributes.permissions().stream().anyMatch(OTHERS::contains)) {
             problem = "is open to others than its owner; close it with chmod 600";
         }

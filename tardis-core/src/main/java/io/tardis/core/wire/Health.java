@@ -16,14 +16,16 @@ public record Health(Source source, Witness witness, Socket socket) {
      * The event source, {@code ctr events}. It prints nothing when it has subscribed: one that runs
      * and has printed nothing yet may or may not be connected.
      *
-     * @param ok whether it can be taken for connected: it runs, and has printed a line, or has not
-     *     ended soon after its start, or has run for longer than {@code ctr} tries to connect
+     * @param ok whether it can be taken for connected: it runs, has printed no line or one that is
+     *     an event, and has not ended soon after its start, or has run for longer than {@code ctr}
+     *     tries to connect
      * @param running whether its process runs
      * @param startedAt when it was started last; empty if it could never be
      * @param starts how often it was started
      * @param lines how many lines it has printed since the daemon's start
      * @param lastLineAt when it printed the last one; empty if none
-     * @param lastEnd how it ended last, or why it could not be started; empty if neither happened
+     * @param lastEnd how it ended last, why it could not be started, or that what it prints are no
+     *     events; empty if nothing of that happened
      * @param lastStderr what it printed on standard error last; empty if nothing
      */
     public record Source(

@@ -1,6 +1,7 @@
 package io.tardis.core.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.event.ContainerKey;
@@ -16,6 +17,7 @@ import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.core.zmq.ZmqReplier;
+import io.tardis.testkit.CapturedLog;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -30,6 +32,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.slf4j.event.Level;
 
 @Timeout(60)
 class ExitSubscriberTest {
@@ -229,6 +232,22 @@ class ExitSubscriberTest {
         try (ExitSubscriber subscriber = subscriber(position)) {
             assertNext(subscriber, 4, 7);
             assertThat(subscriber.position()).isEqualTo(7);
+        }
+    }
+
+    @Test
+    void saysThatItsPositionIsAheadOfEveryExit() {
+        record(1, 5);
+        try (CapturedLog log = new CapturedLog(ExitSubscriber.class);
+                ExitSubscriber subscriber = subscriber(7)) {
+            assertThat(subscriber.next(MOMENT)).isNull();
+            assertThat(log.at(Level.WARN))
+                    .singleElement(STRING)
+                    .contains("position 7 is ahead of the newest exit, 5");
+
+            record(6, 8);
+            happen(9);
+            assertNext(subscriber, 8, 9);
         }
     }
 
