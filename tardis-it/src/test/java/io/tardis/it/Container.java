@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -145,9 +146,26 @@ record Container(
      * the container. Returns the code that containerd knew.
      */
     int remove() {
-        // ctr ends with 0 whatever the container's code is, and tells that in a warning.
         Outcome deleted = task("delete", id).orFail();
         removeWithoutTask();
+        return codeToldBy(deleted);
+    }
+
+    /**
+     * The same after an outage of containerd in which its process ended: containerd 1.7 and later
+     * delete such a task when they start. Returns the code if the task was still there.
+     */
+    OptionalInt removeAfterOutage() {
+        Outcome deleted = task("delete", id);
+        boolean isGone = deleted.err().contains("no running task found");
+        OptionalInt code =
+                isGone ? OptionalInt.empty() : OptionalInt.of(codeToldBy(deleted.orFail()));
+        removeWithoutTask();
+        return code;
+    }
+
+    /** ctr ends with 0 whatever the container's code is, and tells that in a warning. */
+    private static int codeToldBy(Outcome deleted) {
         Matcher warning = NON_ZERO.matcher(deleted.err());
         return warning.find() ? Integer.parseInt(warning.group(1)) : 0;
     }

@@ -126,6 +126,19 @@ final class Containerd implements AutoCloseable {
         return "/" + cgroup + "/" + container.namespace() + "/" + container.id();
     }
 
+    /**
+     * Whether it deletes, when it starts, the tasks that ended while it was down: 1.7.24 and 2.1.9
+     * do, 1.6.20 does not.
+     */
+    boolean deletesEndedTasksAtStart() {
+        String version =
+                Command.of(Programs.find("containerd").toString(), "--version")
+                        .run()
+                        .orFail()
+                        .out();
+        return !version.matches("(?s)\\S+ \\S+ v?1\\.[0-6]\\..*");
+    }
+
     /** The command line for a {@code ctr} that talks to this containerd. */
     Command ctrCommand(Collection<String> arguments) {
         List<String> argv = new ArrayList<>();
