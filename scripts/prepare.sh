@@ -23,7 +23,8 @@ find_jdk() {
     for jdk in "${JAVA_HOME:-}" "${on_path%/bin/javac}" /usr/lib/jvm/* /opt/java/* /opt/jdk* /usr/local/jdk*; do
         if is_jdk_25 "$jdk"; then
             export JAVA_HOME="$jdk"
-            # Maven 3's own libraries use sun.misc.Unsafe, and this JDK warns of that.
+            # Maven 3's own libraries use sun.misc.Unsafe, and this JDK warns of that. The first compiler
+            # is enough for a build of minutes.
             export MAVEN_OPTS="${MAVEN_OPTS:-} --sun-misc-unsafe-memory-access=allow -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
             return
         fi

@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -74,9 +73,8 @@ final class Directories {
                             + " is not a directory of its own"
                             + (attributes.isSymbolicLink() ? ", but a symbolic link" : ""));
         }
-        Optional<String> complaint = Owner.complaint(directory);
-        if (complaint.isPresent()) {
-            throw new SetupException(directory + " " + complaint.get());
+        if (!Owner.isUs(attributes.owner())) {
+            throw new SetupException(directory + " " + Owner.complaint(attributes.owner()));
         }
         if (!PosixFilePermissions.toString(attributes.permissions()).equals(OWNER_ONLY)) {
             checkNotShared(directory);

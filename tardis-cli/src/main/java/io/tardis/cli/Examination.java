@@ -153,7 +153,6 @@ final class Examination {
             PosixFileAttributes attributes =
                     Files.readAttributes(
                             there, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-            Optional<String> stranger = Owner.other(there);
             if (!there.equals(directory)) {
                 if (Files.isDirectory(there) && Files.isWritable(there)) {
                     ok(what, directory + " will be made");
@@ -168,12 +167,12 @@ final class Examination {
                 }
             } else if (!attributes.isDirectory()) {
                 fail(what, directory + " is not a directory of its own; remove it, or set another");
-            } else if (stranger.isPresent()) {
+            } else if (!Owner.isUs(attributes.owner())) {
                 fail(
                         what,
                         directory
                                 + " belongs to "
-                                + stranger.get()
+                                + attributes.owner().getName()
                                 + "; give it to the daemon's user, or run this as that one");
             } else if (!Files.isWritable(directory)) {
                 fail(what, directory + " cannot be written: its file system is read-only");

@@ -39,6 +39,7 @@ final class RestartCommand implements Callable<Integer> {
         OptionalLong before = InstanceLock.holder(settings.stateDir());
         Rehearsal.of(settings, before);
         if (before.isPresent()) {
+            // Here alone: the new daemon, which rehearses, too, has not loaded its SQLite yet.
             Store.rehearse(settings);
         }
         BackgroundDaemon daemon = new BackgroundDaemon(settings, BackgroundDaemon.ownProgram());

@@ -34,10 +34,7 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
         try {
             OptionalLong pid = InstanceLock.holder(settings.stateDir());
             if (pid.isEmpty()) {
-                pid = ListeningSockets.owner(listeningOn(settings.socket()));
-                if (pid.isPresent() && !isDaemon(pid.getAsLong())) {
-                    return Optional.empty();
-                }
+                pid = daemonOn(settings.socket());
             }
             return pid.isEmpty() ? Optional.empty() : Optional.of(of(pid.getAsLong()));
         } catch (IOException e) {
@@ -47,12 +44,17 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
 
     /**
      * Any user can have a socket whose name, with a line feed in it, looks like two rows of {@code
-     * /proc/net/unix}.
+     * /proc/net/unix}: a process that is no daemon is passed over.
      */
+    private static OptionalLong daemonOn(Path socket) throws IOException {
+        OptionalLong owner = ListeningSockets.owner(listeningOn(socket));
+        return owner.isPresent() && isDaemon(owner.getAsLong()) ? owner : OptionalLong.empty();
+    }
+
     private static boolean isDaemon(long pid) throws IOException {
         Path process = Path.of("/proc", Long.toString(pid));
         try {
-            return Owner.other(process).isEmpty()
+            return Owner.isUs(Files.getOwner(process))
                     && Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1)
                             .contains(Main.class.getName());
         } catch (NoSuchFileException _) {

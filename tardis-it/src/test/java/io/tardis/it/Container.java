@@ -157,7 +157,9 @@ record Container(
      */
     OptionalInt removeAfterOutage() {
         Outcome deleted = task("delete", id);
-        boolean isGone = deleted.err().contains("no running task found");
+        boolean isGone =
+                deleted.err().contains("no running task found")
+                        && containerd.deletesEndedTasksAtStart();
         OptionalInt code =
                 isGone ? OptionalInt.empty() : OptionalInt.of(codeToldBy(deleted.orFail()));
         removeWithoutTask();

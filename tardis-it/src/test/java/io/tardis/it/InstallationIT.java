@@ -1,6 +1,7 @@
 package io.tardis.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -61,13 +62,18 @@ class InstallationIT {
         Files.copy(cache(TardisInstallation.fromBuild()), cache(copied));
         assertThat(startsFromItsCache(lab.tardis().from(copied))).isFalse();
         Path directory = lab.scratch().folder("opt").resolve("tardis");
-        Outcome _ =
+        Outcome install =
                 Command.of(copied.home().resolve("install.sh").toString(), directory.toString())
                         .with(lab.tardis().environment())
                         .within(Duration.ofMinutes(2))
                         .run()
                         .orFail();
 
+        assertThat(install.out().lines())
+                .as("what aot-cache.sh says, none of it")
+                .singleElement(STRING)
+                .endsWith(" is installed as " + directory);
+        assertThat(install.err()).isEmpty();
         TardisNode installed = lab.tardis().from(new TardisInstallation(directory));
         assertThat(startsFromItsCache(installed)).isTrue();
     }

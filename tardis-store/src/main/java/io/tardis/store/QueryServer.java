@@ -209,12 +209,12 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
-    private Events replay(ExitLog.Reader log, Query.Replay query) {
+    private Events replay(ExitLog.Reader reader, Query.Replay query) {
         // The number is read first: whatever is recorded up to it is among the events. Memory
         // comes before the log: what is written in between is seen twice, and not overlooked.
-        long lastSeq = lastSeq(log);
+        long lastSeq = lastSeq(reader);
         List<ExitEvent> inMemory = unwritten.eventsAfter(query.after(), query.limit());
-        List<ExitEvent> events = log.eventsAfter(query.after(), query.limit());
+        List<ExitEvent> events = reader.eventsAfter(query.after(), query.limit());
         if (!inMemory.isEmpty()) {
             long onDisk = events.isEmpty() ? 0 : events.getLast().seq();
             events =
@@ -224,12 +224,12 @@ final class QueryServer implements AutoCloseable {
                             .limit(query.limit())
                             .toList();
         }
-        return new Events(events, log.firstSeq(), lastSeq);
+        return new Events(events, reader.firstSeq(), lastSeq);
     }
 
     /** The last exit that can be replayed. */
-    private long lastSeq(ExitLog.Reader log) {
-        return Math.max(log.lastSeq(), unwritten.lastSeq());
+    private long lastSeq(ExitLog.Reader reader) {
+        return Math.max(reader.lastSeq(), unwritten.lastSeq());
     }
 
     private void letWait(ZmqReplier.Request request, ContainerKey container, Duration wait) {

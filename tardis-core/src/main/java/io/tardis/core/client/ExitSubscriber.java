@@ -76,9 +76,6 @@ public final class ExitSubscriber implements AutoCloseable {
 
     private long missed;
 
-    /** Whether the log was asked for the first time. */
-    private boolean begun;
-
     /** Whether the last replay failed, which was told then. */
     private boolean unavailable;
 
@@ -267,7 +264,7 @@ public final class ExitSubscriber implements AutoCloseable {
         try {
             Events events = queries.replay(last, REPLAY_BATCH);
             unavailable = false;
-            if (!begun && last == position && events.lastSeq() < position) {
+            if (!caughtUp && last == position && events.lastSeq() < position) {
                 LOG.warn(
                         "the position {} is ahead of the newest exit, {}: it is of another"
                                 + " daemon, or of a log that was lost or put back; no exit up to"
@@ -275,7 +272,6 @@ public final class ExitSubscriber implements AutoCloseable {
                         position,
                         events.lastSeq());
             }
-            begun = true;
             events.events().forEach(this::give);
             if (events.events().isEmpty()) {
                 // Numbers up to here that are not in the log were never recorded.

@@ -112,12 +112,11 @@ public final class CurveClients {
         PosixFileAttributes attributes =
                 Files.readAttributes(
                         directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        Optional<String> stranger = Owner.complaint(directory);
         String problem = null;
         if (!attributes.isDirectory()) {
             problem = attributes.isSymbolicLink() ? "is a symbolic link" : "is not a directory";
-        } else if (stranger.isPresent()) {
-            problem = stranger.get();
+        } else if (!Owner.isUs(attributes.owner())) {
+            problem = Owner.complaint(attributes.owner());
         } else if (attributes.permissions().contains(PosixFilePermission.GROUP_WRITE)
                 || attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE)) {
             problem = "can be written by others than its owner; close it with chmod go-w";

@@ -17,7 +17,6 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -190,15 +189,14 @@ public final class CurveKeyFiles {
     private static void checkSecret(Path file) throws IOException {
         PosixFileAttributes attributes =
                 Files.readAttributes(file, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        Optional<String> stranger = Owner.complaint(file);
         String problem = null;
         if (!attributes.isRegularFile()) {
             problem =
                     attributes.isSymbolicLink()
                             ? "is a symbolic link; name the file itself"
                             : "is not a file";
-        } else if (stranger.isPresent()) {
-            problem = stranger.get();
+        } else if (!Owner.isUs(attributes.owner())) {
+            problem = Owner.complaint(attributes.owner());
         } else if (attributes.permissions().stream().anyMatch(OTHERS::contains)) {
             problem = "is open to others than its owner; close it with chmod 600";
         }
