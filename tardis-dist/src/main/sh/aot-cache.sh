@@ -69,8 +69,8 @@ live one
 live two
 export TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:$((port + 1))
 # On a kernel that cannot tell, nobody knows; on a machine that is very busy, nobody answers in time.
-"$home/bin/tardis" get one >/dev/null || true
-"$home/bin/tardis" ls >/dev/null || true
+"$home/bin/tardis" get one >/dev/null 2>&1 || true
+"$home/bin/tardis" ls >/dev/null 2>&1 || true
 kill "$daemon"
 wait "$daemon" || true
 daemon=
