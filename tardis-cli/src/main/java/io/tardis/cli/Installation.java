@@ -132,6 +132,7 @@ final class Installation {
                 loadClasses(module);
             }
         }
+        LOG.debug("all classes are loaded");
     }
 
     private static void loadClasses(ResolvedModule resolved) {

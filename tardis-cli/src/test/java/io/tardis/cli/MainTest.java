@@ -32,6 +32,14 @@ class MainTest {
     }
 
     @Test
+    void looksAtNoCommandButTheOneThatIsNamed() {
+        assertThat(
+                        Main.commandLine(tardis.environment(), Output.standard(), "get", "ls")
+                                .getSubcommands())
+                .containsOnlyKeys("get");
+    }
+
+    @Test
     void tellsItsUsage() {
         Tardis.Result result = tardis.run("--help");
 

@@ -75,7 +75,8 @@ final class Tardis {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         StringWriter err = new StringWriter();
         CommandLine commandLine =
-                Main.commandLine(environment(), outputTo(out)).setErr(new PrintWriter(err, true));
+                Main.commandLine(environment(), outputTo(out), arguments)
+                        .setErr(new PrintWriter(err, true));
         int status = commandLine.execute(arguments);
         return new Result(status, out.toString(StandardCharsets.UTF_8), err.toString());
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
@@ -18,9 +19,10 @@ class CurveIT {
 
     private static final int BAD_SETTING = 2;
     private static final Duration SOON = Duration.ofSeconds(20);
+    private static final AtomicInteger PAIRS = new AtomicInteger();
 
     @RegisterExtension
-    final Lab lab =
+    static final Lab lab =
             Lab.withTardis()
                     .setting(
                             "TARDIS_CURVE_SECRET_KEY_FILE",
@@ -33,17 +35,17 @@ class CurveIT {
     @ContainerTest
     void pyzmqHearsAndAsksWithKeysThatTardisMade() {
         TardisNode alice = clientWithKeysOfTardis("alice");
-        Container three = lab.container("three").enabled();
-        Container zero = lab.container("zero").enabled();
-        try (LiveProcess _ = lab.tardis().startDaemon();
-                LiveProcess subscriber = alice.subscribe("/tasks/exit/default/")) {
+        Container three = lab.freshContainer().enabled();
+        Container zero = lab.freshContainer().enabled();
+        lab.tardis().bringUpDaemon();
+        try (LiveProcess subscriber = alice.subscribe("/tasks/exit/default/")) {
             awaitSubscription(subscriber);
 
             assertThat(three.sh("exit 3").code()).isEqualTo(3);
             assertThat(zero.sh("exit 0").code()).isZero();
 
-            subscriber.awaitLine("exit", SOON, line -> isExit(line, "three", 3));
-            subscriber.awaitLine("exit", SOON, line -> isExit(line, "zero", 0));
+            subscriber.awaitLine("exit", SOON, line -> isExit(line, three.id(), 3));
+            subscriber.awaitLine("exit", SOON, line -> isExit(line, zero.id(), 0));
             JsonNode answer = alice.exitCode(three);
             assertThat(answer.path("status").asString()).isEqualTo("exited");
             assertThat(answer.path("exit_code").asInt()).isEqualTo(3);
@@ -56,25 +58,28 @@ class CurveIT {
 
     @ContainerTest
     void commandsOnTheNodeNeedNoMoreThanTheDaemon() {
+        lab.tardis().bringUpDaemon();
         commandsWork(lab.tardis());
         assertThat(lab.tardis().tardis("status").code()).isZero();
     }
 
     @ContainerTest
     void commandsElsewhereNeedKeysOfTheirOwnAndTheDaemons() {
-        commandsWork(clientWithKeysOfTardis("alice"));
+        lab.tardis().bringUpDaemon();
+        commandsWork(clientWithKeysOfTardis("bob"));
     }
 
     @ContainerTest
     void keysThatPyzmqMadeServeTheDaemonAndTheCommands() throws IOException {
-        makeKeysWithPyzmq("daemon");
-        makeKeysWithPyzmq("carol");
+        Outcome _ = lab.tardis().tardis("stop"); // the one of the other tests, if it runs
+        String server = makeKeysWithPyzmq("daemon");
+        String carol = makeKeysWithPyzmq("carol");
         TardisNode node =
                 lab.tardis()
                         .with(
                                 "TARDIS_CURVE_SECRET_KEY_FILE",
-                                name(lab.tardis(), "daemon") + ".key_secret");
-        TardisNode carol = client("carol", "daemon");
+                                name(lab.tardis(), server) + ".key_secret");
+        TardisNode client = client(carol, server);
         // pyzmq leaves the secret key open to everybody.
         lab.expectErrors();
         Outcome refused = node.tardis("daemon");
@@ -84,40 +89,40 @@ class CurveIT {
                         node.setting("TARDIS_CURVE_SECRET_KEY_FILE"),
                         "open to others than its owner");
 
-        close("daemon");
-        close("carol");
+        close(server);
+        close(carol);
         try (LiveProcess _ = node.startDaemon()) {
-            commandsWork(carol);
-            assertThat(carol.lastSeq()).isPositive();
+            commandsWork(client);
+            assertThat(client.lastSeq()).isPositive();
         }
     }
 
     @ContainerTest
     void strangersAndClientsWithoutKeysGetNothingAndCostNothing() {
-        TardisNode alice = clientWithKeysOfTardis("alice");
-        Outcome _ = lab.tardis().tardis("keygen", name(lab.tardis(), "mallory")).orFail();
-        TardisNode mallory = client("mallory", "server");
+        TardisNode dora = clientWithKeysOfTardis("dora");
+        TardisNode mallory = client(keysOfTardis("mallory"), "server");
         TardisNode plain =
                 lab.tardis()
                         .with("TARDIS_CURVE_SECRET_KEY_FILE", "")
                         .with("TARDIS_CURVE_CLIENTS_DIR", "");
-        try (LiveProcess _ = lab.tardis().startDaemon();
-                LiveProcess known = alice.subscribe("/tasks/");
+        Container container = lab.freshContainer().enabled();
+        lab.tardis().bringUpDaemon();
+        try (LiveProcess known = dora.subscribe("/tasks/");
                 LiveProcess stranger = mallory.subscribe("/tasks/");
                 LiveProcess withoutKeys = plain.subscribe("/tasks/")) {
             awaitSubscription(known);
             // The first container leaves the shim's own client behind, for the next one.
-            assertThat(lab.container("first").enabled().sh("exit 3").code()).isEqualTo(3);
+            assertThat(lab.freshContainer().enabled().sh("exit 3").code()).isEqualTo(3);
             Proc daemon = lab.tardis().runningDaemon();
             int descriptors = daemon.descriptors().size();
 
             Outcome strangers = strangers(200);
-            assertThat(lab.container("tc").enabled().sh("exit 3").code()).isEqualTo(3);
-            known.awaitLine("exit", SOON, line -> isExit(line, "tc", 3));
+            assertThat(container.sh("exit 3").code()).isEqualTo(3);
+            known.awaitLine("exit", SOON, line -> isExit(line, container.id(), 3));
 
             assertThat(strangers.orFail().text()).isEqualTo("got 0");
             for (TardisNode nobody : List.of(mallory, plain)) {
-                Outcome get = nobody.tardis("get", "tc");
+                Outcome get = nobody.tardis("get", container.id());
                 assertThat(get.out()).isEmpty();
                 assertThat(get.code()).isEqualTo(3);
                 assertThat(get.err()).contains("no answer from");
@@ -126,7 +131,7 @@ class CurveIT {
             assertThat(stranger.output()).isEmpty();
             assertThat(withoutKeys.output()).isEmpty();
             // A command waits 5 s for its answer.
-            assertThat(alice.code(lab.container("tc"))).isEqualTo("3");
+            assertThat(dora.code(container)).isEqualTo("3");
             Wait.until(
                     () -> "descriptors as before, " + descriptors + ": " + daemon.descriptors(),
                     SOON,
@@ -148,23 +153,25 @@ class CurveIT {
         assertThat(late.lastSeq()).isPositive();
     }
 
-    private void commandsWork(TardisNode client) {
-        Container container = lab.container("tc").enabled();
-        Outcome _ = lab.container("before").enabled().sh("exit 4");
-        Path output = lab.scratch().folder("out").resolve("watch");
+    private static void commandsWork(TardisNode client) {
+        Container container = lab.freshContainer().enabled();
+        Container before = lab.freshContainer().enabled();
+        assertThat(before.sh("exit 4").code()).isEqualTo(4);
+        Path output = lab.scratch().folder("out").resolve(container.id());
         try (LiveProcess watch = client.command("watch", "--all").start(output)) {
-            watch.awaitLine("past", SOON, line -> line.contains("before exited with 4"));
+            watch.awaitLine("past", SOON, line -> line.contains(before + " exited with 4"));
 
             assertThat(container.sh("exit 7").code()).isEqualTo(7);
 
-            watch.awaitLine("exit", SOON, line -> line.contains("tc exited with 7"));
+            watch.awaitLine("exit", SOON, line -> line.contains(container + " exited with 7"));
         }
         assertThat(client.code(container)).isEqualTo("7");
-        assertThat(client.tardis("wait", "tc", "--timeout", "10s").orFail().text()).isEqualTo("7");
-        assertThat(client.tardis("ls").orFail().out()).contains("before", "tc");
+        assertThat(client.tardis("wait", container.id(), "--timeout", "10s").orFail().text())
+                .isEqualTo("7");
+        assertThat(client.tardis("ls").orFail().out()).contains(before.id(), container.id());
     }
 
-    private Outcome strangers(int number) {
+    private static Outcome strangers(int number) {
         return Command.of(
                         Machine.PYTHON,
                         TardisNode.script("strangers.py").toString(),
@@ -176,26 +183,35 @@ class CurveIT {
     }
 
     /** A client that the daemon knows, with keys made by {@code tardis keygen}. */
-    private TardisNode clientWithKeysOfTardis(String name) {
-        Outcome _ = lab.tardis().tardis("keygen", name(lab.tardis(), name)).orFail();
-        makeKnown(name);
-        return client(name, "server");
+    private static TardisNode clientWithKeysOfTardis(String name) {
+        String keys = keysOfTardis(name);
+        makeKnown(keys);
+        return client(keys, "server");
     }
 
-    private void makeKeysWithPyzmq(String name) {
+    /** Returns the name that the keys have, another one each time. */
+    private static String keysOfTardis(String name) {
+        String keys = name + PAIRS.incrementAndGet();
+        Outcome _ = lab.tardis().tardis("keygen", name(lab.tardis(), keys)).orFail();
+        return keys;
+    }
+
+    private static String makeKeysWithPyzmq(String name) {
+        String keys = name + PAIRS.incrementAndGet();
         Outcome _ =
                 Command.of(
                                 Machine.PYTHON,
                                 "-c",
                                 "import sys, zmq.auth; zmq.auth.create_certificates(*sys.argv[1:])",
                                 name(lab.tardis(), ""), // the folder
-                                name)
+                                keys)
                         .run()
                         .orFail();
-        makeKnown(name);
+        makeKnown(keys);
+        return keys;
     }
 
-    private void makeKnown(String name) {
+    private static void makeKnown(String name) {
         try {
             Path file = Path.of(name(lab.tardis(), name) + ".key");
             Files.copy(
@@ -207,14 +223,14 @@ class CurveIT {
         }
     }
 
-    private void close(String name) throws IOException {
+    private static void close(String name) throws IOException {
         Files.setPosixFilePermissions(
                 Path.of(name(lab.tardis(), name) + ".key_secret"),
                 PosixFilePermissions.fromString("rw-------"));
     }
 
     /** The node as seen by a client that has its own pair and the daemon's public key. */
-    private TardisNode client(String name, String server) {
+    private static TardisNode client(String name, String server) {
         return lab.tardis()
                 .with("TARDIS_CURVE_SECRET_KEY_FILE", name(lab.tardis(), name) + ".key_secret")
                 .with("TARDIS_CURVE_SERVER_KEY_FILE", name(lab.tardis(), server) + ".key");

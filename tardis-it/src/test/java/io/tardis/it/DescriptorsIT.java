@@ -134,14 +134,7 @@ class DescriptorsIT {
                                 "--nofile=" + limit + ":" + limit)
                         .run()
                         .orFail();
-        LiveProcess client =
-                Command.of(
-                                Machine.PYTHON,
-                                TardisNode.script("bad_client.py").toString(),
-                                "many",
-                                lab.tardis().setting("TARDIS_QUERY_ENDPOINT"),
-                                Integer.toString(CONNECTIONS))
-                        .start(folder("clients").resolve("many"));
+        LiveProcess client = lab.tardis().badClient("many", "TARDIS_QUERY_ENDPOINT", CONNECTIONS);
         client.awaitLine("start", SOON, "ready"::equals);
         // The kernel keeps one, which is not shown, for the accept that waits for launchers.
         Wait.until(

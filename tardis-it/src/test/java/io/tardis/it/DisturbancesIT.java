@@ -221,6 +221,12 @@ class DisturbancesIT {
                     assertThat(List.of(create, start, delete, again))
                             .allMatch(it -> it.compareTo(CALL) < 0);
                 }
+                // It is the one that has the ports, and not somebody else.
+                Outcome doctor = lab.tardis().tardis("doctor");
+                assertThat(doctor.code()).isEqualTo(1);
+                assertThat(doctor.out())
+                        .contains("FAIL  daemon", ", the daemon's\n")
+                        .doesNotContain("FAIL  events", "FAIL  queries");
             } finally {
                 daemon.signal("CONT");
             }

@@ -39,7 +39,7 @@ class FloodIT {
         Proc daemon = lab.tardis().runningDaemon();
         Load load = Load.of(lab, Load.size("containers", 8));
 
-        try (LiveProcess flood = badClient("flood", 4)) {
+        try (LiveProcess flood = lab.tardis().badClient("flood", "TARDIS_QUERY_ENDPOINT", 4)) {
             for (String refusal :
                     List.of(
                             "too_many TARDIS_MAX_WAITING",
@@ -80,7 +80,7 @@ class FloodIT {
         Proc daemon = lab.tardis().runningDaemon();
         int descriptors = daemon.descriptors().size();
 
-        try (LiveProcess many = badClient("many", 30)) {
+        try (LiveProcess many = lab.tardis().badClient("many", "TARDIS_QUERY_ENDPOINT", 30)) {
             many.awaitLine("the connections", SOON, "ready"::equals);
             assertThat(many.lines()).containsExactly("opened 30", "ready");
             Wait.until(
@@ -101,16 +101,5 @@ class FloodIT {
 
     private boolean hasEnded(Container container) {
         return lab.tardis().status(container).equals("exited");
-    }
-
-    private LiveProcess badClient(String how, int connections) {
-        return Command.of(
-                        List.of(
-                                Machine.PYTHON,
-                                TardisNode.script("bad_client.py").toString(),
-                                how,
-                                lab.tardis().setting("TARDIS_QUERY_ENDPOINT"),
-                                Integer.toString(connections)))
-                .start(lab.scratch().folder("clients").resolve(how));
     }
 }

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -24,13 +25,13 @@ class KernelWitnessIT {
     private static final String MEMORY = Integer.toString(16 << 20);
 
     @RegisterExtension
-    final Lab lab =
+    static final Lab lab =
             Lab.withTardis()
                     .setting("TARDIS_DELETE_WAIT_MS", "0")
                     .setting("TARDIS_CTR_CMD", Valve::command);
 
-    @BeforeEach
-    void kernelCanTell() {
+    @BeforeAll
+    static void kernelCanTell() {
         // Not Tardis is asked: a probe of its own that fails must not look like a kernel that
         // cannot tell.
         String answer =
@@ -39,18 +40,19 @@ class KernelWitnessIT {
                         .orFail()
                         .text();
         assumeTrue(answer.equals("yes"), "this kernel does not tell how processes end: " + answer);
-        lab.tardis().bringUpDaemon();
     }
 
-    @ContainerTest
-    void findsOutThatTheKernelCanTell() {
+    @BeforeEach
+    void daemonHears() {
+        new Valve(lab.tardis()).open();
+        lab.tardis().bringUpDaemon();
         assertThat(lab.tardis().log()).doesNotContain("does not tell how processes end");
     }
 
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownAtDeleteWithoutAWait() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 16));
+        Load load = Load.fresh(lab, Load.size("containers", 16));
 
         load.run(8);
 
@@ -70,8 +72,8 @@ class KernelWitnessIT {
     @ContainerTest
     @Timeout(1200)
     void everyCodeIsKnownWhileCtrIsKilledAgainAndAgain() throws InterruptedException {
-        Load load = Load.of(lab, Load.size("containers", 16));
-        Container waited = lab.container("waited").enabled();
+        Load load = Load.fresh(lab, Load.size("containers", 16));
+        Container waited = lab.freshContainer().enabled();
         waited.startEndingWith(5);
         Proc daemon = lab.tardis().runningDaemon();
 
@@ -87,8 +89,8 @@ class KernelWitnessIT {
 
     @ContainerTest
     void watchesLivingContainersAgainAfterARestart() {
-        Container good = lab.container("good").enabled();
-        Container bad = lab.container("bad").enabled();
+        Container good = lab.freshContainer().enabled();
+        Container bad = lab.freshContainer().enabled();
         good.startEndingWith(0);
         bad.startEndingWith(5);
         Proc goodInit = lab.containerd().initOf(good).orElseThrow();
@@ -108,8 +110,8 @@ class KernelWitnessIT {
 
     @ContainerTest
     void tellsTheEndOfAContainerThatWasAZombieWhenTheDaemonWasStarted() {
-        Container good = lab.container("good").enabled();
-        Container bad = lab.container("bad").enabled();
+        Container good = lab.freshContainer().enabled();
+        Container bad = lab.freshContainer().enabled();
         good.startEndingWith(0);
         bad.startEndingWith(5);
         Proc goodInit = lab.containerd().initOf(good).orElseThrow();
@@ -173,8 +175,8 @@ class KernelWitnessIT {
     }
 
     private void answersWhileContainerdIsDown(int seconds) throws InterruptedException {
-        Container good = lab.container("good").enabled();
-        Container bad = lab.container("bad").enabled();
+        Container good = lab.freshContainer().enabled();
+        Container bad = lab.freshContainer().enabled();
         good.startEndingWith(0);
         bad.startEndingWith(5);
         Proc goodInit = lab.containerd().initOf(good).orElseThrow();
@@ -207,7 +209,7 @@ class KernelWitnessIT {
 
     @ContainerTest
     void tellsTheRealEndOfAContainerWhoseShimWasKilled() {
-        Container container = lab.container("tc").enabled();
+        Container container = lab.freshContainer().enabled();
         container.startEndingWith(0);
 
         lab.containerd().killShimOf(container);
@@ -220,7 +222,7 @@ class KernelWitnessIT {
 
     @ContainerTest
     void tellsTheRealCodeWhereContainerdMakesOneUp() {
-        Container container = lab.container("tc").enabled();
+        Container container = lab.freshContainer().enabled();
         container.startEndingWith(5);
         Proc init = lab.containerd().initOf(container).orElseThrow();
 
@@ -242,8 +244,8 @@ class KernelWitnessIT {
 
     @ContainerTest
     void knowsTheCodeOfAnExitThatCtrMissed() {
-        Container good = lab.container("good").enabled();
-        Container bad = lab.container("bad").enabled();
+        Container good = lab.freshContainer().enabled();
+        Container bad = lab.freshContainer().enabled();
         good.startEndingWith(0);
         bad.startEndingWith(4);
         Valve valve = new Valve(lab.tardis());
@@ -265,8 +267,8 @@ class KernelWitnessIT {
 
     @ContainerTest
     void tellsADeathByAKillFrom137() {
-        Container killed = lab.container("killed").enabled();
-        Container ended = lab.container("ended").enabled();
+        Container killed = lab.freshContainer().enabled();
+        Container ended = lab.freshContainer().enabled();
         killed.startEndingWith(0);
 
         // containerd tells the same number for both, and may be the first to tell.
@@ -287,7 +289,7 @@ class KernelWitnessIT {
 
     @ContainerTest
     void marksADeathForWantOfMemory() {
-        Container container = lab.container("tc").enabled().option("--memory-limit", MEMORY);
+        Container container = lab.freshContainer().enabled().option("--memory-limit", MEMORY);
 
         Outcome run = container.sh("x=0123456789; while :; do x=$x$x; done");
 

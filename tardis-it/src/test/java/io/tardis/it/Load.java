@@ -43,6 +43,14 @@ final class Load {
         return new Load(IntStream.range(0, containers).mapToObj(i -> container(lab, i)).toList());
     }
 
+    /** The same with ids that no other test of the lab has. */
+    static Load fresh(Lab lab, int containers) {
+        return new Load(
+                IntStream.range(0, containers)
+                        .mapToObj(_ -> lab.freshContainer().enabled())
+                        .toList());
+    }
+
     static Container container(Lab lab, int index) {
         return lab.container("load" + index).enabled();
     }

@@ -20,22 +20,24 @@ class PythonClientsIT {
     private static final Duration SOON = Duration.ofSeconds(20);
     private static final JsonMapper JSON = JsonMapper.shared();
 
-    @RegisterExtension final Lab lab = Lab.withTardis();
+    @RegisterExtension static final Lab lab = Lab.withTardis();
 
     @ContainerTest
     void subscriberToOneContainerGetsEveryExitOfItAndOfNoOther() {
-        Container tc = lab.container("tc").enabled();
-        Container tc2 = lab.container("tc2").enabled();
-        Container plain = lab.container("tc");
+        Container tc = lab.freshContainer().enabled();
+        Container longer = lab.container(tc.id() + "-longer").enabled();
+        Container plain = lab.container(tc.id());
         List<Integer> codes = List.of(0, 3, 137, 0, 255, 1);
-        try (LiveProcess daemon = lab.tardis().startDaemon();
-                LiveProcess subscriber = lab.tardis().subscribe("/tasks/exit/default/tc/")) {
+        lab.tardis().bringUpDaemon();
+        Proc daemon = lab.tardis().runningDaemon();
+        String topic = "/tasks/exit/default/" + tc.id() + "/";
+        try (LiveProcess subscriber = lab.tardis().subscribe(topic)) {
             awaitSubscription(subscriber);
             lab.tardis().awaitHearing(lab.container("probe"));
 
             for (int code : codes) {
                 Outcome _ = tc.sh("exit " + code);
-                Outcome _ = tc2.sh("exit 9");
+                Outcome _ = longer.sh("exit 9");
             }
             Outcome _ = plain.sh("exit 77");
 
@@ -56,31 +58,33 @@ class PythonClientsIT {
                         assertThat(event.path("v").asInt()).isEqualTo(1);
                         assertThat(event.path("topic").asString()).isEqualTo("/tasks/exit");
                         assertThat(event.path("namespace").asString()).isEqualTo("default");
-                        assertThat(event.path("container_id").asString()).isEqualTo("tc");
-                        assertThat(event.path("id").asString()).isEqualTo("tc");
+                        assertThat(event.path("container_id").asString()).isEqualTo(tc.id());
+                        assertThat(event.path("id").asString()).isEqualTo(tc.id());
                         assertThat(event.path("pid").asInt()).isPositive();
                         assertThat(event.path("exited_at").asString()).endsWith("Z");
                     });
-            assertThat(daemon.isAlive()).isTrue();
+            assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
         }
     }
 
     @ContainerTest
     void subscriberToEverythingSeesSequenceWithoutGapAndCanReplayIt() {
-        try (LiveProcess _ = lab.tardis().startDaemon();
-                LiveProcess subscriber = lab.tardis().subscribe("/tasks/")) {
+        lab.tardis().bringUpDaemon();
+        try (LiveProcess subscriber = lab.tardis().subscribe("/tasks/")) {
             awaitSubscription(subscriber);
             lab.tardis().awaitHearing(lab.container("probe"));
-            Container container = lab.container("tc").enabled();
+            Container container = lab.freshContainer().enabled();
             container.startEndingWith(3);
             Outcome _ = container.exec("e1", "/bin/sh", "-c", "exit 42");
             container.end();
             container.remove();
-            subscriber.awaitLine(
-                    "exit", SOON, line -> line.startsWith("/tasks/exit/default/tc/\t"));
+            String topic = "/tasks/exit/default/" + container.id() + "/\t";
+            subscriber.awaitLine("exit", SOON, line -> line.startsWith(topic));
 
             assertThat(subscriber.lines())
-                    .anyMatch(line -> line.startsWith("/tasks/exec-exit/default/tc/e1/\t"));
+                    .anyMatch(line ->
+                            line.startsWith(
+                                    "/tasks/exec-exit/default/" + container.id() + "/e1/\t"));
             List<JsonNode> seen = events(subscriber, "/tasks/");
             for (int i = 1; i < seen.size(); i++) {
                 assertThat(seen.get(i).path("seq").asLong())
@@ -106,11 +110,11 @@ class PythonClientsIT {
                 snippet.replace(
                         "tcp://127.0.0.1:5580",
                         lab.tardis().environment().get("TARDIS_EVENTS_ENDPOINT"));
-        Container tc = lab.container("tc").enabled();
-        try (LiveProcess _ = lab.tardis().startDaemon();
-                LiveProcess subscriber =
-                        Command.of(Machine.PYTHON, "-u", "-c", code)
-                                .start(lab.scratch().folder("readme").resolve("out"))) {
+        Container tc = lab.freshContainer().enabled();
+        lab.tardis().bringUpDaemon();
+        try (LiveProcess subscriber =
+                Command.of(Machine.PYTHON, "-u", "-c", code)
+                        .start(lab.scratch().folder("readme").resolve("out"))) {
             // It does not say when it has subscribed.
             Wait.until(
                     () -> "an exit: " + subscriber.output(),
@@ -119,7 +123,7 @@ class PythonClientsIT {
                         assertThat(tc.sh("exit 7").code()).isEqualTo(7);
                         return subscriber.output().contains("\n");
                     });
-            assertThat(subscriber.output()).startsWith("tc 7\n");
+            assertThat(subscriber.output()).startsWith(tc.id() + " 7\n");
         }
     }
 
@@ -128,7 +132,7 @@ class PythonClientsIT {
         Container ended = lab.container("ended").enabled();
         Container running = lab.container("running").enabled();
         lab.tardis().bringUpDaemon();
-        Outcome _ = ended.sh("exit 3");
+        assertThat(ended.sh("exit 3").code()).isEqualTo(3);
         running.startEndingWith(0);
 
         List<JsonNode> answers =
@@ -170,14 +174,18 @@ class PythonClientsIT {
                     assertThat(answer.path("error").asString()).isEqualTo("bad_request");
                     assertThat(answer.path("message").asString()).isNotEmpty();
                 });
+        running.end();
+        assertThat(running.remove()).isEqualTo(0);
     }
 
     @ContainerTest
     void waitingQueryIsAnsweredByTheEnd() {
-        Container container = lab.container("tc").enabled();
+        Container container = lab.freshContainer().enabled();
         container.startEndingWith(3);
         String question =
-                "{\"op\":\"exit_code\",\"namespace\":\"default\",\"container_id\":\"tc\",\"wait_ms\":%d}";
+                "{\"op\":\"exit_code\",\"namespace\":\"default\",\"container_id\":\""
+                        + container.id()
+                        + "\",\"wait_ms\":%d}";
 
         // The wait is over before the end is there.
         assertThat(lab.tardis().ask(question.formatted(200)).path("status").asString())

@@ -16,6 +16,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -399,6 +401,32 @@ final class TardisNode implements AutoCloseable {
                         setting("TARDIS_QUERY_ENDPOINT"))
                 .with(keys())
                 .start(folder.resolve("honest-" + started.incrementAndGet() + ".out"));
+    }
+
+    /**
+     * A Python process that misbehaves on an endpoint: {@code bad_client.py HOW ENDPOINT NUMBERS}.
+     */
+    LiveProcess badClient(String how, String endpoint, Number... numbers) {
+        List<String> argv =
+                new ArrayList<>(
+                        List.of(
+                                Machine.PYTHON,
+                                script("bad_client.py").toString(),
+                                how,
+                                setting(endpoint)));
+        Stream.of(numbers).map(Number::toString).forEach(argv::add);
+        return Command.of(argv)
+                .start(folder.resolve("client-" + started.incrementAndGet() + ".out"));
+    }
+
+    /** Has two answers, and fails where they take longer; Python's start counts, too. */
+    void assertAnswersWithin(Duration limit) {
+        Instant begin = Instant.now();
+        String ping = "{\"op\":\"ping\"}";
+        List<JsonNode> answers = askAll(ping, ping);
+        Duration taken = Duration.between(begin, Instant.now());
+        assertThat(answers).allMatch(answer -> answer.path("status").asString().equals("ok"));
+        Wait.assertTaken("two answers", taken, limit);
     }
 
     /** The port of an endpoint. */

@@ -30,7 +30,7 @@ class UpgradeIT {
     private static final int FULL = 8;
     private static final int AT_A_TIME = Load.size("lanes", 3);
 
-    @RegisterExtension final Lab lab = Lab.withTardis();
+    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_LOG_LEVEL", "DEBUG");
 
     private Path directory;
 
@@ -178,6 +178,10 @@ class UpgradeIT {
         LiveProcess _ = node.startDaemon();
         Proc before = node.runningDaemon();
         node.awaitHearing(new Container(lab.containerd(), node.runtime(), "default", "probe"));
+        Wait.until(
+                "a daemon that needs its files no more",
+                SOON,
+                () -> node.log().contains("all classes are loaded"));
         int size = Load.size("containers", 24);
         Queue<Container> load = new ConcurrentLinkedQueue<>();
         Queue<Outcome> ends = new ConcurrentLinkedQueue<>();

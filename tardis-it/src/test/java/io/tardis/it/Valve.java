@@ -45,9 +45,10 @@ final class Valve {
                 });
     }
 
+    /** Does nothing where it is open. */
     void open() {
         try {
-            Files.delete(file(node));
+            boolean _ = Files.deleteIfExists(file(node));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
