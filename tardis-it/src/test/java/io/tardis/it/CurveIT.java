@@ -8,8 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
@@ -121,8 +121,12 @@ class CurveIT {
             known.awaitLine("exit", SOON, line -> isExit(line, container.id(), 3));
 
             assertThat(strangers.orFail().text()).isEqualTo("got 0");
-            for (TardisNode nobody : List.of(mallory, plain)) {
-                Outcome get = nobody.tardis("get", container.id());
+            // At the same time: each waits some seconds for an answer.
+            for (Outcome get :
+                    Stream.of(mallory, plain)
+                            .parallel()
+                            .map(nobody -> nobody.tardis("get", container.id()))
+                            .toList()) {
                 assertThat(get.out()).isEmpty();
                 assertThat(get.code()).isEqualTo(3);
                 assertThat(get.err()).contains("no answer from");

@@ -154,9 +154,13 @@ class DaemonCommandIT {
         assertThat(ends).allMatch(it -> it.code() == 3);
         before.end();
         assertThat(before.remove()).isEqualTo(5);
-        for (Container container : load) {
-            lab.tardis().awaitCode(container, 3, SOON);
-        }
+        List<Container> all = List.copyOf(load);
+        Wait.until(
+                () -> "ends of " + lab.tardis().exitCodes(all),
+                SOON,
+                () ->
+                        lab.tardis().exitCodes(all).stream()
+                                .allMatch(it -> it.path("exit_code").asInt(-1) == 3));
         lab.tardis().awaitCode(before, 5, SOON);
         List<JsonNode> published = lab.tardis().replayAll();
         assertThat(published.stream().map(DaemonCommandIT::name).filter(it -> !it.equals("probe")))

@@ -25,10 +25,12 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.MissingNode;
 
 /**
  * A Tardis of our own: its settings, all by environment variables, its folders and ports, and its
@@ -351,12 +353,15 @@ final class TardisNode implements AutoCloseable {
 
     /** Waits until the container's code is answered, and fails if it is another one. */
     void awaitCode(Container container, int code, Duration patience) {
+        AtomicReference<JsonNode> answer = new AtomicReference<>(MissingNode.getInstance());
         Wait.until(
-                () -> "end of " + container + "; answer " + exitCode(container),
+                () -> "end of " + container + "; answer " + answer,
                 patience,
-                () -> status(container).equals("exited"));
-        JsonNode answer = exitCode(container);
-        assertThat(answer.path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
+                () -> {
+                    answer.set(exitCode(container));
+                    return answer.get().path("status").asString().equals("exited");
+                });
+        assertThat(answer.get().path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
     }
 
     /** Asks several times over one connection. */
