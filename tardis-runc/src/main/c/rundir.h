@@ -6,6 +6,7 @@
  *   start.lock     locked (fcntl, exclusive) by who starts a daemon, or looks after one that hangs
  *   start.log      what the last daemon that was started wrote on stdout and stderr
  *   start-failed   no daemon answers, and why; it is there only while that is so
+ *   died-young     the last daemon that was started ended soon; there until one lives for longer
  *   missed/NS:ID   calls of a container that went on without the daemon, for it to catch up on
  */
 #ifndef TARDIS_RUNDIR_H

@@ -28,6 +28,7 @@ enum {
     STARTER_POLL_MS = 10,
     STARTER_SLOW_POLL_MS = 250,
     STARTER_LIFE_MS = 60000, /* unless the daemon that it has started lives on */
+    YOUTH_S = 10,            /* a daemon that answered and ends so soon may do so each time */
     OOM_SCORE = -500,
     DESCRIPTORS = 65536, /* or as many more as the caller may have */
     MAX_LOG_TAIL = 4096
@@ -38,7 +39,9 @@ enum {
 struct starter {
     const struct settings *settings;
     const char *tardis; /* bin/tardis */
+    char **argv;        /* of this process */
     int run_dir;
+    int lock;              /* start.lock, open */
     struct failure before; /* the failures before this attempt, which counts as one at most */
 };
 
@@ -176,14 +179,13 @@ static char *last_words(int run_dir) {
     return found == NULL || *found == '\0' ? NULL : copy(found, strlen(found));
 }
 
-static char *describe_end(const struct starter *starter, int status) {
+static char *describe_end(const struct starter *starter, const char *what, int status) {
     char *words = last_words(starter->run_dir);
-    char *result =
-            words != NULL ? join("the daemon does not start: %s", words)
-            : WIFSIGNALED(status)
-                    ? join("the daemon does not start: it was killed by signal %d", WTERMSIG(status))
-                    : join("the daemon does not start: it ended with status %d and said nothing",
-                           WEXITSTATUS(status));
+    char *result = words != NULL ? join("%s: %s", what, words)
+                   : WIFSIGNALED(status)
+                           ? join("%s: it was killed by signal %d", what, WTERMSIG(status))
+                           : join("%s: it ended with status %d and said nothing", what,
+                                  WEXITSTATUS(status));
     free(words);
     return result;
 }
@@ -200,6 +202,52 @@ static pid_t state_holder(const struct settings *settings) {
     return holder;
 }
 
+/* For people who list processes. */
+static void rename_process(char **argv, const char *name) {
+    char *last = argv[0];
+    for (char **argument = argv; *argument != NULL; argument++) {
+        last = *argument + strlen(*argument);
+    }
+    size_t room = (size_t)(last - argv[0]);
+    memset(argv[0], 0, room);
+    strncpy(argv[0], name, room);
+}
+
+static void interrupt(int number) {
+    (void)number;
+}
+
+/*
+ * A daemon that answers and is soon ended again, by the kernel for instance, would be started, and
+ * waited for, by each container anew. So its end counts as a start that failed, but for the first
+ * one: that may have been a person's, and the next container has another daemon. Without the lock:
+ * the daemon answers, and who restarts it needs that.
+ */
+static void watch_youth(struct starter *starter, pid_t daemon) {
+    const struct flock unlock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    rename_process(starter->argv, "tardis-runc: watches the daemon");
+    (void)fcntl(starter->lock, F_SETLK, &unlock);
+    (void)sigaction(SIGALRM, &(struct sigaction){.sa_handler = interrupt}, NULL);
+    (void)alarm(YOUTH_S);
+    int status;
+    if (waitpid(daemon, &status, 0) != daemon) {
+        (void)unlinkat(starter->run_dir, "died-young", 0);
+        return;
+    }
+    bool is_stopped = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (is_stopped || state_holder(starter->settings) != 0) {
+        return; /* or it has a successor */
+    }
+    int first = open_file(starter->run_dir, "died-young", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (first >= 0) {
+        close(first);
+    } else if (fcntl(starter->lock, F_SETLK, &lock) == 0) { /* else it is being started again */
+        fail(starter, false, false,
+             describe_end(starter, "the daemon ended soon after its start, again", status));
+    }
+}
+
 /* Sees to it that a daemon answers, until one does or it is clear why not. */
 static void start(struct starter *starter, bool is_silent) {
     static struct request ping;
@@ -211,6 +259,9 @@ static void start(struct starter *starter, bool is_silent) {
         enum answer answer = ask(starter->settings->run_dir, &ping);
         if (answer == GO) {
             remove_failure(starter->run_dir);
+            if (daemon > 0) {
+                watch_youth(starter, daemon);
+            }
             return;
         }
         int64_t age = boot_ms() - begin;
@@ -218,7 +269,7 @@ static void start(struct starter *starter, bool is_silent) {
         if (daemon > 0 && waitpid(daemon, &status, WNOHANG) == daemon) {
             daemon = 0;
             if (state_holder(starter->settings) == 0) {
-                fail(starter, answer == SILENT, false, describe_end(starter, status));
+                fail(starter, answer == SILENT, false, describe_end(starter, "the daemon does not start", status));
                 return;
             } /* else it was another one's turn, which will answer soon */
         }
@@ -258,9 +309,9 @@ static void start(struct starter *starter, bool is_silent) {
 /* Takes the lock, if nobody has it, and the note of the last failure says that it is time. */
 static bool begin(struct starter *starter, bool is_silent) {
     starter->run_dir = open_run_dir(starter->settings->run_dir);
-    int lock_file = starter->run_dir < 0 ? -1 : open_file(starter->run_dir, "start.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    starter->lock = starter->run_dir < 0 ? -1 : open_file(starter->run_dir, "start.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (lock_file < 0 || fcntl(lock_file, F_SETLK, &lock) != 0) {
+    if (starter->lock < 0 || fcntl(starter->lock, F_SETLK, &lock) != 0) {
         return false;
     }
     read_failure(starter->settings->run_dir, &starter->before);
@@ -272,17 +323,6 @@ static bool begin(struct starter *starter, bool is_silent) {
         fail(starter, true, true, join("the daemon does not answer"));
     }
     return true;
-}
-
-/* For people who list processes. */
-static void rename_process(char **argv, const char *name) {
-    char *last = argv[0];
-    for (char **argument = argv; *argument != NULL; argument++) {
-        last = *argument + strlen(*argument);
-    }
-    size_t room = (size_t)(last - argv[0]);
-    memset(argv[0], 0, room);
-    strncpy(argv[0], name, room);
 }
 
 struct start {
@@ -305,10 +345,11 @@ static void detach(void *argument) {
     if (null < 0 || tardis == NULL || pipe2(settled, O_CLOEXEC) != 0) {
         return;
     }
-    struct starter starter = {.settings = asked->settings, .tardis = join("%stardis", tardis)};
+    struct starter starter = {
+            .settings = asked->settings, .tardis = join("%stardis", tardis), .argv = asked->argv};
     pid_t child = fork();
     if (child == 0) {
-        rename_process(asked->argv, "tardis-runc: starts the daemon");
+        rename_process(starter.argv, "tardis-runc: starts the daemon");
         close(settled[0]);
         bool begun = begin(&starter, asked->is_silent);
         close(settled[1]);

@@ -240,12 +240,7 @@ class StartIT {
         if (inOrder) {
             Outcome _ = lab.tardis().tardis("stop").orFail();
         } else {
-            lab.tardis()
-                    .daemon()
-                    .ifPresent(daemon -> {
-                        daemon.signal("KILL");
-                        Wait.until("end of " + daemon, SOON, () -> !daemon.isAlive());
-                    });
+            lab.tardis().daemon().ifPresent(lab.tardis()::kill);
         }
     }
 

@@ -162,7 +162,7 @@ class SubscriberIT {
             // The random points of the kills; a wait for a condition would choose them.
             TimeUnit.MILLISECONDS.sleep(random.nextInt(LONGEST_RUN_MILLIS));
             if (random.nextBoolean()) {
-                lab.tardis().daemon().ifPresent(daemon -> daemon.signal("KILL"));
+                lab.tardis().daemon().ifPresent(lab.tardis()::kill);
                 lab.tardis().bringUpDaemon();
                 TimeUnit.MILLISECONDS.sleep(random.nextInt(LONGEST_RUN_MILLIS));
             }

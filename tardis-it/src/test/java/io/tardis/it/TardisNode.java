@@ -42,6 +42,10 @@ final class TardisNode implements AutoCloseable {
     static final int ANOTHER_RUNS = 4;
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    /** The name of the process that watches a young daemon; the rest may be cut off. */
+    private static final String WATCH = "tardis-runc: watch";
+
     private static final JsonMapper JSON = JsonMapper.shared();
     private static final Random RANDOM = new Random();
 
@@ -251,9 +255,27 @@ final class TardisNode implements AutoCloseable {
 
     /** SIGKILL to the daemon. */
     void killDaemon() {
-        Proc daemon = runningDaemon();
+        kill(runningDaemon());
+    }
+
+    /**
+     * SIGKILL to a daemon, whose end, however young it is, does not count when the next ones are
+     * killed: else a container would not wait for another daemon after the second time.
+     */
+    void kill(Proc daemon) {
         daemon.signal("KILL");
         Wait.until("end of " + daemon, PATIENCE, () -> !daemon.isAlive());
+        Wait.until(
+                () -> "end of who watches it: " + processes(),
+                PATIENCE,
+                () ->
+                        processes().stream()
+                                .noneMatch(it -> it.arguments().toString().contains(WATCH)));
+        try {
+            boolean _ = Files.deleteIfExists(socket().resolveSibling("died-young"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /**

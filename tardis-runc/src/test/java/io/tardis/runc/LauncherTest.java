@@ -288,6 +288,71 @@ class LauncherTest {
         assertThat(failureLines().getLast()).contains("ended with status 2");
     }
 
+    /** As where the kernel ends it, for want of memory. */
+    @Test
+    void waitsNoMoreForADaemonThatIsEndedSoonAfterItsSecondStart()
+            throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis("echo $$ >>starts\n" + LIVE);
+
+        haveItStarted(1);
+        killTheDaemon();
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(diedYoung()));
+        haveItStarted(2);
+        assertThat(failure()).doesNotExist();
+        killTheDaemon();
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(failure()));
+        delayFailure();
+
+        assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+
+        assertThat(starts()).isEqualTo(2);
+        assertThat(notes()).hasSize(1);
+        assertThat(failureLines())
+                .contains(
+                        "failures=1",
+                        "reason=the daemon ended soon after its start, again: it was killed by"
+                                + " signal 9");
+    }
+
+    @Test
+    void aDaemonThatIsToldToEndSoonAfterItsStartHasNotFailed()
+            throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        tardis("echo $$ >>starts\nread -r line <end");
+        Path end = folder.resolve("end");
+        assertThat(new ProcessBuilder("mkfifo", end.toString()).start().waitFor()).isZero();
+
+        haveItStarted(1);
+        Files.writeString(end, "\n");
+        haveItStarted(2);
+
+        assertThat(diedYoung()).doesNotExist();
+        assertThat(failure()).doesNotExist();
+        Files.writeString(end, "\n");
+    }
+
+    private Path diedYoung() {
+        return folder.resolve("died-young");
+    }
+
+    /** A container waits until the daemon answers, which is what its starter waits for, too. */
+    private void haveItStarted(int starts) throws IOException, InterruptedException {
+        Process started = builder(launcher, Map.of(), START).start();
+        await().atMost(TEN_SECONDS)
+                .until(() -> Files.exists(folder.resolve("starts")) && starts() == starts);
+        try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
+            assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
+            assertThat(daemon.calls()).hasSize(1);
+            awaitStarter();
+        }
+    }
+
+    private void killTheDaemon() throws IOException {
+        long pid = Long.parseLong(Files.readAllLines(folder.resolve("starts")).getLast());
+        assertThat(ProcessHandle.of(pid).orElseThrow().destroyForcibly()).isTrue();
+    }
+
     @Test
     void aStartThatFailsForWantOfItsProgramNamesIt() throws IOException, InterruptedException {
         registerLife("default", "tc");
@@ -885,7 +950,7 @@ class LauncherTest {
         return FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     }
 
-    /** It lives on until the daemon answers, or has failed. */
+    /** It has the lock until the daemon answers, or has failed. */
     private void awaitStarter() throws IOException {
         try (FileChannel lock =
                 FileChannel.open(folder.resolve("start.lock"), StandardOpenOption.WRITE)) {
