@@ -144,7 +144,10 @@ final class Installation {
                     .map(it -> it.group(1).replace('/', '.'))
                     .forEach(name -> loadClass(module, name));
         } catch (IOException | UncheckedIOException e) {
-            LOG.warn("the classes of {} are loaded only when they are needed", resolved, e);
+            LOG.warn(
+                    "the classes of {} are loaded only when they are needed: {}",
+                    resolved.name(),
+                    e.toString());
         }
     }
 

@@ -13,7 +13,7 @@ class ClientsIT {
 
     private static final Duration SOON = Duration.ofSeconds(60);
 
-    /** The first of two questions over a connection pays for the connection and for Python. */
+    /** On a busy machine. */
     private static final Duration TWO_ANSWERS = Duration.ofSeconds(2);
 
     /** No limit that the test of many connections would find: FloodIT has one. */

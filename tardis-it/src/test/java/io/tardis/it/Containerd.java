@@ -83,7 +83,7 @@ final class Containerd implements AutoCloseable {
                     if (!started.isAlive()) {
                         throw new AssertionError("containerd ended: " + started.output());
                     }
-                    return ctr("version").code() == 0;
+                    return Files.exists(socket()) && ctr("version").code() == 0;
                 });
     }
 
@@ -238,17 +238,23 @@ final class Containerd implements AutoCloseable {
         }
     }
 
+    /** Their tasks: what containerd itself knows of them goes with its folder. */
     private void removeContainers() {
-        for (String namespace : ctr("namespaces", "ls", "-q").orFail().out().lines().toList()) {
-            for (String id : ctr("-n", namespace, "tasks", "ls", "-q").out().lines().toList()) {
+        for (Path namespace : entries(bundles())) {
+            for (Path bundle : entries(namespace)) {
                 // It may have ended and gone meanwhile; what is really left is seen to below.
-                Outcome _ = ctr("-n", namespace, "tasks", "delete", "--force", id);
-            }
-            for (String id :
-                    ctr("-n", namespace, "containers", "ls", "-q").out().lines().toList()) {
-                Outcome _ = ctr("-n", namespace, "containers", "delete", id);
+                Outcome _ = ctr("-n", name(namespace), "tasks", "delete", "--force", name(bundle));
             }
         }
+    }
+
+    /** BUNDLES/NAMESPACE/ID. */
+    private Path bundles() {
+        return folder.resolve("state/io.containerd.runtime.v2.task");
+    }
+
+    private static String name(Path path) {
+        return String.valueOf(path.getFileName());
     }
 
     private void killWhatIsLeft() {
@@ -271,13 +277,9 @@ final class Containerd implements AutoCloseable {
     }
 
     private void rememberShimSockets() {
-        Path bundles = folder.resolve("state/io.containerd.runtime.v2.task");
-        if (!Files.isDirectory(bundles)) {
-            return;
-        }
-        // BUNDLES/NAMESPACE/ID/address; bootstrap.json from containerd 2 on. Bundles come and go
+        // In each bundle "address", or bootstrap.json from containerd 2 on. They come and go
         // meanwhile.
-        for (Path namespace : entries(bundles)) {
+        for (Path namespace : entries(bundles())) {
             for (Path bundle : entries(namespace)) {
                 for (String name : List.of("address", "bootstrap.json")) {
                     try {

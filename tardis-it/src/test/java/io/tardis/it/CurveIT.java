@@ -190,7 +190,12 @@ class CurveIT {
     private static TardisNode clientWithKeysOfTardis(String name) {
         String keys = keysOfTardis(name);
         makeKnown(keys);
-        return client(keys, "server");
+        TardisNode client = client(keys, "server");
+        if (lab.tardis().daemon().isPresent()) {
+            // It looks for new clients once a second; libzmq does not try again if it is refused.
+            Outcome _ = client.tardis("ls").orFail();
+        }
+        return client;
     }
 
     /** Returns the name that the keys have, another one each time. */

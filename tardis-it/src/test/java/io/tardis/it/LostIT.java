@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -12,6 +14,7 @@ import tools.jackson.databind.JsonNode;
  * for 20 s.
  */
 @RequiresContainers
+@Execution(ExecutionMode.CONCURRENT)
 class LostIT {
 
     private static final int CANNOT_BE_KNOWN = 3;

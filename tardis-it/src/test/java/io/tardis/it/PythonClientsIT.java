@@ -92,7 +92,7 @@ class PythonClientsIT {
             }
             long before = seen.getFirst().path("seq").asLong() - 1;
             JsonNode replay =
-                    lab.tardis().ask("{\"op\":\"replay\",\"after\":" + before + ",\"limit\":500}");
+                    ask(lab.tardis(), "{\"op\":\"replay\",\"after\":" + before + ",\"limit\":500}");
             List<JsonNode> replayed = new ArrayList<>();
             replay.path("events").forEach(replayed::add);
             assertThat(replayed.subList(0, seen.size())).isEqualTo(seen);
@@ -137,7 +137,7 @@ class PythonClientsIT {
 
         List<JsonNode> answers =
                 lab.tardis()
-                        .askAll(
+                        .askAllFromPython(
                                 "{\"op\":\"ping\"}",
                                 "{\"op\":\"exit_code\",\"namespace\":\"default\",\"container_id\":\"ended\"}",
                                 "{\"op\":\"exit_code\",\"namespace\":\"default\",\"container_id\":\"running\"}",
@@ -188,11 +188,11 @@ class PythonClientsIT {
                         + "\",\"wait_ms\":%d}";
 
         // The wait is over before the end is there.
-        assertThat(lab.tardis().ask(question.formatted(200)).path("status").asString())
+        assertThat(ask(lab.tardis(), question.formatted(200)).path("status").asString())
                 .isEqualTo("running");
         try (var asked = new Question(lab.tardis(), question.formatted(15_000))) {
             // Another's wait holds nobody up.
-            assertThat(lab.tardis().ask("{\"op\":\"ping\"}").path("status").asString())
+            assertThat(ask(lab.tardis(), "{\"op\":\"ping\"}").path("status").asString())
                     .isEqualTo("ok");
             container.end();
 
@@ -202,6 +202,10 @@ class PythonClientsIT {
             assertThat(answer.path("exit_code").asInt()).isEqualTo(3);
         }
         container.remove();
+    }
+
+    private static JsonNode ask(TardisNode node, String request) {
+        return node.askAllFromPython(request).getFirst();
     }
 
     private static List<String> statuses(List<JsonNode> answers) {
@@ -229,12 +233,12 @@ class PythonClientsIT {
         private final Thread thread;
 
         Question(TardisNode node, String request) {
-            thread = Thread.ofPlatform().start(() -> ask(node, request));
+            thread = Thread.ofPlatform().start(() -> complete(node, request));
         }
 
-        private void ask(TardisNode node, String request) {
+        private void complete(TardisNode node, String request) {
             try {
-                answer.complete(node.ask(request));
+                answer.complete(PythonClientsIT.ask(node, request));
             } catch (AssertionError | RuntimeException e) {
                 answer.completeExceptionally(e);
             }

@@ -15,7 +15,7 @@ class SlowReadersIT {
 
     private static final Duration SOON = Duration.ofSeconds(60);
 
-    /** The first of two questions over a connection pays for the connection and for Python. */
+    /** On a busy machine. */
     private static final Duration TWO_ANSWERS = Duration.ofSeconds(2);
 
     @RegisterExtension final Lab lab = Lab.withTardis();

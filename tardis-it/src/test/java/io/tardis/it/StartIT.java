@@ -391,7 +391,7 @@ class StartIT {
         lab.tardis().awaitHearing(lab.container("probe"));
         Proc source = onlySource();
         // Threads of the daemon come and go with these, and none of them takes ctr along.
-        for (int i = 0; i < 10; i++) {
+        for (int i = 0; i < 4; i++) {
             assertThat(lab.container("tc").enabled().run("/bin/true").code()).isEqualTo(0);
         }
         assertThat(onlySource()).isEqualTo(source);

@@ -23,9 +23,12 @@ import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** A thread of the daemon dies, or none can be made. */
 @RequiresContainers
+@Execution(ExecutionMode.CONCURRENT)
 class ThreadsIT {
 
     private static final Duration SOON = Duration.ofSeconds(60);

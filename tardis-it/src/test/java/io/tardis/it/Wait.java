@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -55,6 +56,18 @@ final class Wait {
         if (waited.compareTo(limit) > 0) {
             System.out.printf("waited %s, not %s, at %s%n", waited, limit, load());
         }
+    }
+
+    /** Whether a condition holds before the time is over. */
+    static boolean isWithin(Duration time, BooleanSupplier condition) throws InterruptedException {
+        long begin = System.nanoTime();
+        while (!condition.getAsBoolean()) {
+            if (since(begin).compareTo(time) > 0) {
+                return false;
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
+        return true;
     }
 
     /** Fails if something took longer than it may take here and now. */
