@@ -24,6 +24,7 @@ enum {
 
 static const char FAILURE[] = "start-failed";
 static const char BESIDE[] = ".start-failed";
+static const char LAST_START[] = "last-start";
 
 int open_run_dir(const char *run_dir) {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
@@ -115,13 +116,18 @@ bool is_due(const struct failure *failure) {
 bool write_failure(int run_dir, const struct failure *before, bool is_silent, const char *reason,
                    int64_t delay_ms) {
     char settings[sizeof before->settings];
+    char since[sizeof before->since];
     identify_settings(settings);
+    strcpy(since, before->since);
+    if (*since == '\0') {
+        write_time(since);
+    }
     char *line = copy(reason, strnlen(reason, MAX_REASON));
     for (char *c = line; *c != '\0'; c++) {
         *c = (unsigned char)*c < ' ' ? ' ' : *c;
     }
     char *text = join("failures=%lu\nsince=%s\nretry_at_boot_ms=%lld\nsettings=%s\nasked=%s\nreason=%s\n",
-                      before->failures + 1, before->since,
+                      before->failures + 1, since,
                       (long long)(boot_ms() + delay_ms), settings, is_silent ? "no" : "yes", line);
     int fd = open_file(run_dir, BESIDE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     bool written = fd >= 0 && write_all(fd, text, strlen(text));
@@ -137,6 +143,35 @@ bool write_failure(int run_dir, const struct failure *before, bool is_silent, co
 
 void remove_failure(int run_dir) {
     (void)unlinkat(run_dir, FAILURE, 0);
+}
+
+/* ------------------------------------------------------------------------------- last-start */
+
+struct last_start read_last_start(int run_dir) {
+    struct last_start last = {0, 0};
+    char text[64];
+    int fd = open_file(run_dir, LAST_START, O_RDONLY | O_NOFOLLOW, 0);
+    ssize_t size = fd < 0 ? -1 : read_all(fd, text, sizeof text - 1);
+    if (fd >= 0) {
+        close(fd);
+    }
+    text[size > 0 ? size : 0] = '\0';
+    long long answered_at;
+    if (sscanf(text, "answered_at_boot_ms=%lld\ndeaths=%lu", &answered_at, &last.deaths) == 2) {
+        last.answered_at_boot_ms = answered_at;
+    }
+    return last;
+}
+
+void write_last_start(int run_dir, const struct last_start *last) {
+    int fd = open_file(run_dir, LAST_START, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    if (fd >= 0) {
+        char *text = join("answered_at_boot_ms=%lld\ndeaths=%lu\n",
+                          (long long)last->answered_at_boot_ms, last->deaths);
+        (void)write_all(fd, text, strlen(text));
+        free(text);
+        close(fd);
+    }
 }
 
 /* ----------------------------------------------------------------------------------- missed */

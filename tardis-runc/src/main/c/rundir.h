@@ -6,7 +6,7 @@
  *   start.lock     locked (fcntl, exclusive) by who starts a daemon, or looks after one that hangs
  *   start.log      what the last daemon that was started wrote on stdout and stderr
  *   start-failed   no daemon answers, and why; it is there only while that is so
- *   died-young     the last daemon that was started ended soon; there until one lives for longer
+ *   last-start     when the last daemon that was started answered; 'tardis stop' removes it
  *   missed/NS:ID   calls of a container that went on without the daemon, for it to catch up on
  */
 #ifndef TARDIS_RUNDIR_H
@@ -56,6 +56,20 @@ bool write_failure(int run_dir, const struct failure *before, bool is_silent, co
                    int64_t delay_ms);
 
 void remove_failure(int run_dir);
+
+/*
+ * last-start: the last daemon that a starter has started, "name=value" in two lines. Only the holder
+ * of start.lock reads and writes it. One that cannot be read or written is none: its end counts as
+ * the first.
+ */
+struct last_start {
+    int64_t answered_at_boot_ms; /* 0: its end has been counted */
+    unsigned long deaths;        /* of those before it that were gone soon after, in a row */
+};
+
+struct last_start read_last_start(int run_dir);
+
+void write_last_start(int run_dir, const struct last_start *last);
 
 /* Whether a call of this container went on without the daemon, which has not caught up yet. */
 bool is_missed(const char *run_dir, const struct command *command);

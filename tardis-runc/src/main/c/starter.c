@@ -28,7 +28,7 @@ enum {
     STARTER_POLL_MS = 10,
     STARTER_SLOW_POLL_MS = 250,
     STARTER_LIFE_MS = 60000, /* unless the daemon that it has started lives on */
-    YOUTH_S = 10,            /* a daemon that answered and ends so soon may do so each time */
+    YOUTH_S = 10,            /* a daemon that answers and is gone so soon may be so each time */
     OOM_SCORE = -500,
     DESCRIPTORS = 65536, /* or as many more as the caller may have */
     MAX_LOG_TAIL = 4096
@@ -39,10 +39,9 @@ enum {
 struct starter {
     const struct settings *settings;
     const char *tardis; /* bin/tardis */
-    char **argv;        /* of this process */
     int run_dir;
-    int lock;              /* start.lock, open */
     struct failure before; /* the failures before this attempt, which counts as one at most */
+    unsigned long deaths;  /* of daemons that answered and were gone soon, in a row, before it */
 };
 
 static int64_t delay_after(unsigned long failures) {
@@ -54,9 +53,6 @@ static int64_t delay_after(unsigned long failures) {
  * is over when this process sees it; another one when a container comes after the delay.
  */
 static void fail(struct starter *starter, bool is_silent, bool is_watched, char *reason) {
-    if (*starter->before.since == '\0') {
-        write_time(starter->before.since);
-    }
     int64_t delay = is_watched ? STARTER_LIFE_MS : delay_after(starter->before.failures + 1);
     (void)write_failure(starter->run_dir, &starter->before, is_silent, reason, delay);
     log_warning(starter->settings->log_file,
@@ -179,13 +175,14 @@ static char *last_words(int run_dir) {
     return found == NULL || *found == '\0' ? NULL : copy(found, strlen(found));
 }
 
-static char *describe_end(const struct starter *starter, const char *what, int status) {
+static char *describe_end(const struct starter *starter, int status) {
     char *words = last_words(starter->run_dir);
-    char *result = words != NULL ? join("%s: %s", what, words)
-                   : WIFSIGNALED(status)
-                           ? join("%s: it was killed by signal %d", what, WTERMSIG(status))
-                           : join("%s: it ended with status %d and said nothing", what,
-                                  WEXITSTATUS(status));
+    char *result =
+            words != NULL ? join("the daemon does not start: %s", words)
+            : WIFSIGNALED(status)
+                    ? join("the daemon does not start: it was killed by signal %d", WTERMSIG(status))
+                    : join("the daemon does not start: it ended with status %d and said nothing",
+                           WEXITSTATUS(status));
     free(words);
     return result;
 }
@@ -202,52 +199,6 @@ static pid_t state_holder(const struct settings *settings) {
     return holder;
 }
 
-/* For people who list processes. */
-static void rename_process(char **argv, const char *name) {
-    char *last = argv[0];
-    for (char **argument = argv; *argument != NULL; argument++) {
-        last = *argument + strlen(*argument);
-    }
-    size_t room = (size_t)(last - argv[0]);
-    memset(argv[0], 0, room);
-    strncpy(argv[0], name, room);
-}
-
-static void interrupt(int number) {
-    (void)number;
-}
-
-/*
- * A daemon that answers and is soon ended again, by the kernel for instance, would be started, and
- * waited for, by each container anew. So its end counts as a start that failed, but for the first
- * one: that may have been a person's, and the next container has another daemon. Without the lock:
- * the daemon answers, and who restarts it needs that.
- */
-static void watch_youth(struct starter *starter, pid_t daemon) {
-    const struct flock unlock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-    const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    rename_process(starter->argv, "tardis-runc: watches the daemon");
-    (void)fcntl(starter->lock, F_SETLK, &unlock);
-    (void)sigaction(SIGALRM, &(struct sigaction){.sa_handler = interrupt}, NULL);
-    (void)alarm(YOUTH_S);
-    int status;
-    if (waitpid(daemon, &status, 0) != daemon) {
-        (void)unlinkat(starter->run_dir, "died-young", 0);
-        return;
-    }
-    bool is_stopped = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (is_stopped || state_holder(starter->settings) != 0) {
-        return; /* or it has a successor */
-    }
-    int first = open_file(starter->run_dir, "died-young", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (first >= 0) {
-        close(first);
-    } else if (fcntl(starter->lock, F_SETLK, &lock) == 0) { /* else it is being started again */
-        fail(starter, false, false,
-             describe_end(starter, "the daemon ended soon after its start, again", status));
-    }
-}
-
 /* Sees to it that a daemon answers, until one does or it is clear why not. */
 static void start(struct starter *starter, bool is_silent) {
     static struct request ping;
@@ -258,10 +209,10 @@ static void start(struct starter *starter, bool is_silent) {
     while (true) {
         enum answer answer = ask(starter->settings->run_dir, &ping);
         if (answer == GO) {
-            remove_failure(starter->run_dir);
             if (daemon > 0) {
-                watch_youth(starter, daemon);
+                write_last_start(starter->run_dir, &(struct last_start){boot_ms(), starter->deaths});
             }
+            remove_failure(starter->run_dir);
             return;
         }
         int64_t age = boot_ms() - begin;
@@ -269,7 +220,7 @@ static void start(struct starter *starter, bool is_silent) {
         if (daemon > 0 && waitpid(daemon, &status, WNOHANG) == daemon) {
             daemon = 0;
             if (state_holder(starter->settings) == 0) {
-                fail(starter, answer == SILENT, false, describe_end(starter, "the daemon does not start", status));
+                fail(starter, answer == SILENT, false, describe_end(starter, status));
                 return;
             } /* else it was another one's turn, which will answer soon */
         }
@@ -306,12 +257,33 @@ static void start(struct starter *starter, bool is_silent) {
     }
 }
 
+/*
+ * A daemon that answers and is soon ended again, by the kernel for instance, would be started, and
+ * waited for, by each container anew. So its end counts as a start that failed, but for the first
+ * one in a row: that may have been a person's, and the next container has another daemon.
+ */
+static bool died_young(struct starter *starter) {
+    struct last_start last = read_last_start(starter->run_dir);
+    int64_t age = boot_ms() - last.answered_at_boot_ms;
+    bool died = age >= 0 && age < YOUTH_S * 1000 && state_holder(starter->settings) == 0;
+    bool is_counted = last.answered_at_boot_ms == 0;
+    starter->deaths = died ? last.deaths + 1 : is_counted ? last.deaths : 0;
+    if (!died || starter->deaths == 1) {
+        return false;
+    }
+    starter->before.failures = starter->deaths - 2;
+    write_last_start(starter->run_dir, &(struct last_start){0, starter->deaths});
+    fail(starter, false, false,
+         join("the daemon ended within %d s of its start, %lu times in a row", YOUTH_S, starter->deaths));
+    return true;
+}
+
 /* Takes the lock, if nobody has it, and the note of the last failure says that it is time. */
 static bool begin(struct starter *starter, bool is_silent) {
     starter->run_dir = open_run_dir(starter->settings->run_dir);
-    starter->lock = starter->run_dir < 0 ? -1 : open_file(starter->run_dir, "start.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    int lock_file = starter->run_dir < 0 ? -1 : open_file(starter->run_dir, "start.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (starter->lock < 0 || fcntl(starter->lock, F_SETLK, &lock) != 0) {
+    if (lock_file < 0 || fcntl(lock_file, F_SETLK, &lock) != 0) {
         return false;
     }
     read_failure(starter->settings->run_dir, &starter->before);
@@ -321,8 +293,20 @@ static bool begin(struct starter *starter, bool is_silent) {
     }
     if (is_silent) {
         fail(starter, true, true, join("the daemon does not answer"));
+        return true;
     }
-    return true;
+    return !died_young(starter);
+}
+
+/* For people who list processes. */
+static void rename_process(char **argv, const char *name) {
+    char *last = argv[0];
+    for (char **argument = argv; *argument != NULL; argument++) {
+        last = *argument + strlen(*argument);
+    }
+    size_t room = (size_t)(last - argv[0]);
+    memset(argv[0], 0, room);
+    strncpy(argv[0], name, room);
 }
 
 struct start {
@@ -345,11 +329,10 @@ static void detach(void *argument) {
     if (null < 0 || tardis == NULL || pipe2(settled, O_CLOEXEC) != 0) {
         return;
     }
-    struct starter starter = {
-            .settings = asked->settings, .tardis = join("%stardis", tardis), .argv = asked->argv};
+    struct starter starter = {.settings = asked->settings, .tardis = join("%stardis", tardis)};
     pid_t child = fork();
     if (child == 0) {
-        rename_process(starter.argv, "tardis-runc: starts the daemon");
+        rename_process(asked->argv, "tardis-runc: starts the daemon");
         close(settled[0]);
         bool begun = begin(&starter, asked->is_silent);
         close(settled[1]);
@@ -373,6 +356,14 @@ static bool is_over(enum answer answer) {
     return answer == GO || answer == NOTE || answer == LATE;
 }
 
+/* Notes and logs what keeps this process from having a daemon. */
+static void note(const struct settings *settings, int run_dir, const struct failure *before,
+                 char *reason) {
+    (void)write_failure(run_dir, before, false, reason, delay_after(before->failures + 1));
+    log_warning(settings->log_file, join("%s; containers go on without it", reason));
+    free(reason);
+}
+
 /*
  * Asks until the daemon answers, or the attempt to start it fails or has had its time, which is
  * noted: nobody waits for it again. The attempt may be a restart by a tardis command.
@@ -392,10 +383,7 @@ static enum answer wait_for_start(const struct settings *settings, const struct 
             return answer;
         }
         if (boot_ms() >= deadline) {
-            char *reason = join("the daemon takes long to start; process %d sees to it", (int)starter);
-            (void)write_failure(run_dir, &failure, false, reason, delay_after(1));
-            log_warning(settings->log_file, join("%s; containers go on without it", reason));
-            free(reason);
+            note(settings, run_dir, &failure, join("the daemon takes long to start; process %d sees to it", (int)starter));
             return answer;
         }
         sleep_ms(POLL_MS);
@@ -408,6 +396,11 @@ static enum answer have_it_started(const struct settings *settings, const struct
                                    const struct failure *failure, enum answer answer) {
     int lock = open_file(run_dir, "start.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (lock < 0) {
+        if (!failure->is_there || is_due(failure)) {
+            note(settings, run_dir, failure,
+                 join("no daemon can be started: %s/start.lock cannot be opened: %s",
+                      settings->run_dir, strerror(errno)));
+        }
         return answer;
     }
     bool is_news = answer == SILENT && !failure->is_silent;

@@ -323,19 +323,31 @@ final class Daemon {
      * the very thread that died, for ever: so the process is halted if that takes too long.
      */
     void fail(String part, Throwable cause) {
-        LOG.error("{} died; the daemon ends", part, cause);
+        whateverIsLoaded(() -> LOG.error("{} died; the daemon ends", part, cause));
         if (end.isDone() || failed.getAndSet(true)) {
             return;
         }
         try {
             // First: what ends may end the process before the next one is started.
-            startSuccessor();
+            whateverIsLoaded(this::startSuccessor);
             end.completeExceptionally(cause);
             Thread.ofPlatform().daemon().name("tardis-halt").start(this::haltUnlessEnded);
-        } catch (OutOfMemoryError e) {
+        } catch (OutOfMemoryError | LinkageError e) {
             // No thread is left that could wait for an orderly end.
-            LOG.error("the daemon is halted", e);
+            whateverIsLoaded(() -> LOG.error("the daemon is halted", e));
             halt.accept(ExitStatus.FAILED);
+        }
+    }
+
+    /**
+     * Goes on where a class is missing, which may be why the daemon fails: its files were replaced
+     * before it had loaded them. Then the next container starts another one.
+     */
+    private static void whateverIsLoaded(Runnable step) {
+        try {
+            step.run();
+        } catch (LinkageError e) {
+            System.err.println(e);
         }
     }
 

@@ -21,9 +21,6 @@ final class HandOver {
 
     private static final Duration PERIOD = Duration.ofSeconds(1);
 
-    /** After a boot, containers come as soon as the daemon is there, and its classes can wait. */
-    private static final Duration FIRST_WORK = Duration.ofSeconds(5);
-
     private static final int FIRST_PAUSE = 10;
     private static final int LONGEST_PAUSE = 600;
 
@@ -58,11 +55,8 @@ final class HandOver {
     }
 
     private void run() {
+        installation.loadClasses();
         try {
-            if (stopping.await(FIRST_WORK.toMillis(), TimeUnit.MILLISECONDS)) {
-                return;
-            }
-            installation.loadClasses();
             while (!stopping.await(PERIOD.toMillis(), TimeUnit.MILLISECONDS)) {
                 look();
             }

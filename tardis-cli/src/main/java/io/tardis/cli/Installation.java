@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -26,14 +25,13 @@ final class Installation {
     private static final Logger LOG = LoggerFactory.getLogger(Installation.class);
 
     /**
-     * Some thousand classes that would take 5 MB: the command line is read, and the caches, of two
-     * of hundreds of kinds, are built before the daemon serves.
+     * But for the kinds of cache: hundreds, which would take 5 MB, and the caches are made before
+     * the daemon serves. The names of theirs are capital letters, one for each property.
      */
-    private static final Set<String> NOT_LOADED_LATE =
-            Set.of("info.picocli", "com.github.benmanes.caffeine");
-
     private static final Pattern CLASS_FILE =
-            Pattern.compile("(?!META-INF/)(.+)(?<!module-info)\\.class");
+            Pattern.compile(
+                    "(?!META-INF/|com/github/benmanes/caffeine/cache/[A-Z]{2,}\\.)"
+                            + "(.+)(?<!module-info)\\.class");
 
     private final Path path;
     private final Path home;
@@ -128,7 +126,7 @@ final class Installation {
                             .filter(it -> "file".equals(it.getScheme()))
                             .filter(it -> Path.of(it).startsWith(home))
                             .isPresent();
-            if (installed && !NOT_LOADED_LATE.contains(module.name())) {
+            if (installed) {
                 loadClasses(module);
             }
         }

@@ -63,8 +63,19 @@ final class StopCommand implements Callable<Integer> {
             }
             Thread.sleep(POLL);
         }
+        forgetStart(settings.runDir());
         out.println("stopped process " + pid);
         return ExitStatus.OK;
+    }
+
+    /** An end by order is no failure, for which the next container would not wait. */
+    private static void forgetStart(Path runDir) {
+        try {
+            boolean _ = Files.deleteIfExists(runDir.resolve("last-start"));
+        } catch (IOException e) {
+            throw new TardisException(
+                    "the daemon has ended, but the note of its start stays: " + e, e);
+        }
     }
 
     /** A zombie, which its parent may never look at, has ended. */

@@ -52,9 +52,6 @@ final class TardisNode implements AutoCloseable {
     /** What an event takes from containerd to the log, if it is heard. */
     private static final Duration AN_EVENT = Duration.ofMillis(300);
 
-    /** The name of the process that watches a young daemon; the rest may be cut off. */
-    private static final String WATCH = "tardis-runc: watch";
-
     private static final JsonMapper JSON = JsonMapper.shared();
     private static final Random RANDOM = new Random();
 
@@ -274,14 +271,8 @@ final class TardisNode implements AutoCloseable {
     void kill(Proc daemon) {
         daemon.signal("KILL");
         Wait.until("end of " + daemon, PATIENCE, () -> !daemon.isAlive());
-        Wait.until(
-                () -> "end of who watches it: " + processes(),
-                PATIENCE,
-                () ->
-                        processes().stream()
-                                .noneMatch(it -> it.arguments().toString().contains(WATCH)));
         try {
-            boolean _ = Files.deleteIfExists(socket().resolveSibling("died-young"));
+            boolean _ = Files.deleteIfExists(socket().resolveSibling("last-start"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -3,13 +3,14 @@ package io.tardis.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileSystem;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -17,6 +18,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.zip.Deflater;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -64,6 +69,39 @@ class UpgradeIT {
         Path another = anotherBuild("another");
 
         upgradesUnderLoad(() -> copy(another.resolve("."), directory));
+    }
+
+    /** Until it has handed over, what it has loaded has to do, also for what it does first then. */
+    @ContainerTest
+    void aDaemonThatHasServedNobodyServesWhenItsFilesAreCopiedOver() throws Exception {
+        copy(TardisInstallation.fromBuild().home(), directory);
+        Path another = anotherBuild("another");
+        TardisNode node = lab.tardis().from(new TardisInstallation(directory));
+        LiveProcess _ = node.startDaemon();
+        Proc before = node.runningDaemon();
+        awaitClasses(node);
+
+        copy(another.resolve("."), directory);
+        Container bad = container(node, "bad");
+        Container good = container(node, "good");
+        assertThat(bad.sh("exit 7").code()).isEqualTo(7);
+        assertThat(good.sh("exit 0").code()).isZero();
+
+        assertThat(node.code(bad)).isEqualTo("7");
+        assertThat(node.code(good)).isEqualTo("0");
+        assertThat(node.isCleaned(good)).isTrue();
+        Wait.until(
+                () -> "another daemon than " + before + "; log:\n" + node.log(),
+                SOON,
+                () -> !before.isAlive() && node.daemon().isPresent());
+        assertThat(node.log()).doesNotContain("NoClassDefFoundError");
+    }
+
+    private static void awaitClasses(TardisNode node) {
+        Wait.until(
+                "a daemon that needs its files no more",
+                SOON,
+                () -> node.log().contains("all classes are loaded"));
     }
 
     /** The daemon of the new version cannot live: the old one goes on, and says so. */
@@ -178,10 +216,7 @@ class UpgradeIT {
         LiveProcess _ = node.startDaemon();
         Proc before = node.runningDaemon();
         node.awaitHearing(new Container(lab.containerd(), node.runtime(), "default", "probe"));
-        Wait.until(
-                "a daemon that needs its files no more",
-                SOON,
-                () -> node.log().contains("all classes are loaded"));
+        awaitClasses(node);
         int size = Load.size("containers", 24);
         Queue<Container> load = new ConcurrentLinkedQueue<>();
         Queue<Outcome> ends = new ConcurrentLinkedQueue<>();
@@ -262,18 +297,24 @@ class UpgradeIT {
         return Command.of(argv).with(lab.tardis().environment()).within(Duration.ofMinutes(5));
     }
 
-    /** The build once more, with other bytes at other places in its jars. */
+    /** The build once more, with every class at another place in its jar. */
     private Path anotherBuild(String name) throws IOException {
         Path build = lab.scratch().folder("builds").resolve(name);
         copy(TardisInstallation.fromBuild().home(), build);
-        for (String jar :
-                List.of("tardis-*.jar", "jeromq-*.jar", "logback-*.jar", "jackson-*.jar")) {
-            try (DirectoryStream<Path> jars = Files.newDirectoryStream(build.resolve("lib"), jar)) {
-                for (Path file : jars) {
-                    try (FileSystem entries = FileSystems.newFileSystem(file)) {
-                        Files.writeString(entries.getPath("META-INF/BUILD"), name.repeat(1000));
+        try (DirectoryStream<Path> jars = Files.newDirectoryStream(build.resolve("lib"), "*.jar")) {
+            for (Path jar : jars) {
+                Path moved = build.resolve("moved.jar");
+                try (ZipFile from = new ZipFile(jar.toFile());
+                        ZipOutputStream to = new ZipOutputStream(Files.newOutputStream(moved))) {
+                    to.setLevel(Deflater.NO_COMPRESSION);
+                    to.putNextEntry(new ZipEntry("META-INF/BUILD"));
+                    to.write(name.repeat(1000).getBytes(StandardCharsets.UTF_8));
+                    for (ZipEntry entry : Collections.list(from.entries())) {
+                        to.putNextEntry(new ZipEntry(entry.getName()));
+                        to.write(from.getInputStream(entry).readAllBytes());
                     }
                 }
+                Files.move(moved, jar, StandardCopyOption.REPLACE_EXISTING);
             }
         }
         return build;

@@ -288,52 +288,75 @@ class LauncherTest {
         assertThat(failureLines().getLast()).contains("ended with status 2");
     }
 
-    /** As where the kernel ends it, for want of memory. */
-    @Test
-    void waitsNoMoreForADaemonThatIsEndedSoonAfterItsSecondStart()
+    /** As where the kernel ends it, for want of memory, or a program that spares some. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void waitsNoMoreForADaemonThatIsEndedSoonAfterItsSecondStart(boolean byForce)
             throws IOException, InterruptedException {
         registerLife("default", "tc");
-        tardis("echo $$ >>starts\n" + LIVE);
+        tardis("trap 'exit 0' TERM; echo $$ >>starts\n" + LIVE);
 
         haveItStarted(1);
-        killTheDaemon();
-        await().atMost(TEN_SECONDS).until(() -> Files.exists(diedYoung()));
+        endTheDaemon(byForce);
         haveItStarted(2);
         assertThat(failure()).doesNotExist();
-        killTheDaemon();
-        await().atMost(TEN_SECONDS).until(() -> Files.exists(failure()));
-        delayFailure();
-
+        endTheDaemon(byForce);
         assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
-
-        assertThat(starts()).isEqualTo(2);
         assertThat(notes()).hasSize(1);
         assertThat(failureLines())
                 .contains(
                         "failures=1",
-                        "reason=the daemon ended soon after its start, again: it was killed by"
-                                + " signal 9");
+                        "reason=the daemon ended within 10 s of its start, 2 times in a row");
+        assertThat(starts()).isEqualTo(2);
+
+        // When its time has come it is started again, and nobody waits.
+        retryFailureAt(0);
+        assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+        await().atMost(TEN_SECONDS).until(() -> starts() == 3);
+        try (FakeDaemon _ = new FakeDaemon(FakeDaemon::go)) {
+            await().atMost(TEN_SECONDS).until(() -> !Files.exists(failure()));
+        }
+        endTheDaemon(byForce);
+        assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+        assertThat(failureLines()).contains("failures=2");
+        assertThat(starts()).isEqualTo(3);
     }
 
     @Test
-    void aDaemonThatIsToldToEndSoonAfterItsStartHasNotFailed()
-            throws IOException, InterruptedException {
+    void waitsForADaemonWhereTheOneBeforeHasLived() throws IOException, InterruptedException {
         registerLife("default", "tc");
-        tardis("echo $$ >>starts\nread -r line <end");
-        Path end = folder.resolve("end");
-        assertThat(new ProcessBuilder("mkfifo", end.toString()).start().waitFor()).isZero();
+        tardis("echo $$ >>starts\n" + LIVE);
+        Path lastStart = folder.resolve("last-start");
 
-        haveItStarted(1);
-        Files.writeString(end, "\n");
-        haveItStarted(2);
+        for (int i = 1; i <= 3; i++) {
+            haveItStarted(i);
+            Files.writeString(lastStart, "answered_at_boot_ms=1\ndeaths=1\n");
+            endTheDaemon(true);
+        }
 
-        assertThat(diedYoung()).doesNotExist();
         assertThat(failure()).doesNotExist();
-        Files.writeString(end, "\n");
     }
 
-    private Path diedYoung() {
-        return folder.resolve("died-young");
+    private void endTheDaemon(boolean byForce) throws IOException {
+        long pid = Long.parseLong(Files.readAllLines(folder.resolve("starts")).getLast());
+        ProcessHandle daemon = ProcessHandle.of(pid).orElseThrow();
+        assertThat(byForce ? daemon.destroyForcibly() : daemon.destroy()).isTrue();
+        await().atMost(TEN_SECONDS).until(() -> !daemon.isAlive());
+    }
+
+    @Test
+    void saysThatItsLockCannotBeOpened() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        Files.createDirectory(folder.resolve("start.lock"));
+
+        assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+        assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
+
+        assertThat(failureLines())
+                .anyMatch(line -> line.startsWith("since=2"))
+                .anyMatch(line -> line.contains("/start.lock cannot be opened: Is a directory"));
+        assertThat(Files.readAllLines(folder.resolve("tardis.log"))).hasSize(1);
+        assertThat(notes()).hasSize(2);
     }
 
     /** A container waits until the daemon answers, which is what its starter waits for, too. */
@@ -346,11 +369,6 @@ class LauncherTest {
             assertThat(daemon.calls()).hasSize(1);
             awaitStarter();
         }
-    }
-
-    private void killTheDaemon() throws IOException {
-        long pid = Long.parseLong(Files.readAllLines(folder.resolve("starts")).getLast());
-        assertThat(ProcessHandle.of(pid).orElseThrow().destroyForcibly()).isTrue();
     }
 
     @Test
