@@ -63,7 +63,7 @@ void remove_failure(int run_dir);
  * the first.
  */
 struct last_start {
-    int64_t answered_at_boot_ms; /* 0: its end has been counted */
+    int64_t answered_at_boot_ms; /* 0: there was none, or its end has been counted */
     unsigned long deaths;        /* of those before it that were gone soon after, in a row */
 };
 

@@ -264,9 +264,10 @@ static void start(struct starter *starter, bool is_silent) {
  */
 static bool died_young(struct starter *starter) {
     struct last_start last = read_last_start(starter->run_dir);
-    int64_t age = boot_ms() - last.answered_at_boot_ms;
-    bool died = age >= 0 && age < YOUTH_S * 1000 && state_holder(starter->settings) == 0;
     bool is_counted = last.answered_at_boot_ms == 0;
+    int64_t age = boot_ms() - last.answered_at_boot_ms; /* below 0: of an earlier boot */
+    bool died = !is_counted && age >= 0 && age < YOUTH_S * 1000
+                && state_holder(starter->settings) == 0;
     starter->deaths = died ? last.deaths + 1 : is_counted ? last.deaths : 0;
     if (!died || starter->deaths == 1) {
         return false;

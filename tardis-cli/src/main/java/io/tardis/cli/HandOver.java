@@ -20,7 +20,6 @@ final class HandOver {
     private static final Logger LOG = LoggerFactory.getLogger(HandOver.class);
 
     private static final Duration PERIOD = Duration.ofSeconds(1);
-
     private static final int FIRST_PAUSE = 10;
     private static final int LONGEST_PAUSE = 600;
 

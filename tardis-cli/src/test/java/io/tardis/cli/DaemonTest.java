@@ -301,6 +301,26 @@ class DaemonTest {
         assertThat(successors).hasSize(1).first().isNotEqualTo(Duration.ZERO);
     }
 
+    /** Where its files were replaced before it had loaded what it needs to start a successor. */
+    @Test
+    void isHaltedAlsoWhereAClassIsMissing() {
+        List<Integer> statuses = new CopyOnWriteArrayList<>();
+        Daemon daemon =
+                new Daemon(
+                        tardis.environment().settings(),
+                        false,
+                        _ -> {
+                            throw new NoClassDefFoundError("io/tardis/cli/Successor");
+                        },
+                        PATIENCE,
+                        Duration.ofMillis(50),
+                        statuses::add);
+
+        daemon.fail("a thread", new NoClassDefFoundError("some other"));
+
+        await().untilAsserted(() -> assertThat(statuses).containsExactly(ExitStatus.FAILED));
+    }
+
     @Test
     void isNotHaltedWhereItEndsAfterAFailure() throws Exception {
         Files.createSymbolicLink(

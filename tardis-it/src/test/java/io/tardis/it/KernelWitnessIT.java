@@ -171,7 +171,7 @@ class KernelWitnessIT {
     @ContainerTest
     @Timeout(300)
     void answersWhileContainerdIsDownForLong() throws InterruptedException {
-        answersWhileContainerdIsDown(Load.size("outage", 8));
+        answersWhileContainerdIsDown(Load.size("outage", 5));
     }
 
     private void answersWhileContainerdIsDown(int seconds) throws InterruptedException {

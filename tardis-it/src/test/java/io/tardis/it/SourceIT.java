@@ -119,7 +119,7 @@ class SourceIT {
     @ContainerTest
     @Timeout(300)
     void hearsAnExitThatContainerdMissedForLong() throws InterruptedException {
-        hearsAnExitAcrossAnOutage(Load.size("outage", 8));
+        hearsAnExitAcrossAnOutage(Load.size("outage", 5));
     }
 
     private void hearsAnExitAcrossAnOutage(int seconds) throws InterruptedException {

@@ -266,8 +266,11 @@ class StartIT {
     private Taken takenAfterAFreshStart(String what, Predicate<Taken> settled) {
         Outcome _ = lab.tardis().tardis("stop").orFail();
         awaitNoProcess();
-        lab.tardis().bringUpDaemon();
+        long before = classesLoaded();
+        lab.tardis().with("TARDIS_LOG_LEVEL", "DEBUG").bringUpDaemon();
         Proc daemon = lab.tardis().runningDaemon();
+        // Each jar that it loads from takes a descriptor.
+        Wait.until("all classes", SOON, () -> classesLoaded() > before);
         Wait.until(
                 () ->
                         what
@@ -283,6 +286,14 @@ class StartIT {
                                 && lab.tardis().processes().size() == 2
                                 && settled.test(taken(daemon)));
         return taken(daemon);
+    }
+
+    private long classesLoaded() {
+        return lab.tardis()
+                .log()
+                .lines()
+                .filter(line -> line.contains("all classes are loaded"))
+                .count();
     }
 
     private static Taken taken(Proc daemon) {

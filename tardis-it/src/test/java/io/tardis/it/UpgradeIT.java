@@ -297,27 +297,42 @@ class UpgradeIT {
         return Command.of(argv).with(lab.tardis().environment()).within(Duration.ofMinutes(5));
     }
 
-    /** The build once more, with every class at another place in its jar. */
+    /**
+     * The build once more, with every class at another place in its jar, but for some libraries.
+     */
     private Path anotherBuild(String name) throws IOException {
         Path build = lab.scratch().folder("builds").resolve(name);
         copy(TardisInstallation.fromBuild().home(), build);
-        try (DirectoryStream<Path> jars = Files.newDirectoryStream(build.resolve("lib"), "*.jar")) {
-            for (Path jar : jars) {
-                Path moved = build.resolve("moved.jar");
-                try (ZipFile from = new ZipFile(jar.toFile());
-                        ZipOutputStream to = new ZipOutputStream(Files.newOutputStream(moved))) {
-                    to.setLevel(Deflater.NO_COMPRESSION);
-                    to.putNextEntry(new ZipEntry("META-INF/BUILD"));
-                    to.write(name.repeat(1000).getBytes(StandardCharsets.UTF_8));
-                    for (ZipEntry entry : Collections.list(from.entries())) {
-                        to.putNextEntry(new ZipEntry(entry.getName()));
-                        to.write(from.getInputStream(entry).readAllBytes());
-                    }
+        for (String jar :
+                List.of(
+                        "tardis-*.jar",
+                        "jeromq-*.jar",
+                        "logback-*.jar",
+                        "jackson-databind-*.jar",
+                        "caffeine-*.jar",
+                        "picocli-*.jar")) {
+            try (DirectoryStream<Path> jars = Files.newDirectoryStream(build.resolve("lib"), jar)) {
+                for (Path file : jars) {
+                    moveEntries(file, name);
                 }
-                Files.move(moved, jar, StandardCopyOption.REPLACE_EXISTING);
             }
         }
         return build;
+    }
+
+    private static void moveEntries(Path jar, String name) throws IOException {
+        Path moved = jar.resolveSibling("moved");
+        try (ZipFile from = new ZipFile(jar.toFile());
+                ZipOutputStream to = new ZipOutputStream(Files.newOutputStream(moved))) {
+            to.setLevel(Deflater.NO_COMPRESSION);
+            to.putNextEntry(new ZipEntry("META-INF/BUILD"));
+            to.write(name.repeat(1000).getBytes(StandardCharsets.UTF_8));
+            for (ZipEntry entry : Collections.list(from.entries())) {
+                to.putNextEntry(new ZipEntry(entry.getName()));
+                to.write(from.getInputStream(entry).readAllBytes());
+            }
+        }
+        Files.move(moved, jar, StandardCopyOption.REPLACE_EXISTING);
     }
 
     private static void copy(Path from, Path to) {
