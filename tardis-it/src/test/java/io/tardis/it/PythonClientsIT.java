@@ -114,7 +114,7 @@ class PythonClientsIT {
         lab.tardis().bringUpDaemon();
         try (LiveProcess subscriber =
                 Command.of(Machine.PYTHON, "-u", "-c", code)
-                        .start(lab.scratch().folder("readme").resolve("out"))) {
+                        .start(lab.scratch().folder("readme").resolve(tc.id()))) {
             // It does not say when it has subscribed.
             Wait.until(
                     () -> "an exit: " + subscriber.output(),

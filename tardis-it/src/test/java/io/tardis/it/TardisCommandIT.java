@@ -72,23 +72,23 @@ class TardisCommandIT {
 
     @ContainerTest
     void waitPrintsTheCodeWhenTheContainerEnds() {
-        Container container = lab.container("waited-for").enabled();
+        Container container = lab.freshContainer().enabled();
         container.startEndingWith(3);
 
-        Outcome early = lab.tardis().tardis("wait", "default/waited-for", "--timeout", "1s");
+        Outcome early = lab.tardis().tardis("wait", container.name(), "--timeout", "1s");
         assertThat(early.code()).isEqualTo(TIME_IS_OVER);
         assertThat(early.out()).isEmpty();
 
-        Path output = lab.scratch().folder("out").resolve("wait");
+        Path output = lab.scratch().folder("out").resolve(container.id());
         try (LiveProcess waiting =
-                lab.tardis().command("wait", "waited-for", "--timeout", "60s").start(output)) {
+                lab.tardis().command("wait", container.id(), "--timeout", "60s").start(output)) {
             container.end();
 
             assertThat(waiting.awaitExit(SOON)).isEqualTo(KNOWN);
             assertThat(waiting.output()).isEqualTo("3\n");
         }
         container.remove();
-        assertThat(lab.tardis().tardis("wait", "waited-for").orFail().out()).isEqualTo("3\n");
+        assertThat(lab.tardis().tardis("wait", container.id()).orFail().out()).isEqualTo("3\n");
         assertThat(lab.tardis().tardis("wait", "never", "--timeout", "20s").code())
                 .isEqualTo(NOT_KNOWN);
     }
@@ -121,7 +121,8 @@ class TardisCommandIT {
     @ContainerTest
     void watchPrintsALineForEachExit() {
         Outcome _ = lab.container("first").enabled().run("/bin/true").orFail();
-        Path output = lab.scratch().folder("out").resolve("watch");
+        Container watched = lab.freshContainer().enabled();
+        Path output = lab.scratch().folder("out").resolve(watched.id());
         try (LiveProcess watch = lab.tardis().command("watch").start(output)) {
             // It does not tell when it has subscribed: containers run until one is seen.
             Wait.until(
@@ -132,10 +133,11 @@ class TardisCommandIT {
                         return watch.lines().stream().anyMatch(line -> line.contains("probe"));
                     });
 
-            Outcome _ = lab.container("watched").enabled().sh("exit 42");
+            Outcome _ = watched.sh("exit 42");
 
-            watch.awaitLine("exit", SOON, line -> line.contains("watched exited with 42"));
-            assertThat(watch.lines().stream().filter(line -> line.contains("watched"))).hasSize(1);
+            watch.awaitLine("exit", SOON, line -> line.contains(watched + " exited with 42"));
+            assertThat(watch.lines().stream().filter(line -> line.contains(watched + " ")))
+                    .hasSize(1);
         }
     }
 
