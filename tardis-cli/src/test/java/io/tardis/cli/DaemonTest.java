@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -281,18 +282,22 @@ class DaemonTest {
         assertThat(Files.readString(tardis.logFile())).contains("the daemon cannot run");
     }
 
+    /** One in this process, which tells with what status it would end that. */
+    private Daemon soonHalted(Consumer<Duration> successor, List<Integer> statuses) {
+        return new Daemon(
+                tardis.environment().settings(),
+                false,
+                successor,
+                PATIENCE,
+                Duration.ofMillis(50),
+                statuses::add);
+    }
+
     /** As when a thread of ZeroMQ's dies, for which the end of its context waits. */
     @Test
     void isHaltedWhereItFailsAndDoesNotEnd() {
         List<Integer> statuses = new CopyOnWriteArrayList<>();
-        Daemon daemon =
-                new Daemon(
-                        tardis.environment().settings(),
-                        false,
-                        successors::add,
-                        PATIENCE,
-                        Duration.ofMillis(50),
-                        statuses::add);
+        Daemon daemon = soonHalted(successors::add, statuses);
 
         daemon.fail("a thread", new IllegalStateException("it died"));
         daemon.fail("another thread", new IllegalStateException("it died of that"));
@@ -306,15 +311,11 @@ class DaemonTest {
     void isHaltedAlsoWhereAClassIsMissing() {
         List<Integer> statuses = new CopyOnWriteArrayList<>();
         Daemon daemon =
-                new Daemon(
-                        tardis.environment().settings(),
-                        false,
+                soonHalted(
                         _ -> {
                             throw new NoClassDefFoundError("io/tardis/cli/Successor");
                         },
-                        PATIENCE,
-                        Duration.ofMillis(50),
-                        statuses::add);
+                        statuses);
 
         daemon.fail("a thread", new NoClassDefFoundError("some other"));
 
@@ -326,14 +327,7 @@ class DaemonTest {
         Files.createSymbolicLink(
                 tardis.stateDir(), Files.createDirectory(directory.resolve("elsewhere")));
         List<Integer> statuses = new CopyOnWriteArrayList<>();
-        Daemon daemon =
-                new Daemon(
-                        tardis.environment().settings(),
-                        false,
-                        successors::add,
-                        PATIENCE,
-                        Duration.ofMillis(50),
-                        statuses::add);
+        Daemon daemon = soonHalted(successors::add, statuses);
         UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
         try {
             assertThatThrownBy(daemon::run).isInstanceOf(SetupException.class);

@@ -8,46 +8,29 @@ import java.net.ServerSocket;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Objects;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.AnnotatedElementContext;
+import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.io.TempDirFactory;
 
 class RunningDaemonTest {
 
     @TempDir private Path directory;
-    private Path place; // with a short name: that of a socket has at most 107 bytes, and holds two
 
-    @BeforeEach
-    void makePlace() throws IOException {
-        place = Files.createTempDirectory(Path.of("/tmp"), "");
-    }
+    /** With a short name: that of a socket has at most 107 bytes, and holds two. */
+    @TempDir(factory = ShortName.class)
+    private Path place;
 
-    @AfterEach
-    void removePlace() throws IOException {
-        Files.walkFileTree(
-                place,
-                new SimpleFileVisitor<>() {
-                    @Override
-                    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                            throws IOException {
-                        Files.delete(file);
-                        return FileVisitResult.CONTINUE;
-                    }
-
-                    @Override
-                    public FileVisitResult postVisitDirectory(Path path, IOException failure)
-                            throws IOException {
-                        Files.delete(path);
-                        return FileVisitResult.CONTINUE;
-                    }
-                });
+    static final class ShortName implements TempDirFactory {
+        @Override
+        public Path createTempDirectory(AnnotatedElementContext element, ExtensionContext context)
+                throws IOException {
+            return Files.createTempDirectory(Path.of("/tmp"), "");
+        }
     }
 
     /** Any user can bind a socket to such a name, and give it the number of a socket of theirs. */

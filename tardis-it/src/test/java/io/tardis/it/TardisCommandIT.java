@@ -50,8 +50,12 @@ class TardisCommandIT {
         for (List<String> arguments :
                 List.of(
                         List.of("get"),
+                        List.of("get", "a/b/c"),
                         List.of("get", "../etc"),
+                        List.of("get", ""),
+                        List.of("get", "one", "two"),
                         List.of("get", "--no-such-option", "tc"),
+                        List.of("wait"),
                         List.of("wait", "tc", "--timeout", "soon"),
                         List.of("ls", "-o", "no-such-format"),
                         List.of("no-such-command"))) {

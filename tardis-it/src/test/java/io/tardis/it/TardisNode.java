@@ -49,6 +49,9 @@ final class TardisNode implements AutoCloseable {
     private static final int HANDSHAKE_MILLIS = 250;
     private static final int RECONNECT_MILLIS = 10;
 
+    /** On a busy machine. */
+    private static final Duration TWO_ANSWERS = Duration.ofSeconds(2);
+
     /** What an event takes from containerd to the log, if it is heard. */
     private static final Duration AN_EVENT = Duration.ofMillis(300);
 
@@ -471,6 +474,10 @@ final class TardisNode implements AutoCloseable {
         Stream.of(numbers).map(Number::toString).forEach(argv::add);
         return Command.of(argv)
                 .start(folder.resolve("client-" + started.incrementAndGet() + ".out"));
+    }
+
+    void assertAnswersQuickly() {
+        assertAnswersWithin(TWO_ANSWERS);
     }
 
     /** Has two answers, and fails where they take longer; a connection is made for them. */
