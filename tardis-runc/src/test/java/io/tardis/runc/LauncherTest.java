@@ -174,7 +174,10 @@ class LauncherTest {
                 """
                 { echo "$*"; pwd; umask; ulimit -c; ulimit -n; ulimit -Hn; ps -o sid= -p $$; echo $$; } >told
                 { env; } >environment
-                grep -E 'SigBlk|SigIgn' /proc/$$/status >signals
+                # Without a process: while the shell makes one, it blocks all signals.
+                while read -r name mask; do
+                    case $name in SigBlk: | SigIgn:) echo "$mask" ;; esac
+                done </proc/$$/status >signals
                 ls -l /proc/$$/fd >descriptors
                 """
                         + LIVE);
@@ -212,7 +215,7 @@ class LauncherTest {
                         line.matches(
                                 "(SECRET|LD_.*|JAVA_T.*|LANG|TARDIS_ENABLE|TARDIS_LAUNCHER)=.*"));
         assertThat(Files.readAllLines(folder.resolve("signals")))
-                .allMatch(line -> line.endsWith("\t0000000000000000"));
+                .containsExactly("0000000000000000", "0000000000000000");
         // The shell has its script and the file of its redirection open.
         assertThat(Files.readAllLines(folder.resolve("descriptors")))
                 .filteredOn(line -> line.contains(" -> "))
