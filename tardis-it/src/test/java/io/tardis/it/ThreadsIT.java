@@ -187,25 +187,22 @@ class ThreadsIT {
                     own.resolve("pids.max"), Files.readString(own.resolve("pids.current")));
         }
 
-        /** Gives its processes back to where the first of them was. */
+        /** Gives its processes back to where the first of them was, new ones too. */
         @Override
         public void close() throws IOException {
             Files.writeString(own.resolve("pids.max"), "max");
-            for (String pid : Files.readAllLines(own.resolve("cgroup.procs"))) {
-                if (new Proc(Long.parseLong(pid)).isAlive()) {
+            Wait.until("end of the cgroup " + own, SOON, this::isLeft);
+        }
+
+        private boolean isLeft() {
+            try {
+                for (String pid : Files.readAllLines(own.resolve("cgroup.procs"))) {
                     Files.writeString(before.resolve("cgroup.procs"), pid);
                 }
+                return Files.deleteIfExists(own);
+            } catch (IOException e) {
+                return false; // a process has just begun or ended
             }
-            Wait.until(
-                    "end of the cgroup " + own,
-                    SOON,
-                    () -> {
-                        try {
-                            return Files.deleteIfExists(own);
-                        } catch (IOException e) {
-                            return false; // of a process that ends, something is left
-                        }
-                    });
         }
     }
 
