@@ -157,9 +157,12 @@ class CtrSupervisorTest {
                 script(
                         "echo hello; while ! [ -e %s ]; do sleep 0.01; done; %s; exec sleep 60"
                                 .formatted(there, echo(CtrLines.exit("tc", 100, 0)))));
-        await().until(() -> !started.orElseThrow().health().ok());
-        assertThat(started.orElseThrow().health().lastEnd())
-                .contains("has printed no event of containerd");
+        await().until(() ->
+                started.orElseThrow()
+                        .health()
+                        .lastEnd()
+                        .contains("has printed no event of containerd"));
+        assertThat(started.orElseThrow().health().ok()).isFalse();
 
         assertThat(there.toFile().mkdir()).isTrue();
 
