@@ -19,6 +19,8 @@ import java.util.concurrent.Future;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -171,6 +173,7 @@ class StartIT {
     }
 
     @ContainerTest
+    @Execution(ExecutionMode.CONCURRENT) // threads that are idle take half a minute to end
     @Timeout(600)
     void startsAndStopsLeaveNothingBehind() throws IOException {
         Container container = lab.container("tc").enabled();
@@ -193,6 +196,7 @@ class StartIT {
     }
 
     @ContainerTest
+    @Execution(ExecutionMode.CONCURRENT) // threads that are idle take half a minute to end
     @Timeout(900)
     void startsAndStopsUnderLoadMakeNoCodeWrongAndLeaveNothingBehind() throws Exception {
         Container across = lab.container("tc").enabled();
