@@ -14,6 +14,6 @@ find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
 
 # Jazzer fuzzes one target a JVM, so surefire starts one for each class, three at a time.
-JAZZER_FUZZ=1 JAZZER_MAX_DURATION="${seconds}s" mvn -B -ntp -q test -pl tardis-core,tardis-runc -am \
+JAZZER_FUZZ=1 JAZZER_MAX_DURATION="${seconds}s" mvn -B -ntp -q test -pl tardis-core,tardis-listener,tardis-runc -am \
     -Dtest='CtrEventParserFuzzTest,WireFuzzTest,RuncCommandLineFuzzTest' -DforkCount=3 -DreuseForks=false \
     -Dsurefire.failIfNoSpecifiedTests=false

@@ -1,9 +1,9 @@
 import org.jspecify.annotations.NullMarked;
 
 /**
- * What the other modules of Tardis share: events and container identity, the {@code ctr events}
- * parser, the wire formats, settings, the registry of enabled containers, and the client library.
- * It depends on no other module of Tardis.
+ * What the other modules of Tardis share: exits and container identity, the wire formats, settings,
+ * the registry of enabled containers, and the client library. It depends on no other module of
+ * Tardis.
  */
 @NullMarked
 @SuppressWarnings("requires-automatic") // jnacl, the newest release, is no module yet

@@ -9,6 +9,7 @@ module io.tardis.listener {
     requires static transitive org.jspecify;
     requires transitive io.tardis.core;
     requires org.slf4j;
+    requires tools.jackson.databind;
 
     exports io.tardis.listener;
 }

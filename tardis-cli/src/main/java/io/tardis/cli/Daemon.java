@@ -10,6 +10,7 @@ import io.tardis.core.wire.Health;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
+import io.tardis.listener.Inbox;
 import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
 import io.tardis.runc.MissedNotes;
@@ -143,7 +144,8 @@ final class Daemon {
         InstantSource clock = InstantSource.system();
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
         // The lock goes last: who waits for it finds the ports free and everything written.
-        try (EventSource source = new EventSource(settings, clock);
+        Inbox inbox = new Inbox();
+        try (EventSource source = new EventSource(settings, inbox, clock);
                 InstanceLock lock = takeLock(source);
                 ZmqContext context =
                         new ZmqContext(
@@ -152,7 +154,14 @@ final class Daemon {
                                 settings.limits().maxConnections());
                 Listener listener =
                         Listener.bind(
-                                settings, lock, source, context, registry, Store.ENDPOINT, clock);
+                                settings,
+                                lock,
+                                inbox,
+                                source,
+                                context,
+                                registry,
+                                Store.ENDPOINT,
+                                clock);
                 RemovedTrees removed =
                         new RemovedTrees(
                                 List.of(settings.containersDir(), settings.checkpointDir()));

@@ -44,7 +44,7 @@ final class GetCommand implements Callable<Integer> {
     static int print(CommandSpec spec, Answer.OfContainer answer) {
         String problem =
                 switch (answer) {
-                    case Answer.Exited(var event, boolean _, var _) -> {
+                    case Answer.Exited(var event, boolean _) -> {
                         spec.commandLine().getOut().println(event.exit().exitStatus());
                         yield "";
                     }

@@ -114,7 +114,7 @@ final class ListCommand implements Callable<Integer> {
         String namespace = container.container().namespace();
         String id = container.container().id();
         return switch (container) {
-            case Answer.Exited(ExitEvent event, boolean durable, var _) ->
+            case Answer.Exited(ExitEvent event, boolean durable) ->
                     List.of(
                             namespace,
                             id,

@@ -1,9 +1,6 @@
 package io.tardis.listener;
 
 import io.tardis.core.Threads;
-import io.tardis.core.event.CtrEvent;
-import io.tardis.core.event.CtrEventParser;
-import io.tardis.core.event.CtrLineReader;
 import io.tardis.core.wire.Health;
 import java.io.BufferedReader;
 import java.io.IOException;

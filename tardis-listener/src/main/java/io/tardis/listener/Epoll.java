@@ -29,6 +29,7 @@ final class Epoll implements AutoCloseable {
 
     private static final int EFD_CLOEXEC = 0x80000;
     private static final int EPOLLIN = 1;
+    private static final int EPOLLONESHOT = 1 << 30;
 
     /** The data of {@link #wake}; processes have others. */
     private static final long WAKE = -1;
@@ -69,12 +70,13 @@ final class Epoll implements AutoCloseable {
     }
 
     /**
-     * Tells {@link #await} when the process was reaped, at once if it is already.
+     * Has {@link #await} return {@code data} once when the process was reaped, at once if it is
+     * already.
      *
-     * @param data told then, not negative; each process has its own
+     * @param data not negative; each process has its own
      */
     void add(Pidfd process, long data) throws SystemCall.Failure {
-        add(process.fd(), 0, data);
+        add(process.fd(), EPOLLONESHOT, data);
     }
 
     private void add(int descriptor, int events, long data) throws SystemCall.Failure {

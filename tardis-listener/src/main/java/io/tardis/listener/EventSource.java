@@ -1,29 +1,19 @@
 package io.tardis.listener;
 
 import io.tardis.core.config.Settings;
-import io.tardis.core.event.CtrEvent;
-import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Health;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Hears {@code ctr events}, and keeps what it says until a {@link Listener} publishes it: in a
- * bounded queue, so that a burst slows the source down and is never dropped (containerd keeps what
- * {@code ctr} has not read). It can be started before the listener has its state directory: a
- * daemon that takes over from another one hears while the other one still does.
+ * Reads {@code ctr events} into an {@link Inbox}. It can be started before the listener has its
+ * state directory: a daemon that takes over from another one reads while the other one still does.
  */
 public final class EventSource implements AutoCloseable {
 
-    private static final int QUEUE_LENGTH = 10_000;
-
-    private final BlockingQueue<ExitPublisher.Signal> signals =
-            new ArrayBlockingQueue<>(QUEUE_LENGTH);
     private final CountDownLatch heard = new CountDownLatch(1);
     private final CtrSupervisor supervisor;
     private boolean started;
@@ -32,9 +22,10 @@ public final class EventSource implements AutoCloseable {
      * A source that is not started yet.
      *
      * @param settings its command
+     * @param inbox where its events go
      * @param clock the wall clock
      */
-    public EventSource(Settings settings, InstantSource clock) {
+    public EventSource(Settings settings, Inbox inbox, InstantSource clock) {
         this.supervisor =
                 new CtrSupervisor(
                         settings.ctrCommand(),
@@ -43,12 +34,12 @@ public final class EventSource implements AutoCloseable {
                             @Override
                             public void event(CtrEvent event) {
                                 heard.countDown();
-                                put(new ExitPublisher.Signal.Heard(event));
+                                inbox.put(new Inbox.Signal.Read(event));
                             }
 
                             @Override
                             public void gap(Instant from, String reason) {
-                                put(new ExitPublisher.Signal.Missed(from, reason));
+                                inbox.put(new Inbox.Signal.Missed(from, reason));
                             }
                         });
     }
@@ -86,31 +77,7 @@ public final class EventSource implements AutoCloseable {
         return supervisor.health();
     }
 
-    BlockingQueue<ExitPublisher.Signal> signals() {
-        return signals;
-    }
-
-    void ended(KernelWitness.Ended ended) {
-        put(new ExitPublisher.Signal.Witnessed(ended));
-    }
-
-    void lost(Life life) {
-        put(new ExitPublisher.Signal.Lost(life));
-    }
-
-    void missed(Instant from, String reason) {
-        put(new ExitPublisher.Signal.Missed(from, reason));
-    }
-
-    private void put(ExitPublisher.Signal signal) {
-        try {
-            signals.put(signal);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** Ends {@code ctr}; what it has said stays for the listener. May be called twice. */
+    /** Ends {@code ctr}; what it has printed stays in the inbox. May be called twice. */
     @Override
     public void close() {
         supervisor.close();

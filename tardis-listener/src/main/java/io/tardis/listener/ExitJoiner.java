@@ -1,16 +1,14 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.CtrEvent.TaskDelete;
-import io.tardis.core.event.CtrEvent.TaskStart;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.Life;
+import io.tardis.listener.CtrEvent.TaskDelete;
+import io.tardis.listener.CtrEvent.TaskStart;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,9 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.Queue;
 import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,18 +54,10 @@ final class ExitJoiner {
      * @param joined the exit that is published for it
      * @param life the life that the kernel witnessed; empty if containerd told first
      * @param byContainerd whether containerd has told it, too
-     * @param disputed whether somebody has told another status since
+     * @param disputed whether another status was reported since
      */
     private record Told(
             Joined joined, Optional<String> life, boolean byContainerd, boolean disputed) {}
-
-    /**
-     * A disagreement that is to be published.
-     *
-     * @param joined the exit as it was published, which counts
-     * @param dispute what was told of it afterwards
-     */
-    record Disputed(Joined joined, Dispute dispute) {}
 
     /** A death that waits for containerd's word, and until when. */
     private record Held(Joined joined, long deadline) {}
@@ -109,8 +97,6 @@ final class ExitJoiner {
     private final Map<ProcessKey, Held> held = new LinkedHashMap<>();
 
     private final Map<ContainerKey, Boolean> oomKilled = bounded();
-
-    private final Queue<Disputed> disputes = new ArrayDeque<>();
 
     /**
      * A joiner that remembers nothing yet.
@@ -175,14 +161,12 @@ final class ExitJoiner {
         // Another life of the container may have had the same pid.
         boolean toldOfThisLife =
                 before != null && before.life().orElse(life.id()).equals(life.id());
-        if (before != null && toldOfThisLife) {
+        if (before != null && toldOfThisLife && before.joined().source() != ExitSource.ASSUMED) {
             boolean disputed = isDisputed(before, exit, ExitSource.KERNEL);
-            if (before.joined().source() != ExitSource.ASSUMED) {
-                told.put(
-                        process,
-                        new Told(before.joined(), before.life(), before.byContainerd(), disputed));
-                return Optional.empty();
-            }
+            told.put(
+                    process,
+                    new Told(before.joined(), before.life(), before.byContainerd(), disputed));
+            return Optional.empty();
         }
         Joined joined =
                 new Joined(
@@ -276,11 +260,6 @@ final class ExitJoiner {
                         delete.exitedAt()));
     }
 
-    /** A disagreement since the last one that was given; null if there was none. */
-    @Nullable Disputed nextDispute() {
-        return disputes.poll();
-    }
-
     /** Without a pid containerd could not even clean up after its shim: it knows nothing. */
     private boolean isMadeUp(TaskExit exit) {
         if (!exit.isContainerExit()) {
@@ -293,29 +272,22 @@ final class ExitJoiner {
         return (unknown || exit.exitStatus() == MADE_UP_KILLED) && shimWasGone.test(exit);
     }
 
-    /**
-     * Whether two sources disagree; the first time, that is to be published. A code that was made
-     * up disputes nothing, and is not disputed: a real one replaces it.
-     */
-    private boolean isDisputed(Told before, TaskExit now, ExitSource source) {
+    /** Whether another status was reported than the first one, which stays; logged once. */
+    private static boolean isDisputed(Told before, TaskExit now, ExitSource source) {
         Joined first = before.joined();
         if (first.exit().exitStatus() == now.exitStatus()) {
-            LOG.debug("{} (pid {}) is told once more to have ended", now.container(), now.pid());
-            return before.disputed();
-        }
-        LOG.warn(
-                "{} (pid {}) ended with {} ({}), but is now told to have ended with {} ({})",
-                now.container(),
-                now.pid(),
-                first.exit().exitStatus(),
-                first.source().word(),
-                now.exitStatus(),
-                source.word());
-        if (first.source() == ExitSource.ASSUMED || source == ExitSource.ASSUMED) {
+            LOG.debug("{} (pid {}) has ended already", now.container(), now.pid());
             return before.disputed();
         }
         if (!before.disputed()) {
-            disputes.add(new Disputed(first, new Dispute(now.exitStatus(), source)));
+            LOG.warn(
+                    "{} (pid {}) ended with {} ({}), which stays; now {} ({}) is reported",
+                    now.container(),
+                    now.pid(),
+                    first.exit().exitStatus(),
+                    first.source().word(),
+                    now.exitStatus(),
+                    source.word());
         }
         return true;
     }

@@ -1,18 +1,14 @@
 package io.tardis.listener;
 
-import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqPublisher;
+import io.tardis.listener.Inbox.Signal;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,45 +18,6 @@ import org.slf4j.LoggerFactory;
  * for each exit.
  */
 final class ExitPublisher implements AutoCloseable {
-
-    /** What the publisher's thread is told. */
-    sealed interface Signal {
-        /** The event source said something. */
-        record Heard(CtrEvent event) implements Signal {}
-
-        /** The kernel told how the process of a life ended. */
-        record Witnessed(KernelWitness.Ended ended) implements Signal {}
-
-        /** The process of a life is gone, and nobody can tell how it ended. */
-        record Lost(Life life) implements Signal {}
-
-        /** Events may have been missed since {@code from}. */
-        record Missed(Instant from, String reason) implements Signal {}
-
-        /** Publish what came before this, and end. */
-        record Stop() implements Signal {}
-    }
-
-    /** Tells how a process ended, if it is watched. */
-    interface Kernel {
-        /** One that watches nothing. */
-        Kernel NONE =
-                new Kernel() {
-                    @Override
-                    public Optional<KernelWitness.Ended> look(ContainerKey container, long pid) {
-                        return Optional.empty();
-                    }
-
-                    @Override
-                    public void arrived(KernelWitness.Ended ended) {}
-                };
-
-        /** How the process ended. It may be told once more, by a {@link Signal.Witnessed}. */
-        Optional<KernelWitness.Ended> look(ContainerKey container, long pid);
-
-        /** A {@link Signal.Witnessed} has come out of the queue. */
-        void arrived(KernelWitness.Ended ended);
-    }
 
     /** Looks after the registered lives; told what concerns them in the publisher's thread. */
     interface Lives {
@@ -79,10 +36,10 @@ final class ExitPublisher implements AutoCloseable {
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ZmqPublisher socket;
-    private final BlockingQueue<Signal> queue;
+    private final Inbox inbox;
     private final ExitJoiner joiner;
     private final ExitSequence sequence;
-    private final Kernel kernel;
+    private final Witness witness;
     private final Lives lives;
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
@@ -101,25 +58,25 @@ final class ExitPublisher implements AutoCloseable {
     /**
      * From now on the socket, the joiner and the sequence belong to the publisher's thread.
      *
-     * @param kernel asked how a process ended that containerd has told the exit of
+     * @param witness asked how a process ended whose exit containerd has published
      * @param lives told each start, and each gap that is published
      * @param ownsStateDir whether the sequence's file is this process's to write again, where
      *     somebody removed it
      */
     ExitPublisher(
             ZmqPublisher socket,
-            BlockingQueue<Signal> queue,
+            Inbox inbox,
             ExitJoiner joiner,
             ExitSequence sequence,
-            Kernel kernel,
+            Witness witness,
             Lives lives,
             BooleanSupplier ownsStateDir,
             InstantSource clock) {
         this.socket = socket;
-        this.queue = queue;
+        this.inbox = inbox;
         this.joiner = joiner;
         this.sequence = sequence;
-        this.kernel = kernel;
+        this.witness = witness;
         this.lives = lives;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
@@ -131,7 +88,7 @@ final class ExitPublisher implements AutoCloseable {
     }
 
     /**
-     * Publishes what is in the queue. The socket stays open, for those who have not read all of it:
+     * Publishes what is in the inbox. The socket stays open, for those who have not read all of it:
      * JeroMQ may fail in a subscriber of the same process whose publisher closes under it.
      */
     void stop() {
@@ -139,10 +96,9 @@ final class ExitPublisher implements AutoCloseable {
             return;
         }
         try {
-            // Bounded: if the thread has died, nobody makes room in a full queue.
-            boolean told =
-                    queue.offer(new Signal.Stop(), STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-            if (!told || !thread.join(STOP_PATIENCE)) {
+            // Bounded: if the thread has died, nobody makes room in a full inbox.
+            boolean accepted = inbox.offer(new Signal.Stop(), STOP_PATIENCE);
+            if (!accepted || !thread.join(STOP_PATIENCE)) {
                 LOG.error("the thread {} did not stop", thread.getName());
             }
         } catch (InterruptedException e) {
@@ -162,7 +118,7 @@ final class ExitPublisher implements AutoCloseable {
     private void run() {
         try {
             while (true) {
-                Signal signal = queue.poll(untilNextDuty(), TimeUnit.NANOSECONDS);
+                Signal signal = inbox.poll(untilNextDuty());
                 if (signal instanceof Signal.Stop) {
                     joiner.drain().forEach(this::publish);
                     return;
@@ -189,12 +145,6 @@ final class ExitPublisher implements AutoCloseable {
     private void doDuties() {
         long now = System.nanoTime();
         joiner.overdue(now).forEach(this::publish);
-        for (var it = joiner.nextDispute(); it != null; it = joiner.nextDispute()) {
-            ExitJoiner.Joined joined = it.joined();
-            publish(
-                    new Published.Disputed(
-                            sequence.last(), joined.exit(), joined.source(), it.dispute()));
-        }
         if (unreadable.count > 0 && unreadable.nextReport - now <= 0) {
             reportUnreadable(now);
         }
@@ -209,11 +159,8 @@ final class ExitPublisher implements AutoCloseable {
 
     private void handle(Signal signal) {
         switch (signal) {
-            case Signal.Heard(CtrEvent event) -> handle(event);
-            case Signal.Witnessed(KernelWitness.Ended ended) -> {
-                handle(ended);
-                kernel.arrived(ended);
-            }
+            case Signal.Read(CtrEvent event) -> handle(event);
+            case Signal.Reaped(long number) -> witness.take(number).ifPresent(this::handle);
             case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
             case Signal.Lost(Life life) ->
                     publish(new Published.Lost(sequence.last(), life.container(), life.id()));
@@ -221,7 +168,7 @@ final class ExitPublisher implements AutoCloseable {
         }
     }
 
-    private void handle(KernelWitness.Ended ended) {
+    private void handle(Witness.Ended ended) {
         joiner.witnessed(ended.life(), ended.waitStatus(), clock.instant(), System.nanoTime())
                 .ifPresent(this::publish);
     }
@@ -231,7 +178,7 @@ final class ExitPublisher implements AutoCloseable {
             case CtrEvent.ContainerExit(var exit) -> {
                 // The kernel knows more, and knows it by now: the process is reaped before
                 // containerd tells its exit.
-                kernel.look(exit.container(), exit.pid()).ifPresent(this::handle);
+                witness.take(exit.container(), exit.pid()).ifPresent(this::handle);
                 joiner.exited(exit).ifPresent(this::publish);
             }
             case CtrEvent.ExecExit(var exit) -> joiner.exited(exit).ifPresent(this::publish);

@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,26 +26,7 @@ import org.slf4j.LoggerFactory;
  * <p>One thread waits for all of them. What it hears does not depend on containerd, its shim or
  * {@code ctr}, comes before {@code delete} begins, and tells a death by signal from an exit code.
  */
-final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
-
-    /**
-     * The process of a life ended.
-     *
-     * @param life the life
-     * @param waitStatus how its process ended, as wait(2) tells it
-     */
-    record Ended(Life life, int waitStatus) {
-        long pid() {
-            return life.init().orElseThrow().pid();
-        }
-    }
-
-    /** Hears how processes ended. Called from the witness's thread; may block. */
-    @FunctionalInterface
-    interface Sink {
-        /** A watched process ended. */
-        void ended(Ended ended);
-    }
+final class KernelWitness implements Witness, AutoCloseable {
 
     private record Watched(Life life, Pidfd process) {}
 
@@ -55,12 +37,12 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final Epoll epoll;
-    private final Sink sink;
+    private final LongConsumer onReaped;
     private final Thread thread;
     private volatile boolean stopping;
 
-    // All that follows is guarded by this: a process that was reaped may be taken by whoever looks
-    // first, and from then on its descriptor's number may be somebody else's.
+    // All that follows is guarded by this. Once a process was taken, its descriptor's number may be
+    // somebody else's.
 
     private final Map<Long, Watched> watched = new HashMap<>();
 
@@ -70,27 +52,27 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
     /** The newest watched life of each container. */
     private final Map<ContainerKey, Long> newest = new HashMap<>();
 
-    /** Ends that the sink was given and has not come to yet. */
-    private final Map<ContainerKey, Ended> onTheWay = new HashMap<>();
-
     private long nextNumber;
     private boolean closed;
 
-    private KernelWitness(Epoll epoll, Sink sink) {
+    private KernelWitness(Epoll epoll, LongConsumer onReaped) {
         this.epoll = epoll;
-        this.sink = sink;
+        this.onReaped = onReaped;
         this.thread = new Thread(this::run, "tardis-listener-witness");
     }
 
     /**
      * A witness, if this kernel tells how processes ended. The kernel itself is asked, with a
      * process that is made to end: versions say little where distributions port features back.
+     *
+     * @param onReaped receives the number of each watched process once it was reaped, from the
+     *     witness's thread; {@link #take} has the rest. May block
      */
-    static Optional<KernelWitness> open(Sink sink) {
+    static Optional<KernelWitness> open(LongConsumer onReaped) {
         try {
             OptionalInt status = probe();
             if (status.isPresent()) {
-                return Optional.of(new KernelWitness(Epoll.open(), sink));
+                return Optional.of(new KernelWitness(Epoll.open(), onReaped));
             }
             LOG.info("this kernel does not tell how processes end: only containerd's events do");
         } catch (IOException e) {
@@ -168,9 +150,19 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
         return watched.size();
     }
 
-    /** Ends watching; the processes go on. */
+    /** Ends watching; the processes go on. May be called twice. */
     @Override
     public void close() {
+        stop();
+        if (!thread.isAlive()) {
+            // Not by the thread itself: it may end before it is woken, and the number of a closed
+            // descriptor may be somebody else's by then.
+            closeDescriptors();
+        }
+    }
+
+    /** Reports no more processes. What was reported can still be taken. May be called twice. */
+    void stop() {
         if (stopping) {
             return;
         }
@@ -181,18 +173,14 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
             LOG.error("the thread {} cannot be told to stop", thread.getName(), e);
             return;
         }
-        if (Threads.awaitEnd(thread, STOP_PATIENCE)) {
-            // Not by the thread itself: it may end before it is woken, and the number of a closed
-            // descriptor may be somebody else's by then.
-            closeDescriptors();
-        }
+        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
     }
 
     private void run() {
         try {
             while (!stopping) {
                 for (long number : epoll.await(IDLE)) {
-                    tell(number);
+                    onReaped.accept(number);
                 }
             }
         } catch (SystemCall.Failure e) {
@@ -200,21 +188,30 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
         }
     }
 
-    /**
-     * How the process ended that has this container and pid, if it is watched and was reaped. It is
-     * told here then, and not to the sink, unless it is on its way there.
-     */
     @Override
-    public synchronized Optional<Ended> look(ContainerKey container, long pid) {
+    public synchronized Optional<Ended> take(ContainerKey container, long pid) {
         OptionalLong number = numberOf(container, pid);
-        if (number.isEmpty()) {
-            return Optional.ofNullable(onTheWay.get(container)).filter(it -> it.pid() == pid);
-        }
         try {
-            return take(number.getAsLong());
+            return number.isEmpty() ? Optional.empty() : takeIfReaped(number.getAsLong());
         } catch (SystemCall.Failure e) {
             LOG.warn("the kernel cannot be asked how {} ended", container, e);
             return Optional.empty();
+        }
+    }
+
+    @Override
+    public synchronized Optional<Ended> take(long number) {
+        if (!watched.containsKey(number)) {
+            return Optional.empty();
+        }
+        try {
+            Optional<Ended> ended = takeIfReaped(number);
+            if (ended.isEmpty()) {
+                LOG.error("the kernel does not report how a process ended");
+            }
+            return ended;
+        } catch (SystemCall.Failure e) {
+            throw new IllegalStateException("the kernel cannot be asked how a process ended", e);
         }
     }
 
@@ -233,26 +230,8 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
                 : OptionalLong.empty();
     }
 
-    @Override
-    public synchronized void arrived(Ended ended) {
-        onTheWay.remove(ended.life().container(), ended);
-    }
-
-    private void tell(long number) throws SystemCall.Failure {
-        Optional<Ended> ended;
-        synchronized (this) {
-            if (!watched.containsKey(number)) {
-                return; // look() was faster
-            }
-            ended = take(number);
-            ended.ifPresent(it -> onTheWay.put(it.life().container(), it));
-        }
-        ended.ifPresentOrElse(
-                sink::ended, () -> LOG.error("the kernel does not tell how a process ended"));
-    }
-
     /** Stops watching if the process was reaped. */
-    private Optional<Ended> take(long number) throws SystemCall.Failure {
+    private Optional<Ended> takeIfReaped(long number) throws SystemCall.Failure {
         Watched candidate = requireNonNull(watched.get(number));
         OptionalInt status = candidate.process().waitStatus();
         if (status.isEmpty()) {
@@ -271,6 +250,9 @@ final class KernelWitness implements ExitPublisher.Kernel, AutoCloseable {
     }
 
     private synchronized void closeDescriptors() {
+        if (closed) {
+            return;
+        }
         closed = true;
         for (Watched left : watched.values()) {
             close(left.process());

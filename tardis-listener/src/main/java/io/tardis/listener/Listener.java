@@ -12,6 +12,7 @@ import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Health;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
+import io.tardis.listener.Inbox.Signal;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -45,6 +46,7 @@ public final class Listener implements AutoCloseable {
     private final ExitSequence sequence;
     private final ExitJoiner joiner;
     private final ExitPublisher publisher;
+    private final Inbox inbox;
     private final EventSource source;
     private final LifeChecker checker;
     private final Optional<KernelWitness> witness;
@@ -56,16 +58,20 @@ public final class Listener implements AutoCloseable {
             InstanceLock lock,
             ZmqPublisher socket,
             Settings settings,
+            Inbox inbox,
             EventSource source,
             ContainerRegistry registry,
             Supplier<QueryClient> queries,
             InstantSource clock) {
         this.sequence = sequence;
         this.queries = queries;
+        this.inbox = inbox;
         this.source = source;
         this.joiner = new ExitJoiner(exit -> shimWasGone(registry, exit));
         this.witness =
-                settings.kernelWitness() ? KernelWitness.open(source::ended) : Optional.empty();
+                settings.kernelWitness()
+                        ? KernelWitness.open(number -> inbox.put(new Signal.Reaped(number)))
+                        : Optional.empty();
         this.witnessReason =
                 !settings.kernelWitness()
                         ? "switched off by TARDIS_KERNEL_WITNESS=off"
@@ -77,16 +83,15 @@ public final class Listener implements AutoCloseable {
                         registry,
                         witness,
                         () -> new StoreEnds(queries.get()),
-                        source::lost,
+                        life -> inbox.put(new Signal.Lost(life)),
                         LifeChecker.LATE_WORD);
         this.publisher =
                 new ExitPublisher(
                         socket,
-                        source.signals(),
+                        inbox,
                         joiner,
                         sequence,
-                        witness.<ExitPublisher.Kernel>map(it -> it)
-                                .orElse(ExitPublisher.Kernel.NONE),
+                        witness.<Witness>map(it -> it).orElse(Witness.NONE),
                         checker,
                         lock::keep,
                         clock);
@@ -98,6 +103,7 @@ public final class Listener implements AutoCloseable {
      * @param settings the state directory and the endpoint
      * @param lock makes sure that no other listener has the state directory; given back by the
      *     caller, when all who take part are closed
+     * @param inbox where the source puts its events
      * @param source started with this at the latest, and closed by it
      * @param context makes the sockets; closed by the caller, after this
      * @param registry where the shim notes the lives of enabled containers
@@ -108,6 +114,7 @@ public final class Listener implements AutoCloseable {
     public static Listener bind(
             Settings settings,
             InstanceLock lock,
+            Inbox inbox,
             EventSource source,
             ZmqContext context,
             ContainerRegistry registry,
@@ -121,6 +128,7 @@ public final class Listener implements AutoCloseable {
                     lock,
                     context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
                     settings,
+                    inbox,
                     source,
                     registry,
                     () -> new QueryClient(context, queryEndpoint),
@@ -137,9 +145,10 @@ public final class Listener implements AutoCloseable {
      */
     public void start() {
         rememberRecorded();
-        publisher.start(); // first: the source may have filled the queue already
+        publisher.start(); // first: the source may have filled the inbox already
         sequence.lastWritten()
-                .ifPresent(last -> source.missed(last, "no listener was running until now"));
+                .ifPresent(last ->
+                        inbox.put(new Signal.Missed(last, "no listener was running until now")));
         witness.ifPresent(KernelWitness::start);
         checker.start();
         checker.check(); // lives may have begun, and even ended, before there was a daemon at all
@@ -200,7 +209,7 @@ public final class Listener implements AutoCloseable {
      * @param life noted as lost in the registry
      */
     public void lost(Life life) {
-        source.lost(life);
+        inbox.put(new Signal.Lost(life));
     }
 
     /** How many processes the kernel witness watches now. */
@@ -216,9 +225,9 @@ public final class Listener implements AutoCloseable {
     /** Ends the sources and publishes what they had told. */
     public void stop() {
         source.close();
-        witness.ifPresent(KernelWitness::close);
+        witness.ifPresent(KernelWitness::stop);
         checker.close();
-        publisher.stop();
+        publisher.stop(); // before the witness closes: what was reported is still to be taken
     }
 
     /** Stops, and writes the last number down. May be called twice. */
@@ -226,6 +235,7 @@ public final class Listener implements AutoCloseable {
     public void close() {
         stop();
         publisher.close();
+        witness.ifPresent(KernelWitness::close);
         sequence.close();
     }
 

@@ -3,7 +3,6 @@ package io.tardis.listener;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.tardis.core.event.CtrEvent;
 import io.tardis.core.wire.Health;
 import io.tardis.testkit.CapturedLog;
 import java.io.IOException;

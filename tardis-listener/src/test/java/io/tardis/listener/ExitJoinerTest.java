@@ -3,14 +3,13 @@ package io.tardis.listener;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.CtrEvent.TaskDelete;
-import io.tardis.core.event.CtrEvent.TaskStart;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.listener.CtrEvent.TaskDelete;
+import io.tardis.listener.CtrEvent.TaskStart;
 import io.tardis.testkit.CapturedLog;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -56,59 +55,48 @@ class ExitJoinerTest {
     }
 
     @Test
-    void keepsTheFirstCodeAndTellsOfAnotherOne() {
-        joiner.exited(own(TC, 100, 3));
+    void logsADisagreementOnce() {
         try (CapturedLog log = new CapturedLog(ExitJoiner.class)) {
-            assertThat(joiner.exited(own(TC, 100, 4))).isEmpty();
+            assertThat(joiner.exited(own(TC, 100, 3))).isPresent();
+            for (long status : new long[] {3, 0, 0, 3, 7}) {
+                assertThat(joiner.exited(own(TC, 100, status))).isEmpty();
+            }
 
             assertThat(log.at(Level.WARN))
                     .singleElement()
                     .asString()
-                    .contains("default/tc", "ended with 3", "ended with 4");
+                    .contains("default/tc", "3 (containerd), which stays", "0 (containerd)");
         }
     }
 
     @Test
-    void givesADisagreementOnceWithTheExitThatCounts() {
-        ExitJoiner.Joined first = joiner.exited(own(TC, 100, 3)).orElseThrow();
-        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
-        assertThat(joiner.nextDispute()).isNull();
+    void logsADisagreementOfTheKernelAndContainerdWhoeverWasFirst() {
+        try (CapturedLog log = new CapturedLog(ExitJoiner.class)) {
+            joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
+            assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
+            joiner.exited(own(TC, 200, 0));
+            assertThat(joiner.witnessed(life("2", 200), 3 << 8, NOW, 0)).isEmpty();
 
-        assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
-        assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
-        assertThat(joiner.exited(own(TC, 100, 3))).isEmpty();
-        assertThat(joiner.exited(own(TC, 100, 7))).isEmpty();
-
-        assertThat(joiner.nextDispute())
-                .isEqualTo(new ExitJoiner.Disputed(first, new Dispute(0, ExitSource.CONTAINERD)));
-        assertThat(joiner.nextDispute()).isNull();
+            assertThat(log.at(Level.WARN))
+                    .satisfiesExactly(
+                            it ->
+                                    assertThat(it)
+                                            .contains("3 (kernel), which stays", "0 (containerd)"),
+                            it ->
+                                    assertThat(it)
+                                            .contains("0 (containerd), which stays", "3 (kernel)"));
+        }
     }
 
     @Test
-    void givesADisagreementOfTheKernelAndContainerdWhoeverWasFirst() {
-        joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
-        joiner.exited(own(TC, 100, 0));
-        assertThat(joiner.nextDispute())
-                .extracting(ExitJoiner.Disputed::dispute)
-                .isEqualTo(new Dispute(0, ExitSource.CONTAINERD));
-
-        joiner.exited(own(TC, 200, 0));
-        joiner.witnessed(life("2", 200), 3 << 8, NOW, 0);
-        assertThat(joiner.nextDispute())
-                .extracting(ExitJoiner.Disputed::dispute)
-                .isEqualTo(new Dispute(3, ExitSource.KERNEL));
-    }
-
-    @Test
-    void disputesNothingByACodeThatWasMadeUp() {
+    void doesNotDefendACodeThatWasMadeUp() {
         shimWasGone.add(TC);
-        joiner.witnessed(life("1", 100), 3 << 8, NOW, 0);
-        assertThat(joiner.exited(own(TC, 100, 137))).isEmpty();
+        try (CapturedLog log = new CapturedLog(ExitJoiner.class)) {
+            assertThat(joiner.exited(own(TC, 200, 255))).isPresent();
+            assertThat(joiner.witnessed(life("2", 200), 3 << 8, NOW, 0)).isPresent();
 
-        assertThat(joiner.exited(own(TC, 200, 255))).isPresent();
-        assertThat(joiner.witnessed(life("2", 200), 3 << 8, NOW, 0)).isPresent();
-
-        assertThat(joiner.nextDispute()).isNull();
+            assertThat(log.at(Level.WARN)).isEmpty();
+        }
     }
 
     @Test
@@ -220,7 +208,6 @@ class ExitJoinerTest {
 
         assertThat(joiner.witnessed(life("1", 100), 3 << 8, NOW, 0)).isPresent();
         assertThat(joiner.exited(own(TC, 0, 255))).isEmpty();
-        assertThat(joiner.nextDispute()).isNull();
     }
 
     @Test
@@ -314,7 +301,7 @@ class ExitJoinerTest {
             assertThat(log.at(Level.WARN))
                     .singleElement()
                     .asString()
-                    .contains("ended with 3 (kernel)", "ended with 137 (assumed)");
+                    .contains("ended with 3 (kernel), which stays", "137 (assumed)");
         }
     }
 
@@ -449,7 +436,6 @@ class ExitJoinerTest {
         assertThat(joiner.witnessed(life("2", 100), 0, NOW, 0)).isPresent();
         joiner.started(new TaskStart(TC, 100, LATER));
         assertThat(joiner.exited(own(TC, 100, 0))).isEmpty();
-        assertThat(joiner.nextDispute()).isNull();
     }
 
     private static Life life(String id, long pid) {

@@ -3,7 +3,6 @@ package io.tardis.listener;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -21,8 +20,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -41,26 +38,28 @@ class ExitPublisherTest {
 
     @TempDir private Path stateDir;
     private final HandClock clock = new HandClock();
-    private final BlockingQueue<ExitPublisher.Signal> queue = new ArrayBlockingQueue<>(10);
+    private final Inbox inbox = new Inbox();
     private ZmqContext context;
     private ExitSequence sequence;
     private ExitPublisher publisher;
     private Listening subscriber;
     private long first;
-    private final FakeKernel kernel = new FakeKernel();
+    private final FakeWitness witness = new FakeWitness();
 
-    /** Knows of one end at the most. */
-    private static final class FakeKernel implements ExitPublisher.Kernel {
-        private final AtomicReference<KernelWitness.@Nullable Ended> end = new AtomicReference<>();
+    /** Knows of one end at the most, by the number 1. */
+    private static final class FakeWitness implements Witness {
+        private final AtomicReference<@Nullable Ended> end = new AtomicReference<>();
 
         @Override
-        public Optional<KernelWitness.Ended> look(ContainerKey container, long pid) {
-            return Optional.ofNullable(end.get()).filter(it -> it.pid() == pid);
+        public Optional<Ended> take(long number) {
+            return number == 1 ? Optional.ofNullable(end.getAndSet(null)) : Optional.empty();
         }
 
         @Override
-        public void arrived(KernelWitness.Ended ended) {
-            end.compareAndSet(ended, null);
+        public Optional<Ended> take(ContainerKey container, long pid) {
+            return Optional.ofNullable(end.get())
+                    .filter(it -> it.pid() == pid)
+                    .flatMap(_ -> take(1));
         }
     }
 
@@ -82,10 +81,10 @@ class ExitPublisherTest {
         publisher =
                 new ExitPublisher(
                         socket,
-                        queue,
+                        inbox,
                         new ExitJoiner(it -> it.exitStatus() == 255),
                         sequence,
-                        kernel,
+                        witness,
                         new NoLives(),
                         () -> true,
                         clock);
@@ -100,25 +99,15 @@ class ExitPublisherTest {
     }
 
     @Test
-    void asksTheKernelWhenContainerdTellsAnExit() throws InterruptedException {
-        Life life =
-                new Life(
-                        "1",
-                        new ContainerKey("default", "tc"),
-                        Instant.EPOCH,
-                        Path.of("/bundle"),
-                        Optional.of(new InitProcess(100, OptionalLong.of(1))),
-                        false,
-                        false);
-        KernelWitness.Ended ended = new KernelWitness.Ended(life, 11);
-        kernel.end.set(ended);
+    void asksTheKernelWhenContainerdTellsAnExit() {
+        Life life = life(100);
+        witness.end.set(new Witness.Ended(life, 11));
         publisher.start();
 
-        queue.add(
-                new ExitPublisher.Signal.Heard(
-                        new CtrEvent.ContainerExit(
-                                new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH))));
-        queue.add(new ExitPublisher.Signal.Witnessed(ended));
+        hear(
+                new CtrEvent.ContainerExit(
+                        new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH)));
+        inbox.put(new Inbox.Signal.Reaped(1));
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 6615, 42, AT)));
 
         ExitEvent event = subscriber.nextExit().event();
@@ -126,11 +115,22 @@ class ExitPublisherTest {
         assertThat(event.signal()).hasValue(11);
         assertThat(event.seq()).isEqualTo(first);
         assertThat(subscriber.nextExit().event().exit().pid()).as("told once").isEqualTo(6615);
-        assertThat(kernel.end).hasNullValue();
     }
 
     @Test
-    void publishesAContainersExitAsProtocolSays() throws InterruptedException {
+    void publishesAnEndThatTheWitnessReports() {
+        witness.end.set(new Witness.Ended(life(100), 7 << 8));
+        publisher.start();
+
+        inbox.put(new Inbox.Signal.Reaped(1));
+
+        ExitEvent event = subscriber.nextExit().event();
+        assertThat(event.exit().exitStatus()).isEqualTo(7);
+        assertThat(event.source()).isEqualTo(ExitSource.KERNEL);
+    }
+
+    @Test
+    void publishesAContainersExitAsProtocolSays() {
         publisher.start();
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 6615, 42, AT)));
 
@@ -148,7 +148,7 @@ class ExitPublisherTest {
     }
 
     @Test
-    void publishesAnExecsExitUnderItsOwnTopic() throws InterruptedException {
+    void publishesAnExecsExitUnderItsOwnTopic() {
         publisher.start();
         hear(new CtrEvent.ExecExit(new TaskExit(TC, "shell", 6616, 0, AT)));
 
@@ -161,7 +161,7 @@ class ExitPublisherTest {
     }
 
     @Test
-    void numbersWhatItPublishesWithoutHoles() throws InterruptedException {
+    void numbersWhatItPublishesWithoutHoles() {
         publisher.start();
         hear(exit("a", 1));
         hear(exit("a", 1)); // twice
@@ -174,7 +174,7 @@ class ExitPublisherTest {
     }
 
     @Test
-    void marksOutOfMemoryAndMadeUpCodes() throws InterruptedException {
+    void marksOutOfMemoryAndMadeUpCodes() {
         publisher.start();
         hear(new CtrEvent.Oom(TC));
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 1, 137, AT)));
@@ -199,7 +199,7 @@ class ExitPublisherTest {
     }
 
     @Test
-    void repeatsTheSignOfLife() throws InterruptedException {
+    void repeatsTheSignOfLife() {
         publisher.start();
         assertThat(subscriber.next("/tardis/heartbeat/").published())
                 .isEqualTo(new Published.Heartbeat(first - 1, clock.instant()));
@@ -210,12 +210,12 @@ class ExitPublisherTest {
     }
 
     @Test
-    void tellsAGap() throws InterruptedException {
+    void tellsAGap() {
         publisher.start();
         hear(exit("a", 1));
         Instant from = clock.instant();
         clock.move(Duration.ofSeconds(3));
-        queue.put(new ExitPublisher.Signal.Missed(from, "ctr ended"));
+        inbox.put(new Inbox.Signal.Missed(from, "ctr ended"));
 
         Listening.Heard heard = subscriber.next("/tardis/gap/");
 
@@ -224,11 +224,11 @@ class ExitPublisherTest {
     }
 
     @Test
-    void tellsNoGapThatEndsBeforeItBegan() throws InterruptedException {
+    void tellsNoGapThatEndsBeforeItBegan() {
         publisher.start();
         Instant from = clock.instant();
         clock.move(Duration.ofDays(-365));
-        queue.put(new ExitPublisher.Signal.Missed(from, "ctr ended"));
+        inbox.put(new Inbox.Signal.Missed(from, "ctr ended"));
 
         assertThat(subscriber.next("/tardis/gap/").published())
                 .isEqualTo(
@@ -237,7 +237,7 @@ class ExitPublisherTest {
     }
 
     @Test
-    void tellsALineThatCannotBeReadAsAGap() throws InterruptedException {
+    void tellsALineThatCannotBeReadAsAGap() {
         publisher.start();
         try (CapturedLog log = new CapturedLog(ExitPublisher.class)) {
             hear(new CtrEvent.Malformed("the JSON is not an object"));
@@ -251,7 +251,7 @@ class ExitPublisherTest {
     }
 
     @Test
-    void publishesWhatIsInTheQueueBeforeItEnds() throws InterruptedException {
+    void publishesWhatIsInTheInboxBeforeItEnds() {
         for (int i = 1; i <= 10; i++) {
             hear(exit("c" + i, i));
         }
@@ -270,8 +270,19 @@ class ExitPublisherTest {
         publisher.close();
     }
 
-    private void hear(CtrEvent event) throws InterruptedException {
-        queue.put(new ExitPublisher.Signal.Heard(event));
+    private static Life life(long pid) {
+        return new Life(
+                "1",
+                TC,
+                Instant.EPOCH,
+                Path.of("/bundle"),
+                Optional.of(new InitProcess(pid, OptionalLong.of(1))),
+                false,
+                false);
+    }
+
+    private void hear(CtrEvent event) {
+        inbox.put(new Inbox.Signal.Read(event));
     }
 
     private long seq() {

@@ -17,7 +17,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.BrokenBarrierException;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -32,13 +31,13 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class KernelWitnessTest {
 
-    private final BlockingQueue<KernelWitness.Ended> seen = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Long> reaped = new LinkedBlockingQueue<>();
     private final List<Process> started = new ArrayList<>();
     private KernelWitness witness;
 
     @BeforeEach
     void open() {
-        Optional<KernelWitness> opened = KernelWitness.open(seen::add);
+        Optional<KernelWitness> opened = KernelWitness.open(reaped::add);
         assumeTrue(
                 opened.isPresent() || kernelCanTell(),
                 "this kernel does not tell how processes end");
@@ -73,7 +72,7 @@ class KernelWitnessTest {
         assertThat(witness.watch(life)).isTrue();
         end(process);
 
-        assertThat(next()).isEqualTo(new KernelWitness.Ended(life, 42 << 8));
+        assertThat(next()).isEqualTo(new Witness.Ended(life, 42 << 8));
         assertThat(witness.watching()).isZero();
     }
 
@@ -87,9 +86,9 @@ class KernelWitnessTest {
         witness.watch(exitedLife);
 
         end(killed);
-        assertThat(next()).isEqualTo(new KernelWitness.Ended(killedLife, 9));
+        assertThat(next()).isEqualTo(new Witness.Ended(killedLife, 9));
         end(exited);
-        assertThat(next()).isEqualTo(new KernelWitness.Ended(exitedLife, 137 << 8));
+        assertThat(next()).isEqualTo(new Witness.Ended(exitedLife, 137 << 8));
     }
 
     @Test
@@ -101,7 +100,7 @@ class KernelWitnessTest {
         assertThat(witness.watch(life)).isTrue();
         end(parent);
 
-        assertThat(next()).isEqualTo(new KernelWitness.Ended(life, 7 << 8));
+        assertThat(next()).isEqualTo(new Witness.Ended(life, 7 << 8));
     }
 
     @Test
@@ -116,10 +115,10 @@ class KernelWitnessTest {
         Life life = life("tc", child);
 
         assertThat(witness.watch(life)).isTrue();
-        assertThat(seen).isEmpty();
+        assertThat(reaped).isEmpty();
         new ProcessBuilder("kill", "-CONT", Long.toString(parent.pid())).start().waitFor();
 
-        assertThat(next()).isEqualTo(new KernelWitness.Ended(life, 5 << 8));
+        assertThat(next()).isEqualTo(new Witness.Ended(life, 5 << 8));
     }
 
     @Test
@@ -136,7 +135,7 @@ class KernelWitnessTest {
                 end(process);
             }
             for (int i = 0; i < 100; i++) {
-                KernelWitness.Ended one = next();
+                Witness.Ended one = next();
                 assertThat("tc" + (one.waitStatus() >> 8)).isEqualTo(one.life().container().id());
             }
             for (Process process : processes) {
@@ -149,49 +148,39 @@ class KernelWitnessTest {
     }
 
     @Test
-    void tellsAtOnceWhoeverAsksForAProcessThatWasReaped() throws Exception {
+    void givesAnEndOnceToWhoeverAsksByNumberOrByPid() throws Exception {
         Process process = start("read line; exit 3");
         Life life = life("tc", process.pid());
-        witness.close();
-        witness = KernelWitness.open(seen::add).orElseThrow(); // not started: nobody else is told
         witness.watch(life);
 
-        assertThat(witness.look(life.container(), process.pid())).isEmpty();
+        assertThat(witness.take(life.container(), process.pid())).isEmpty();
         end(process);
-        process.waitFor();
-        await().untilAsserted(() ->
-                assertThat(witness.look(life.container(), process.pid()))
-                        .hasValue(new KernelWitness.Ended(life, 3 << 8)));
+        long number = reaped.take();
+        assertThat(witness.take(life.container(), process.pid() + 1)).isEmpty();
+        assertThat(witness.take(life.container(), process.pid()))
+                .hasValue(new Witness.Ended(life, 3 << 8));
 
-        assertThat(witness.look(life.container(), process.pid())).isEmpty();
+        assertThat(witness.take(life.container(), process.pid())).isEmpty();
+        assertThat(witness.take(number)).isEmpty();
         assertThat(witness.watching()).isZero();
     }
 
     @Test
-    void tellsWhoeverAsksForAnEndThatIsOnItsWay() throws Exception {
-        witness.close();
-        CountDownLatch taken = new CountDownLatch(1);
-        witness =
-                KernelWitness.open(
-                                ended -> {
-                                    taken.countDown();
-                                    seen.add(ended);
-                                })
-                        .orElseThrow();
-        witness.start();
-        Process process = start("read line; exit 3");
-        Life life = life("tc", process.pid());
-        witness.watch(life);
-        end(process);
-        taken.await();
+    void reportsAProcessOnceThoughNobodyTakesItsEnd() throws Exception {
+        Process one = start("read line; exit 1");
+        Process two = start("read line; exit 2");
+        Life first = life("one", one.pid());
+        witness.watch(first);
+        witness.watch(life("two", two.pid()));
 
-        KernelWitness.Ended ended = new KernelWitness.Ended(life, 3 << 8);
-        assertThat(witness.look(life.container(), process.pid())).hasValue(ended);
-        assertThat(witness.look(life.container(), process.pid() + 1)).isEmpty();
-        assertThat(next()).isEqualTo(ended);
+        end(one);
+        long number = reaped.take();
+        end(two); // had the first one been reported again and again, it would be before this
+        assertThat(next().life().container().id()).isEqualTo("two");
 
-        witness.arrived(ended);
-        assertThat(witness.look(life.container(), process.pid())).isEmpty();
+        assertThat(reaped).isEmpty();
+        witness.stop();
+        assertThat(witness.take(number)).hasValue(new Witness.Ended(first, 1 << 8));
     }
 
     @Test
@@ -244,7 +233,7 @@ class KernelWitnessTest {
             }
 
             assertThat(witness.watch(life)).isFalse();
-            assertThat(witness.look(life.container(), process.pid())).isEmpty();
+            assertThat(witness.take(life.container(), process.pid())).isEmpty();
         } finally {
             for (Epoll other : others) {
                 other.close();
@@ -322,10 +311,10 @@ class KernelWitnessTest {
                 false);
     }
 
-    private KernelWitness.Ended next() throws InterruptedException {
-        KernelWitness.Ended next = seen.poll(10, TimeUnit.SECONDS);
-        assertThat(next).isNotNull();
-        return next;
+    private Witness.Ended next() throws InterruptedException {
+        Long number = reaped.poll(10, TimeUnit.SECONDS);
+        assertThat(number).isNotNull();
+        return witness.take(number).orElseThrow();
     }
 
     private static long descriptors() throws IOException {

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.CtrEvent.TaskStart;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -14,6 +13,7 @@ import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
+import io.tardis.listener.CtrEvent.TaskStart;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

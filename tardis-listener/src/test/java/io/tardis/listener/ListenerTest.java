@@ -10,7 +10,6 @@ import io.tardis.core.config.Limits;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.CtrEvent;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.registry.ContainerRegistry;
@@ -193,8 +192,9 @@ class ListenerTest {
     @Test
     void hasStartedTheSourceWhenItIsStarted() {
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
-        EventSource source = new EventSource(settings, InstantSource.system());
-        try (Listener listener = bind(settings, source)) {
+        Inbox inbox = new Inbox();
+        EventSource source = new EventSource(settings, inbox, InstantSource.system());
+        try (Listener listener = bind(settings, inbox, source)) {
             listener.start();
 
             assertThat(source.starts()).isEqualTo(1);
@@ -238,13 +238,14 @@ class ListenerTest {
 
     /** Taking over, the source hears before anybody publishes. */
     @Test
-    void startsWithAQueueThatIsFull() {
+    void startsWithAnInboxThatIsFull() throws InterruptedException {
         bind().close(); // so that there is a gap to tell
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
-        EventSource source = new EventSource(settings, InstantSource.system());
-        ExitPublisher.Signal line = new ExitPublisher.Signal.Heard(new CtrEvent.Oom(TC));
-        while (source.signals().offer(line)) {}
-        try (Listener listener = bindAgain(settings, source);
+        Inbox inbox = new Inbox();
+        EventSource source = new EventSource(settings, inbox, InstantSource.system());
+        Inbox.Signal line = new Inbox.Signal.Read(new CtrEvent.Oom(TC));
+        while (inbox.offer(line, Duration.ZERO)) {}
+        try (Listener listener = bindAgain(settings, inbox, source);
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tardis/gap/")) {
             listener.start();
 
@@ -315,8 +316,8 @@ class ListenerTest {
         return await().ignoreExceptions().until(this::bind, it -> true);
     }
 
-    private Listener bindAgain(Settings settings, EventSource source) {
-        return await().ignoreExceptions().until(() -> bind(settings, source), it -> true);
+    private Listener bindAgain(Settings settings, Inbox inbox, EventSource source) {
+        return await().ignoreExceptions().until(() -> bind(settings, inbox, source), it -> true);
     }
 
     private Listener bind() {
@@ -327,13 +328,15 @@ class ListenerTest {
     }
 
     private Listener bind(Settings settings) {
-        return bind(settings, new EventSource(settings, InstantSource.system()));
+        Inbox inbox = new Inbox();
+        return bind(settings, inbox, new EventSource(settings, inbox, InstantSource.system()));
     }
 
-    private Listener bind(Settings settings, EventSource source) {
+    private Listener bind(Settings settings, Inbox inbox, EventSource source) {
         return Listener.bind(
                 settings,
                 lock,
+                inbox,
                 source,
                 context,
                 registry,

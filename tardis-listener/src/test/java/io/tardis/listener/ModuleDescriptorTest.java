@@ -22,10 +22,14 @@ class ModuleDescriptorTest {
     }
 
     @Test
-    void needsCoreAndTheLogAndNoOtherPartOfTardis() {
+    void needsNoOtherPartOfTardisThanCore() {
         assertThat(descriptor.requires())
                 .extracting(ModuleDescriptor.Requires::name)
                 .containsExactlyInAnyOrder(
-                        "java.base", "io.tardis.core", "org.slf4j", "org.jspecify");
+                        "java.base",
+                        "io.tardis.core",
+                        "org.slf4j",
+                        "org.jspecify",
+                        "tools.jackson.databind");
     }
 }

@@ -2,7 +2,6 @@ package io.tardis.listener;
 
 import static org.awaitility.Awaitility.await;
 
-import io.tardis.core.event.CtrEvent;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

@@ -213,7 +213,7 @@ public final class RuncShim {
 
     /** Whether the answer is that this very life ended with 0. */
     static boolean isCleanEnd(Answer.OfContainer answer, Life life) {
-        return answer instanceof Exited(ExitEvent event, boolean _, var _)
+        return answer instanceof Exited(ExitEvent event, boolean _)
                 && event.exit().exitStatus() == 0
                 && life.endsWith(event.exit());
     }

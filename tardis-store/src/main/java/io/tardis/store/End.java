@@ -1,10 +1,8 @@
 package io.tardis.store;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import java.time.Instant;
-import java.util.Optional;
 
 /**
  * How one life ended.
@@ -14,18 +12,8 @@ import java.util.Optional;
  * @param event its end
  * @param newest whether the container is known to have had no life after it; counts more than the
  *     wall clock, which may have been set back since the life before
- * @param dispute what another source told of this end, if it told something else
  */
-record End(
-        String lifeId,
-        Instant createdAt,
-        ExitEvent event,
-        boolean newest,
-        Optional<Dispute> dispute) {
-
-    End(String lifeId, Instant createdAt, ExitEvent event, boolean newest) {
-        this(lifeId, createdAt, event, newest, Optional.empty());
-    }
+record End(String lifeId, Instant createdAt, ExitEvent event, boolean newest) {
 
     /** An end of which only the clock tells whether it is the newest. */
     End(String lifeId, Instant createdAt, ExitEvent event) {

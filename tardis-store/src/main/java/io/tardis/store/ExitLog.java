@@ -1,9 +1,7 @@
 package io.tardis.store;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.TaskExit;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -40,12 +38,6 @@ interface ExitLog {
          * a life stays, unless it was made up and the new one is not.
          */
         void append(List<Recorded> batch);
-
-        /**
-         * Writes that a source disputes {@code exit}. Nothing, if that is not among the last ends
-         * of its container, or is disputed already.
-         */
-        void dispute(TaskExit exit, Dispute dispute);
 
         /**
          * Removes some of what is too old.

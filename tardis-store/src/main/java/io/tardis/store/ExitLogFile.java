@@ -171,16 +171,11 @@ final class ExitLogFile {
         session.execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
         session.execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_namespace_and_age ON lives (namespace, recorded_at)");
-        // Lists were once in the order of the lives' beginnings.
+        // Lists were once in the order of the lives' beginnings, and what sources disagreed on was
+        // kept.
         session.execute("DROP INDEX IF EXISTS lives_by_beginning");
         session.execute("DROP INDEX IF EXISTS lives_by_namespace");
-        session.execute(
-                """
-                CREATE TABLE IF NOT EXISTS disputes (
-                  life TEXT PRIMARY KEY, recorded_at INTEGER NOT NULL, status INTEGER NOT NULL,
-                  source TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID\
-                """);
-        session.execute("CREATE INDEX IF NOT EXISTS disputes_by_age ON disputes (recorded_at)");
+        session.execute("DROP TABLE IF EXISTS disputes");
         session.execute(
                 "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)");
         session.execute("INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)");

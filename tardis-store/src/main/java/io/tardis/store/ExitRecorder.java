@@ -13,12 +13,10 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -87,7 +85,6 @@ final class ExitRecorder implements AutoCloseable {
     private final InstantSource clock;
     private final Thread thread;
     private final Unwritten unwritten;
-    private final Queue<Published.Disputed> disputes = new ArrayDeque<>();
     private volatile boolean stopping;
     private boolean droppedIsTold;
     private long nextTry;
@@ -160,7 +157,6 @@ final class ExitRecorder implements AutoCloseable {
                 if (!arrived.lost().isEmpty()) {
                     onEnds.accept(Set.copyOf(arrived.lost()));
                 }
-                recordDisputes();
                 if (last || System.nanoTime() - nextLook >= 0) {
                     look();
                 }
@@ -246,7 +242,6 @@ final class ExitRecorder implements AutoCloseable {
             switch (PublishedCodec.decode(message.topic(), message.payload())) {
                 case Published.Exit(ExitEvent event) -> arrived.exits().add(event);
                 case Published.Lost lost -> arrived.lost().add(lost.container());
-                case Published.Disputed disputed -> disputes.add(disputed);
                 case Published.Heartbeat _, Published.Gap _ -> LOG.trace("nothing to record");
             }
         } catch (MalformedMessageException e) {
@@ -346,25 +341,6 @@ final class ExitRecorder implements AutoCloseable {
             }
             unwritten.notWritten();
             nextTry = System.nanoTime() + RETRY.toNanos();
-        }
-    }
-
-    /** After the exits that they are about. The log file tells of each in any case. */
-    private void recordDisputes() {
-        if (unwritten.isFailing()) {
-            while (disputes.size() > BATCH) {
-                disputes.remove();
-            }
-            return;
-        }
-        try {
-            for (var it = disputes.peek(); it != null; it = disputes.peek()) {
-                log.dispute(it.exit(), it.dispute());
-                ends.changed(it.exit().container());
-                disputes.remove();
-            }
-        } catch (ExitLogException e) {
-            LOG.warn("a dispute about {} cannot be recorded now", disputes.element().exit(), e);
         }
     }
 

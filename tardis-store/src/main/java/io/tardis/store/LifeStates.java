@@ -106,8 +106,8 @@ final class LifeStates implements ExitRecorder.Lives {
                 && !isOlder(last.get(), latest)) {
             return new Lost(container);
         }
-        return latest.<Answer.OfContainer>map(known ->
-                        new Exited(known.end().event(), known.durable(), known.end().dispute()))
+        return latest.<Answer.OfContainer>map(
+                        known -> new Exited(known.end().event(), known.durable()))
                 .orElseGet(() -> new Unknown(container));
     }
 

@@ -2,15 +2,12 @@ package io.tardis.store;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
-import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -28,7 +25,6 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiPredicate;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,8 +45,6 @@ import org.slf4j.event.Level;
  *                               1970, or just after the life before it if the clock was set back since
  *         assumed      INTEGER  1 if containerd made the code up
  *         event, crc            as above
- * disputes life        TEXT     whose end is disputed
- *          recorded_at, status (the other one), source (its word), crc (of the two)
  * meta    key, value            last_seq: the greatest number ever written; aged_to: what the
  *                               RetentionClock shows, milliseconds since 1970
  * </pre>
@@ -70,8 +64,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     /** The columns that {@link #end} reads. */
     private static final String ENDS =
             """
-            SELECT l.life, created_at, event, l.crc, status, source, d.crc, namespace, container_id
-            FROM lives AS l LEFT JOIN disputes AS d ON d.life = l.life
+            SELECT life, created_at, event, crc, namespace, container_id FROM lives AS l
             """;
 
     private static final String OF_CONTAINER =
@@ -84,7 +77,6 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             """;
 
     static final String LATEST_END = ENDS + OF_CONTAINER + 1;
-    static final String LAST_ENDS = ENDS + OF_CONTAINER + 10;
     static final String LATEST_ENDS = ENDS + " WHERE" + NEWEST_OF_EACH;
     static final String LATEST_ENDS_OF_NAMESPACE =
             ENDS + " WHERE namespace = ?2 AND" + NEWEST_OF_EACH;
@@ -110,20 +102,12 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
               assumed = excluded.assumed, event = excluded.event, crc = excluded.crc
             WHERE lives.assumed > excluded.assumed\
             """;
-    static final String INSERT_DISPUTE = "INSERT OR IGNORE INTO disputes VALUES (?, ?, ?, ?, ?)";
     static final String DELETE_EVENTS =
             "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE recorded_at < ? LIMIT ?)";
     static final String OLD_ENDS =
             "SELECT life, namespace, container_id FROM lives WHERE recorded_at < ? LIMIT ?";
     static final String DELETE_LIFE = "DELETE FROM lives WHERE life = ?";
     static final String KEEP_LIFE = "UPDATE lives SET recorded_at = ? WHERE life = ?";
-    static final String DELETE_DISPUTES =
-            """
-            DELETE FROM disputes WHERE life IN (
-              SELECT life FROM disputes AS d
-              WHERE recorded_at < ? AND NOT EXISTS (SELECT 1 FROM lives WHERE life = d.life)
-              LIMIT ?)\
-            """;
 
     /** SQLite itself empties it at 1,000 pages, 4 MiB, if nobody reads just then. */
     private static final long MOST_JOURNAL_BYTES = 8 << 20;
@@ -287,38 +271,12 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public void dispute(TaskExit exit, Dispute dispute) {
-        List<End> ends =
-                writing()
-                        .query(
-                                LAST_ENDS,
-                                statement -> bind(statement, exit.container()),
-                                this::end);
-        long now = clock.millis();
-        write(
-                "write a dispute to",
-                () -> {
-                    PreparedStatement statement = session.prepare(INSERT_DISPUTE);
-                    for (End end : ends) {
-                        if (end.event().exit().equals(exit)) {
-                            statement.setString(1, end.lifeId());
-                            statement.setLong(2, now);
-                            statement.setLong(3, dispute.exitStatus());
-                            statement.setString(4, dispute.source().word());
-                            statement.setLong(5, crc(dispute));
-                            statement.executeUpdate();
-                        }
-                    }
-                });
-    }
-
-    @Override
     public ExitLog.Pruned prune(
             Instant eventsBefore,
             Instant endsBefore,
             BiPredicate<ContainerKey, String> mayGo,
             int limit) {
-        int[] removed = new int[2];
+        int[] removedEvents = new int[1];
         List<OldEnd> old = oldEnds(endsBefore, limit);
         List<OldEnd> going = new ArrayList<>();
         List<OldEnd> staying = new ArrayList<>();
@@ -331,7 +289,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         write(
                 "remove old records from",
                 () -> {
-                    removed[0] = delete(DELETE_EVENTS, eventsBefore, limit);
+                    removedEvents[0] = delete(DELETE_EVENTS, eventsBefore, limit);
                     PreparedStatement delete = session.prepare(DELETE_LIFE);
                     for (OldEnd end : going) {
                         delete.setString(1, end.lifeId());
@@ -343,10 +301,9 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
                         keep.setString(2, end.lifeId());
                         keep.executeUpdate();
                     }
-                    removed[1] = delete(DELETE_DISPUTES, endsBefore, limit);
                 });
         return new ExitLog.Pruned(
-                old.size() == limit || IntStream.of(removed).anyMatch(it -> it == limit),
+                old.size() == limit || removedEvents[0] == limit,
                 going.stream()
                         .flatMap(it -> it.container().stream())
                         .collect(Collectors.toUnmodifiableSet()));
@@ -682,30 +639,13 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         }
         // The checksum is that of the event alone: a spoiled index or column could give it to
         // another container.
-        if (!container(row, 8).equals(Optional.of(event.exit().container()))) {
+        if (!container(row, 5).equals(Optional.of(event.exit().container()))) {
             LOG.error(
                     "a record in {} is not of the container that it is kept for, and is passed over",
                     session.file());
             return null;
         }
-        return new End(row.getString(1), instant(row.getLong(2)), event, false, dispute(row));
-    }
-
-    private Optional<Dispute> dispute(ResultSet row) throws SQLException {
-        String source = row.getString(6);
-        if (source == null) {
-            return Optional.empty();
-        }
-        try {
-            Dispute dispute = new Dispute(row.getLong(5), ExitSource.parse(source));
-            if (crc(dispute) == row.getLong(7)) {
-                return Optional.of(dispute);
-            }
-        } catch (IllegalArgumentException e) {
-            LOG.debug("a dispute of the source {}", source, e);
-        }
-        LOG.error("a dispute in {} is damaged and is passed over", session.file());
-        return Optional.empty();
+        return new End(row.getString(1), instant(row.getLong(2)), event);
     }
 
     private static void bind(PreparedStatement statement, ContainerKey container)
@@ -726,11 +666,6 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             LOG.error("a record in {} cannot be understood and is passed over", session.file(), e);
             return null;
         }
-    }
-
-    private static long crc(Dispute dispute) {
-        String text = dispute.exitStatus() + " " + dispute.source().word();
-        return crc(text.getBytes(StandardCharsets.US_ASCII));
     }
 
     private static long crc(byte[] bytes) {

@@ -107,8 +107,7 @@ public final class Store implements AutoCloseable {
                         clock);
         ZmqSubscriber subscriber =
                 context.subscriber(
-                        eventsEndpoint,
-                        List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST, Topic.DISPUTE));
+                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
         ExitRecorder recorder =
                 new ExitRecorder(
                         subscriber, writer, lives, ends, unwritten, server::ended, settings, clock);

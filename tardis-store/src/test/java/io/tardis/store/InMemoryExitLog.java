@@ -1,9 +1,7 @@
 package io.tardis.store;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.TaskExit;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -43,7 +41,6 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     /** The ends that are old enough to go. */
     final List<End> old = new CopyOnWriteArrayList<>();
 
-    final List<Dispute> disputes = new CopyOnWriteArrayList<>();
     volatile Optional<Instant> oldest = Optional.empty();
     volatile @Nullable Instant agedTo;
 
@@ -80,11 +77,6 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
         }
         recorded.addAll(batch);
         groups.add(batch.size());
-    }
-
-    @Override
-    public void dispute(TaskExit exit, Dispute dispute) {
-        disputes.add(dispute);
     }
 
     @Override

@@ -14,7 +14,6 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -294,14 +293,12 @@ class SqliteExitLogTest {
     }
 
     @Test
-    void keepsAnOldEndThatMayNotGoYetWithItsDispute() {
-        Dispute dispute = new Dispute(0, ExitSource.KERNEL);
+    void keepsAnOldEndThatMayNotGoYet() {
         try (SqliteExitLog log = open()) {
             log.append(
                     List.of(
                             ending("goes", 0, exit(1, container("a"), 1, 0)),
                             ending("stays", 0, exit(2, TC, 2, 3))));
-            log.dispute(exit(2, TC, 2, 3).exit(), dispute);
             Instant later = clock.instant().plusSeconds(1);
             clock.move(Duration.ofDays(1));
 
@@ -309,7 +306,7 @@ class SqliteExitLogTest {
                     .isEqualTo(new ExitLog.Pruned(false, Set.of(container("a"))));
 
             assertThat(log.latestEnd(container("a"))).isEmpty();
-            assertThat(log.latestEnd(TC).orElseThrow().dispute()).contains(dispute);
+            assertThat(log.latestEnd(TC)).isPresent();
             assertThat(log.prune(later, later, (_, _) -> true, 10).containers())
                     .as("as if it was recorded now")
                     .isEmpty();
@@ -369,7 +366,6 @@ class SqliteExitLogTest {
     static final List<String> STATEMENTS =
             List.of(
                     SqliteExitLog.LATEST_END,
-                    SqliteExitLog.LAST_ENDS,
                     SqliteExitLog.LATEST_ENDS,
                     SqliteExitLog.LATEST_ENDS_OF_NAMESPACE,
                     SqliteExitLog.EVENTS_AFTER,
@@ -378,12 +374,10 @@ class SqliteExitLogTest {
                     SqliteExitLog.OLDEST,
                     SqliteExitLog.INSERT_EVENT,
                     SqliteExitLog.INSERT_END,
-                    SqliteExitLog.INSERT_DISPUTE,
                     SqliteExitLog.DELETE_EVENTS,
                     SqliteExitLog.OLD_ENDS,
                     SqliteExitLog.DELETE_LIFE,
-                    SqliteExitLog.KEEP_LIFE,
-                    SqliteExitLog.DELETE_DISPUTES);
+                    SqliteExitLog.KEEP_LIFE);
 
     private static final Set<String> BOUNDED_SCANS =
             Set.of("SCAN l USING INDEX lives_by_age", "SCAN (subquery-1)");

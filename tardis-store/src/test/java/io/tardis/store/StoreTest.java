@@ -13,9 +13,7 @@ import io.tardis.core.SetupException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.ExitSource;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.wire.Answer;
@@ -187,33 +185,6 @@ class StoreTest {
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
             assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(event, true));
-        }
-    }
-
-    @Test
-    void tellsThatAnEndIsDisputed() throws IOException {
-        enable(100);
-        ExitEvent event = exit(1, TC, 100, 3);
-        ExitEvent other = exit(2, container("other"), 100, 3);
-        Dispute dispute = new Dispute(0, ExitSource.KERNEL);
-        Exited disputed = new Exited(event, true, Optional.of(dispute));
-        try (Store store = open(RecordScope.ENABLED);
-                QueryClient client = new QueryClient(context, endpoint)) {
-            assertThat(store).isNotNull();
-            send(event);
-            await().until(() -> client.exitCode(TC, Duration.ZERO) instanceof Exited);
-            send(other);
-            for (ExitEvent each : List.of(event, other)) {
-                send(new Published.Disputed(2, each.exit(), each.source(), dispute));
-            }
-
-            await().until(() -> client.exitCode(TC, Duration.ZERO).equals(disputed));
-            assertThat(client.list(Optional.empty(), 10).containers()).containsExactly(disputed);
-        }
-        try (Store store = open(RecordScope.ENABLED);
-                QueryClient client = new QueryClient(context, endpoint)) {
-            assertThat(store).isNotNull();
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(disputed);
         }
     }
 

@@ -207,8 +207,6 @@ public final class ExitSubscriber implements AutoCloseable {
                         published = Math.max(published, heartbeat.lastSeq());
                 case Published.Gap gap -> published = Math.max(published, gap.lastSeq());
                 case Published.Lost lost -> published = Math.max(published, lost.lastSeq());
-                case Published.Disputed disputed ->
-                        published = Math.max(published, disputed.lastSeq());
             }
         } catch (MalformedMessageException e) {
             LOG.warn("a message on {} cannot be understood: {}", message.topic(), e.getMessage());

@@ -1,7 +1,6 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,16 +21,8 @@ public sealed interface Answer {
      * @param event its end
      * @param durable whether the end is on disk; if not, it comes from memory, because the disk
      *     cannot be written
-     * @param dispute what another source told of this end, if it told something else
      */
-    record Exited(ExitEvent event, boolean durable, Optional<Dispute> dispute)
-            implements OfContainer {
-
-        /** An end that is not disputed. */
-        public Exited(ExitEvent event, boolean durable) {
-            this(event, durable, Optional.empty());
-        }
-
+    record Exited(ExitEvent event, boolean durable) implements OfContainer {
         @Override
         public ContainerKey container() {
             return event.exit().container();

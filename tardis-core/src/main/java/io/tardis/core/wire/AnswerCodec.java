@@ -1,7 +1,6 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Containers;
@@ -15,7 +14,6 @@ import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
 
@@ -24,8 +22,6 @@ import tools.jackson.databind.JsonNode;
  *
  * <pre>
  * {"status":"exited","exit_code":137, ...the fields of the exit}          "durable":false if it is not on disk
- *                                                                         "disputed_status":0,"disputed_source":"containerd" if
- *                                                                         another source told something else
  * {"status":"running","namespace":"default","container_id":"tc"}          likewise "lost" and "unknown"
  * {"status":"ok","events":[{...}],"first_seq":1,"last_seq":9}             to replay
  * {"status":"ok","containers":[{"status":"exited",...}]}                  to list
@@ -93,14 +89,13 @@ public final class AnswerCodec {
 
     private static void write(JsonGenerator json, OfContainer answer) {
         switch (answer) {
-            case Exited(ExitEvent event, boolean durable, Optional<Dispute> dispute) -> {
+            case Exited(ExitEvent event, boolean durable) -> {
                 json.writeStringProperty("status", "exited");
                 json.writeNumberProperty("exit_code", event.exit().exitStatus());
                 EventJson.write(json, event);
                 if (!durable) {
                     json.writeBooleanProperty("durable", false);
                 }
-                dispute.ifPresent(it -> EventJson.write(json, it));
             }
             case Running(ContainerKey container) -> write(json, "running", container);
             case Lost(ContainerKey container) -> write(json, "lost", container);
@@ -159,11 +154,7 @@ public final class AnswerCodec {
 
     private static OfContainer decodeOfContainer(String status, JsonNode node) {
         return switch (status) {
-            case "exited" ->
-                    new Exited(
-                            EventJson.read(node),
-                            node.path("durable").asBoolean(true),
-                            EventJson.readDispute(node));
+            case "exited" -> new Exited(EventJson.read(node), node.path("durable").asBoolean(true));
             case "running" -> new Running(EventJson.readContainer(node));
             case "lost" -> new Lost(EventJson.readContainer(node));
             case "unknown" -> new Unknown(EventJson.readContainer(node));

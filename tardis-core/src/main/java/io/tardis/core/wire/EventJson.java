@@ -1,14 +1,12 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
 import java.io.ByteArrayOutputStream;
 import java.time.DateTimeException;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import tools.jackson.core.JacksonException;
@@ -108,17 +106,6 @@ final class EventJson {
         json.writeStringProperty("source", event.source().word());
     }
 
-    static void write(JsonGenerator json, TaskExit exit) {
-        writeProcess(json, exit);
-        json.writeNumberProperty("exit_status", exit.exitStatus());
-        json.writeStringProperty("exited_at", Rfc3339.format(exit.exitedAt()));
-    }
-
-    static void write(JsonGenerator json, Dispute dispute) {
-        json.writeNumberProperty("disputed_status", dispute.exitStatus());
-        json.writeStringProperty("disputed_source", dispute.source().word());
-    }
-
     private static void writeProcess(JsonGenerator json, TaskExit exit) {
         writeContainer(json, exit.container());
         json.writeStringProperty("id", exit.id());
@@ -160,14 +147,6 @@ final class EventJson {
         } catch (IllegalArgumentException e) {
             throw new MalformedMessageException("this is not an exit: " + e.getMessage(), e);
         }
-    }
-
-    static Optional<Dispute> readDispute(JsonNode node) {
-        return node.has("disputed_status")
-                ? Optional.of(
-                        new Dispute(
-                                number(node, "disputed_status"), source(node, "disputed_source")))
-                : Optional.empty();
     }
 
     private static OptionalInt signal(JsonNode node) {

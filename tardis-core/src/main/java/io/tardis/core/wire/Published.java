@@ -1,10 +1,7 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.ExitSource;
-import io.tardis.core.event.TaskExit;
 import java.time.Instant;
 
 /** The second frame of a published message. */
@@ -41,15 +38,4 @@ public sealed interface Published {
      * @param life which of its lives
      */
     record Lost(long lastSeq, ContainerKey container, String life) implements Published {}
-
-    /**
-     * Two sources disagree about how a process ended. The exit stays as it was published.
-     *
-     * @param lastSeq the number of the last exit that was published
-     * @param exit the exit that was published
-     * @param source who told it
-     * @param dispute what was told of it afterwards
-     */
-    record Disputed(long lastSeq, TaskExit exit, ExitSource source, Dispute dispute)
-            implements Published {}
 }

@@ -1,12 +1,8 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.Rfc3339;
-import io.tardis.core.event.TaskExit;
-import io.tardis.core.wire.Published.Disputed;
 import io.tardis.core.wire.Published.Exit;
 import io.tardis.core.wire.Published.Gap;
 import io.tardis.core.wire.Published.Heartbeat;
@@ -23,8 +19,6 @@ import tools.jackson.databind.JsonNode;
  * /tardis/heartbeat/  {"v":1,"last_seq":1732330000123001,"at":"2026-11-23T06:51:23.418Z"}
  * /tardis/gap/        {"v":1,"last_seq":1732330000123001,"from":"...","to":"...","reason":"ctr ended with 1"}
  * /tardis/lost/NS/ID/ {"v":1,"last_seq":1732330000123001,"namespace":"NS","container_id":"ID","life":"5f0c..."}
- * /tardis/dispute/NS/ID/ {"v":1,"last_seq":1732330000123001,"namespace":"NS","container_id":"ID","id":"ID","pid":6615,
- *                         "exit_status":7,"source":"kernel","exited_at":"...","disputed_status":0,"disputed_source":"containerd"}
  * </pre>
  */
 public final class PublishedCodec {
@@ -38,7 +32,6 @@ public final class PublishedCodec {
             case Heartbeat _ -> Topic.HEARTBEAT;
             case Gap _ -> Topic.GAP;
             case Lost(long _, ContainerKey container, String _) -> Topic.LOST + container + "/";
-            case Disputed disputed -> Topic.DISPUTE + disputed.exit().container() + "/";
         };
     }
 
@@ -64,13 +57,6 @@ public final class PublishedCodec {
                     json.writeNumberProperty("last_seq", lastSeq);
                     EventJson.writeContainer(json, container);
                     json.writeStringProperty("life", life);
-                }
-                case Disputed(long lastSeq, TaskExit exit, ExitSource source, Dispute dispute) -> {
-                    json.writeNumberProperty("v", EventJson.VERSION);
-                    json.writeNumberProperty("last_seq", lastSeq);
-                    EventJson.write(json, exit);
-                    json.writeStringProperty("source", source.word());
-                    EventJson.write(json, dispute);
                 }
             }
         });
@@ -121,15 +107,6 @@ public final class PublishedCodec {
                     EventJson.number(node, "last_seq"),
                     EventJson.readContainer(node),
                     EventJson.string(node, "life"));
-        }
-        if (topic.startsWith(Topic.DISPUTE)) {
-            return new Disputed(
-                    EventJson.number(node, "last_seq"),
-                    EventJson.readExit(node),
-                    EventJson.source(node, "source"),
-                    EventJson.readDispute(node)
-                            .orElseThrow(() ->
-                                    new MalformedMessageException("disputed_status is missing")));
         }
         return new Exit(EventJson.read(node));
     }

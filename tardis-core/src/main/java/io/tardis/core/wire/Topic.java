@@ -24,9 +24,6 @@ public final class Topic {
     /** The prefix of the lives whose ends nobody could observe. */
     public static final String LOST = "/tardis/lost/";
 
-    /** The prefix of the containers about whose exits the sources disagree. */
-    public static final String DISPUTE = "/tardis/dispute/";
-
     private Topic() {}
 
     /** {@code /tasks/exit/NS/ID/}: the container's own exits. */

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.Dispute;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -82,12 +81,7 @@ class WireTest {
                 new Published.Exit(EXEC),
                 new Published.Heartbeat(9, AT),
                 new Published.Gap(9, AT, AT.plusSeconds(1), "ctr \"ended\" with 1"),
-                new Published.Lost(9, TC, "5f0c"),
-                new Published.Disputed(
-                        9,
-                        KILLED.exit(),
-                        ExitSource.KERNEL,
-                        new Dispute(0, ExitSource.CONTAINERD)));
+                new Published.Lost(9, TC, "5f0c"));
     }
 
     static List<Query> queries() {
@@ -103,7 +97,6 @@ class WireTest {
         return List.of(
                 new Answer.Exited(KILLED, true),
                 new Answer.Exited(EXEC, false),
-                new Answer.Exited(KILLED, true, Optional.of(new Dispute(0, ExitSource.CONTAINERD))),
                 new Answer.Running(TC),
                 new Answer.Lost(TC),
                 new Answer.Unknown(TC),
@@ -175,17 +168,9 @@ class WireTest {
                         "{\"v\":1,\"last_seq\":9,\"at\":\"2025-04-04T19:10:59.78307293Z\"}",
                         "{\"v\":1,\"last_seq\":9,\"from\":\"2025-04-04T19:10:59.78307293Z\","
                                 + "\"to\":\"2025-04-04T19:11:00.78307293Z\",\"reason\":\"ctr \\\"ended\\\" with 1\"}",
-                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"life\":\"5f0c\"}",
-                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"id\":\"tc\",\"pid\":"
-                                + KILLED.exit().pid()
-                                + ",\"exit_status\":137,\"exited_at\":\"2025-04-04T19:10:59.78307293Z\",\"source\":\"kernel\","
-                                + "\"disputed_status\":0,\"disputed_source\":\"containerd\"}");
+                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"life\":\"5f0c\"}");
         assertThat(published().stream().map(PublishedCodec::topic))
-                .endsWith(
-                        "/tardis/heartbeat/",
-                        "/tardis/gap/",
-                        "/tardis/lost/default/tc/",
-                        "/tardis/dispute/default/tc/");
+                .endsWith("/tardis/heartbeat/", "/tardis/gap/", "/tardis/lost/default/tc/");
     }
 
     @Test
@@ -193,9 +178,6 @@ class WireTest {
         assertThat(answers().stream().map(it -> text(AnswerCodec.encode(it))))
                 .contains(
                         "{\"status\":\"exited\",\"exit_code\":137," + KILLED_FIELDS + "}",
-                        "{\"status\":\"exited\",\"exit_code\":137,"
-                                + KILLED_FIELDS
-                                + ",\"disputed_status\":0,\"disputed_source\":\"containerd\"}",
                         "{\"status\":\"running\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
                         "{\"status\":\"lost\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
                         "{\"status\":\"unknown\",\"namespace\":\"default\",\"container_id\":\"tc\"}",

@@ -1,4 +1,4 @@
-package io.tardis.core.event;
+package io.tardis.listener;
 
 import static java.nio.charset.StandardCharsets.UTF_16;
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -6,15 +6,17 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
-import io.tardis.core.event.CtrEvent.ContainerExit;
-import io.tardis.core.event.CtrEvent.ExecExit;
-import io.tardis.core.event.CtrEvent.Ignored;
-import io.tardis.core.event.CtrEvent.Malformed;
-import io.tardis.core.event.CtrEvent.Oom;
-import io.tardis.core.event.CtrEvent.TaskDelete;
-import io.tardis.core.event.CtrEvent.TaskStart;
-import io.tardis.core.event.CtrLineReader.Ending;
-import io.tardis.core.event.CtrLineReader.Line;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
+import io.tardis.listener.CtrEvent.ContainerExit;
+import io.tardis.listener.CtrEvent.ExecExit;
+import io.tardis.listener.CtrEvent.Ignored;
+import io.tardis.listener.CtrEvent.Malformed;
+import io.tardis.listener.CtrEvent.Oom;
+import io.tardis.listener.CtrEvent.TaskDelete;
+import io.tardis.listener.CtrEvent.TaskStart;
+import io.tardis.listener.CtrLineReader.Ending;
+import io.tardis.listener.CtrLineReader.Line;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;

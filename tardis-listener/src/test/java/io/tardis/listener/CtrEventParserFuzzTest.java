@@ -1,14 +1,17 @@
-package io.tardis.core.event;
+package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import io.tardis.core.event.CtrEvent.ContainerExit;
-import io.tardis.core.event.CtrEvent.ExecExit;
-import io.tardis.core.event.CtrEvent.Ignored;
-import io.tardis.core.event.CtrEvent.Malformed;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
+import io.tardis.listener.CtrEvent.ContainerExit;
+import io.tardis.listener.CtrEvent.ExecExit;
+import io.tardis.listener.CtrEvent.Ignored;
+import io.tardis.listener.CtrEvent.Malformed;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;

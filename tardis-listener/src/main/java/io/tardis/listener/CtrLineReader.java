@@ -1,4 +1,4 @@
-package io.tardis.core.event;
+package io.tardis.listener;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -9,7 +9,7 @@ import java.util.Arrays;
  * newline has been read; nothing waits for a buffer to fill. Of a line over the limit only the
  * beginning is kept. For one thread.
  */
-public final class CtrLineReader {
+final class CtrLineReader {
 
     /** How a line ended. */
     public enum Ending {

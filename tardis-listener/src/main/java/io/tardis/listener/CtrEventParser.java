@@ -1,12 +1,15 @@
-package io.tardis.core.event;
+package io.tardis.listener;
 
-import io.tardis.core.event.CtrEvent.ContainerExit;
-import io.tardis.core.event.CtrEvent.ExecExit;
-import io.tardis.core.event.CtrEvent.Ignored;
-import io.tardis.core.event.CtrEvent.Malformed;
-import io.tardis.core.event.CtrEvent.Oom;
-import io.tardis.core.event.CtrEvent.TaskDelete;
-import io.tardis.core.event.CtrEvent.TaskStart;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.Rfc3339;
+import io.tardis.core.event.TaskExit;
+import io.tardis.listener.CtrEvent.ContainerExit;
+import io.tardis.listener.CtrEvent.ExecExit;
+import io.tardis.listener.CtrEvent.Ignored;
+import io.tardis.listener.CtrEvent.Malformed;
+import io.tardis.listener.CtrEvent.Oom;
+import io.tardis.listener.CtrEvent.TaskDelete;
+import io.tardis.listener.CtrEvent.TaskStart;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
@@ -38,7 +41,7 @@ import tools.jackson.databind.json.JsonMapper;
  * bytes, the answer is a value and never an exception, and memory is bounded by the line. For one
  * thread at a time.
  */
-public final class CtrEventParser {
+final class CtrEventParser {
 
     private static final byte[] EXIT = ascii("/tasks/exit");
     private static final byte[] START = ascii("/tasks/start");

@@ -1,12 +1,12 @@
-package io.tardis.core.event;
+package io.tardis.listener;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tardis.core.event.CtrLineReader.Ending;
-import io.tardis.core.event.CtrLineReader.Line;
+import io.tardis.listener.CtrLineReader.Ending;
+import io.tardis.listener.CtrLineReader.Line;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,7 +1,5 @@
-package io.tardis.bench;
+package io.tardis.listener;
 
-import io.tardis.core.event.CtrEvent;
-import io.tardis.core.event.CtrEventParser;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
@@ -50,13 +48,13 @@ public class EventBenchmark {
 
     /** An exit. */
     @Benchmark
-    public CtrEvent parseExit() {
+    public Object parseExit() {
         return parser.parse(exitLine, 0, exitLine.length);
     }
 
     /** A line that does not concern Tardis. */
     @Benchmark
-    public CtrEvent parseOther() {
+    public Object parseOther() {
         return parser.parse(otherLine, 0, otherLine.length);
     }
 

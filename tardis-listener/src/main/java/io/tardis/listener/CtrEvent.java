@@ -1,9 +1,11 @@
-package io.tardis.core.event;
+package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import java.time.Instant;
 
 /** What one line of {@code ctr events} says. */
-public sealed interface CtrEvent {
+sealed interface CtrEvent {
 
     /** A container's own process ended. */
     record ContainerExit(TaskExit exit) implements CtrEvent {}

@@ -1,0 +1,71 @@
+package io.tardis.listener;
+
+import io.tardis.core.registry.Life;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the parts of the listener have reported, in this order, until the publisher takes it. It is
+ * bounded: a burst slows its source down and nothing is dropped (containerd keeps what {@code ctr}
+ * has not read). It can be filled before there is a {@link Listener}. From any thread.
+ */
+public final class Inbox {
+
+    /** One report. */
+    sealed interface Signal {
+        /** The event source printed a line. */
+        record Read(CtrEvent event) implements Signal {}
+
+        /** A watched process was reaped: {@link Witness#take} says which, and how it ended. */
+        record Reaped(long number) implements Signal {}
+
+        /** The process of a life is gone, and nobody can observe how it ended. */
+        record Lost(Life life) implements Signal {}
+
+        /** Events may have been missed since {@code from}. */
+        record Missed(Instant from, String reason) implements Signal {}
+
+        /** Publish what came before this, and end. */
+        record Stop() implements Signal {}
+    }
+
+    private static final int LENGTH = 10_000;
+
+    private final BlockingQueue<Signal> signals = new ArrayBlockingQueue<>(LENGTH);
+
+    /** An empty inbox. */
+    public Inbox() {}
+
+    /** Adds a signal, and waits while the inbox is full. An interrupted thread adds nothing. */
+    void put(Signal signal) {
+        try {
+            signals.put(signal);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /**
+     * Adds a signal.
+     *
+     * @param patience the longest wait while the inbox is full
+     * @return false if it was full all the time
+     */
+    boolean offer(Signal signal, Duration patience) throws InterruptedException {
+        return signals.offer(signal, patience.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /**
+     * Takes the oldest signal.
+     *
+     * @param nanos the longest wait
+     * @return null if there was none
+     */
+    @Nullable Signal poll(long nanos) throws InterruptedException {
+        return signals.poll(nanos, TimeUnit.NANOSECONDS);
+    }
+}
