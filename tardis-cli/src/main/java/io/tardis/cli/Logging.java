@@ -51,6 +51,9 @@ final class Logging {
     /** Null where a process logs without a queue. */
     private static volatile @Nullable QueuedLog queued;
 
+    /** Null where a process prints to its own streams. */
+    private static volatile @Nullable Printed printed;
+
     private Logging() {}
 
     /** Commands tell warnings on standard error. */
@@ -78,10 +81,12 @@ final class Logging {
         try {
             StandardStreams streams = StandardStreams.take();
             forDaemon(settings, streams.error(), streams::writeError);
-            Thread.ofPlatform()
-                    .daemon()
-                    .name("tardis-log-printed")
-                    .start(() -> logPrinted(streams.printed()));
+            Thread reader =
+                    Thread.ofPlatform()
+                            .daemon()
+                            .name("tardis-log-printed")
+                            .start(() -> logPrinted(streams.printed()));
+            printed = new Printed(streams, reader);
         } catch (IOException e) {
             throw new SetupException("the standard streams cannot be taken: " + e, e);
         }
@@ -145,8 +150,28 @@ final class Logging {
         writer.start();
     }
 
-    /** Waits a moment until what was logged is written. */
+    /** What the JVM prints, and who logs it. */
+    private record Printed(StandardStreams streams, Thread reader) {
+        /** Logs what there is, and ends. */
+        void close() {
+            try {
+                streams.giveBack();
+                reader.join(FLUSH_PATIENCE);
+            } catch (IOException e) {
+                LoggerFactory.getLogger(Logging.class)
+                        .warn("the standard streams cannot be given back", e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** For the end of the process: waits a moment until what was logged is written. */
     static void flush() {
+        Printed streams = printed;
+        if (streams != null) {
+            streams.close();
+        }
         QueuedLog log = queued;
         if (log != null) {
             log.writers().forEach(it -> it.flush(FLUSH_PATIENCE));

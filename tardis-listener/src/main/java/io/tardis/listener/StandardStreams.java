@@ -70,6 +70,16 @@ public final class StandardStreams {
     }
 
     /**
+     * Gives them back, and {@link #printed} ends. For the end of the process: the JVM waits 300 ms
+     * for each exit while a thread is in a read (HotSpot 25, {@code vmOperations.cpp}, {@code
+     * wait_for_threads_in_native_to_block}).
+     */
+    public void giveBack() throws IOException {
+        DUP2.call(error, STDOUT);
+        DUP2.call(error, STDERR);
+    }
+
+    /**
      * Writes to what was standard error; blocks as long as nobody reads there.
      *
      * @throws IOException if nobody ever will
