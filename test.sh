@@ -11,6 +11,6 @@ install_missing maven cc containerd runc busybox python3-zmq ext4
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
 mvn -B -ntp -T 2 clean verify "$@" # the unit tests of two modules at a time
-# After the tests, so that it takes no time from those that measure it: three targets at once.
+# After the tests, so that it takes no time from those that measure it.
 scripts/fuzz.sh 15
 say "All tests passed."

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fuzzes the targets with Jazzer, three at a time: scripts/fuzz.sh [SECONDS_PER_TARGET], by default 60.
+# Fuzzes the targets with Jazzer: scripts/fuzz.sh [SECONDS_PER_TARGET], by default 60. First the one of
+# tardis-core, then the two others side by side.
 # What it learned is kept in .cifuzz-corpus beside each module's pom.xml and used the next time. A
 # finding fails the script and names the file that holds the input.
 set -eu
@@ -13,7 +14,7 @@ esac
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
 
-# Jazzer fuzzes one target a JVM, so surefire starts one for each class, three at a time.
-JAZZER_FUZZ=1 JAZZER_MAX_DURATION="${seconds}s" mvn -B -ntp -q test -pl tardis-core,tardis-listener,tardis-runc -am \
+# Jazzer fuzzes one target a JVM, so surefire starts one for each class.
+JAZZER_FUZZ=1 JAZZER_MAX_DURATION="${seconds}s" mvn -B -ntp -q -T 2 test -pl tardis-core,tardis-listener,tardis-runc -am \
     -Dtest='CtrEventParserFuzzTest,WireFuzzTest,RuncCommandLineFuzzTest' -DforkCount=3 -DreuseForks=false \
     -Dsurefire.failIfNoSpecifiedTests=false

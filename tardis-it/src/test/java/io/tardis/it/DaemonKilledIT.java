@@ -115,6 +115,8 @@ class DaemonKilledIT {
                                             line.contains("waits for the end of " + container)));
             lab.tardis().killDaemon();
             bringUp(true);
+            // It answers a moment before it hears containerd and watches processes.
+            lab.tardis().awaitHearing(lab.container("probe"));
             container.end();
 
             // If the question went with the first daemon, it is asked again when its time is over.
