@@ -27,6 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(180)
 class FailedOutputTest {
 
+    private static final String FULL =
+            "tardis: standard output cannot be written: No space left on device\n";
     private static final int AT_ONCE = 3;
     private static final int PATIENCE_SECONDS = 60;
 
@@ -37,10 +39,7 @@ class FailedOutputTest {
         try (Node node = new Node(directory)) {
             for (Tardis.Result result : node.runAll(true, commandsThatPrint())) {
                 assertThat(result.status()).as(result.out()).isEqualTo(ExitStatus.FAILED);
-                assertThat(result.err())
-                        .as(result.out())
-                        .isEqualTo(
-                                "tardis: standard output cannot be written: No space left on device\n");
+                assertThat(result.err()).as(result.out()).isEqualTo(FULL);
             }
             assertThat(directory.resolve("position")).content().contains("\n0 ");
         }
@@ -49,29 +48,17 @@ class FailedOutputTest {
     /** One process for all of them: nothing but the words differs. */
     @Test
     void everyUsageFailsWhereItCannotBeWritten() throws Exception {
-        Environment environment = new Tardis(directory).environment();
+        Tardis tardis = new Tardis(directory);
         Set<String> commands =
-                Main.commandLine(environment, Output.standard()).getSubcommands().keySet();
+                Main.commandLine(tardis.environment(), Output.standard()).getSubcommands().keySet();
         for (String command : commands) {
             try (OutputStream full = Files.newOutputStream(Path.of("/dev/full"))) {
-                Output output = new Output(new FullDisk(full), () -> false);
-
-                assertThat(Main.execute(environment, output, command, "--help"))
+                assertThat(tardis.runInto(full, command, "--help"))
                         .as(command)
-                        .isEqualTo(ExitStatus.FAILED);
+                        .isEqualTo(new Tardis.Result(ExitStatus.FAILED, "", FULL));
             }
         }
         assertThat(commands).contains("daemon", "keygen");
-    }
-
-    private record FullDisk(OutputStream file) implements Output.Sink {
-        @Override
-        public void write(byte[] bytes, int offset, int length) throws IOException {
-            file.write(bytes, offset, length);
-        }
-
-        @Override
-        public void force() {}
     }
 
     @Test

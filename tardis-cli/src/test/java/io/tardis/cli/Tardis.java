@@ -73,12 +73,19 @@ final class Tardis {
     /** Runs a command in this process. */
     Result run(String... arguments) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
+        Result result = runInto(out, arguments);
+        return new Result(result.status(), out.toString(StandardCharsets.UTF_8), result.err());
+    }
+
+    /** The same with its output in {@code out}; the result has none. */
+    Result runInto(OutputStream out, String... arguments) {
+        Output output = outputTo(out);
         StringWriter err = new StringWriter();
         CommandLine commandLine =
-                Main.commandLine(environment(), outputTo(out), arguments)
+                Main.commandLine(environment(), output, arguments)
                         .setErr(new PrintWriter(err, true));
-        int status = commandLine.execute(arguments);
-        return new Result(status, out.toString(StandardCharsets.UTF_8), err.toString());
+        int status = output.statusAfter(commandLine.execute(arguments), commandLine.getErr());
+        return new Result(status, "", err.toString());
     }
 
     private static Output outputTo(OutputStream stream) {

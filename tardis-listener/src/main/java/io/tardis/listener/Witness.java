@@ -13,11 +13,7 @@ interface Witness {
      * @param life the life
      * @param waitStatus how its process ended, as in wait(2)
      */
-    record Ended(Life life, int waitStatus) {
-        long pid() {
-            return life.init().orElseThrow().pid();
-        }
-    }
+    record Ended(Life life, int waitStatus) {}
 
     /** One that watches nothing. */
     Witness NONE =

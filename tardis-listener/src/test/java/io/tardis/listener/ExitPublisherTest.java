@@ -58,7 +58,7 @@ class ExitPublisherTest {
         @Override
         public Optional<Ended> take(ContainerKey container, long pid) {
             return Optional.ofNullable(end.get())
-                    .filter(it -> it.pid() == pid)
+                    .filter(it -> it.life().init().orElseThrow().pid() == pid)
                     .flatMap(_ -> take(1));
         }
     }

@@ -98,18 +98,14 @@ final class EventJson {
         json.writeNumberProperty("seq", event.seq());
         json.writeStringProperty(
                 "topic", exit.isContainerExit() ? "/tasks/exit" : "/tasks/exec-exit");
-        writeProcess(json, exit);
+        writeContainer(json, exit.container());
+        json.writeStringProperty("id", exit.id());
+        json.writeNumberProperty("pid", exit.pid());
         json.writeNumberProperty("exit_status", exit.exitStatus());
         event.signal().ifPresent(signal -> json.writeNumberProperty("signal", signal));
         json.writeBooleanProperty("oom_killed", event.oomKilled());
         json.writeStringProperty("exited_at", Rfc3339.format(exit.exitedAt()));
         json.writeStringProperty("source", event.source().word());
-    }
-
-    private static void writeProcess(JsonGenerator json, TaskExit exit) {
-        writeContainer(json, exit.container());
-        json.writeStringProperty("id", exit.id());
-        json.writeNumberProperty("pid", exit.pid());
     }
 
     static void writeContainer(JsonGenerator json, ContainerKey container) {
@@ -124,10 +120,10 @@ final class EventJson {
                 readExit(node),
                 signal(node),
                 node.path("oom_killed").asBoolean(false),
-                source(node, "source"));
+                source(node));
     }
 
-    static TaskExit readExit(JsonNode node) {
+    private static TaskExit readExit(JsonNode node) {
         try {
             return new TaskExit(
                     readContainer(node),
@@ -141,9 +137,9 @@ final class EventJson {
         }
     }
 
-    static ExitSource source(JsonNode node, String key) {
+    private static ExitSource source(JsonNode node) {
         try {
-            return ExitSource.parse(string(node, key));
+            return ExitSource.parse(string(node, "source"));
         } catch (IllegalArgumentException e) {
             throw new MalformedMessageException("this is not an exit: " + e.getMessage(), e);
         }
