@@ -183,7 +183,7 @@ class FailedOutputTest {
             }
         }
 
-        ProcessBuilder builder(List<String> arguments) {
+        ProcessBuilder builder(List<String> arguments) throws IOException {
             List<String> command = new ArrayList<>(tardis.javaCommand());
             command.addAll(arguments);
             return tardis.builder(command);

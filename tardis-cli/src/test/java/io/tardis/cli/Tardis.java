@@ -157,7 +157,13 @@ final class Tardis {
     }
 
     /** The tests run on the module path, and so does a process that is started with it. */
-    List<String> javaCommand(String... options) {
+    List<String> javaCommand(String... options) throws IOException {
+        List<String> all = new ArrayList<>(FastStart.options());
+        all.addAll(List.of(options));
+        return javaCommand(all);
+    }
+
+    List<String> javaCommand(List<String> options, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(
@@ -168,9 +174,10 @@ final class Tardis {
                         "-Djava.io.tmpdir=" + directory, // a killed one leaves SQLite's library
                         "--enable-native-access=org.xerial.sqlitejdbc,io.tardis.listener,io.tardis.cli",
                         "--module-path",
-                        System.getProperty("jdk.module.path")));
-        command.addAll(List.of(options));
+                        FastStart.modulePath()));
+        command.addAll(options);
         command.addAll(List.of("-m", "io.tardis.cli/io.tardis.cli.Main"));
+        command.addAll(List.of(arguments));
         return command;
     }
 }
