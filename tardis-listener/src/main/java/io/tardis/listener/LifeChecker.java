@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -62,6 +63,7 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     private final Duration lateWord;
     private final Map<String, Suspect> suspects = new HashMap<>();
     private final Semaphore requests = new Semaphore(0);
+    private final CountDownLatch firstLook = new CountDownLatch(1);
     private final Thread thread;
     private volatile boolean stopping;
 
@@ -88,6 +90,21 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
 
     void start() {
         thread.start();
+    }
+
+    /**
+     * Waits until every life was looked at for the first time: from then on the kernel witness
+     * watches those that are open.
+     *
+     * @return false if that takes longer than {@code patience}, since the disk hangs for instance
+     */
+    boolean awaitFirstLook(Duration patience) {
+        try {
+            return firstLook.await(patience.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
     }
 
     /** Has every life looked at, soon. From any thread. */
@@ -137,6 +154,7 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
                     return;
                 }
                 RuntimeException failure = look(asked);
+                firstLook.countDown();
                 if (failure != null) {
                     if (!failing) {
                         LOG.warn("not all registered lives can be checked now", failure);

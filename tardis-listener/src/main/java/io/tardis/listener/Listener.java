@@ -43,6 +43,9 @@ public final class Listener implements AutoCloseable {
     /** How many of the last exits are not to be published once more after a restart. */
     private static final int REMEMBERED = 2_000;
 
+    /** A disk that hangs must not keep launchers waiting. */
+    private static final Duration LOOK_PATIENCE = Duration.ofSeconds(2);
+
     private final ExitSequence sequence;
     private final ExitJoiner joiner;
     private final ExitPublisher publisher;
@@ -140,8 +143,8 @@ public final class Listener implements AutoCloseable {
     }
 
     /**
-     * Starts publishing, the kernel witness and the event source, whose process runs when this
-     * returns, if it can be started.
+     * Starts publishing, the kernel witness and the event source. When this returns, the source's
+     * process runs, if it can be started, and the witness watches the lives that are open.
      */
     public void start() {
         rememberRecorded();
@@ -154,6 +157,9 @@ public final class Listener implements AutoCloseable {
         checker.check(); // lives may have begun, and even ended, before there was a daemon at all
         source.start();
         source.awaitFirstStart();
+        if (!checker.awaitFirstLook(LOOK_PATIENCE)) {
+            LOG.warn("the open lives are not all looked at yet; their ends may be missed");
+        }
     }
 
     /**

@@ -236,6 +236,27 @@ class ListenerTest {
         }
     }
 
+    /** A container may end as soon as the daemon can be reached. */
+    @Test
+    void watchesTheLivesThatWereThereWhenItHasStarted() throws Exception {
+        Process process = new ProcessBuilder("sh", "-c", "read line; exit 3").start();
+        registry.update(
+                registry.register(TC, stateDir, Instant.EPOCH)
+                        .withInit(InitProcess.of(process.pid())));
+        try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")));
+                Listening inside = new Listening(context, Listener.ENDPOINT, "/tasks/exit/")) {
+            assumeTrue(
+                    listener.hasKernelWitness(), "this kernel does not report how processes end");
+            listener.start();
+
+            assertThat(listener.watching()).isEqualTo(1);
+            process.outputWriter().append("\n").close();
+            assertThat(inside.nextExit().event().exit().exitStatus()).isEqualTo(3);
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
     /** Taking over, the source hears before anybody publishes. */
     @Test
     void startsWithAnInboxThatIsFull() throws InterruptedException {
