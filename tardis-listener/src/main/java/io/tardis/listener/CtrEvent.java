@@ -14,6 +14,16 @@ sealed interface CtrEvent {
     record ExecExit(TaskExit exit) implements CtrEvent {}
 
     /**
+     * A container was created, and its own process waits to be started.
+     *
+     * @param bundle its bundle's directory; empty where the line has none
+     * @param pid 0 where the line has none
+     * @param at when containerd's shim reported it, some milliseconds later
+     */
+    record TaskCreate(ContainerKey container, String bundle, long pid, Instant at)
+            implements CtrEvent {}
+
+    /**
      * A container's own process was started. For an exec containerd has a topic of its own.
      *
      * @param pid 0 where the line has none
@@ -29,8 +39,7 @@ sealed interface CtrEvent {
      * A task was deleted, and the line repeats how it had ended. Lines without an {@code
      * exit_status} are {@link Ignored} instead: absent means 0 on an exit line, and nowhere else.
      */
-    record TaskDelete(ContainerKey container, long pid, long exitStatus, Instant exitedAt)
-            implements CtrEvent {}
+    record TaskDelete(TaskExit exit) implements CtrEvent {}
 
     /** A line of another topic. */
     record Ignored() implements CtrEvent {}

@@ -8,6 +8,7 @@ import io.tardis.listener.CtrEvent.ExecExit;
 import io.tardis.listener.CtrEvent.Ignored;
 import io.tardis.listener.CtrEvent.Malformed;
 import io.tardis.listener.CtrEvent.Oom;
+import io.tardis.listener.CtrEvent.TaskCreate;
 import io.tardis.listener.CtrEvent.TaskDelete;
 import io.tardis.listener.CtrEvent.TaskStart;
 import java.nio.charset.StandardCharsets;
@@ -44,6 +45,7 @@ import tools.jackson.databind.json.JsonMapper;
 final class CtrEventParser {
 
     private static final byte[] EXIT = ascii("/tasks/exit");
+    private static final byte[] CREATE = ascii("/tasks/create");
     private static final byte[] START = ascii("/tasks/start");
     private static final byte[] OOM = ascii("/tasks/oom");
     private static final byte[] DELETE = ascii("/tasks/delete");
@@ -109,10 +111,11 @@ final class CtrEventParser {
         }
         int topic = fieldEnds[4] + 1;
         boolean exit = isField(buffer, topic, fieldEnds[5], EXIT);
-        boolean delete = !exit && isField(buffer, topic, fieldEnds[5], DELETE);
-        boolean start = !exit && !delete && isField(buffer, topic, fieldEnds[5], START);
-        boolean oom = !exit && !delete && !start && isField(buffer, topic, fieldEnds[5], OOM);
-        if (!(exit || delete || start || oom)) {
+        boolean delete = isField(buffer, topic, fieldEnds[5], DELETE);
+        boolean create = isField(buffer, topic, fieldEnds[5], CREATE);
+        boolean start = isField(buffer, topic, fieldEnds[5], START);
+        boolean oom = isField(buffer, topic, fieldEnds[5], OOM);
+        if (!(exit || delete || create || start || oom)) {
             return buffer[topic] == '/'
                     ? IGNORED
                     : new Malformed("there is no topic where one is expected");
@@ -130,13 +133,23 @@ final class CtrEventParser {
             if (oom) {
                 return new Oom(container);
             }
+            if (create) {
+                String bundle = fields.bundle == null ? "" : fields.bundle;
+                return new TaskCreate(container, bundle, fields.pid, lineTime(buffer, offset));
+            }
             if (start) {
                 return new TaskStart(container, fields.pid, lineTime(buffer, offset));
             }
             if (delete) {
                 return fields.exitStatus < 0 || fields.exitedAt == null
                         ? IGNORED
-                        : new TaskDelete(container, fields.pid, fields.exitStatus, fields.exitedAt);
+                        : new TaskDelete(
+                                new TaskExit(
+                                        container,
+                                        container.id(),
+                                        fields.pid,
+                                        fields.exitStatus,
+                                        fields.exitedAt));
             }
             if (fields.id == null || !ContainerKey.isIdentifier(fields.id)) {
                 return new Malformed("id is missing or not an identifier");
@@ -194,6 +207,7 @@ final class CtrEventParser {
     private static final class Fields {
         @Nullable String containerId;
         @Nullable String id;
+        @Nullable String bundle;
         long pid;
 
         /** Negative where the line has none. */
@@ -223,6 +237,11 @@ final class CtrEventParser {
             switch (name) {
                 case "container_id" -> containerId = string(1, name, token, parser);
                 case "id" -> id = string(2, name, token, parser);
+                case "bundle" -> {
+                    // Of no other line than a create's, which is worth something without it, too.
+                    bundle = token == JsonToken.VALUE_STRING ? parser.getString() : null;
+                    parser.skipChildren();
+                }
                 case "pid" -> pid = uint32(4, name, token, parser);
                 case "exit_status" -> exitStatus = uint32(8, name, token, parser);
                 case "exited_at" -> {

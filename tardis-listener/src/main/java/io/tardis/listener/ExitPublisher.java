@@ -1,15 +1,24 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeRef;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.listener.Inbox.Signal;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,19 +26,13 @@ import org.slf4j.LoggerFactory;
  * Owns the PUB socket and the numbers: takes what was heard, in order, and publishes one message
  * for each exit.
  */
-final class ExitPublisher implements AutoCloseable {
-
-    /** Looks after the registered lives; told what concerns them in the publisher's thread. */
-    interface Lives {
-        /** containerd told the start of a container. */
-        void started(CtrEvent.TaskStart start);
-
-        /** Ends may have been missed. */
-        void check();
-    }
+final class ExitPublisher implements Lives.Sink, AutoCloseable {
 
     /** How often the last number is told to whoever missed the message itself. */
     static final Duration HEARTBEAT = Duration.ofSeconds(5);
+
+    /** How often all lives are looked at, though nothing was missed as far as is known. */
+    private static final Duration LOOK = Duration.ofHours(1);
 
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ExitPublisher.class);
@@ -37,15 +40,17 @@ final class ExitPublisher implements AutoCloseable {
 
     private final ZmqPublisher socket;
     private final Inbox inbox;
-    private final ExitJoiner joiner;
     private final ExitSequence sequence;
     private final Witness witness;
     private final Lives lives;
+    private final LifeChecker checker;
+    private final Consumer<Life> onInit;
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
     private final Thread thread;
     private final Unreadable unreadable = new Unreadable();
     private long nextHeartbeat = System.nanoTime();
+    private long nextLook = System.nanoTime();
 
     /** Lines that could not be read since the last report of some. */
     private static final class Unreadable {
@@ -56,28 +61,33 @@ final class ExitPublisher implements AutoCloseable {
     }
 
     /**
-     * From now on the socket, the joiner and the sequence belong to the publisher's thread.
+     * From now on the socket and the sequence belong to the publisher's thread; from {@link #start}
+     * on, {@link #lives} does, too.
      *
      * @param witness asked how a process ended whose exit containerd has published
-     * @param lives told each start, and each gap that is published
+     * @param checker looks at lives whose end may have been missed
+     * @param keepsAll whether also the ends of containers are kept that are not enabled
+     * @param onInit receives a registered life whose process containerd has reported
      * @param ownsStateDir whether the sequence's file is this process's to write again, where
      *     somebody removed it
      */
     ExitPublisher(
             ZmqPublisher socket,
             Inbox inbox,
-            ExitJoiner joiner,
             ExitSequence sequence,
             Witness witness,
-            Lives lives,
+            LifeChecker checker,
+            boolean keepsAll,
+            Consumer<Life> onInit,
             BooleanSupplier ownsStateDir,
             InstantSource clock) {
         this.socket = socket;
         this.inbox = inbox;
-        this.joiner = joiner;
         this.sequence = sequence;
         this.witness = witness;
-        this.lives = lives;
+        this.lives = new Lives(this, keepsAll, ExitPublisher::processOf);
+        this.checker = checker;
+        this.onInit = onInit;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
         this.thread = new Thread(this::run, "tardis-listener-publisher");
@@ -85,6 +95,20 @@ final class ExitPublisher implements AutoCloseable {
 
     void start() {
         thread.start();
+    }
+
+    /** What is known before the start; for the thread that starts this, until it does. */
+    Lives lives() {
+        return lives;
+    }
+
+    private static InitProcess processOf(long pid) {
+        try {
+            return InitProcess.of(pid);
+        } catch (UncheckedIOException e) {
+            LOG.debug("when process {} was started cannot be read now", pid, e);
+            return new InitProcess(pid, OptionalLong.empty());
+        }
     }
 
     /**
@@ -117,10 +141,12 @@ final class ExitPublisher implements AutoCloseable {
 
     private void run() {
         try {
+            lives.announce();
+            check();
             while (true) {
                 Signal signal = inbox.poll(untilNextDuty());
                 if (signal instanceof Signal.Stop) {
-                    joiner.drain().forEach(this::publish);
+                    lives.publishAll();
                     return;
                 }
                 if (signal != null) {
@@ -139,14 +165,17 @@ final class ExitPublisher implements AutoCloseable {
         if (unreadable.count > 0) {
             left = Math.min(left, unreadable.nextReport - now);
         }
-        return Math.min(left, joiner.nextDeadline().orElse(nextHeartbeat) - now);
+        return Math.min(left, lives.nextDeadline().orElse(nextHeartbeat) - now);
     }
 
     private void doDuties() {
         long now = System.nanoTime();
-        joiner.overdue(now).forEach(this::publish);
+        lives.publishOverdue(now);
         if (unreadable.count > 0 && unreadable.nextReport - now <= 0) {
             reportUnreadable(now);
+        }
+        if (nextLook - now <= 0) {
+            check();
         }
         if (nextHeartbeat - now <= 0) {
             publish(new Published.Heartbeat(sequence.last(), clock.instant()));
@@ -162,15 +191,31 @@ final class ExitPublisher implements AutoCloseable {
             case Signal.Read(CtrEvent event) -> handle(event);
             case Signal.Reaped(long number) -> witness.take(number).ifPresent(this::handle);
             case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
-            case Signal.Lost(Life life) ->
-                    publish(new Published.Lost(sequence.last(), life.container(), life.id()));
+            case Signal.Begun(Life life, boolean isRegistered) -> lives.begun(life, isRegistered);
+            case Signal.Keep(
+                            ContainerKey container,
+                            Path bundle,
+                            Instant at,
+                            CompletableFuture<Life> life) ->
+                    life.complete(lives.keep(container, bundle, at));
+            case Signal.Deleted(Life life) -> lives.deleted(life, isWatched(life));
+            case Signal.Lost(Life life) -> lives.lost(life);
+            case Signal.Former(Life life) -> lives.former(life);
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
         }
     }
 
     private void handle(Witness.Ended ended) {
-        joiner.witnessed(ended.life(), ended.waitStatus(), clock.instant(), System.nanoTime())
-                .ifPresent(this::publish);
+        lives.witnessed(ended.life(), ended.waitStatus(), clock.instant(), System.nanoTime());
+    }
+
+    private boolean isWatched(Life life) {
+        return life.init().filter(it -> witness.isWatching(life.container(), it.pid())).isPresent();
+    }
+
+    private void check() {
+        checker.check(lives.open(), lives.undeleted());
+        nextLook = System.nanoTime() + LOOK.toNanos();
     }
 
     private void handle(CtrEvent event) {
@@ -179,15 +224,13 @@ final class ExitPublisher implements AutoCloseable {
                 // The kernel knows more, and knows it by now: the process is reaped before
                 // containerd tells its exit.
                 witness.take(exit.container(), exit.pid()).ifPresent(this::handle);
-                joiner.exited(exit).ifPresent(this::publish);
+                lives.exited(exit, System.nanoTime());
             }
-            case CtrEvent.ExecExit(var exit) -> joiner.exited(exit).ifPresent(this::publish);
-            case CtrEvent.TaskDelete delete -> joiner.deleted(delete).ifPresent(this::publish);
-            case CtrEvent.TaskStart start -> {
-                joiner.started(start);
-                lives.started(start);
-            }
-            case CtrEvent.Oom(var container) -> joiner.outOfMemory(container);
+            case CtrEvent.ExecExit(var exit) -> lives.exited(exit, System.nanoTime());
+            case CtrEvent.TaskDelete delete -> lives.exited(delete.exit(), System.nanoTime());
+            case CtrEvent.TaskCreate create -> lives.created(create);
+            case CtrEvent.TaskStart start -> lives.started(start);
+            case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
                 if (unreadable.count == 0) {
@@ -213,23 +256,47 @@ final class ExitPublisher implements AutoCloseable {
         unreadable.nextReport = now + REPORT_INTERVAL.toNanos();
     }
 
-    private void publish(ExitJoiner.Joined joined) {
+    @Override
+    public long exit(Fate.End end, Optional<LifeRef> life) {
         ExitEvent event =
                 new ExitEvent(
                         sequence.next(),
-                        joined.exit(),
-                        joined.signal(),
-                        joined.oomKilled(),
-                        joined.source());
+                        end.exit(),
+                        end.signal(),
+                        end.oomKilled(),
+                        end.source(),
+                        life);
         publish(new Published.Exit(event));
         LOG.debug("published {}", event);
+        return event.seq();
+    }
+
+    @Override
+    public void begun(
+            ContainerKey container,
+            LifeRef life,
+            Optional<InitProcess> init,
+            OptionalLong endedSeq) {
+        OptionalLong pid = init.map(it -> OptionalLong.of(it.pid())).orElse(OptionalLong.empty());
+        OptionalLong startTime = init.map(InitProcess::startTime).orElse(OptionalLong.empty());
+        publish(new Published.Begun(sequence.last(), container, life, pid, startTime, endedSeq));
+    }
+
+    @Override
+    public void lost(ContainerKey container, LifeRef life) {
+        publish(new Published.Lost(sequence.last(), container, life));
+    }
+
+    @Override
+    public void initKnown(Life life) {
+        onInit.accept(life);
     }
 
     private void publishGap(Instant from, String reason) {
         Instant to = clock.instant();
         // The clock may have been set back meanwhile.
         publish(new Published.Gap(sequence.last(), from.isAfter(to) ? to : from, to, reason));
-        lives.check();
+        check();
     }
 
     private void publish(Published message) {

@@ -1,10 +1,13 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.Life;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +26,29 @@ public final class Inbox {
         /** A watched process was reaped: {@link Witness#take} says which, and how it ended. */
         record Reaped(long number) implements Signal {}
 
-        /** The process of a life is gone, and nobody can observe how it ended. */
+        /**
+         * The shim begins a life, or notes its process.
+         *
+         * @param isRegistered whether the registry has it
+         */
+        record Begun(Life life, boolean isRegistered) implements Signal {}
+
+        /**
+         * The shim makes up for a create that it did not see.
+         *
+         * @param at when the container was created
+         * @param life receives the life that is to be registered
+         */
+        record Keep(ContainerKey container, Path bundle, Instant at, CompletableFuture<Life> life)
+                implements Signal {}
+
+        /** A life that is over, in a registry of a version that kept such. */
+        record Former(Life life) implements Signal {}
+
+        /** A life was deleted. */
+        record Deleted(Life life) implements Signal {}
+
+        /** The process of a life is gone, and nobody reported its end in time. */
         record Lost(Life life) implements Signal {}
 
         /** Events may have been missed since {@code from}. */

@@ -215,8 +215,8 @@ final class KernelWitness implements Witness, AutoCloseable {
         }
     }
 
-    /** Whether the process that has this container and pid is watched. From any thread. */
-    synchronized boolean isWatching(ContainerKey container, long pid) {
+    @Override
+    public synchronized boolean isWatching(ContainerKey container, long pid) {
         return numberOf(container, pid).isPresent();
     }
 

@@ -1,14 +1,7 @@
 package io.tardis.listener;
 
-import io.tardis.core.TardisException;
 import io.tardis.core.Threads;
-import io.tardis.core.event.ContainerKey;
-import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
-import io.tardis.core.wire.Answer;
-import io.tardis.listener.CtrEvent.TaskStart;
-import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -17,52 +10,45 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks after every registered life when events may have been missed. A process that is still there
- * is watched by the kernel witness from then on. Where it is gone and no code is known, containerd
- * gets some time to tell it late; then the life is lost, and that is told.
+ * Looks at lives when events may have been missed. A process that is still there is watched by the
+ * kernel witness from then on. Where it is gone, containerd gets some time to report its end late;
+ * then the life is lost. A life that is over, and whose bundle is gone, was deleted unseen.
  */
-final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
+final class LifeChecker implements AutoCloseable {
 
-    /** How the store is asked. Belongs to the checker's thread. */
-    interface Ends extends AutoCloseable {
-        /**
-         * What is known of a container's newest life.
-         *
-         * @throws io.tardis.core.TardisException if that cannot be told now
-         */
-        Answer.OfContainer of(ContainerKey container);
-
-        @Override
-        void close();
-    }
+    /** What is to be looked at; neither list is to say that this ends. */
+    private record Request(List<Life> open, List<Life> undeleted) {}
 
     private record Suspect(Life life, long since) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(LifeChecker.class);
 
     /** containerd's shim tries to publish an exit for some 15 s. */
-    static final Duration LATE_WORD = Duration.ofSeconds(20);
+    static final Duration LATE_REPORT = Duration.ofSeconds(20);
 
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
-    private final ContainerRegistry registry;
     private final Optional<KernelWitness> witness;
-    private final Supplier<Ends> ends;
     private final Consumer<Life> onLost;
-    private final Duration lateWord;
+    private final Consumer<Life> onDeleted;
+    private final Duration lateReport;
     private final Map<String, Suspect> suspects = new HashMap<>();
-    private final Semaphore requests = new Semaphore(0);
+
+    /** What could not be looked at, for want of descriptors for instance. */
+    private final Map<String, Life> again = new HashMap<>();
+
+    private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
     private final CountDownLatch firstLook = new CountDownLatch(1);
     private final Thread thread;
     private volatile boolean stopping;
@@ -70,21 +56,20 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     /**
      * A checker that does nothing yet.
      *
-     * @param ends makes what the thread asks the store with
-     * @param onLost told each life that is lost, after it was noted in the registry
-     * @param lateWord how long containerd may take to tell the end of a process that is gone
+     * @param onLost receives each life whose process was gone for {@code lateReport}; its end may
+     *     have been reported meanwhile
+     * @param onDeleted receives each life that was deleted unseen
+     * @param lateReport how long containerd may take to report the end of a process that is gone
      */
     LifeChecker(
-            ContainerRegistry registry,
             Optional<KernelWitness> witness,
-            Supplier<Ends> ends,
             Consumer<Life> onLost,
-            Duration lateWord) {
-        this.registry = registry;
+            Consumer<Life> onDeleted,
+            Duration lateReport) {
         this.witness = witness;
-        this.ends = ends;
         this.onLost = onLost;
-        this.lateWord = lateWord;
+        this.onDeleted = onDeleted;
+        this.lateReport = lateReport;
         this.thread = new Thread(this::run, "tardis-listener-lives");
     }
 
@@ -93,8 +78,18 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     }
 
     /**
-     * Waits until every life was looked at for the first time: from then on the kernel witness
-     * watches those that are open.
+     * Has lives looked at, soon. From any thread.
+     *
+     * @param open those whose end is not known
+     * @param undeleted those that are over and were not deleted
+     */
+    void check(List<Life> open, List<Life> undeleted) {
+        requests.add(new Request(open, undeleted));
+    }
+
+    /**
+     * Waits until lives were looked at for the first time: from then on the kernel witness watches
+     * those that are open.
      *
      * @return false if that takes longer than {@code patience}, since the disk hangs for instance
      */
@@ -107,151 +102,79 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
         }
     }
 
-    /** Has every life looked at, soon. From any thread. */
-    @Override
-    public void check() {
-        requests.release();
-    }
-
-    /**
-     * Notes the process of a life that does not know it: its start was not seen, or {@code restore}
-     * stood in for create and start. A start from before the life is of an earlier one.
-     */
-    @Override
-    public void started(TaskStart start) {
-        if (witness.filter(it -> it.isWatching(start.container(), start.pid())).isPresent()) {
-            return; // the shim has noted it, as for nearly every life
-        }
-        try {
-            Optional<Life> life =
-                    registry.open(start.container())
-                            .filter(it -> it.init().isEmpty())
-                            .filter(it -> !start.at().isBefore(it.createdAt()));
-            if (life.isPresent() && start.pid() != 0) {
-                Life running = life.get().withInit(InitProcess.of(start.pid()));
-                if (registry.updateIfOpen(running)) {
-                    check(); // that watches it, if it is still there
-                }
-            }
-        } catch (IOException | UncheckedIOException e) {
-            LOG.warn("the start of {} cannot be noted", start.container(), e);
-        }
-    }
-
     @Override
     public void close() {
         stopping = true;
-        requests.release();
+        check(List.of(), List.of());
         boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
     }
 
     private void run() {
-        boolean failing = false;
         try {
             while (true) {
-                boolean asked = awaitRequest();
+                Request request = next();
                 if (stopping) {
                     return;
                 }
-                RuntimeException failure = look(asked);
-                firstLook.countDown();
-                if (failure != null) {
-                    if (!failing) {
-                        LOG.warn("not all registered lives can be checked now", failure);
-                    }
-                    if (asked) {
-                        requests.release();
-                    }
-                    TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
+                boolean failed = !again.isEmpty();
+                List<Life> failures = List.copyOf(again.values());
+                again.clear();
+                failures.forEach(this::look);
+                if (request != null) {
+                    request.open().forEach(this::look);
+                    request.undeleted().stream()
+                            .filter(LifeChecker::isBundleGone)
+                            .forEach(onDeleted);
+                    firstLook.countDown();
                 }
-                failing = failure != null;
+                if (!failed && !again.isEmpty()) {
+                    LOG.warn("not all lives can be looked at now");
+                }
+                reportLost();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
-    /**
-     * Looks at the suspects, and at all lives before. The registry's disk, the store or a
-     * descriptor may not be there now; what fails for one life hides no other.
-     *
-     * @return the last failure, after which all is to be tried again; null if there was none
-     */
-    private @Nullable RuntimeException look(boolean all) {
-        RuntimeException failure = null;
+    private @Nullable Request next() throws InterruptedException {
+        return suspects.isEmpty() && again.isEmpty()
+                ? requests.take()
+                : requests.poll(LOOK.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void look(Life life) {
         try {
-            if (all) {
-                registry.forEachOpen(this::check);
+            if (isOver(life)) {
+                suspects.putIfAbsent(life.id(), new Suspect(life, System.nanoTime()));
             }
         } catch (UncheckedIOException e) {
-            failure = e;
-        }
-        // Suspects are rare: no connection is kept for them.
-        try (Ends store = ends.get()) {
-            for (Suspect suspect : List.copyOf(suspects.values())) {
-                try {
-                    if (isResolved(suspect, store)) {
-                        suspects.remove(suspect.life().id());
-                    }
-                } catch (UncheckedIOException e) {
-                    failure = e;
-                }
-            }
-        } catch (TardisException e) {
-            failure = e;
-        }
-        return failure;
-    }
-
-    private boolean awaitRequest() throws InterruptedException {
-        boolean asked;
-        if (suspects.isEmpty()) {
-            requests.acquire();
-            asked = true;
-        } else {
-            asked = requests.tryAcquire(LOOK.toMillis(), TimeUnit.MILLISECONDS);
-        }
-        return requests.drainPermits() > 0 || asked;
-    }
-
-    private void check(Life life) {
-        if (!life.lost() && isOver(life)) {
-            suspects.putIfAbsent(life.id(), new Suspect(life, System.nanoTime()));
+            LOG.debug("{} cannot be looked at now", life.container(), e);
+            again.put(life.id(), life);
         }
     }
 
     /** Whether its end may have been missed; if not, it is watched from now on. */
     private boolean isOver(Life life) {
         if (life.init().isEmpty()) {
-            // Its start was not seen, or did not come yet. containerd removes the bundle when it
-            // deletes the container.
-            return !Files.exists(life.bundle(), LinkOption.NOFOLLOW_LINKS);
+            return isBundleGone(life); // its start was not seen, or did not come yet
         }
         boolean watched = witness.isPresent() && witness.get().watch(life);
         return !watched && !life.init().get().exists();
     }
 
-    private boolean isResolved(Suspect suspect, Ends store) {
-        Life life = suspect.life();
-        boolean open =
-                registry.open(life.container()).filter(it -> it.id().equals(life.id())).isPresent();
-        if (!open || !(store.of(life.container()) instanceof Answer.Running)) {
-            return true;
-        }
-        if (System.nanoTime() - suspect.since() < lateWord.toNanos()) {
-            return false;
-        }
-        try {
-            if (registry.updateIfOpen(life.withLost())) {
-                LOG.warn(
-                        "how {} ended could not be observed: its process {} is gone, and containerd told nothing",
-                        life.container(),
-                        life.init().map(it -> Long.toString(it.pid())).orElse("(not known)"));
-                onLost.accept(life);
+    /** containerd removes the bundle when it deletes the container. */
+    private static boolean isBundleGone(Life life) {
+        return Files.notExists(life.bundle(), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    private void reportLost() {
+        long now = System.nanoTime();
+        for (Suspect suspect : List.copyOf(suspects.values())) {
+            if (now - suspect.since() >= lateReport.toNanos()) {
+                suspects.remove(suspect.life().id());
+                onLost.accept(suspect.life());
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
-        return true;
     }
 }

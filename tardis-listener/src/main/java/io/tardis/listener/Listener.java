@@ -2,22 +2,30 @@ package io.tardis.listener;
 
 import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
+import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Health;
+import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.listener.Inbox.Signal;
+import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,11 +51,16 @@ public final class Listener implements AutoCloseable {
     /** How many of the last exits are not to be published once more after a restart. */
     private static final int REMEMBERED = 2_000;
 
+    /** How many containers the store is asked for; those that live come first. */
+    private static final int KNOWN = QueryCodec.MAX_LIMIT;
+
+    /** A launcher's note can wait, but not for a publisher that has died. */
+    private static final Duration KEEP_PATIENCE = Duration.ofSeconds(5);
+
     /** A disk that hangs must not keep launchers waiting. */
     private static final Duration LOOK_PATIENCE = Duration.ofSeconds(2);
 
     private final ExitSequence sequence;
-    private final ExitJoiner joiner;
     private final ExitPublisher publisher;
     private final Inbox inbox;
     private final EventSource source;
@@ -55,6 +68,7 @@ public final class Listener implements AutoCloseable {
     private final Optional<KernelWitness> witness;
     private final String witnessReason;
     private final Supplier<QueryClient> queries;
+    private final ContainerRegistry registry;
 
     private Listener(
             ExitSequence sequence,
@@ -70,7 +84,7 @@ public final class Listener implements AutoCloseable {
         this.queries = queries;
         this.inbox = inbox;
         this.source = source;
-        this.joiner = new ExitJoiner(exit -> shimWasGone(registry, exit));
+        this.registry = registry;
         this.witness =
                 settings.kernelWitness()
                         ? KernelWitness.open(number -> inbox.put(new Signal.Reaped(number)))
@@ -83,19 +97,19 @@ public final class Listener implements AutoCloseable {
                                 : "";
         this.checker =
                 new LifeChecker(
-                        registry,
                         witness,
-                        () -> new StoreEnds(queries.get()),
                         life -> inbox.put(new Signal.Lost(life)),
-                        LifeChecker.LATE_WORD);
+                        this::deletedUnseen,
+                        LifeChecker.LATE_REPORT);
         this.publisher =
                 new ExitPublisher(
                         socket,
                         inbox,
-                        joiner,
                         sequence,
                         witness.<Witness>map(it -> it).orElse(Witness.NONE),
                         checker,
+                        settings.record() == RecordScope.ALL,
+                        this::noteInit,
                         lock::keep,
                         clock);
     }
@@ -147,14 +161,15 @@ public final class Listener implements AutoCloseable {
      * process runs, if it can be started, and the witness watches the lives that are open.
      */
     public void start() {
-        rememberRecorded();
+        List<Life> former = registry.load();
+        remember();
         publisher.start(); // first: the source may have filled the inbox already
+        former.forEach(it -> inbox.put(new Signal.Former(it)));
         sequence.lastWritten()
                 .ifPresent(last ->
                         inbox.put(new Signal.Missed(last, "no listener was running until now")));
         witness.ifPresent(KernelWitness::start);
         checker.start();
-        checker.check(); // lives may have begun, and even ended, before there was a daemon at all
         source.start();
         source.awaitFirstStart();
         if (!checker.awaitFirstLook(LOOK_PATIENCE)) {
@@ -163,10 +178,44 @@ public final class Listener implements AutoCloseable {
     }
 
     /**
+     * A life begins. From any thread.
+     *
+     * @param isRegistered whether the registry has it; not where it could not be written
+     */
+    public void begun(Life life, boolean isRegistered) {
+        inbox.put(new Signal.Begun(life, isRegistered));
+    }
+
+    /**
+     * The life of a container that was created unseen, as far as it is known by now; it is kept
+     * from now on, and is to be registered. From any thread.
+     *
+     * @param at when it was created
+     * @throws TardisException if that takes too long
+     */
+    public Life keep(ContainerKey container, Path bundle, Instant at) {
+        CompletableFuture<Life> life = new CompletableFuture<>();
+        inbox.put(new Signal.Keep(container, bundle, at, life));
+        try {
+            return life.get(KEEP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new TardisException("the listener does not answer", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new TardisException("interrupted", e);
+        }
+    }
+
+    /**
      * A life's process is about to run: from now on its end cannot be missed, if the kernel can
      * tell it. From any thread.
      */
-    public void watch(Life life) {
+    public void started(Life life) {
+        inbox.put(new Signal.Begun(life, true));
+        watch(life);
+    }
+
+    private void watch(Life life) {
         boolean watched = false;
         try {
             watched = witness.isEmpty() || witness.get().watch(life);
@@ -174,7 +223,30 @@ public final class Listener implements AutoCloseable {
             LOG.warn("{} cannot be watched now", life.container(), e);
         }
         if (!watched) {
-            checker.check();
+            checker.check(List.of(life), List.of());
+        }
+    }
+
+    /** A restore has no start; and the launcher's call may not have reached the shim. */
+    private void noteInit(Life life) {
+        try {
+            Optional<Life> open = registry.open(life.container());
+            if (open.filter(it -> it.id().equals(life.id()) && it.init().isEmpty()).isPresent()
+                    && registry.update(life)) {
+                checker.check(List.of(life), List.of());
+            }
+        } catch (IOException e) {
+            LOG.warn("the start of {} cannot be noted", life.container(), e);
+        }
+    }
+
+    private void deletedUnseen(Life life) {
+        try {
+            registry.close(life);
+            inbox.put(new Signal.Deleted(life));
+            LOG.info("{} was deleted unseen", life.container());
+        } catch (IOException e) {
+            LOG.warn("{} was deleted unseen, and cannot be closed now", life.container(), e);
         }
     }
 
@@ -209,13 +281,9 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /**
-     * A life is over whose end nobody can tell any more: that is published. From any thread.
-     *
-     * @param life noted as lost in the registry
-     */
-    public void lost(Life life) {
-        inbox.put(new Signal.Lost(life));
+    /** A life was deleted, and is closed in the registry. From any thread. */
+    public void deleted(Life life) {
+        inbox.put(new Signal.Deleted(life));
     }
 
     /** How many processes the kernel witness watches now. */
@@ -245,46 +313,37 @@ public final class Listener implements AutoCloseable {
         sequence.close();
     }
 
-    private static boolean shimWasGone(ContainerRegistry registry, TaskExit exit) {
-        try {
-            return registry.lives(exit.container()).stream()
-                    .anyMatch(life -> life.forceDeleted() && life.endsWith(exit));
-        } catch (UncheckedIOException e) {
-            LOG.warn(
-                    "whether containerd made up the end of {} cannot be told now: it is taken for made up",
-                    exit.container(),
-                    e);
-            return true; // a real code that comes after it is not dropped then
-        }
-    }
-
-    private void rememberRecorded() {
+    /** What is known of lives from before. */
+    private void remember() {
+        Lives lives = publisher.lives();
         try (QueryClient store = queries.get()) {
             Events recorded = lastOf(store, sequence.last());
             if (recorded.lastSeq() > sequence.last()) {
                 sequence.goOnAfter(recorded.lastSeq());
                 recorded = lastOf(store, recorded.lastSeq());
             }
-            recorded.events().forEach(joiner::remember);
+            recorded.events().forEach(lives::remember);
+            for (Life life : registry.openLives()) {
+                lives.remember(
+                        life,
+                        store.exitCode(life.container(), Optional.of(life.id()), Duration.ZERO));
+            }
+            for (Answer.OfContainer each : store.list(Optional.empty(), KNOWN).containers()) {
+                switch (each) {
+                    case Answer.Running running ->
+                            running.begun().ifPresent(it -> lives.remember(it, false));
+                    case Answer.Lost lost -> lost.begun().ifPresent(it -> lives.remember(it, true));
+                    case Answer.Exited _, Answer.Unknown _ -> {}
+                }
+            }
         } catch (TardisException e) {
             LOG.warn("what was published before cannot be read; it may be published again", e);
+            registry.openLives()
+                    .forEach(it -> lives.remember(it, new Answer.Unknown(it.container())));
         }
     }
 
     private static Events lastOf(QueryClient store, long last) {
         return store.replay(Math.max(0, last - REMEMBERED), REMEMBERED);
-    }
-
-    /** Asks the store for the checker's thread. */
-    private record StoreEnds(QueryClient store) implements LifeChecker.Ends {
-        @Override
-        public Answer.OfContainer of(ContainerKey container) {
-            return store.exitCode(container, Duration.ZERO);
-        }
-
-        @Override
-        public void close() {
-            store.close();
-        }
     }
 }

@@ -27,6 +27,11 @@ interface Witness {
                 public Optional<Ended> take(ContainerKey container, long pid) {
                     return Optional.empty();
                 }
+
+                @Override
+                public boolean isWatching(ContainerKey container, long pid) {
+                    return false;
+                }
             };
 
     /**
@@ -35,6 +40,9 @@ interface Witness {
      * @throws IllegalStateException if the kernel cannot be asked
      */
     Optional<Ended> take(long number);
+
+    /** Whether the process with this container and pid is watched. From any thread. */
+    boolean isWatching(ContainerKey container, long pid);
 
     /** The end of the process with this container and pid, if it is watched and was reaped. */
     Optional<Ended> take(ContainerKey container, long pid);

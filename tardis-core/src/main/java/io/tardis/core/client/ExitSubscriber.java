@@ -206,6 +206,7 @@ public final class ExitSubscriber implements AutoCloseable {
                 case Published.Heartbeat heartbeat ->
                         published = Math.max(published, heartbeat.lastSeq());
                 case Published.Gap gap -> published = Math.max(published, gap.lastSeq());
+                case Published.Begun begun -> published = Math.max(published, begun.lastSeq());
                 case Published.Lost lost -> published = Math.max(published, lost.lastSeq());
             }
         } catch (MalformedMessageException e) {

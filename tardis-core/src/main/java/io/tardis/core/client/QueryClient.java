@@ -57,7 +57,18 @@ public final class QueryClient implements AutoCloseable {
      * @param maxWait how long to wait for the end of a life that is still open
      */
     public OfContainer exitCode(ContainerKey container, Duration maxWait) {
-        return ask(new Query.ExitCode(container, maxWait), maxWait, OfContainer.class);
+        return exitCode(container, Optional.empty(), maxWait);
+    }
+
+    /**
+     * How a life of the container ended.
+     *
+     * @param container the container
+     * @param life the id of the life; empty for the newest that is known
+     * @param maxWait how long to wait for the end of a life that is still open
+     */
+    public OfContainer exitCode(ContainerKey container, Optional<String> life, Duration maxWait) {
+        return ask(new Query.ExitCode(container, life, maxWait), maxWait, OfContainer.class);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.tardis.core.event;
 
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -12,6 +13,20 @@ import java.util.OptionalInt;
  * @param oomKilled whether the kernel told that it killed a process of this container for memory
  *     just before
  * @param source where the status comes from
+ * @param life the life that it ends, or that an exec'd process ran in; empty in records of the
+ *     first format, and where that is not known
  */
 public record ExitEvent(
-        long seq, TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {}
+        long seq,
+        TaskExit exit,
+        OptionalInt signal,
+        boolean oomKilled,
+        ExitSource source,
+        Optional<LifeRef> life) {
+
+    /** An exit of no known life. */
+    public ExitEvent(
+            long seq, TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {
+        this(seq, exit, signal, oomKilled, source, Optional.empty());
+    }
+}

@@ -67,21 +67,44 @@ public record InitProcess(long pid, OptionalLong startTime) {
         return Optional.of(clock.instant().minusMillis(age * (1_000 / TICKS_PER_SECOND)));
     }
 
+    /**
+     * Whether this process runs: it is there, and is no zombie.
+     *
+     * @throws UncheckedIOException if that cannot be read now, for want of descriptors
+     */
+    public boolean isRunning() {
+        return startTime.isPresent()
+                && readStat(pid)
+                        .filter(it -> startTimeOf(it).equals(startTime))
+                        .filter(it -> !it[0].equals("Z") && !it[0].equals("X"))
+                        .isPresent();
+    }
+
     private static OptionalLong readStartTime(long pid) {
+        return readStat(pid).map(InitProcess::startTimeOf).orElse(OptionalLong.empty());
+    }
+
+    private static OptionalLong startTimeOf(String[] stat) {
+        return OptionalLong.of(Long.parseLong(stat[START_TIME_AFTER_NAME]));
+    }
+
+    /**
+     * The fields of {@code /proc/PID/stat} from the third on; empty if there is no such process.
+     */
+    private static Optional<String[]> readStat(long pid) {
         try {
             String stat =
                     Files.readString(
                             Path.of("/proc", Long.toString(pid), "stat"),
                             StandardCharsets.ISO_8859_1);
             // Its second field is the program's name in parentheses, which may hold anything.
-            String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
-            return OptionalLong.of(Long.parseLong(fields[START_TIME_AFTER_NAME]));
+            return Optional.of(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1));
         } catch (NoSuchFileException e) {
-            return OptionalLong.empty(); // there is no such process
+            return Optional.empty(); // there is no such process
         } catch (FileSystemException e) {
             throw new UncheckedIOException(e); // it cannot be opened
         } catch (IOException e) {
-            return OptionalLong.empty(); // it went while it was read
+            return Optional.empty(); // it went while it was read
         }
     }
 }

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import java.time.DateTimeException;
 import java.util.List;
 import java.util.Optional;
@@ -29,12 +28,12 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * <pre>
  * {"v":1,"life":"5f0c...","namespace":"default","container_id":"tc","created_at":"2026-11-23T06:51:23.418Z",
- *  "bundle":"/run/containerd/...","pid":6615,"start_time":123456,"force_deleted":true,"lost":true}
+ *  "bundle":"/run/containerd/...","pid":6615,"start_time":123456,"force_deleted":true}
  * </pre>
  *
  * {@code pid} and {@code start_time} (see {@link InitProcess}) are there from start on; {@code
- * force_deleted} and {@code lost} only where they are true. It is not forced to the disk: when the
- * machine goes down its containers go with it, and a life that was never ended is then only litter.
+ * force_deleted} only where it is true. It is not forced to the disk: when the machine goes down
+ * its containers go with it, and a life that was never ended is then only litter.
  *
  * <p>A life begins with a file that is there as a whole or not at all; its later states are added
  * in one write, and one that is torn (the disk was full) does not count. Replacing the file each
@@ -52,31 +51,31 @@ final class LifeFile {
     /**
      * Begins the file with a life's first state, in the place of what is there.
      *
-     * @return what it is from now on, until somebody writes to it
      * @throws IOException if it cannot be written
      */
-    static Optional<Stamp> write(Path file, Life life) throws IOException {
+    static void write(Path file, Life life) throws IOException {
         Path beside = file.resolveSibling("." + file.getFileName() + "." + life.id());
-        Files.write(beside, encode(life), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        Optional<Stamp> stamp = stamp(beside); // before others see it
-        Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
-        return stamp;
+        try {
+            Files.write(beside, encode(life));
+            Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            Files.deleteIfExists(beside); // a full disk leaves an empty one
+            throw e;
+        }
     }
 
     /**
      * Adds a later state.
      *
-     * @return how many bytes it takes
      * @throws IOException if there is no such file, or it cannot be written
      */
-    static int append(Path file, Life life) throws IOException {
+    static void append(Path file, Life life) throws IOException {
         // The line break comes first: what is there may end with a torn state.
         byte[] state = encode(life);
         byte[] line = new byte[state.length + 1];
         line[0] = '\n';
         System.arraycopy(state, 0, line, 1, state.length);
         Files.write(file, line, StandardOpenOption.APPEND, LinkOption.NOFOLLOW_LINKS);
-        return line.length;
     }
 
     private static byte[] encode(Life life) {
@@ -96,42 +95,7 @@ final class LifeFile {
         if (life.forceDeleted()) {
             node.put("force_deleted", true);
         }
-        if (life.lost()) {
-            node.put("lost", true);
-        }
         return JSON.writeValueAsBytes(node);
-    }
-
-    /**
-     * Tells a file's content from what it was before and will be, without reading it.
-     *
-     * @param inode the file's own, on its file system
-     * @param modified when it was written
-     * @param size in bytes
-     */
-    record Stamp(Object inode, FileTime modified, long size) {
-
-        /** Whether {@code later} is the same file, after {@code bytes} were added and no others. */
-        boolean grewInto(Stamp later, int bytes) {
-            return later.inode().equals(inode) && later.size() == size + bytes;
-        }
-    }
-
-    /**
-     * What {@code file} is now; empty if there is no such file.
-     *
-     * @throws IOException if it is none that could hold a life, or cannot be looked at
-     */
-    static Optional<Stamp> stamp(Path file) throws IOException {
-        BasicFileAttributes attributes = attributes(file);
-        if (attributes == null) {
-            return Optional.empty();
-        }
-        if (!attributes.isRegularFile() || attributes.size() > MAX_BYTES) {
-            throw new IOException(file + " is no file, or too long for a life");
-        }
-        return Optional.of(
-                new Stamp(attributes.fileKey(), attributes.lastModifiedTime(), attributes.size()));
     }
 
     /** Whether there is anything of that name, be it a life or not. */
@@ -153,11 +117,18 @@ final class LifeFile {
     }
 
     /**
-     * The life in {@code file}, which {@link #stamp} has found; empty if it is gone.
+     * The life in {@code file}; empty if there is no such file.
      *
      * @throws IOException if it cannot be read or is not a life of {@code container}
      */
     static Optional<Life> read(Path file, ContainerKey container) throws IOException {
+        BasicFileAttributes attributes = attributes(file);
+        if (attributes == null) {
+            return Optional.empty();
+        }
+        if (!attributes.isRegularFile() || attributes.size() > MAX_BYTES) {
+            throw new IOException(file + " is no file, or too long for a life");
+        }
         byte[] bytes;
         try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
             bytes = in.readNBytes(MAX_BYTES);
@@ -191,8 +162,7 @@ final class LifeFile {
                                     .mapToObj(
                                             pid -> new InitProcess(pid, number(node, "start_time")))
                                     .findFirst(),
-                            node.path("force_deleted").asBoolean(false),
-                            node.path("lost").asBoolean(false)));
+                            node.path("force_deleted").asBoolean(false)));
         } catch (JacksonException | DateTimeException | InvalidPathException e) {
             throw new IOException(file + " is not a life: " + e.getMessage(), e);
         } catch (IllegalArgumentException e) {

@@ -29,11 +29,31 @@ public sealed interface Answer {
         }
     }
 
-    /** It is registered, and has not ended as far as is known. */
-    record Running(ContainerKey container) implements OfContainer {}
+    /**
+     * It lives, as far as is known.
+     *
+     * @param container the container
+     * @param begun its life; empty if the daemon did not name one
+     */
+    record Running(ContainerKey container, Optional<Published.Begun> begun) implements OfContainer {
+        /** The answer of a daemon that does not name the life. */
+        public Running(ContainerKey container) {
+            this(container, Optional.empty());
+        }
+    }
 
-    /** It ended, and nobody could observe its code. */
-    record Lost(ContainerKey container) implements OfContainer {}
+    /**
+     * It ended, and nobody observed its code.
+     *
+     * @param container the container
+     * @param begun its life; empty if the daemon did not name one
+     */
+    record Lost(ContainerKey container, Optional<Published.Begun> begun) implements OfContainer {
+        /** The answer of a daemon that does not name the life. */
+        public Lost(ContainerKey container) {
+            this(container, Optional.empty());
+        }
+    }
 
     /** No code is kept for such a container. */
     record Unknown(ContainerKey container) implements OfContainer {}

@@ -14,6 +14,7 @@ import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
 
@@ -22,7 +23,9 @@ import tools.jackson.databind.JsonNode;
  *
  * <pre>
  * {"status":"exited","exit_code":137, ...the fields of the exit}          "durable":false if it is not on disk
- * {"status":"running","namespace":"default","container_id":"tc"}          likewise "lost" and "unknown"
+ * {"status":"running","namespace":"default","container_id":"tc",
+ *  "life":"5f0c...","created_at":"...","kept":true,"pid":6615,...}        likewise "lost"
+ * {"status":"unknown","namespace":"default","container_id":"tc"}
  * {"status":"ok","events":[{...}],"first_seq":1,"last_seq":9}             to replay
  * {"status":"ok","containers":[{"status":"exited",...}]}                  to list
  * {"status":"ok","version":"0.1.0","last_seq":9,
@@ -97,8 +100,14 @@ public final class AnswerCodec {
                     json.writeBooleanProperty("durable", false);
                 }
             }
-            case Running(ContainerKey container) -> write(json, "running", container);
-            case Lost(ContainerKey container) -> write(json, "lost", container);
+            case Running(ContainerKey container, Optional<Published.Begun> begun) -> {
+                write(json, "running", container);
+                begun.ifPresent(it -> PublishedCodec.writeBegun(json, it));
+            }
+            case Lost(ContainerKey container, Optional<Published.Begun> begun) -> {
+                write(json, "lost", container);
+                begun.ifPresent(it -> PublishedCodec.writeBegun(json, it));
+            }
             case Unknown(ContainerKey container) -> write(json, "unknown", container);
         }
     }
@@ -152,11 +161,15 @@ public final class AnswerCodec {
                 HealthJson.read(node));
     }
 
+    private static Optional<Published.Begun> begun(JsonNode node) {
+        return EventJson.readLife(node).map(_ -> PublishedCodec.readBegun(node));
+    }
+
     private static OfContainer decodeOfContainer(String status, JsonNode node) {
         return switch (status) {
             case "exited" -> new Exited(EventJson.read(node), node.path("durable").asBoolean(true));
-            case "running" -> new Running(EventJson.readContainer(node));
-            case "lost" -> new Lost(EventJson.readContainer(node));
+            case "running" -> new Running(EventJson.readContainer(node), begun(node));
+            case "lost" -> new Lost(EventJson.readContainer(node), begun(node));
             case "unknown" -> new Unknown(EventJson.readContainer(node));
             default ->
                     throw new MalformedMessageException(

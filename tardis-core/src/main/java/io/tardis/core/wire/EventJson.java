@@ -3,11 +3,14 @@ package io.tardis.core.wire;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
 import java.io.ByteArrayOutputStream;
 import java.time.DateTimeException;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
@@ -35,6 +38,9 @@ import tools.jackson.databind.json.JsonMapper;
  * "oom_killed":false
  * "exited_at":"2025-04-04T19:10:59.78307293Z" RFC 3339, UTC
  * "source":"containerd"                       or "kernel", or "assumed"
+ * "life":"5f0c..."                            the life that it ends, or that the exec ran in
+ * "created_at":"2025-04-04T19:10:12.5Z"       when that life began
+ * "kept":true                                 whether that life's end is stored
  * </pre>
  *
  * A reader ignores keys that it does not know.
@@ -106,6 +112,30 @@ final class EventJson {
         json.writeBooleanProperty("oom_killed", event.oomKilled());
         json.writeStringProperty("exited_at", Rfc3339.format(exit.exitedAt()));
         json.writeStringProperty("source", event.source().word());
+        event.life().ifPresent(it -> writeLife(json, it));
+    }
+
+    static void writeLife(JsonGenerator json, LifeRef life) {
+        json.writeStringProperty("life", life.id());
+        json.writeStringProperty("created_at", Rfc3339.format(life.createdAt()));
+        json.writeBooleanProperty("kept", life.kept());
+    }
+
+    /** The life that {@code node} names; empty if it names none. */
+    static Optional<LifeRef> readLife(JsonNode node) {
+        if (!node.has("life") || !node.has("created_at")) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(
+                    new LifeRef(
+                            string(node, "life"),
+                            Rfc3339.parse(string(node, "created_at")),
+                            node.path("kept").asBoolean(false)));
+        } catch (IllegalArgumentException | DateTimeException e) {
+            throw new MalformedMessageException(
+                    "this names no life: " + shortened(String.valueOf(e.getMessage())), e);
+        }
     }
 
     static void writeContainer(JsonGenerator json, ContainerKey container) {
@@ -120,7 +150,8 @@ final class EventJson {
                 readExit(node),
                 signal(node),
                 node.path("oom_killed").asBoolean(false),
-                source(node));
+                source(node),
+                readLife(node));
     }
 
     private static TaskExit readExit(JsonNode node) {
@@ -130,11 +161,18 @@ final class EventJson {
                     string(node, "id"),
                     number(node, "pid"),
                     number(node, "exit_status"),
-                    Rfc3339.parse(string(node, "exited_at")));
+                    Rfc3339.parse(string(node, "exited_at")),
+                    isContainerExit(node));
         } catch (IllegalArgumentException | DateTimeException e) {
             throw new MalformedMessageException(
                     "this is not an exit: " + shortened(String.valueOf(e.getMessage())), e);
         }
+    }
+
+    private static boolean isContainerExit(JsonNode node) {
+        return node.has("topic")
+                ? string(node, "topic").equals("/tasks/exit")
+                : string(node, "id").equals(string(node, "container_id"));
     }
 
     private static ExitSource source(JsonNode node) {
@@ -193,6 +231,10 @@ final class EventJson {
                     key + (value.isMissingNode() ? " is missing" : " is not an array"));
         }
         return value;
+    }
+
+    static OptionalLong optionalNumber(JsonNode node, String key) {
+        return node.has(key) ? OptionalLong.of(number(node, key)) : OptionalLong.empty();
     }
 
     static long number(JsonNode node, String key) {

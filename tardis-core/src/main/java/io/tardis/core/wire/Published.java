@@ -2,7 +2,9 @@ package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeRef;
 import java.time.Instant;
+import java.util.OptionalLong;
 
 /** The second frame of a published message. */
 public sealed interface Published {
@@ -30,12 +32,35 @@ public sealed interface Published {
     record Gap(long lastSeq, Instant from, Instant to, String reason) implements Published {}
 
     /**
-     * A life is over, and nobody can tell how it ended: its code is not 0, and not any other
-     * number. A late word of containerd may still be published as its exit.
+     * A life has begun: its process is known, or its end is what is known of it first. It comes
+     * before the life's exit. It may be published again, with the same life, after a restart of the
+     * daemon.
+     *
+     * @param lastSeq the number of the last exit that was published
+     * @param container the container
+     * @param life which of its lives
+     * @param pid its first process, in the host's pid namespace; empty if that is not known
+     * @param startTime when that was started, in clock ticks since the boot; empty if it is not
+     *     known
+     * @param endedSeq the number of its exit, where that was published before it was known that the
+     *     life is to be kept
+     */
+    record Begun(
+            long lastSeq,
+            ContainerKey container,
+            LifeRef life,
+            OptionalLong pid,
+            OptionalLong startTime,
+            OptionalLong endedSeq)
+            implements Published {}
+
+    /**
+     * A life is over, and nobody observed how it ended: its code is not 0, and not any other
+     * number. A late report of containerd may still be published as its exit.
      *
      * @param lastSeq the number of the last exit that was published
      * @param container the container
      * @param life which of its lives
      */
-    record Lost(long lastSeq, ContainerKey container, String life) implements Published {}
+    record Lost(long lastSeq, ContainerKey container, LifeRef life) implements Published {}
 }

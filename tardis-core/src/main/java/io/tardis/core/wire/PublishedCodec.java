@@ -2,13 +2,16 @@ package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.Rfc3339;
+import io.tardis.core.wire.Published.Begun;
 import io.tardis.core.wire.Published.Exit;
 import io.tardis.core.wire.Published.Gap;
 import io.tardis.core.wire.Published.Heartbeat;
 import io.tardis.core.wire.Published.Lost;
 import java.time.DateTimeException;
 import java.time.Instant;
+import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -18,7 +21,10 @@ import tools.jackson.databind.JsonNode;
  * <pre>
  * /tardis/heartbeat/  {"v":1,"last_seq":1732330000123001,"at":"2026-11-23T06:51:23.418Z"}
  * /tardis/gap/        {"v":1,"last_seq":1732330000123001,"from":"...","to":"...","reason":"ctr ended with 1"}
- * /tardis/lost/NS/ID/ {"v":1,"last_seq":1732330000123001,"namespace":"NS","container_id":"ID","life":"5f0c..."}
+ * /tardis/begun/NS/ID/ {"v":1,"last_seq":1732330000123001,"namespace":"NS","container_id":"ID",
+ *                      "life":"5f0c...","created_at":"...","kept":true,"pid":6615,"start_time":123456}
+ * /tardis/lost/NS/ID/ {"v":1,"last_seq":1732330000123001,"namespace":"NS","container_id":"ID",
+ *                      "life":"5f0c...","created_at":"...","kept":true}
  * </pre>
  */
 public final class PublishedCodec {
@@ -31,7 +37,8 @@ public final class PublishedCodec {
             case Exit(var event) -> Topic.of(event.exit());
             case Heartbeat _ -> Topic.HEARTBEAT;
             case Gap _ -> Topic.GAP;
-            case Lost(long _, ContainerKey container, String _) -> Topic.LOST + container + "/";
+            case Begun begun -> Topic.BEGUN + begun.container() + "/";
+            case Lost lost -> Topic.LOST + lost.container() + "/";
         };
     }
 
@@ -52,11 +59,17 @@ public final class PublishedCodec {
                     json.writeStringProperty("to", Rfc3339.format(to));
                     json.writeStringProperty("reason", reason);
                 }
-                case Lost(long lastSeq, ContainerKey container, String life) -> {
+                case Begun begun -> {
+                    json.writeNumberProperty("v", EventJson.VERSION);
+                    json.writeNumberProperty("last_seq", begun.lastSeq());
+                    EventJson.writeContainer(json, begun.container());
+                    writeBegun(json, begun);
+                }
+                case Lost(long lastSeq, ContainerKey container, LifeRef life) -> {
                     json.writeNumberProperty("v", EventJson.VERSION);
                     json.writeNumberProperty("last_seq", lastSeq);
                     EventJson.writeContainer(json, container);
-                    json.writeStringProperty("life", life);
+                    EventJson.writeLife(json, life);
                 }
             }
         });
@@ -69,6 +82,17 @@ public final class PublishedCodec {
      */
     public static ExitEvent decodeExit(byte[] payload) {
         return EventJson.read(EventJson.readObject(payload));
+    }
+
+    /**
+     * The begin of a life that is the second frame of a message.
+     *
+     * @throws MalformedMessageException if it is none
+     */
+    public static Begun decodeBegun(byte[] payload) {
+        JsonNode node = EventJson.readObject(payload);
+        EventJson.checkVersion(node);
+        return readBegun(node);
     }
 
     /**
@@ -101,12 +125,40 @@ public final class PublishedCodec {
         }
     }
 
+    static void writeBegun(JsonGenerator json, Begun begun) {
+        EventJson.writeLife(json, begun.life());
+        begun.pid().ifPresent(it -> json.writeNumberProperty("pid", it));
+        begun.startTime().ifPresent(it -> json.writeNumberProperty("start_time", it));
+        begun.endedSeq().ifPresent(it -> json.writeNumberProperty("ended_seq", it));
+    }
+
+    /**
+     * The begin of a life, which is the second frame of a message or the part of an answer.
+     *
+     * @throws MalformedMessageException if it is none
+     */
+    static Begun readBegun(JsonNode node) {
+        return new Begun(
+                node.path("last_seq").asLong(0),
+                EventJson.readContainer(node),
+                life(node),
+                EventJson.optionalNumber(node, "pid"),
+                EventJson.optionalNumber(node, "start_time"),
+                EventJson.optionalNumber(node, "ended_seq"));
+    }
+
+    private static LifeRef life(JsonNode node) {
+        return EventJson.readLife(node)
+                .orElseThrow(() -> new MalformedMessageException("this names no life"));
+    }
+
     private static Published decodeOfContainer(String topic, JsonNode node) {
+        if (topic.startsWith(Topic.BEGUN)) {
+            return readBegun(node);
+        }
         if (topic.startsWith(Topic.LOST)) {
             return new Lost(
-                    EventJson.number(node, "last_seq"),
-                    EventJson.readContainer(node),
-                    EventJson.string(node, "life"));
+                    EventJson.number(node, "last_seq"), EventJson.readContainer(node), life(node));
         }
         return new Exit(EventJson.read(node));
     }

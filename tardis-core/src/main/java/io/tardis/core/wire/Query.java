@@ -8,13 +8,20 @@ import java.util.Optional;
 public sealed interface Query {
 
     /**
-     * How did the container's newest life end?
+     * How did a life of the container end?
      *
      * @param container the container
+     * @param life the id of one of its lives; empty for the newest that is known
      * @param maxWait how long to wait for the end of a life that is still open; zero to be told at
      *     once
      */
-    record ExitCode(ContainerKey container, Duration maxWait) implements Query {}
+    record ExitCode(ContainerKey container, Optional<String> life, Duration maxWait)
+            implements Query {
+        /** The question about the newest life. */
+        public ExitCode(ContainerKey container, Duration maxWait) {
+            this(container, Optional.empty(), maxWait);
+        }
+    }
 
     /**
      * Which exits were there?

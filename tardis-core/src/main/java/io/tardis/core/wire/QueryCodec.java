@@ -13,7 +13,8 @@ import tools.jackson.databind.JsonNode;
  * A question as one JSON object.
  *
  * <pre>
- * {"op":"exit_code","namespace":"default","container_id":"tc","wait_ms":500}   namespace: default; wait_ms: 0
+ * {"op":"exit_code","namespace":"default","container_id":"tc",
+ *  "life":"5f0c...","wait_ms":500}                                             namespace: default; life: the newest; wait_ms: 0
  * {"op":"replay","after":1732330000123001,"limit":500}                         after: 0; limit: 500
  * {"op":"list","namespace":"default","limit":100}                              namespace: all; limit: 100
  * {"op":"ping"}
@@ -41,9 +42,10 @@ public final class QueryCodec {
     public static byte[] encode(Query query) {
         return EventJson.object(json -> {
             switch (query) {
-                case ExitCode(ContainerKey container, Duration maxWait) -> {
+                case ExitCode(ContainerKey container, Optional<String> life, Duration maxWait) -> {
                     json.writeStringProperty("op", "exit_code");
                     EventJson.writeContainer(json, container);
+                    life.ifPresent(it -> json.writeStringProperty("life", it));
                     json.writeNumberProperty("wait_ms", maxWait.toMillis());
                 }
                 case Replay(long after, int limit) -> {
@@ -74,6 +76,7 @@ public final class QueryCodec {
             case "exit_code" ->
                     new ExitCode(
                             container(node),
+                            life(node),
                             Duration.ofMillis(
                                     optional(node, "wait_ms", 0, 0, MAX_WAIT.toMillis())));
             case "replay" ->
@@ -98,6 +101,17 @@ public final class QueryCodec {
             throw new MalformedMessageException("container_id is not the id of a container");
         }
         return new ContainerKey(namespace, id);
+    }
+
+    private static Optional<String> life(JsonNode node) {
+        if (!node.has("life")) {
+            return Optional.empty();
+        }
+        String life = EventJson.string(node, "life");
+        if (!ContainerKey.isIdentifier(life)) {
+            throw new MalformedMessageException("life is not the id of a life");
+        }
+        return Optional.of(life);
     }
 
     private static Optional<String> namespace(JsonNode node) {

@@ -21,6 +21,9 @@ public final class Topic {
     /** Sent when events may have been missed. */
     public static final String GAP = "/tardis/gap/";
 
+    /** The prefix of the lives that begin. */
+    public static final String BEGUN = "/tardis/begun/";
+
     /** The prefix of the lives whose ends nobody could observe. */
     public static final String LOST = "/tardis/lost/";
 

@@ -1,0 +1,134 @@
+package io.tardis.listener;
+
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.TaskExit;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is known of the end of one process. containerd may report the same exit twice, repeats it on
+ * {@code /tasks/delete}, and makes one up after its shim was killed; the kernel reports it, too. Of
+ * all that, {@link #after} makes one exit.
+ */
+sealed interface Fate {
+
+    /** Nothing is reported. */
+    record Open() implements Fate {}
+
+    /** The process is gone, and nobody observed how it ended. */
+    record Lost() implements Fate {}
+
+    /**
+     * The kernel reported a death by SIGKILL. Whether it was for want of memory, containerd reports
+     * a moment later.
+     *
+     * @param deadline when it is published without that, by the monotonic clock
+     */
+    record Held(End end, long deadline) implements Fate {}
+
+    /**
+     * Its exit is published.
+     *
+     * @param disputed whether another status was reported since
+     */
+    record Ended(End end, boolean disputed) implements Fate {}
+
+    /**
+     * How a source says that the process ended.
+     *
+     * @param exit how it ended
+     * @param signal the signal, where the source knows it
+     * @param oomKilled whether the kernel killed a process of the container for memory before
+     * @param source where the status comes from
+     */
+    record End(TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {
+        private End withOomKilled(boolean now) {
+            return new End(exit, signal, oomKilled || now, source);
+        }
+    }
+
+    /**
+     * What follows from a report.
+     *
+     * @param next what is known now
+     * @param published what is to be published
+     */
+    record Step(Fate next, Optional<End> published) {
+        private static Step ended(End end, boolean disputed) {
+            return new Step(new Ended(end, disputed), Optional.of(end));
+        }
+    }
+
+    /** containerd's report comes within some 100 ms of the end, if it comes. */
+    Duration HOLD = Duration.ofMillis(250);
+
+    int SIGKILL = 9;
+
+    Fate OPEN = new Open();
+    Fate LOST = new Lost();
+
+    /**
+     * Takes a report. The first real status stays; one that containerd made up is replaced by it.
+     *
+     * @param nanoTime now, by the monotonic clock
+     */
+    default Step after(End report, long nanoTime) {
+        return switch (this) {
+            case Open _, Lost _ -> first(report, nanoTime);
+            case Held held when report.source() == ExitSource.KERNEL ->
+                    new Step(held, Optional.empty());
+            case Held(End end, long _) ->
+                    Step.ended(
+                            end.withOomKilled(report.oomKilled()), isDisputed(end, report, false));
+            case Ended(End end, boolean _)
+                    when end.source() == ExitSource.ASSUMED
+                            && report.source() != ExitSource.ASSUMED ->
+                    first(report, nanoTime);
+            case Ended(End end, boolean disputed) ->
+                    new Step(new Ended(end, isDisputed(end, report, disputed)), Optional.empty());
+        };
+    }
+
+    /** Publishes what was held, or what there is nothing more to be known of. */
+    default Step overdue() {
+        return this instanceof Held(End end, long _)
+                ? Step.ended(end, false)
+                : new Step(this, Optional.empty());
+    }
+
+    private static Step first(End report, long nanoTime) {
+        boolean killed =
+                report.source() == ExitSource.KERNEL
+                        && report.signal().equals(OptionalInt.of(SIGKILL))
+                        && !report.oomKilled();
+        return killed
+                ? new Step(new Held(report, nanoTime + HOLD.toNanos()), Optional.empty())
+                : Step.ended(report, false);
+    }
+
+    /** Whether another status was reported than the first one, which stays; logged once. */
+    private static boolean isDisputed(End first, End now, boolean before) {
+        if (before || first.exit().exitStatus() == now.exit().exitStatus()) {
+            return before;
+        }
+        LOG.warn(
+                "{} (pid {}) ended with {} ({}), which stays; now {} ({}) is reported",
+                first.exit().container(),
+                first.exit().pid(),
+                first.exit().exitStatus(),
+                first.source().word(),
+                now.exit().exitStatus(),
+                now.source().word());
+        return true;
+    }
+
+    /** Whether the end is known, be it published or not. */
+    default boolean isKnown() {
+        return this instanceof Held || this instanceof Ended;
+    }
+
+    Logger LOG = LoggerFactory.getLogger(Fate.class);
+}
