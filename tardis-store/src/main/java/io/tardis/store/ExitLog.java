@@ -7,7 +7,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.BiPredicate;
 
 /**
  * The exits on disk. Split into who writes and who reads, since each belongs to one thread; a
@@ -21,7 +20,7 @@ interface ExitLog {
      * What {@link Writer#prune} did.
      *
      * @param more whether there may be more to remove
-     * @param containers whose ends were removed
+     * @param containers whose lives were removed
      */
     record Pruned(boolean more, Set<ContainerKey> containers) {
         public Pruned {
@@ -34,8 +33,8 @@ interface ExitLog {
 
         /**
          * Writes all of {@code batch}, or nothing. When it returns, the batch survives SIGKILL and
-         * the loss of power. An exit whose number is there already is passed over. The first end of
-         * a life stays, unless it was made up and the new one is not.
+         * the loss of power. An exit whose number is there already is passed over, and so is what
+         * says less of a life than is there ({@link LifeState.Stage}).
          */
         void append(List<Recorded> batch);
 
@@ -43,16 +42,13 @@ interface ExitLog {
          * Removes some of what is too old.
          *
          * @param eventsBefore exits recorded before this go
-         * @param endsBefore ends recorded before this go
-         * @param mayGo whether the end of a container's life, named by its id, may go; else it
-         *     stays as long as if it was recorded now
+         * @param livesBefore lives that were over before this go; an open one stays
          * @param limit how many of each at the most
          */
-        Pruned prune(
-                Instant eventsBefore,
-                Instant endsBefore,
-                BiPredicate<ContainerKey, String> mayGo,
-                int limit);
+        Pruned prune(Instant eventsBefore, Instant livesBefore, int limit);
+
+        /** Whether there is a life of {@code container}. */
+        boolean knows(ContainerKey container);
 
         /** When the oldest record was written; empty if there is none. */
         Optional<Instant> oldest();
@@ -100,14 +96,20 @@ interface ExitLog {
         /** Whether the next start finds what is read here, as far as the writer knows. */
         boolean isSafe();
 
-        /** The end of the newest life of {@code container} that has one. */
-        Optional<End> latestEnd(ContainerKey container);
+        /** The newest life of {@code container}. */
+        Optional<LifeState> newest(ContainerKey container);
+
+        /** The life of {@code container} that has this id. */
+        Optional<LifeState> life(ContainerKey container, String id);
 
         /** The exits after {@code seq}, oldest first. */
         List<ExitEvent> eventsAfter(long seq, int limit);
 
-        /** The ends that were recorded last, one for each container, the last one first. */
-        List<End> latestEnds(Optional<String> namespace, int limit);
+        /**
+         * The newest life of each container, if it is kept: the open ones, and then those that were
+         * over last, up to the limit of each.
+         */
+        List<LifeState> newestOfEach(Optional<String> namespace, int limit);
 
         /** The number of the oldest exit; 0 if there is none. */
         long firstSeq();

@@ -26,7 +26,7 @@ final class ExitLogFile {
 
     private static final Logger LOG = LoggerFactory.getLogger(ExitLogFile.class);
     private static final int APPLICATION_ID = 0x54415244;
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     /** How long the start may be delayed by looking for damage. */
     private static final Duration CHECK_TIME = Duration.ofMillis(500);
@@ -151,6 +151,7 @@ final class ExitLogFile {
     }
 
     private static void createTables(SqliteSession session) throws SQLException {
+        migrate(session);
         session.execute("PRAGMA application_id = " + APPLICATION_ID);
         session.execute("PRAGMA user_version = " + VERSION);
         session.execute(
@@ -163,11 +164,13 @@ final class ExitLogFile {
                 """
                 CREATE TABLE IF NOT EXISTS lives (
                   life TEXT PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL, created_at INTEGER NOT NULL,
-                  recorded_at INTEGER NOT NULL, assumed INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)
+                  recorded_at INTEGER NOT NULL, stage INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)
                 WITHOUT ROWID\
                 """);
         session.execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at)");
+        session.execute(
+                "CREATE INDEX IF NOT EXISTS open_lives ON lives (namespace) WHERE stage = 1");
         session.execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
         session.execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_namespace_and_age ON lives (namespace, recorded_at)");
@@ -179,6 +182,24 @@ final class ExitLogFile {
         session.execute(
                 "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)");
         session.execute("INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)");
+    }
+
+    /** In version 1 each life had ended, and was only marked where its code was made up. */
+    private static void migrate(SqliteSession session) throws SQLException {
+        boolean isOld =
+                session.number(
+                                "SELECT count(*) FROM pragma_table_info('lives') WHERE name = 'assumed'")
+                        > 0;
+        if (isOld) {
+            session.inTransaction(
+                    "migrate",
+                    () -> {
+                        session.execute("ALTER TABLE lives RENAME COLUMN assumed TO stage");
+                        session.execute(
+                                "UPDATE lives SET stage = %d - stage"
+                                        .formatted(LifeState.Stage.ENDED.ordinal()));
+                    });
+        }
     }
 
     /**

@@ -4,57 +4,32 @@ import io.tardis.core.Threads;
 import io.tardis.core.config.Setting;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.ExitEvent;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqSubscriber;
-import java.io.UncheckedIOException;
+import io.tardis.store.LifeState.Stage;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.Collection;
 import java.util.List;
-import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Writes what is published into the log, in its own thread: all that has arrived goes into one
- * commit, and what arrives meanwhile into the next. An end is told to those who wait for it only
+ * commit, and what arrives meanwhile into the next. Those who wait for an end are notified only
  * after its commit.
  *
  * <p>What the disk does not take stays in memory, in order and within a limit ({@link Unwritten}),
- * and is tried again every second; until then its ends are answered from memory. If a damaged log
- * is the reason, they go into a new one at the end.
+ * and is tried again every second; until then lives are answered from memory. If a damaged log is
+ * the reason, they go into a new one at the end.
  */
 final class ExitRecorder implements AutoCloseable {
-
-    /**
-     * What the registry says of lives. Both methods throw {@link UncheckedIOException} if it cannot
-     * be read or written now.
-     */
-    interface Lives {
-
-        /** The end of a life that {@code event} is, if its code is to be kept. */
-        Optional<End> endOf(ExitEvent event);
-
-        /**
-         * Forgets a life because the record of its end is too old: its code is unknown from then
-         * on, and not lost. To be done before the record goes, so that a crash in between takes no
-         * code for lost.
-         *
-         * @return whether the record may go; not while the life is open, whose code is asked for
-         *     when it is deleted
-         */
-        boolean forget(ContainerKey container, String lifeId);
-    }
 
     private static final Logger LOG = LoggerFactory.getLogger(ExitRecorder.class);
     private static final int BATCH = 1_000;
@@ -63,8 +38,6 @@ final class ExitRecorder implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(500);
 
     private static final Duration RETRY = Duration.ofSeconds(1);
-    private static final Duration REGISTRY_RETRY = Duration.ofMillis(100);
-    private static final Duration REGISTRY_PATIENCE = Duration.ofMinutes(1);
     private static final Duration PRUNE_INTERVAL = Duration.ofMinutes(1);
 
     /** How much the time by which records grow old moves before it is written down. */
@@ -77,16 +50,16 @@ final class ExitRecorder implements AutoCloseable {
 
     private final ZmqSubscriber subscriber;
     private final ExitLog.Writer log;
-    private final Lives lives;
-    private final EndCache ends;
-    private final Consumer<Set<ContainerKey>> onEnds;
+    private final LifeCache lives;
+    private final Consumer<Collection<LifeState>> onOver;
     private final Duration retention;
     private final Duration replay;
     private final InstantSource clock;
     private final Thread thread;
     private final Unwritten unwritten;
     private volatile boolean stopping;
-    private boolean droppedIsTold;
+    private long received;
+    private boolean droppedIsLogged;
     private long nextTry;
     private long nextPrune;
     private long nextLook;
@@ -98,24 +71,22 @@ final class ExitRecorder implements AutoCloseable {
      * From now on the subscriber and the log belong to the recorder's thread.
      *
      * @param unwritten where what is not on disk is kept
-     * @param onEnds told the containers whose ends can now be answered; called from the recorder's
-     *     thread
+     * @param onOver receives the lives that are over, and can be answered now; called from the
+     *     recorder's thread
      */
     ExitRecorder(
             ZmqSubscriber subscriber,
             ExitLog.Writer log,
-            Lives lives,
-            EndCache ends,
+            LifeCache lives,
             Unwritten unwritten,
-            Consumer<Set<ContainerKey>> onEnds,
+            Consumer<Collection<LifeState>> onOver,
             Settings settings,
             InstantSource clock) {
         this.subscriber = subscriber;
         this.log = log;
         this.lives = lives;
-        this.ends = ends;
         this.unwritten = unwritten;
-        this.onEnds = onEnds;
+        this.onOver = onOver;
         this.retention = settings.retention();
         this.replay = settings.replay();
         this.clock = clock;
@@ -149,14 +120,9 @@ final class ExitRecorder implements AutoCloseable {
             boolean mayBeMore;
             do {
                 last = stopping;
-                Arrived arrived = collect(last ? Duration.ZERO : LOOK);
-                mayBeMore = arrived.exits().size() == BATCH;
-                recordOrKeep(withTheirEnds(arrived.exits()), last);
-                // The registry says that these are lost; an exit that came first was to be recorded
-                // before who waits is told.
-                if (!arrived.lost().isEmpty()) {
-                    onEnds.accept(Set.copyOf(arrived.lost()));
-                }
+                long before = received;
+                recordOrKeep(collect(last ? Duration.ZERO : LOOK), last);
+                mayBeMore = received > before;
                 if (last || System.nanoTime() - nextLook >= 0) {
                     look();
                 }
@@ -167,10 +133,10 @@ final class ExitRecorder implements AutoCloseable {
             if (unwritten.isFailing() && log.replaceIfUnusable(REPLACE_PATIENCE)) {
                 writeLast();
             }
-            if (unwritten.size() > 0) {
+            if (!unwritten.isEmpty()) {
                 LOG.error(
                         "{} exits could not be written before the end, and are lost",
-                        unwritten.size());
+                        unwritten.exits());
             }
         }
     }
@@ -180,7 +146,7 @@ final class ExitRecorder implements AutoCloseable {
         nextLook = System.nanoTime() + LOOK.toNanos();
         try {
             log.keepInPlace();
-            if (unwritten.isFailing() && unwritten.size() == 0) {
+            if (unwritten.isFailing() && unwritten.isEmpty()) {
                 unwritten.written(List.of());
                 LOG.info("the exit log is in its place again");
             }
@@ -213,7 +179,7 @@ final class ExitRecorder implements AutoCloseable {
      */
     private void writeLast() {
         try {
-            while (unwritten.size() > 0) {
+            while (!unwritten.isEmpty()) {
                 List<Recorded> batch = unwritten.oldest(BATCH);
                 log.append(batch);
                 unwritten.written(batch);
@@ -223,26 +189,29 @@ final class ExitRecorder implements AutoCloseable {
         }
     }
 
-    /** What came together: exits in order, and containers whose lives are lost. */
-    private record Arrived(List<ExitEvent> exits, Set<ContainerKey> lost) {}
-
     /** Waits for a message, and takes what has arrived with it, up to one batch. */
-    private Arrived collect(Duration timeout) {
-        Arrived arrived = new Arrived(new ArrayList<>(), new HashSet<>());
+    private List<Recorded> collect(Duration timeout) {
+        List<Recorded> arrived = new ArrayList<>();
         ZmqSubscriber.Message message = subscriber.receive(timeout);
-        while (message != null) {
+        for (int i = 1; message != null; i++) {
             take(message, arrived);
-            message = arrived.exits().size() < BATCH ? subscriber.receive(Duration.ZERO) : null;
+            message = i < BATCH ? subscriber.receive(Duration.ZERO) : null;
         }
         return arrived;
     }
 
-    private void take(ZmqSubscriber.Message message, Arrived arrived) {
+    private void take(ZmqSubscriber.Message message, List<Recorded> arrived) {
         try {
-            switch (PublishedCodec.decode(message.topic(), message.payload())) {
-                case Published.Exit(ExitEvent event) -> arrived.exits().add(event);
-                case Published.Lost lost -> arrived.lost().add(lost.container());
-                case Published.Heartbeat _, Published.Gap _ -> LOG.trace("nothing to record");
+            Published published = PublishedCodec.decode(message.topic(), message.payload());
+            boolean isUseless =
+                    switch (published) {
+                        case Published.Exit _, Published.Lost _ -> false;
+                        case Published.Begun begun ->
+                                !begun.life().kept() && isFirst(begun, arrived);
+                        case Published.Heartbeat _, Published.Gap _ -> true;
+                    };
+            if (!isUseless) {
+                arrived.add(new Recorded(++received, published));
             }
         } catch (MalformedMessageException e) {
             LOG.error(
@@ -250,57 +219,19 @@ final class ExitRecorder implements AutoCloseable {
         }
     }
 
-    /**
-     * The exits and whose ends they are; those before one that has to wait for that are recorded.
-     */
-    private List<Recorded> withTheirEnds(List<ExitEvent> exits) {
-        List<Recorded> ready = new ArrayList<>();
-        for (ExitEvent event : exits) {
-            Optional<End> end =
-                    endOf(
-                            event,
-                            () -> {
-                                recordOrKeep(ready, false);
-                                ready.clear();
-                            });
-            ready.add(new Recorded(event, end));
-        }
-        return ready;
-    }
-
-    /**
-     * Whose end it is. While the registry cannot be read, for want of descriptors for instance,
-     * that cannot be told, and a code without its life would be lost: the exit waits, and what
-     * comes after it waits behind it. Not for ever: it may be one bad file.
-     *
-     * @param beforeWait done once, before it waits
-     */
-    private Optional<End> endOf(ExitEvent event, Runnable beforeWait) {
-        long deadline = System.nanoTime() + REGISTRY_PATIENCE.toNanos();
-        boolean told = false;
-        while (true) {
-            try {
-                Optional<End> end = lives.endOf(event);
-                if (told) {
-                    LOG.info("the registry can be read again");
-                }
-                return end;
-            } catch (UncheckedIOException e) {
-                if (stopping || System.nanoTime() - deadline >= 0) {
-                    LOG.error(
-                            "no code is kept of exit {} of {}: whose end it is cannot be read",
-                            event.seq(),
-                            event.exit().container(),
-                            e);
-                    return Optional.empty();
-                }
-                if (!told) {
-                    LOG.error("exits wait until the registry can be read again", e);
-                    told = true;
-                    beforeWait.run();
-                }
-                LockSupport.parkNanos(REGISTRY_RETRY.toNanos());
-            }
+    /** Whether no life of the container is known before this one, of which nothing is kept. */
+    private boolean isFirst(Published.Begun begun, List<Recorded> arrived) {
+        ContainerKey container = begun.container();
+        boolean isKnown =
+                lives.hasNotRecorded(container)
+                        || arrived.stream()
+                                .flatMap(it -> it.state().stream())
+                                .anyMatch(it -> it.container().equals(container));
+        try {
+            return !isKnown && !log.knows(container);
+        } catch (ExitLogException e) {
+            LOG.debug("whether {} is known cannot be read now", container, e);
+            return false;
         }
     }
 
@@ -308,7 +239,7 @@ final class ExitRecorder implements AutoCloseable {
         arrived.forEach(unwritten::add);
         if (unwritten.isFailing() && !last && System.nanoTime() - nextTry < 0) {
             keepInMemory(arrived);
-        } else if (unwritten.size() > 0) {
+        } else if (!unwritten.isEmpty()) {
             record(arrived);
         }
     }
@@ -321,13 +252,13 @@ final class ExitRecorder implements AutoCloseable {
         }
         try {
             // In steps: a try at a full disk shall not cost more, the longer it is full.
-            while (unwritten.size() > 0) {
+            while (!unwritten.isEmpty()) {
                 List<Recorded> batch = unwritten.oldest(BATCH);
                 log.append(batch);
-                List<End> written = endsOf(batch);
-                written.forEach(ends::recorded);
+                List<LifeState> written = statesOf(batch);
+                written.forEach(lives::recorded);
                 unwritten.written(batch);
-                tell(written);
+                notifyOf(written);
             }
             if (failed) {
                 LOG.info(
@@ -345,33 +276,34 @@ final class ExitRecorder implements AutoCloseable {
     }
 
     private void keepInMemory(List<Recorded> arrived) {
-        List<End> kept = endsOf(arrived);
-        kept.forEach(ends::notRecorded);
+        List<LifeState> kept = statesOf(arrived);
+        kept.forEach(lives::notRecorded);
         for (var given = unwritten.dropOverLimit();
                 given.isPresent();
                 given = unwritten.dropOverLimit()) {
-            given.get().end().ifPresent(ends::forget);
-            if (!droppedIsTold) {
+            given.get().state().ifPresent(lives::forget);
+            if (!droppedIsLogged && given.get().event().isPresent()) {
                 LOG.error(
                         "too many exits wait for the disk ({}, or a quarter of the memory): from exit {} on some are given up, and are lost",
                         Setting.MAX_UNWRITTEN.key(),
-                        given.get().event().seq());
-                droppedIsTold = true;
+                        given.get().event().get().seq());
+                droppedIsLogged = true;
             }
         }
         unwritten.notWritten();
-        tell(kept);
+        notifyOf(kept);
     }
 
-    private void tell(List<End> known) {
-        if (!known.isEmpty()) {
-            onEnds.accept(
-                    known.stream().map(End::container).collect(Collectors.toUnmodifiableSet()));
+    private void notifyOf(List<LifeState> known) {
+        List<LifeState> over =
+                known.stream().filter(it -> it.stage().compareTo(Stage.OPEN) > 0).toList();
+        if (!over.isEmpty()) {
+            onOver.accept(over);
         }
     }
 
-    private static List<End> endsOf(List<Recorded> recorded) {
-        return recorded.stream().flatMap(it -> it.end().stream()).toList();
+    private static List<LifeState> statesOf(List<Recorded> recorded) {
+        return recorded.stream().flatMap(it -> it.state().stream()).toList();
     }
 
     /** One small step, so that exits never wait for it. */
@@ -380,8 +312,8 @@ final class ExitRecorder implements AutoCloseable {
         try {
             Instant time = retentionClock(now).advance(clock.instant(), log.oldest(), now);
             ExitLog.Pruned pruned =
-                    log.prune(time.minus(replay), time.minus(retention), this::mayGo, PRUNE_BATCH);
-            pruned.containers().forEach(ends::changed);
+                    log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
+            pruned.containers().forEach(lives::changed);
             if (Duration.between(agedTo, time).abs().compareTo(AGE_STEP) >= 0) {
                 log.setAgedTo(time);
                 agedTo = time;
@@ -390,15 +322,6 @@ final class ExitRecorder implements AutoCloseable {
         } catch (ExitLogException e) {
             LOG.warn("old records cannot be removed now", e);
             nextPrune = now + PRUNE_INTERVAL.toNanos();
-        }
-    }
-
-    private boolean mayGo(ContainerKey container, String lifeId) {
-        try {
-            return lives.forget(container, lifeId);
-        } catch (UncheckedIOException e) {
-            LOG.warn("an old end of {} stays: {}", container, e.getMessage());
-            return false;
         }
     }
 

@@ -4,7 +4,6 @@ import io.tardis.core.Threads;
 import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.Exited;
@@ -20,13 +19,12 @@ import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Query;
 import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqReplier;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -58,26 +56,26 @@ final class QueryServer implements AutoCloseable {
     /** All who hear exits ask for one when the daemon was started again. */
     static final int MAX_REPLAYS = 1_000;
 
-    private static final Duration LOOK = Duration.ofSeconds(5);
     private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ZmqReplier replier;
     private final ExitLog.Reader log;
-    private final LifeStates lives;
-    private final EndCache ends;
+    private final LifeCache lives;
     private final Unwritten unwritten;
     private final Gate gate;
     private final String version;
     private final Supplier<Health> health;
     private final Thread thread;
-    private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
-    private final Waits<ZmqReplier.Request> waits = new Waits<>();
+    private final Queue<LifeState> over = new ConcurrentLinkedQueue<>();
+    private final Waits<Question> waits = new Waits<>();
     private final Repeated unavailable;
     private final LongAnswers<Query.ListContainers> lists;
     private final LongAnswers<Query.Replay> replays;
     private volatile boolean stopping;
-    private long nextLook = System.nanoTime();
+
+    /** Who asked, and for which life: the one that was open then. */
+    private record Question(ZmqReplier.Request request, Optional<String> life) {}
 
     /**
      * From now on the replier and the log belong to the server's thread.
@@ -90,9 +88,7 @@ final class QueryServer implements AutoCloseable {
             ExitLog.Reader log,
             ExitLog.Reader listLog,
             ExitLog.Reader replayLog,
-            ContainerRegistry registry,
-            LifeStates lives,
-            EndCache ends,
+            LifeCache lives,
             Unwritten unwritten,
             Limits limits,
             String version,
@@ -101,9 +97,8 @@ final class QueryServer implements AutoCloseable {
         this.replier = replier;
         this.log = log;
         this.lives = lives;
-        this.ends = ends;
         this.unwritten = unwritten;
-        ListMaker maker = new ListMaker(listLog, registry, lives, ends);
+        ListMaker maker = new ListMaker(listLog, lives);
         this.lists =
                 new LongAnswers<>(
                         "tardis-store-lists", MAX_LISTS, listLog, maker::list, replier::wake);
@@ -127,9 +122,9 @@ final class QueryServer implements AutoCloseable {
         thread.start();
     }
 
-    /** The ends of these containers can be answered now. From any thread. */
-    void ended(Set<ContainerKey> containers) {
-        ended.addAll(containers);
+    /** These lives are over, and can be answered now. From any thread. */
+    void over(Collection<LifeState> lives) {
+        over.addAll(lives);
         replier.wake();
     }
 
@@ -162,11 +157,12 @@ final class QueryServer implements AutoCloseable {
                 answerEnded();
                 answerMade(lists);
                 answerMade(replays);
-                hurryEnded();
                 answerExpired();
                 unavailable.tellIfDue(System.nanoTime());
             }
-            waits.containers().forEach(it -> answer(it, answerAfterWait(it)));
+            for (var it = waits.first(); it != null; it = waits.first()) {
+                answer(it);
+            }
             lists.close(this::answer);
             replays.close(this::answer);
         }
@@ -180,11 +176,14 @@ final class QueryServer implements AutoCloseable {
         }
         try {
             switch (QueryCodec.decode(request.payload())) {
-                case Query.ExitCode(ContainerKey container, Duration maxWait) -> {
-                    OfContainer state = stateOf(container);
+                case Query.ExitCode(
+                                ContainerKey container,
+                                Optional<String> life,
+                                Duration maxWait) -> {
+                    OfContainer state = lives.answer(container, life);
                     Duration wait = boundedWait(state, maxWait);
                     if (wait.isPositive()) {
-                        letWait(request, container, wait);
+                        letWait(request, container, life.or(() -> lifeOf(state)), wait);
                     } else {
                         reply(request, state);
                     }
@@ -204,7 +203,7 @@ final class QueryServer implements AutoCloseable {
             }
         } catch (MalformedMessageException e) {
             reply(request, new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));
-        } catch (ExitLogException | UncheckedIOException e) {
+        } catch (ExitLogException e) {
             reply(request, unavailable(e));
         }
     }
@@ -232,7 +231,19 @@ final class QueryServer implements AutoCloseable {
         return Math.max(reader.lastSeq(), unwritten.lastSeq());
     }
 
-    private void letWait(ZmqReplier.Request request, ContainerKey container, Duration wait) {
+    private static Optional<String> lifeOf(OfContainer state) {
+        return switch (state) {
+            case Running running -> running.begun().map(it -> it.life().id());
+            case Lost lost -> lost.begun().map(it -> it.life().id());
+            case Exited _, Unknown _ -> Optional.empty();
+        };
+    }
+
+    private void letWait(
+            ZmqReplier.Request request,
+            ContainerKey container,
+            Optional<String> life,
+            Duration wait) {
         Optional<Refused> refusal =
                 gate.refusalToWait(
                         request,
@@ -242,11 +253,8 @@ final class QueryServer implements AutoCloseable {
             reply(request, refusal.get());
             return;
         }
-        if (waits.isEmpty()) {
-            nextLook = System.nanoTime() + LOOK.toNanos();
-        }
         waits.add(
-                request.withoutPayload(),
+                new Question(request.withoutPayload(), life),
                 request.connection(),
                 container,
                 System.nanoTime() + wait.toNanos());
@@ -269,20 +277,16 @@ final class QueryServer implements AutoCloseable {
     private void answer(LongAnswers.Made made) {
         try {
             reply(made.request(), made.answer().get());
-        } catch (ExitLogException | UncheckedIOException e) {
+        } catch (ExitLogException e) {
             reply(made.request(), unavailable(e));
         }
     }
 
-    private OfContainer stateOf(ContainerKey container) {
-        return lives.stateOf(container, ends::latest);
-    }
-
-    /** What to answer to whoever has waited; also when log or registry cannot be read any more. */
-    private Answer answerAfterWait(ContainerKey container) {
+    /** What to answer after a wait, also when the log cannot be read any more. */
+    private Answer answerAfterWait(Waits.Waiting<Question> waiting) {
         try {
-            return stateOf(container);
-        } catch (ExitLogException | UncheckedIOException e) {
+            return lives.answer(waiting.container(), waiting.request().life());
+        } catch (ExitLogException e) {
             return unavailable(e);
         }
     }
@@ -312,56 +316,41 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
+    /** A lost life may still get a code, and who waits for it has a moment to wait for that. */
     private void answerEnded() {
-        for (ContainerKey container = ended.poll(); container != null; container = ended.poll()) {
-            if (waits.isWaitedFor(container)) {
-                Answer state = answerAfterWait(container);
-                if (!(state instanceof Running)) {
-                    answer(container, state);
+        for (LifeState state = over.poll(); state != null; state = over.poll()) {
+            long soon = System.nanoTime() + LATE_EXIT.toNanos();
+            for (Waits.Waiting<Question> each : waits.of(state.container())) {
+                Answer answer = answerAfterWait(each);
+                if (answer instanceof Lost) {
+                    waits.hurry(each, soon);
+                } else if (!(answer instanceof Running)) {
+                    waits.remove(each);
+                    reply(each.request().request(), answer);
                 }
             }
         }
     }
 
-    private void answer(ContainerKey container, Answer state) {
-        waits.remove(container).forEach(it -> reply(it.request(), state));
-    }
-
-    /**
-     * A life that was deleted without a code, or whose create failed, ends no wait by an event. So
-     * now and then those who wait for one are given only as long as a late exit may take.
-     */
-    private void hurryEnded() {
-        long now = System.nanoTime();
-        if (waits.isEmpty() || now - nextLook < 0) {
-            return;
-        }
-        nextLook = now + LOOK.toNanos();
-        long soon = now + LATE_EXIT.toNanos();
-        for (ContainerKey container : waits.containers()) {
-            Answer state = answerAfterWait(container);
-            if (state instanceof OfContainer && !(state instanceof Running)) {
-                waits.hurry(container, soon);
-            }
-        }
-    }
-
     private void answerExpired() {
-        Waits.Waiting<ZmqReplier.Request> first = waits.first();
-        while (first != null && first.deadline() - System.nanoTime() <= 0) {
-            waits.remove(first);
-            reply(first.request(), answerAfterWait(first.container()));
-            first = waits.first();
+        for (var first = waits.first();
+                first != null && first.deadline() - System.nanoTime() <= 0;
+                first = waits.first()) {
+            answer(first);
         }
+    }
+
+    private void answer(Waits.Waiting<Question> waiting) {
+        waits.remove(waiting);
+        reply(waiting.request().request(), answerAfterWait(waiting));
     }
 
     private Duration untilNextDeadline() {
-        Waits.Waiting<ZmqReplier.Request> first = waits.first();
+        Waits.Waiting<Question> first = waits.first();
         if (first == null) {
             return IDLE;
         }
-        long now = System.nanoTime();
-        long left = Math.min(first.deadline() - now, Math.max(0, nextLook - now));
+        long left = first.deadline() - System.nanoTime();
         // Rounded up: a wait that ends a fraction too early would spin.
         return Duration.ofMillis(Math.max(0, left / 1_000_000 + 1));
     }

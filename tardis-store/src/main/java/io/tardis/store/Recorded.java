@@ -1,12 +1,26 @@
 package io.tardis.store;
 
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.wire.Published;
 import java.util.Optional;
 
 /**
- * An exit to be written.
+ * A message that is to be written.
  *
- * @param event the exit, for replay
- * @param end the end of a life, if it is one whose code is kept
+ * @param number grows from each message to the next
+ * @param message an exit, or the begin or loss of a life
+ * @param state what it says of a life, where that is to be answered
  */
-record Recorded(ExitEvent event, Optional<End> end) {}
+record Recorded(long number, Published message, Optional<LifeState> state) {
+
+    Recorded(long number, Published message) {
+        this(number, message, LifeState.of(message));
+    }
+
+    /** The exit, for replay. */
+    Optional<ExitEvent> event() {
+        return message instanceof Published.Exit(ExitEvent event)
+                ? Optional.of(event)
+                : Optional.empty();
+    }
+}

@@ -3,56 +3,31 @@ package io.tardis.store;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.ExitSource;
-import io.tardis.core.wire.MalformedMessageException;
-import io.tardis.core.wire.Published;
-import io.tardis.core.wire.PublishedCodec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BiPredicate;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Collectors;
-import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
 /**
- * The exit log in a SQLite file, {@code exits.db}.
+ * The exit log in a SQLite file, {@code exits.db}: what becomes of the file. What is in it, {@link
+ * ExitTables} says.
  *
- * <pre>
- * events  seq          INTEGER  the exit's number
- *         recorded_at  INTEGER  when it was written, milliseconds since 1970
- *         event        BLOB     the exit as it was published, JSON
- *         crc          INTEGER  CRC-32 of event
- * lives   life         TEXT     the life's id
- *         namespace, container_id, recorded_at
- *         created_at   INTEGER  orders the lives of a container: when the life began, microseconds since
- *                               1970, or just after the life before it if the clock was set back since
- *         assumed      INTEGER  1 if containerd made the code up
- *         event, crc            as above
- * meta    key, value            last_seq: the greatest number ever written; aged_to: what the
- *                               RetentionClock shows, milliseconds since 1970
- * </pre>
- *
- * {@code application_id} is {@code 'TARD'} and {@code user_version} the version of this format.
+ * <p>{@code application_id} is {@code 'TARD'} and {@code user_version} the version of this format.
  * Write-ahead log, {@code synchronous=FULL}: a commit that returned survives the loss of power.
- * SQLite has no checksums for its pages, so every record has its own; one that does not match is
- * passed over and told.
  *
  * <p>A log that turns out to be damaged when it is written is used as far as it goes, for what it
  * still answers, and the next start sets it aside.
@@ -60,54 +35,6 @@ import org.slf4j.event.Level;
 final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     private static final Logger LOG = LoggerFactory.getLogger(SqliteExitLog.class);
-
-    /** The columns that {@link #end} reads. */
-    private static final String ENDS =
-            """
-            SELECT life, created_at, event, crc, namespace, container_id FROM lives AS l
-            """;
-
-    private static final String OF_CONTAINER =
-            " WHERE namespace = ?1 AND container_id = ?2 ORDER BY created_at DESC LIMIT ";
-    private static final String NEWEST_OF_EACH =
-            """
-             created_at = (SELECT max(created_at) FROM lives
-                           WHERE namespace = l.namespace AND container_id = l.container_id)
-            ORDER BY l.recorded_at DESC LIMIT ?1\
-            """;
-
-    static final String LATEST_END = ENDS + OF_CONTAINER + 1;
-    static final String LATEST_ENDS = ENDS + " WHERE" + NEWEST_OF_EACH;
-    static final String LATEST_ENDS_OF_NAMESPACE =
-            ENDS + " WHERE namespace = ?2 AND" + NEWEST_OF_EACH;
-    static final String EVENTS_AFTER = "SELECT event, crc FROM events WHERE seq > ? ORDER BY seq";
-    static final String FIRST_SEQ = "SELECT coalesce(min(seq), 0) FROM events";
-    static final String LAST_SEQ = "SELECT value FROM meta WHERE key = 'last_seq'";
-    private static final String SET_LAST_SEQ =
-            "UPDATE meta SET value = max(value, ?) WHERE key = 'last_seq'";
-    static final String OLDEST =
-            """
-            SELECT min(t) FROM (SELECT min(recorded_at) AS t FROM events
-                                UNION ALL SELECT min(recorded_at) FROM lives)\
-            """;
-    static final String INSERT_EVENT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)";
-    static final String INSERT_END =
-            """
-            INSERT INTO lives VALUES (?1, ?2, ?3, CASE WHEN ?9 THEN max(?4, coalesce((
-                SELECT created_at + 1 FROM lives
-                WHERE namespace = ?2 AND container_id = ?3 AND life <> ?1
-                ORDER BY created_at DESC LIMIT 1), ?4)) ELSE ?4 END,
-              ?5, ?6, ?7, ?8)
-            ON CONFLICT (life) DO UPDATE SET recorded_at = excluded.recorded_at,
-              assumed = excluded.assumed, event = excluded.event, crc = excluded.crc
-            WHERE lives.assumed > excluded.assumed\
-            """;
-    static final String DELETE_EVENTS =
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE recorded_at < ? LIMIT ?)";
-    static final String OLD_ENDS =
-            "SELECT life, namespace, container_id FROM lives WHERE recorded_at < ? LIMIT ?";
-    static final String DELETE_LIFE = "DELETE FROM lives WHERE life = ?";
-    static final String KEEP_LIFE = "UPDATE lives SET recorded_at = ? WHERE life = ?";
 
     /** SQLite itself empties it at 1,000 pages, 4 MiB, if nobody reads just then. */
     private static final long MOST_JOURNAL_BYTES = 8 << 20;
@@ -233,166 +160,71 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     public void append(List<Recorded> batch) {
         requireInPlace();
         long now = clock.millis();
-        write(
-                "write " + batch.size() + " exits to",
-                () -> {
-                    for (Recorded recorded : batch) {
-                        insert(recorded, now);
-                    }
-                    PreparedStatement meta = session.prepare(SET_LAST_SEQ);
-                    meta.setLong(1, batch.getLast().event().seq());
-                    meta.executeUpdate();
-                });
+        write("write " + batch.size() + " exits to", () -> ExitTables.append(session, batch, now));
         requireInPlace(); // into which file was it written?
     }
 
-    private void insert(Recorded recorded, long now) throws SQLException {
-        byte[] json = PublishedCodec.encode(new Published.Exit(recorded.event()));
-        PreparedStatement event = session.prepare(INSERT_EVENT);
-        event.setLong(1, recorded.event().seq());
-        event.setLong(2, now);
-        event.setBytes(3, json);
-        event.setLong(4, crc(json));
-        event.executeUpdate();
-        if (recorded.end().isPresent()) {
-            End end = recorded.end().get();
-            PreparedStatement life = session.prepare(INSERT_END);
-            life.setString(1, end.lifeId());
-            life.setString(2, end.container().namespace());
-            life.setString(3, end.container().id());
-            life.setLong(4, micros(end.createdAt()));
-            life.setLong(5, now);
-            life.setInt(6, end.event().source() == ExitSource.ASSUMED ? 1 : 0);
-            life.setBytes(7, json);
-            life.setLong(8, crc(json));
-            life.setBoolean(9, end.newest());
-            life.executeUpdate();
-        }
+    @Override
+    public ExitLog.Pruned prune(Instant eventsBefore, Instant livesBefore, int limit) {
+        int events =
+                written(
+                        "remove old exits from",
+                        () -> ExitTables.deleteEvents(session, eventsBefore, limit));
+        List<ContainerKey> lives =
+                written(
+                        "remove old lives from",
+                        () -> ExitTables.deleteLives(session, livesBefore, limit));
+        return new ExitLog.Pruned(events == limit || lives.size() == limit, Set.copyOf(lives));
     }
 
     @Override
-    public ExitLog.Pruned prune(
-            Instant eventsBefore,
-            Instant endsBefore,
-            BiPredicate<ContainerKey, String> mayGo,
-            int limit) {
-        int[] removedEvents = new int[1];
-        List<OldEnd> old = oldEnds(endsBefore, limit);
-        List<OldEnd> going = new ArrayList<>();
-        List<OldEnd> staying = new ArrayList<>();
-        for (OldEnd end : old) {
-            boolean goes =
-                    end.container().isEmpty() || mayGo.test(end.container().get(), end.lifeId());
-            (goes ? going : staying).add(end);
-        }
-        long now = clock.millis();
-        write(
-                "remove old records from",
-                () -> {
-                    removedEvents[0] = delete(DELETE_EVENTS, eventsBefore, limit);
-                    PreparedStatement delete = session.prepare(DELETE_LIFE);
-                    for (OldEnd end : going) {
-                        delete.setString(1, end.lifeId());
-                        delete.executeUpdate();
-                    }
-                    PreparedStatement keep = session.prepare(KEEP_LIFE);
-                    for (OldEnd end : staying) {
-                        keep.setLong(1, now);
-                        keep.setString(2, end.lifeId());
-                        keep.executeUpdate();
-                    }
-                });
-        return new ExitLog.Pruned(
-                old.size() == limit || removedEvents[0] == limit,
-                going.stream()
-                        .flatMap(it -> it.container().stream())
-                        .collect(Collectors.toUnmodifiableSet()));
-    }
-
-    /** An end that is due. Its container is empty where the record is damaged and names none. */
-    private record OldEnd(String lifeId, Optional<ContainerKey> container) {}
-
-    private List<OldEnd> oldEnds(Instant before, int limit) {
-        return writing()
-                .query(
-                        OLD_ENDS,
-                        statement -> {
-                            statement.setLong(1, before.toEpochMilli());
-                            statement.setInt(2, limit);
-                        },
-                        row -> new OldEnd(row.getString(1), container(row, 2)));
-    }
-
-    private static Optional<ContainerKey> container(ResultSet row, int column) throws SQLException {
-        String namespace = row.getString(column);
-        String id = row.getString(column + 1);
-        return ContainerKey.isIdentifier(namespace) && ContainerKey.isIdentifier(id)
-                ? Optional.of(new ContainerKey(namespace, id))
-                : Optional.empty();
+    public boolean knows(ContainerKey container) {
+        return ExitTables.knows(writing(), container);
     }
 
     @Override
     public Optional<Instant> oldest() {
-        return writing().time(OLDEST);
+        return writing().time(ExitTables.OLDEST);
     }
 
     @Override
     public Optional<Instant> agedTo() {
-        return writing().time("SELECT max(value) FROM meta WHERE key = 'aged_to'");
+        return writing().time(ExitTables.AGED_TO);
     }
 
     @Override
     public void setAgedTo(Instant time) {
-        write(
-                "write to",
-                () -> {
-                    PreparedStatement meta =
-                            session.prepare("INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)");
-                    meta.setLong(1, time.toEpochMilli());
-                    meta.executeUpdate();
-                });
+        write("write to", () -> ExitTables.setAgedTo(session, time));
     }
 
     @Override
-    public Optional<End> latestEnd(ContainerKey container) {
-        return reading()
-                .query(LATEST_END, statement -> bind(statement, container), this::end)
-                .stream()
-                .findFirst();
+    public Optional<LifeState> newest(ContainerKey container) {
+        return ExitTables.newest(reading(), container);
     }
 
     @Override
-    public List<End> latestEnds(Optional<String> namespace, int limit) {
-        return reading()
-                .query(
-                        namespace.isPresent() ? LATEST_ENDS_OF_NAMESPACE : LATEST_ENDS,
-                        statement -> {
-                            statement.setInt(1, limit);
-                            if (namespace.isPresent()) {
-                                statement.setString(2, namespace.get());
-                            }
-                        },
-                        this::end);
+    public Optional<LifeState> life(ContainerKey container, String id) {
+        return ExitTables.life(reading(), container, id);
+    }
+
+    @Override
+    public List<LifeState> newestOfEach(Optional<String> namespace, int limit) {
+        return ExitTables.newestOfEach(reading(), namespace, limit);
     }
 
     @Override
     public List<ExitEvent> eventsAfter(long seq, int limit) {
-        return reading()
-                .query(
-                        EVENTS_AFTER,
-                        statement -> statement.setLong(1, seq),
-                        row -> event(row, 1),
-                        limit);
+        return ExitTables.eventsAfter(reading(), seq, limit);
     }
 
     @Override
     public long firstSeq() {
-        return reading().number(FIRST_SEQ);
+        return reading().number(ExitTables.FIRST_SEQ);
     }
 
     @Override
     public long lastSeq() {
-        return reading().number(LAST_SEQ);
+        return reading().number(ExitTables.LAST_SEQ);
     }
 
     @Override
@@ -612,6 +444,16 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         return session;
     }
 
+    private interface Result<T> {
+        T get() throws SQLException;
+    }
+
+    private <T> T written(String what, Result<T> work) {
+        List<T> results = new ArrayList<>(1);
+        write(what, () -> results.add(work.get()));
+        return results.getFirst();
+    }
+
     private void write(String what, SqliteSession.Work work) {
         try {
             writing().inTransaction(what, work);
@@ -623,62 +465,5 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         } finally {
             noteSizes();
         }
-    }
-
-    private int delete(String sql, Instant before, int limit) throws SQLException {
-        PreparedStatement statement = session.prepare(sql);
-        statement.setLong(1, before.toEpochMilli());
-        statement.setInt(2, limit);
-        return statement.executeUpdate();
-    }
-
-    private @Nullable End end(ResultSet row) throws SQLException {
-        ExitEvent event = event(row, 3);
-        if (event == null) {
-            return null;
-        }
-        // The checksum is that of the event alone: a spoiled index or column could give it to
-        // another container.
-        if (!container(row, 5).equals(Optional.of(event.exit().container()))) {
-            LOG.error(
-                    "a record in {} is not of the container that it is kept for, and is passed over",
-                    session.file());
-            return null;
-        }
-        return new End(row.getString(1), instant(row.getLong(2)), event);
-    }
-
-    private static void bind(PreparedStatement statement, ContainerKey container)
-            throws SQLException {
-        statement.setString(1, container.namespace());
-        statement.setString(2, container.id());
-    }
-
-    private @Nullable ExitEvent event(ResultSet row, int column) throws SQLException {
-        byte[] json = row.getBytes(column);
-        if (json == null || crc(json) != row.getLong(column + 1)) {
-            LOG.error("a record in {} is damaged and is passed over", session.file());
-            return null;
-        }
-        try {
-            return PublishedCodec.decodeExit(json);
-        } catch (MalformedMessageException e) {
-            LOG.error("a record in {} cannot be understood and is passed over", session.file(), e);
-            return null;
-        }
-    }
-
-    private static long crc(byte[] bytes) {
-        CRC32 crc = new CRC32();
-        crc.update(bytes);
-        return crc.getValue();
-    }
-
-    private static long micros(Instant instant) {
-        return instant.getEpochSecond() * 1_000_000 + instant.getNano() / 1000;
-    }
-
-    private static Instant instant(long micros) {
-        return Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
     }
 }

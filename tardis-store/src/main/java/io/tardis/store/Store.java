@@ -1,8 +1,6 @@
 package io.tardis.store;
 
 import io.tardis.core.config.Settings;
-import io.tardis.core.event.TaskExit;
-import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Health;
 import io.tardis.core.wire.Topic;
 import io.tardis.core.zmq.ZmqContext;
@@ -12,7 +10,6 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -45,10 +42,6 @@ public final class Store implements AutoCloseable {
      * @param settings the exit log's place, the endpoint, and how long to keep what
      * @param eventsEndpoint what to subscribe to
      * @param context makes the sockets; closed by the caller, after this
-     * @param registry where the shim notes the lives of enabled containers
-     * @param beforeEnd called with each exit of a container before it is told whose end it is;
-     *     throws {@link java.io.UncheckedIOException} if that has to wait; from the recorder's
-     *     thread
      * @param version what to answer to a ping
      * @param health how the other parts of the daemon are, for that answer; called from the
      *     server's thread
@@ -62,8 +55,6 @@ public final class Store implements AutoCloseable {
             Settings settings,
             String eventsEndpoint,
             ZmqContext context,
-            ContainerRegistry registry,
-            Consumer<TaskExit> beforeEnd,
             String version,
             Supplier<Health> health,
             BooleanSupplier ownsStateDir,
@@ -85,8 +76,7 @@ public final class Store implements AutoCloseable {
                     .forEach(SqliteExitLog::close);
             throw e;
         }
-        LifeStates lives = new LifeStates(registry, settings.record(), beforeEnd);
-        EndCache ends = new EndCache(reader);
+        LifeCache lives = new LifeCache(reader);
         Unwritten unwritten =
                 new Unwritten(
                         settings.limits().maxUnwritten(),
@@ -97,9 +87,7 @@ public final class Store implements AutoCloseable {
                         reader,
                         listReader,
                         replayReader,
-                        registry,
                         lives,
-                        ends,
                         unwritten,
                         settings.limits(),
                         version,
@@ -107,10 +95,11 @@ public final class Store implements AutoCloseable {
                         clock);
         ZmqSubscriber subscriber =
                 context.subscriber(
-                        eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
+                        eventsEndpoint,
+                        List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.BEGUN, Topic.LOST));
         ExitRecorder recorder =
                 new ExitRecorder(
-                        subscriber, writer, lives, ends, unwritten, server::ended, settings, clock);
+                        subscriber, writer, lives, unwritten, server::over, settings, clock);
         server.start();
         recorder.start();
         return new Store(recorder, server);

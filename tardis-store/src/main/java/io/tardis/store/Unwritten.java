@@ -1,21 +1,21 @@
 package io.tardis.store;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Answer.Backlog;
 import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * The exits that are not on disk yet, oldest first. Bounded: while the disk cannot be written, an
- * exit that ends no life whose code is kept goes first, since it could only be replayed; where all
- * of them end one, the oldest goes, whose container is most likely to be deleted already. Of what
- * went nothing is told any more: such a life is lost.
+ * What is not on disk yet, oldest first. Bounded: while the disk cannot be written, an exit that
+ * ends no life whose code is kept goes first, since it could only be replayed; where all of them
+ * concern one, the oldest goes, whose container is most likely to be deleted already. Such a life
+ * is lost.
  *
  * <p>Changed by the recorder's thread, and read by any.
  */
@@ -27,11 +27,13 @@ final class Unwritten {
     private final int max;
     private final long maxBytes;
 
-    /** In the order of their numbers, as they were published. */
-    private final Deque<Recorded> ends = new ArrayDeque<>();
+    /** What concerns a life, in the order of their numbers. */
+    private final Deque<Recorded> lives = new ArrayDeque<>();
 
     private final Deque<Recorded> others = new ArrayDeque<>();
+    private int exits;
     private long bytes;
+    private long lastSeq;
     private boolean failing;
     private long dropped;
     private volatile Backlog backlog = Backlog.NONE;
@@ -39,7 +41,7 @@ final class Unwritten {
     /**
      * Nothing yet.
      *
-     * @param max how many there may be
+     * @param max how many exits there may be
      * @param maxBytes how much memory they may take, by and large: the names of containers are
      *     chosen by others
      */
@@ -50,35 +52,57 @@ final class Unwritten {
 
     /** Adds what was published after all that is here. */
     synchronized void add(Recorded recorded) {
-        (recorded.end().isPresent() ? ends : others).add(recorded);
-        bytes += bytesOf(recorded);
+        (recorded.state().isPresent() ? lives : others).add(recorded);
+        count(recorded, 1);
+    }
+
+    private void count(Recorded recorded, int sign) {
+        exits += recorded.event().isPresent() ? sign : 0;
+        lastSeq = Math.max(lastSeq, recorded.event().map(ExitEvent::seq).orElse(0L));
+        bytes += sign * bytesOf(recorded);
     }
 
     private static long bytesOf(Recorded recorded) {
-        TaskExit exit = recorded.event().exit();
-        return (long) OBJECT_BYTES
-                + exit.container().namespace().length()
-                + exit.container().id().length()
-                + exit.id().length()
-                + recorded.end().map(it -> it.lifeId().length()).orElse(0);
+        return OBJECT_BYTES
+                + recorded.event().map(Unwritten::lengthOf).orElse(0L)
+                + recorded.state()
+                        .map(it -> (long) it.lifeId().length() + lengthOf(it.container()))
+                        .orElse(0L);
     }
 
-    synchronized int size() {
-        return ends.size() + others.size();
+    private static long lengthOf(ExitEvent event) {
+        return lengthOf(event.exit().container()) + event.exit().id().length();
+    }
+
+    private static long lengthOf(ContainerKey container) {
+        return (long) container.namespace().length() + container.id().length();
+    }
+
+    synchronized boolean isEmpty() {
+        return lives.isEmpty() && others.isEmpty();
+    }
+
+    /** How many exits there are. */
+    synchronized int exits() {
+        return exits;
     }
 
     /** The oldest ones, in order. */
     List<Recorded> oldest(int limit) {
-        return oldestAfter(0, limit);
+        return oldest(_ -> true, limit);
     }
 
-    private synchronized List<Recorded> oldestAfter(long seq, int limit) {
+    private synchronized List<Recorded> oldest(Predicate<Recorded> which, int limit) {
         // Each of the two is in order.
-        return Stream.of(ends, others)
-                .flatMap(it -> it.stream().filter(each -> each.event().seq() > seq).limit(limit))
-                .sorted(Comparator.comparingLong(it -> it.event().seq()))
+        return Stream.of(lives, others)
+                .flatMap(it -> it.stream().filter(which).limit(limit))
+                .sorted(Comparator.comparingLong(Recorded::number))
                 .limit(limit)
                 .toList();
+    }
+
+    private static boolean isAfter(Recorded recorded, long seq) {
+        return recorded.event().filter(it -> it.seq() > seq).isPresent();
     }
 
     /**
@@ -86,25 +110,23 @@ final class Unwritten {
      * they will be in the log at once.
      */
     synchronized List<ExitEvent> eventsAfter(long seq, int limit) {
-        return failing ? oldestAfter(seq, limit).stream().map(Recorded::event).toList() : List.of();
+        return !failing
+                ? List.of()
+                : oldest(it -> isAfter(it, seq), limit).stream()
+                        .flatMap(it -> it.event().stream())
+                        .toList();
     }
 
     /** While the disk cannot be written, the number of the newest one; else 0, as for none. */
     synchronized long lastSeq() {
-        return !failing
-                ? 0
-                : Stream.of(ends.peekLast(), others.peekLast())
-                        .filter(Objects::nonNull)
-                        .mapToLong(it -> it.event().seq())
-                        .max()
-                        .orElse(0);
+        return failing ? lastSeq : 0;
     }
 
     /** These, which {@link #oldest} gave, are on disk. */
     synchronized void written(List<Recorded> recorded) {
         for (Recorded each : recorded) {
-            (each.end().isPresent() ? ends : others).remove();
-            bytes -= bytesOf(each);
+            (each.state().isPresent() ? lives : others).remove();
+            count(each, -1);
         }
         failing = false;
         refresh();
@@ -118,12 +140,12 @@ final class Unwritten {
 
     /** Gives one up if there are too many; empty if there are not. */
     synchronized Optional<Recorded> dropOverLimit() {
-        if (size() <= max && bytes <= maxBytes) {
+        if (exits <= max && bytes <= maxBytes) {
             return Optional.empty();
         }
-        Recorded given = others.isEmpty() ? ends.remove() : others.remove();
-        bytes -= bytesOf(given);
-        dropped++;
+        Recorded given = others.isEmpty() ? lives.remove() : others.remove();
+        count(given, -1);
+        dropped += given.event().isPresent() ? 1 : 0;
         return Optional.of(given);
     }
 
@@ -137,6 +159,6 @@ final class Unwritten {
     }
 
     private void refresh() {
-        backlog = new Backlog(!failing, failing ? size() : 0, dropped);
+        backlog = new Backlog(!failing, failing ? exits : 0, dropped);
     }
 }

@@ -61,20 +61,9 @@ final class Waits<R> {
         put(new Waiting<>(added++, request, connection, container, deadline));
     }
 
-    boolean isWaitedFor(ContainerKey container) {
-        return ofContainers.containsKey(container);
-    }
-
-    /** The containers whose ends somebody waits for. */
-    List<ContainerKey> containers() {
-        return List.copyOf(ofContainers.keySet());
-    }
-
-    /** Takes those out that wait for {@code container}, in the order in which they came. */
-    List<Waiting<R>> remove(ContainerKey container) {
-        List<Waiting<R>> waiting = List.copyOf(ofContainers.getOrDefault(container, Set.of()));
-        waiting.forEach(this::remove);
-        return waiting;
+    /** Those that wait for {@code container}, in the order in which they came. */
+    List<Waiting<R>> of(ContainerKey container) {
+        return List.copyOf(ofContainers.getOrDefault(container, Set.of()));
     }
 
     /** Takes those out that a connection asked, which has ended; returns how many they were. */
@@ -84,19 +73,17 @@ final class Waits<R> {
         return waiting.size();
     }
 
-    /** Lets nobody wait for {@code container} longer than until {@code deadline}. */
-    void hurry(ContainerKey container, long deadline) {
-        for (Waiting<R> it : remove(container)) {
-            boolean sooner = it.deadline() - deadline <= 0;
+    /** Lets {@code waiting} wait no longer than until {@code deadline}. */
+    void hurry(Waiting<R> waiting, long deadline) {
+        if (waiting.deadline() - deadline > 0) {
+            remove(waiting);
             put(
-                    sooner
-                            ? it
-                            : new Waiting<>(
-                                    it.number(),
-                                    it.request(),
-                                    it.connection(),
-                                    container,
-                                    deadline));
+                    new Waiting<>(
+                            waiting.number(),
+                            waiting.request(),
+                            waiting.connection(),
+                            waiting.container(),
+                            deadline));
         }
     }
 

@@ -1,0 +1,105 @@
+package io.tardis.store;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.Published.Begun;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * What is known of one life.
+ *
+ * @param begun its begin, as far as it is known
+ * @param stage how far it has come
+ * @param end its end, from {@link Stage#ASSUMED} on
+ * @param newest whether the container is known to have had no life after it; counts more than the
+ *     wall clock, which may have been set back since the life before
+ */
+record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newest) {
+
+    /** How far a life has come. A later stage replaces an earlier one, and never the other way. */
+    enum Stage {
+        /** Nothing is kept of it, but it is a life after others. */
+        NOT_KEPT,
+        OPEN,
+        /** It is over, and nobody observed how it ended. */
+        LOST,
+        /** It ended, with a code that containerd made up. */
+        ASSUMED,
+        ENDED
+    }
+
+    /**
+     * What a message says of a life that is kept, or comes after such; empty if it says nothing.
+     */
+    static Optional<LifeState> of(Published message) {
+        return switch (message) {
+            case Begun begun -> {
+                Stage stage = begun.life().kept() ? Stage.OPEN : Stage.NOT_KEPT;
+                yield Optional.of(new LifeState(begun, stage, Optional.empty(), true));
+            }
+            case Published.Exit(ExitEvent event) when event.exit().isContainerExit() ->
+                    event.life().filter(LifeRef::kept).map(it -> ended(it, event));
+            case Published.Lost(long _, ContainerKey container, LifeRef life) when life.kept() ->
+                    Optional.of(
+                            new LifeState(
+                                    begun(container, life), Stage.LOST, Optional.empty(), false));
+            case Published.Exit _, Published.Lost _, Published.Heartbeat _, Published.Gap _ ->
+                    Optional.empty();
+        };
+    }
+
+    static LifeState ended(LifeRef life, ExitEvent event) {
+        Stage stage = event.source() == ExitSource.ASSUMED ? Stage.ASSUMED : Stage.ENDED;
+        return new LifeState(
+                begun(event.exit().container(), life), stage, Optional.of(event), false);
+    }
+
+    /** A begin of which no more than the life is known. */
+    static Begun begun(ContainerKey container, LifeRef life) {
+        OptionalLong none = OptionalLong.empty();
+        return new Begun(0, container, life, none, none, none);
+    }
+
+    ContainerKey container() {
+        return begun.container();
+    }
+
+    String lifeId() {
+        return begun.life().id();
+    }
+
+    /**
+     * The same choice that the log makes: the newer life, and of one life the later stage.
+     *
+     * @param later what was received after this
+     */
+    LifeState or(LifeState later) {
+        if (lifeId().equals(later.lifeId())) {
+            LifeState further = later.stage.compareTo(stage) > 0 ? later : this;
+            Begun known = begun.pid().isPresent() ? begun : later.begun;
+            return new LifeState(known, further.stage, further.end, newest || later.newest);
+        }
+        boolean isNewer =
+                later.newest || !later.begun.life().createdAt().isBefore(begun.life().createdAt());
+        return isNewer ? later : this;
+    }
+
+    /**
+     * The answer to a question about this life.
+     *
+     * @param durable whether the end is on disk
+     */
+    Answer.OfContainer answer(boolean durable) {
+        return switch (stage) {
+            case NOT_KEPT -> new Answer.Unknown(container());
+            case OPEN -> new Answer.Running(container(), Optional.of(begun));
+            case LOST -> new Answer.Lost(container(), Optional.of(begun));
+            case ASSUMED, ENDED -> new Answer.Exited(end.orElseThrow(), durable);
+        };
+    }
+}
