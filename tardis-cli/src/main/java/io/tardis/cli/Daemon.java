@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.registry.RemovedTrees;
@@ -19,7 +20,9 @@ import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -172,7 +175,7 @@ final class Daemon {
                             settings.checkpointDir(),
                             removed::look,
                             exitCodes,
-                            new ListenerWitness(listener),
+                            new LivesListener(listener),
                             settings.deleteWait(),
                             clock);
             MissedNotes missed = new MissedNotes(settings.runDir(), shim);
@@ -181,8 +184,6 @@ final class Daemon {
                             settings,
                             Listener.ENDPOINT,
                             context,
-                            registry,
-                            missed::before,
                             Version.text(),
                             () -> new Health(listener.source(), listener.witness(), socketHealth()),
                             () -> keepStateDir(lock, registry),
@@ -310,20 +311,35 @@ final class Daemon {
     }
 
     /** What the shim has to do with the listener, which does not know it. */
-    private record ListenerWitness(Listener listener) implements RuncShim.Witness {
+    private record LivesListener(Listener listener) implements RuncShim.Listener {
         @Override
-        public void started(Life life) {
-            listener.watch(life);
+        public void begun(Life life, boolean isRegistered) {
+            listener.begun(life, isRegistered);
         }
 
         @Override
-        public boolean isEndTold(Life life) {
-            return listener.isEndTold(life);
+        public void started(Life life) {
+            listener.started(life);
+        }
+
+        @Override
+        public boolean isEndKnown(Life life) {
+            return listener.isEndKnown(life);
         }
 
         @Override
         public void lost(Life life) {
             listener.lost(life);
+        }
+
+        @Override
+        public void deleted(Life life) {
+            listener.deleted(life);
+        }
+
+        @Override
+        public Life keep(ContainerKey container, Path bundle, Instant at) {
+            return listener.keep(container, bundle, at);
         }
     }
 

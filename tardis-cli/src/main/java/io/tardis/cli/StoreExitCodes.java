@@ -1,12 +1,13 @@
 package io.tardis.cli;
 
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.runc.ExitCodes;
 import io.tardis.store.Store;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
@@ -34,12 +35,12 @@ final class StoreExitCodes implements ExitCodes, AutoCloseable {
     }
 
     @Override
-    public Answer.OfContainer exitCode(ContainerKey container, Duration maxWait) {
+    public Answer.OfContainer exitCode(Life life, Duration maxWait) {
         QueryClient found = idle.poll();
         QueryClient client =
                 found != null ? found : new QueryClient(context, Store.ENDPOINT, patience);
         try {
-            return client.exitCode(container, maxWait);
+            return client.exitCode(life.container(), Optional.of(life.id()), maxWait);
         } finally {
             idle.add(client);
             if (closed) {

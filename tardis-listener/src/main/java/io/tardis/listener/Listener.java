@@ -255,7 +255,7 @@ public final class Listener implements AutoCloseable {
      * recorded within some milliseconds then. Also true where the end could not be witnessed,
      * because no daemon ran. From any thread.
      */
-    public boolean isEndTold(Life life) {
+    public boolean isEndKnown(Life life) {
         try {
             return witness.isPresent() && life.init().isPresent() && !life.init().get().exists();
         } catch (UncheckedIOException e) {
@@ -279,6 +279,11 @@ public final class Listener implements AutoCloseable {
         try (KernelWitness probe = KernelWitness.open(_ -> {}).orElse(null)) {
             return probe != null;
         }
+    }
+
+    /** A life's process ran and is gone, and nobody observed how it ended. From any thread. */
+    public void lost(Life life) {
+        inbox.put(new Signal.Lost(life));
     }
 
     /** A life was deleted, and is closed in the registry. From any thread. */

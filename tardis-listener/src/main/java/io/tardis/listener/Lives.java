@@ -297,12 +297,7 @@ final class Lives {
                 Life life = each.life;
                 each.life =
                         new Life(
-                                life.id(),
-                                container,
-                                life.createdAt(),
-                                bundle,
-                                life.init(),
-                                life.forceDeleted());
+                                life.id(), container, at, bundle, life.init(), life.forceDeleted());
                 return each.life;
             }
         }

@@ -1,6 +1,6 @@
 package io.tardis.runc;
 
-import io.tardis.core.event.ContainerKey;
+import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import java.time.Duration;
 
@@ -9,11 +9,11 @@ import java.time.Duration;
 public interface ExitCodes {
 
     /**
-     * What is known of the newest life of {@code container}.
+     * What is known of a life.
      *
-     * @param container the container
+     * @param life the life
      * @param maxWait how long to wait for an end that is not known yet
      * @throws io.tardis.core.TardisException if nobody can tell
      */
-    Answer.OfContainer exitCode(ContainerKey container, Duration maxWait);
+    Answer.OfContainer exitCode(Life life, Duration maxWait);
 }

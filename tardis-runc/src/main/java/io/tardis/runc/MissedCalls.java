@@ -1,7 +1,6 @@
 package io.tardis.runc;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -50,17 +49,17 @@ final class MissedCalls {
 
     private final ContainerRegistry registry;
     private final RuncShim shim;
-    private final RuncShim.Witness witness;
+    private final RuncShim.Listener listener;
     private final InstantSource clock;
 
     MissedCalls(
             ContainerRegistry registry,
             RuncShim shim,
-            RuncShim.Witness witness,
+            RuncShim.Listener listener,
             InstantSource clock) {
         this.registry = registry;
         this.shim = shim;
-        this.witness = witness;
+        this.listener = listener;
         this.clock = clock;
     }
 
@@ -96,21 +95,6 @@ final class MissedCalls {
         return true;
     }
 
-    /**
-     * An exit was heard, and is the end of the open life: its calls up to this are made up for. It
-     * tells the life's process where nothing else does any more.
-     *
-     * @throws IOException if the registry cannot be used now
-     */
-    void ended(TaskExit exit) throws IOException {
-        Optional<Life> open =
-                openAt(exit.container(), exit.exitedAt()).filter(it -> it.init().isEmpty());
-        if (open.isPresent() && exit.pid() != 0) {
-            InitProcess init = new InitProcess(exit.pid(), OptionalLong.empty());
-            boolean _ = registry.update(open.get().withInit(init));
-        }
-    }
-
     /** Whether there is such a call before the next one that creates. */
     private static boolean comesNext(Class<? extends RuncCommandLine> kind, List<Call> calls) {
         return calls.stream()
@@ -126,29 +110,38 @@ final class MissedCalls {
             boolean startFollows,
             boolean deleteFollows)
             throws IOException {
-        boolean replayed =
-                registry.lives(container).stream().anyMatch(it -> it.createdAt().equals(at));
-        if (replayed || isDone(registry.open(container), bundle, at)) {
+        Optional<Life> open = registry.open(container);
+        if (isDone(open, bundle, at)) {
             return;
         }
         // A life that was started and deleted leaves no bundle of its own: what is there is a later
         // one's. The launcher took it for enabled.
         boolean enabled =
                 (startFollows && deleteFollows) || isEnabled(container, bundle, startFollows);
+        if (open.isPresent()) {
+            shim.close(open.get());
+        }
         if (enabled) {
-            Life life = registry.register(container, bundle, at);
+            Life life = listener.keep(container, bundle, at);
+            registry.register(life);
+            listener.begun(life, true);
             LOG.warn("{} was created at {}, unseen (life {})", container, at, life.id());
-        } else {
-            registry.close(container);
         }
     }
 
-    /** Whether the daemon has done this create all the same, after the launcher had given up. */
+    /**
+     * Whether the daemon has done this create before: all the same, after the launcher had given
+     * up, or by this note.
+     */
     private static boolean isDone(Optional<Life> open, Path bundle, Instant at) {
-        return open.filter(it -> it.init().isEmpty() && !it.lost())
-                .filter(it -> it.bundle().equals(bundle))
+        return open.filter(it -> it.bundle().equals(bundle))
                 .filter(it ->
-                        Duration.between(it.createdAt(), at).abs().compareTo(LONGEST_CALL) <= 0)
+                        it.createdAt().equals(at)
+                                || (it.init().isEmpty()
+                                        && Duration.between(it.createdAt(), at)
+                                                        .abs()
+                                                        .compareTo(LONGEST_CALL)
+                                                <= 0))
                 .isPresent();
     }
 
@@ -190,7 +183,7 @@ final class MissedCalls {
         Life started = init.map(life::withInit).orElse(life);
         boolean stillOpen = init.isEmpty() || registry.update(started);
         if (stillOpen && !(init.isEmpty() && deleteFollows)) {
-            witness.started(started); // who also finds out that there is nothing to watch
+            listener.started(started); // which also finds out that there is nothing to watch
         }
         LOG.info("{} was started at {}, unseen", container, at);
     }
@@ -215,26 +208,21 @@ final class MissedCalls {
             return true;
         }
         Life life = open.get();
-        Answer.OfContainer answer = shim.ask(container, Duration.ZERO);
+        Answer.OfContainer answer = shim.ask(life, Duration.ZERO);
         boolean known = answer instanceof Exited;
         // Where nobody could read the bundle it may not even be enabled: then all is kept.
-        if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
+        if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer)) {
             shim.cleanUp(life);
             return true;
         }
         boolean ran = started || Bundle.initPid(life.bundle()).isPresent();
-        if (ran && !known && !life.lost() && mayWait) {
+        if (ran && !known && mayWait) {
             return false;
         }
         if (life.init().isEmpty() && ran && !known) {
-            Life lost = life.withLost();
-            if (registry.update(lost)) {
-                witness.lost(lost);
-            }
-        } else if (life.init().isPresent() && force && !known) {
-            boolean _ = registry.update(life.withForceDeleted());
+            listener.lost(life);
         }
-        registry.close(container);
+        shim.close(life.init().isPresent() && force && !known ? life.withForceDeleted() : life);
         LOG.info("{} was deleted at {}, unseen; what is kept for it stays", container, at);
         return true;
     }

@@ -1,12 +1,10 @@
 package io.tardis.runc;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.TaskExit;
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -22,7 +20,6 @@ import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -44,13 +41,11 @@ import org.slf4j.LoggerFactory;
  * <h2>Order, and who writes</h2>
  *
  * <p>The calls of one container are replayed, and served, one after the other, and what was missed
- * comes before what is served. An exit that is heard comes after the calls that were missed before
- * it, and before the delete: so a life has its code, whoever was faster. A delete whose life has no
- * end yet waits some seconds for it. What was replayed is marked in the file, so that neither
- * another reading nor another daemon does it twice. A launcher appends while it has a lock on the
- * file (fcntl), which waits for nobody; so the daemon takes the lock only for a moment, to remove a
- * file that has not grown since it was read. A launcher that was about to write to it sees that it
- * has no name any more, and begins another one.
+ * comes before what is served. A delete whose life has no end yet waits some seconds for it. What
+ * was replayed is marked in the file, so that neither another reading nor another daemon does it
+ * twice. A launcher appends while it has a lock on the file (fcntl), which waits for nobody; so the
+ * daemon takes the lock only for a moment, to remove a file that has not grown since it was read. A
+ * launcher that was about to write to it sees that it has no name any more, and begins another one.
  *
  * <h2>Who is trusted</h2>
  *
@@ -78,22 +73,7 @@ public final class MissedNotes {
     /** An exit that is not known when a delete is replayed has this long to be heard. */
     private static final Duration LATE_WORD = Duration.ofSeconds(20);
 
-    /** How long who replays waits for another one who does, at a slow disk for instance. */
-    private static final Duration REPLAY_PATIENCE = Duration.ofSeconds(5);
-
     private record Note(int position, MissedCalls.Call call, boolean replayed) {}
-
-    /** How far the notes of a container are to be replayed. */
-    private sealed interface Until {
-        /** To the last one. */
-        record Now() implements Until {}
-
-        /** To a delete whose life has no end yet. */
-        record EndKnown() implements Until {}
-
-        /** To the delete that follows an exit. */
-        record Before(TaskExit exit) implements Until {}
-    }
 
     private final Path directory;
     private final UserPrincipal owner;
@@ -103,9 +83,6 @@ public final class MissedNotes {
 
     /** Who works for a container. */
     private final ContainerGuard guard = new ContainerGuard();
-
-    /** Who replays its notes: within that, or for an exit, which may not wait for a delete. */
-    private final ContainerGuard replays = new ContainerGuard();
 
     /** Since when a file cannot be replayed, by the monotonic clock. */
     private final Map<Path, Long> failing = new ConcurrentHashMap<>();
@@ -146,22 +123,13 @@ public final class MissedNotes {
         // Where another call of this container takes too long, this one is served beside it.
         boolean entered = guard.enter(container.get(), Duration.ofSeconds(1));
         try {
-            boolean isNext = !entered || replay(container.get(), new Until.Now());
+            boolean isNext = !entered || replay(container.get(), false);
             return isNext && shim.before(command);
         } finally {
             if (entered) {
                 guard.leave(container.get());
             }
         }
-    }
-
-    /**
-     * Whether it failed for want of descriptors. Java has no errno; the words are those of the C
-     * library in the daemon's locale, {@code C.UTF-8}. To open something now would tell nothing: a
-     * descriptor may have become free since.
-     */
-    private static boolean isForWantOfDescriptors(IOException failure) {
-        return String.valueOf(failure.getMessage()).contains("Too many open files");
     }
 
     private static Optional<ContainerKey> containerOf(RuncCommandLine command) {
@@ -174,41 +142,17 @@ public final class MissedNotes {
     }
 
     /**
-     * Replays what was missed before an exit that was heard, so that its life is registered. From
-     * any thread; nearly always nothing was missed, and this is one look for a file.
-     *
-     * @throws UncheckedIOException if that cannot be done now, and the exit should wait
-     */
-    public void before(TaskExit exit) {
-        ContainerKey container = exit.container();
-        try {
-            if (isThere(file(container))) {
-                tryReplay(container, new Until.Before(exit));
-            }
-        } catch (NoSuchFileException e) {
-            LOG.debug("what {} missed has been replayed meanwhile", container, e);
-        } catch (IOException e) {
-            if (isForWantOfDescriptors(e)) {
-                throw new UncheckedIOException(e);
-            }
-            // A full disk, for instance: other exits shall not wait until there is room.
-            LOG.warn("an exit of {} is recorded before what it missed", container, e);
-        }
-    }
-
-    /**
      * Replays what is there of all containers, but for those whose calls are served just now. A
      * delete waits for the end of its life, which may be on its way.
      */
     void replayAll() {
-        Until until = new Until.EndKnown();
         for (Path file : files()) {
             Optional<ContainerKey> container = container(file);
             if (container.isEmpty()) {
                 remove(file, "its name is no container's");
             } else if (guard.enter(container.get(), Duration.ZERO)) {
                 try {
-                    boolean _ = replay(container.get(), until);
+                    boolean _ = replay(container.get(), true);
                 } finally {
                     guard.leave(container.get());
                 }
@@ -252,11 +196,11 @@ public final class MissedNotes {
     }
 
     /** Returns false if that cannot be done now. */
-    private boolean replay(ContainerKey container, Until until) {
+    private boolean replay(ContainerKey container, boolean mayWait) {
         Path file = file(container);
         try {
             if (isThere(file)) {
-                tryReplay(container, until);
+                replayFile(container, mayWait);
             }
         } catch (NoSuchFileException e) {
             LOG.debug("{} has gone meanwhile", file, e);
@@ -267,19 +211,8 @@ public final class MissedNotes {
         return true;
     }
 
-    private void tryReplay(ContainerKey container, Until until) throws IOException {
-        if (!replays.enter(container, REPLAY_PATIENCE)) {
-            throw new IOException("another thread has been at it for " + REPLAY_PATIENCE);
-        }
-        try {
-            replayFile(container, until);
-        } finally {
-            replays.leave(container);
-        }
-    }
-
     /** For one thread at a time for each container. */
-    private void replayFile(ContainerKey container, Until until) throws IOException {
+    private void replayFile(ContainerKey container, boolean mayWait) throws IOException {
         Path file = file(container);
         Optional<String> reason = reasonToRefuse(file);
         if (reason.isPresent()) {
@@ -294,7 +227,7 @@ public final class MissedNotes {
                         LinkOption.NOFOLLOW_LINKS)) {
             long replayed;
             do {
-                replayed = replayNotes(container, file, channel, until);
+                replayed = replayNotes(container, file, channel, mayWait);
             } while (replayed >= 0 && !isDone(file, channel, replayed));
         }
         failing.remove(file);
@@ -326,46 +259,35 @@ public final class MissedNotes {
      *
      * @return how many bytes the file had; less than 0 if something of them waits
      */
-    private long replayNotes(ContainerKey container, Path file, FileChannel channel, Until until)
+    private long replayNotes(
+            ContainerKey container, Path file, FileChannel channel, boolean mayWait)
             throws IOException {
         byte[] bytes = readAll(channel);
         List<Note> notes = new ArrayList<>();
         read(container, file, bytes, notes);
         List<MissedCalls.Call> all = notes.stream().map(Note::call).toList();
-        boolean mayWait = until instanceof Until.EndKnown && !isOverdue(file);
         boolean goOn = true;
         for (int i = 0; goOn && i < notes.size(); i++) {
             Note note = notes.get(i);
             if (!note.replayed()) {
                 goOn =
-                        !comesAfter(note.call(), until)
-                                && calls.replay(
-                                        container,
-                                        all.subList(0, i),
-                                        note.call(),
-                                        all.subList(i + 1, all.size()),
-                                        mayWait);
+                        calls.replay(
+                                container,
+                                all.subList(0, i),
+                                note.call(),
+                                all.subList(i + 1, all.size()),
+                                mayWait && !isOverdue(file));
                 if (goOn) {
                     mark(channel, note);
                 }
             }
         }
-        if (until instanceof Until.Before(TaskExit exit)) {
-            calls.ended(exit);
-        }
         if (goOn) {
             waiting.remove(file);
             return bytes.length;
         }
-        if (until instanceof Until.EndKnown) {
-            waiting.putIfAbsent(file, System.nanoTime());
-        }
+        waiting.putIfAbsent(file, System.nanoTime());
         return -1;
-    }
-
-    private static boolean comesAfter(MissedCalls.Call call, Until until) {
-        return until instanceof Until.Before(TaskExit exit)
-                && !call.at().isBefore(exit.exitedAt().truncatedTo(ChronoUnit.MILLIS));
     }
 
     private boolean isOverdue(Path file) {

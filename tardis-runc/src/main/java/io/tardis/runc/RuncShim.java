@@ -12,9 +12,11 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,37 +32,41 @@ public final class RuncShim {
     private static final Logger LOG = LoggerFactory.getLogger(RuncShim.class);
 
     /**
-     * An end that the kernel told is on disk within some milliseconds, or, for a death by SIGKILL,
-     * when containerd had its time to say why. That is no wait for a code: it is there.
+     * An end that the kernel reported is on disk within some milliseconds, or, for a death by
+     * SIGKILL, when containerd had its time to say why. That is no wait for a code: it is there.
      */
     private static final Duration RECORDING = Duration.ofSeconds(1);
 
-    /** The part of the daemon that witnesses how processes end. Called from any thread. */
-    public interface Witness {
+    /** The part of the daemon that knows lives and witnesses their ends. From any thread. */
+    public interface Listener {
 
-        /** Where there is no daemon, nobody witnesses anything. */
-        Witness NONE =
-                new Witness() {
-                    @Override
-                    public void started(Life life) {}
-
-                    @Override
-                    public boolean isEndTold(Life life) {
-                        return false;
-                    }
-
-                    @Override
-                    public void lost(Life life) {}
-                };
+        /**
+         * A life begins: its process is not known yet.
+         *
+         * @param isRegistered whether the registry has it; not where it could not be written
+         */
+        void begun(Life life, boolean isRegistered);
 
         /** A life's process is known now, and may run when this returns. */
         void started(Life life);
 
         /** Whether a life's end is known already, and is only to be recorded. */
-        boolean isEndTold(Life life);
+        boolean isEndKnown(Life life);
 
-        /** A life is over, and its end can be known no more; the registry says so already. */
+        /** A life's process ran and is gone, and nobody observed how it ended. */
         void lost(Life life);
+
+        /** A life was deleted, and is closed in the registry. */
+        void deleted(Life life);
+
+        /**
+         * The life of a container that was created unseen, as far as it is known by now; it is kept
+         * from now on.
+         *
+         * @param at when it was created
+         * @throws io.tardis.core.TardisException if that cannot be had now
+         */
+        Life keep(ContainerKey container, Path bundle, Instant at);
     }
 
     /** What bytes that are no UTF-8 were replaced by. */
@@ -70,7 +76,7 @@ public final class RuncShim {
     private final Path checkpointDir;
     private final Runnable onRemoval;
     private final ExitCodes exitCodes;
-    private final Witness witness;
+    private final Listener listener;
     private final Duration deleteWait;
     private final InstantSource clock;
     private final Patience patience = new Patience();
@@ -82,8 +88,8 @@ public final class RuncShim {
      * @param checkpointDir holds the checkpoints of containers, {@code NS/ID/}
      * @param onRemoval run when something was taken out of its place and is to be removed
      * @param exitCodes asked at {@code delete}
-     * @param witness told of each life whose process is known now, before the process runs
-     * @param deleteWait the longest wait for a code at {@code delete}; an end that is told is
+     * @param listener receives each step of a life
+     * @param deleteWait the longest wait for a code at {@code delete}; an end that is known is
      *     waited for in any case until it is recorded
      * @param clock the wall clock
      */
@@ -92,14 +98,14 @@ public final class RuncShim {
             Path checkpointDir,
             Runnable onRemoval,
             ExitCodes exitCodes,
-            Witness witness,
+            Listener listener,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;
         this.checkpointDir = checkpointDir;
         this.onRemoval = onRemoval;
         this.exitCodes = exitCodes;
-        this.witness = witness;
+        this.listener = listener;
         this.deleteWait = deleteWait;
         this.clock = clock;
     }
@@ -136,15 +142,27 @@ public final class RuncShim {
 
     /** What makes up for the calls that this shim did not see. */
     MissedCalls missedCalls() {
-        return new MissedCalls(registry, this, witness, clock);
+        return new MissedCalls(registry, this, listener, clock);
     }
 
+    /**
+     * A container whose process runs cannot be created: the runtime refuses that, and its life goes
+     * on. If the runtime does create it, the start that follows has another process.
+     */
     private boolean create(ContainerKey container, Path bundle) throws IOException {
+        Optional<Life> before = registry.open(container);
+        if (before.isPresent() && isRunning(before.get())) {
+            LOG.warn(
+                    "{} is to be created while process {} of it runs",
+                    container,
+                    pidOf(before.get()));
+            return true;
+        }
         boolean enabled;
         try {
             enabled = Bundle.isTardisEnabled(bundle);
         } catch (IOException | RuntimeException e) {
-            registry.close(container);
+            closeUnseen(before);
             LOG.warn(
                     "the create of {} is passed over, and its end will not be recorded: {}{}",
                     container,
@@ -155,14 +173,47 @@ public final class RuncShim {
             // What cannot be opened now may be later, for want of descriptors for instance.
             return e instanceof NoSuchFileException || !(e instanceof FileSystemException);
         }
-        if (!enabled) {
-            // A life of another container that had this id, and whose delete was missed.
-            registry.close(container);
+        closeUnseen(before);
+        return !enabled
+                || register(
+                        Life.of(UUID.randomUUID().toString(), container, clock.instant(), bundle));
+    }
+
+    /** Returns false if the life is in memory only: a note makes up for that later. */
+    private boolean register(Life life) {
+        try {
+            registry.register(life);
+            listener.begun(life, true);
+            LOG.info("{} is created (life {})", life.container(), life.id());
             return true;
+        } catch (IOException e) {
+            listener.begun(life, false);
+            LOG.error("the life {} of {} cannot be registered now", life.id(), life.container(), e);
+            return false;
         }
-        Life life = registry.register(container, bundle, clock.instant());
-        LOG.info("{} is created (life {})", container, life.id());
-        return true;
+    }
+
+    /** A life whose delete was missed. */
+    private void closeUnseen(Optional<Life> life) throws IOException {
+        if (life.isPresent()) {
+            close(life.get());
+        }
+    }
+
+    void close(Life life) throws IOException {
+        try {
+            registry.close(life);
+        } finally {
+            listener.deleted(life);
+        }
+    }
+
+    private static boolean isRunning(Life life) {
+        return life.init().filter(InitProcess::isRunning).isPresent();
+    }
+
+    private static String pidOf(Life life) {
+        return life.init().map(it -> Long.toString(it.pid())).orElse("(not known)");
     }
 
     private void start(ContainerKey container, Path state) throws IOException {
@@ -172,20 +223,30 @@ public final class RuncShim {
         }
         OptionalLong pid = Bundle.initPid(open.get().bundle(), state);
         if (pid.isEmpty()) {
-            LOG.warn("{} starts, but its pid cannot be told", container);
+            LOG.warn("{} starts, but its pid cannot be read", container);
             return;
         }
-        Life life = open.get().withInit(InitProcess.of(pid.getAsLong()));
+        InitProcess init = InitProcess.of(pid.getAsLong());
+        Life life = open.get();
+        if (life.init().filter(it -> !it.equals(init)).isPresent()) {
+            // Its create looked like one that the runtime would refuse.
+            closeUnseen(open);
+            if (!create(container, life.bundle()) || registry.open(container).isEmpty()) {
+                return;
+            }
+            life = registry.open(container).get();
+        }
+        life = life.withInit(init);
         if (registry.update(life)) {
-            witness.started(life);
+            listener.started(life);
             LOG.debug("{} starts as pid {}", container, pid.getAsLong());
         }
     }
 
     /**
-     * {@code --force} comes first only where containerd's shim is gone or {@code create} failed:
-     * then the exit event, if there will be one, comes after this, and waiting for it would be in
-     * vain.
+     * The runtime refuses to delete what runs, unless it is forced to. {@code --force} comes first
+     * only where containerd's shim is gone or {@code create} failed: then the exit event, if there
+     * will be one, comes after this, and waiting for it would be in vain.
      */
     private void delete(ContainerKey container, boolean force) throws IOException {
         Optional<Life> open = registry.open(container);
@@ -193,29 +254,32 @@ public final class RuncShim {
             return; // the second delete, or nothing of ours
         }
         Life life = open.get().init().isPresent() ? open.get() : noteMissedStart(open.get());
+        if (!force && isRunning(life)) {
+            LOG.info("{} is not deleted: its process {} runs", container, pidOf(life));
+            return;
+        }
         Duration wait = force || life.init().isEmpty() ? Duration.ZERO : deleteWait;
-        if (wait.compareTo(RECORDING) < 0 && witness.isEndTold(life)) {
+        if (wait.compareTo(RECORDING) < 0 && listener.isEndKnown(life)) {
             wait = RECORDING;
         }
         wait = patience.of(wait);
-        Answer.OfContainer answer = ask(container, wait);
+        Answer.OfContainer answer = ask(life, wait);
         patience.learn(wait, answer instanceof Exited);
-        if (isCleanEnd(answer, life)) {
+        if (isCleanEnd(answer)) {
             cleanUp(life);
             return;
         }
-        if (force && life.init().isPresent() && !(answer instanceof Exited)) {
-            boolean _ = registry.update(life.withForceDeleted());
-        }
-        registry.close(container);
+        close(
+                force && life.init().isPresent() && !(answer instanceof Exited)
+                        ? life.withForceDeleted()
+                        : life);
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
     }
 
-    /** Whether the answer is that this very life ended with 0. */
-    static boolean isCleanEnd(Answer.OfContainer answer, Life life) {
+    /** Whether the answer about a life is that it ended with 0. */
+    static boolean isCleanEnd(Answer.OfContainer answer) {
         return answer instanceof Exited(ExitEvent event, boolean _)
-                && event.exit().exitStatus() == 0
-                && life.endsWith(event.exit());
+                && event.exit().exitStatus() == 0;
     }
 
     /** Takes away all that is kept for the container of a life that ended with 0. */
@@ -224,6 +288,7 @@ public final class RuncShim {
         try {
             wasOpen = registry.remove(life, checkpointDir);
         } finally {
+            listener.deleted(life);
             onRemoval.run();
         }
         if (wasOpen) {
@@ -233,8 +298,7 @@ public final class RuncShim {
 
     /**
      * The life with its process, if it was made well: its start was not seen ({@code restore} has
-     * none), or never came. A life without a process does not count, and the answer would be that
-     * of the life before.
+     * none), or never came.
      */
     private Life noteMissedStart(Life life) throws IOException {
         OptionalLong pid = Bundle.initPid(life.bundle());
@@ -242,16 +306,18 @@ public final class RuncShim {
             return life;
         }
         Life made = life.withInit(InitProcess.of(pid.getAsLong()));
-        boolean _ = registry.update(made);
+        if (registry.update(made)) {
+            listener.started(made);
+        }
         return made;
     }
 
-    Answer.OfContainer ask(ContainerKey container, Duration maxWait) {
+    Answer.OfContainer ask(Life life, Duration maxWait) {
         try {
-            return exitCodes.exitCode(container, maxWait);
+            return exitCodes.exitCode(life, maxWait);
         } catch (RuntimeException e) {
-            LOG.error("nobody can tell how {} ended", container, e);
-            return new Answer.Unknown(container);
+            LOG.error("the store does not answer how {} ended", life.container(), e);
+            return new Answer.Unknown(life.container());
         }
     }
 
