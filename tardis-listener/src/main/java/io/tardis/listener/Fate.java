@@ -67,9 +67,6 @@ sealed interface Fate {
 
     int SIGKILL = 9;
 
-    Fate OPEN = new Open();
-    Fate LOST = new Lost();
-
     /**
      * Takes a report. The first real status stays; one that containerd made up is replaced by it.
      *

@@ -76,7 +76,7 @@ final class Lives {
         private boolean begun;
         private boolean deleted;
         private boolean oomKilled;
-        private Fate fate = Fate.OPEN;
+        private Fate fate = new Fate.Open();
         private OptionalLong seq = OptionalLong.empty();
 
         private Tracked(Life life, boolean kept, boolean registered) {
@@ -214,7 +214,7 @@ final class Lives {
                                 false);
                 tracked.seq = OptionalLong.of(event.seq());
             }
-            case Answer.Lost _ -> tracked.fate = Fate.LOST;
+            case Answer.Lost _ -> tracked.fate = new Fate.Lost();
             case Answer.Running _, Answer.Unknown _ -> {}
         }
         done.remove(life.id());
@@ -230,7 +230,7 @@ final class Lives {
             }
             Tracked tracked = add(new Tracked(life, begun.life().kept(), false));
             tracked.begun = true;
-            tracked.fate = lost ? Fate.LOST : Fate.OPEN;
+            tracked.fate = lost ? new Fate.Lost() : new Fate.Open();
             settle(tracked);
         }
     }
@@ -503,7 +503,7 @@ final class Lives {
     private void execEnded(TaskExit exit) {
         ExecKey key = keyOf(exit);
         End end = new End(exit, OptionalInt.empty(), false, ExitSource.CONTAINERD);
-        Fate.Step step = execs.getOrDefault(key, Fate.OPEN).after(end, 0);
+        Fate.Step step = execs.getOrDefault(key, new Fate.Open()).after(end, 0);
         execs.put(key, step.next());
         Optional<LifeRef> life = Optional.ofNullable(newest(exit.container())).map(Tracked::ref);
         step.published().ifPresent(it -> sink.exit(it, life));
@@ -537,7 +537,7 @@ final class Lives {
 
     private void lose(Tracked life) {
         begin(life);
-        life.fate = Fate.LOST;
+        life.fate = new Fate.Lost();
         sink.lost(life.life.container(), life.ref());
     }
 
