@@ -3,7 +3,9 @@ package io.tardis.store;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.wire.Published;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -102,17 +104,17 @@ public final class LogBenchmark {
         measure(
                 "exit_code, a container that is known",
                 10_000,
-                () -> log.latestEnd(some.get(random.nextInt(some.size()))).orElseThrow());
+                () -> log.newest(some.get(random.nextInt(some.size()))).orElseThrow());
         measure(
                 "exit_code, one that is not",
                 10_000,
-                () -> log.latestEnd(new ContainerKey("default", "x" + random.nextInt())));
+                () -> log.newest(new ContainerKey("default", "x" + random.nextInt())));
         for (int limit : new int[] {100, 10_000}) {
-            measure("list " + limit, 20, () -> log.latestEnds(Optional.empty(), limit));
+            measure("list " + limit, 20, () -> log.newestOfEach(Optional.empty(), limit));
             measure(
                     "list " + limit + " of a namespace",
                     20,
-                    () -> log.latestEnds(Optional.of("moby"), limit));
+                    () -> log.newestOfEach(Optional.of("moby"), limit));
         }
         for (int limit : new int[] {500, 10_000}) {
             measure(
@@ -134,10 +136,7 @@ public final class LogBenchmark {
                 });
         now = now.plus(Duration.ofDays(400));
         measure("oldest record", 1_000, log::oldest);
-        measure(
-                "remove 1,000 exits and 1,000 ends",
-                100,
-                () -> log.prune(now, now, (_, _) -> true, 1_000));
+        measure("remove 1,000 exits and 1,000 ends", 100, () -> log.prune(now, now, 1_000));
     }
 
     private void measure(String what, int times, Step step) {
@@ -171,23 +170,23 @@ public final class LogBenchmark {
     private Recorded recorded(long seq, boolean end) {
         String id = "%016x%016x%016x%016x".formatted(random.nextLong(), seq, 0, random.nextLong());
         ContainerKey container = new ContainerKey(seq % 10 == 0 ? "moby" : "k8s.io", id);
-        ExitEvent event =
-                new ExitEvent(
-                        seq,
-                        new TaskExit(container, id, 1 + seq % 4_000_000, seq % 256, now),
-                        OptionalInt.empty(),
-                        false,
-                        ExitSource.KERNEL);
-        if (!end) {
-            return new Recorded(event, Optional.empty());
-        }
-        if (random.nextLong(exits / ENDS) < CONTAINERS_LOOKED_UP || some.isEmpty()) {
+        LifeRef life =
+                new LifeRef(
+                        new UUID(random.nextLong(), random.nextLong()).toString(),
+                        now.minusSeconds(30).plusNanos(seq * 1_000),
+                        end);
+        if (end && (random.nextLong(exits / ENDS) < CONTAINERS_LOOKED_UP || some.isEmpty())) {
             some.add(container);
         }
-        String life = new UUID(random.nextLong(), random.nextLong()).toString();
         return new Recorded(
-                event,
-                Optional.of(
-                        new End(life, now.minusSeconds(30).plusNanos(seq * 1_000), event, true)));
+                seq,
+                new Published.Exit(
+                        new ExitEvent(
+                                seq,
+                                new TaskExit(container, id, 1 + seq % 4_000_000, seq % 256, now),
+                                OptionalInt.empty(),
+                                false,
+                                ExitSource.KERNEL,
+                                Optional.of(life))));
     }
 }
