@@ -37,11 +37,13 @@ final class LifeChecker implements AutoCloseable {
     static final Duration LATE_REPORT = Duration.ofSeconds(20);
 
     private static final Duration LOOK = Duration.ofSeconds(1);
+    private static final Duration TIDY = Duration.ofHours(1);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final Optional<KernelWitness> witness;
     private final Consumer<Life> onLost;
     private final Consumer<Life> onDeleted;
+    private final Runnable tidy;
     private final Duration lateReport;
     private final Map<String, Suspect> suspects = new HashMap<>();
 
@@ -52,6 +54,7 @@ final class LifeChecker implements AutoCloseable {
     private final CountDownLatch firstLook = new CountDownLatch(1);
     private final Thread thread;
     private volatile boolean stopping;
+    private long nextTidy = System.nanoTime();
 
     /**
      * A checker that does nothing yet.
@@ -59,16 +62,19 @@ final class LifeChecker implements AutoCloseable {
      * @param onLost receives each life whose process was gone for {@code lateReport}; its end may
      *     have been reported meanwhile
      * @param onDeleted receives each life that was deleted unseen
+     * @param tidy removes what is left of lives for too long; run at the begin and each hour
      * @param lateReport how long containerd may take to report the end of a process that is gone
      */
     LifeChecker(
             Optional<KernelWitness> witness,
             Consumer<Life> onLost,
             Consumer<Life> onDeleted,
+            Runnable tidy,
             Duration lateReport) {
         this.witness = witness;
         this.onLost = onLost;
         this.onDeleted = onDeleted;
+        this.tidy = tidy;
         this.lateReport = lateReport;
         this.thread = new Thread(this::run, "tardis-listener-lives");
     }
@@ -126,6 +132,10 @@ final class LifeChecker implements AutoCloseable {
                             .filter(LifeChecker::isBundleGone)
                             .forEach(onDeleted);
                     firstLook.countDown();
+                    if (nextTidy - System.nanoTime() <= 0) {
+                        nextTidy = System.nanoTime() + TIDY.toNanos();
+                        tidy.run();
+                    }
                 }
                 if (!failed && !again.isEmpty()) {
                     LOG.warn("not all lives can be looked at now");

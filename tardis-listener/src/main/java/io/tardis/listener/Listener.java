@@ -100,6 +100,7 @@ public final class Listener implements AutoCloseable {
                         witness,
                         life -> inbox.put(new Signal.Lost(life)),
                         this::deletedUnseen,
+                        () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
                         LifeChecker.LATE_REPORT);
         this.publisher =
                 new ExitPublisher(

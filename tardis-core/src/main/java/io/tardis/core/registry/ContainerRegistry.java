@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *   <li>{@code life.json} is there from {@code create} to {@code delete}: the open life. The native
  *       launcher looks for this name, and the next daemon reads it.
  *   <li>Everything else belongs to whoever keeps something for the container. It goes with the
- *       directory after a clean exit, and stays otherwise.
+ *       directory after a clean exit, and stays otherwise; an empty directory goes at last, too.
  * </ul>
  *
  * <p>The daemon that owns the state directory is the only one that writes lives. So it answers from
@@ -80,7 +80,6 @@ public final class ContainerRegistry {
                             former.add(it);
                             deleteQuietly(directory(container).resolve(FORMER));
                         });
-                removeIfEmpty(container);
             }
         }
         directoryKey = key(containersDir);
@@ -143,7 +142,8 @@ public final class ContainerRegistry {
     }
 
     /**
-     * Ends a life, if it is open; what others keep for the container stays.
+     * Ends a life, if it is open. What is kept for the container stays; of a life without a
+     * process, whose create failed, nothing does.
      *
      * @throws IOException if its file cannot be removed
      */
@@ -151,7 +151,35 @@ public final class ContainerRegistry {
         if (isOpen(life)) {
             lives.remove(life.container());
             Files.deleteIfExists(directory(life.container()).resolve(OPEN));
-            removeIfEmpty(life.container());
+            if (life.init().isEmpty()) {
+                removeIfEmpty(life.container());
+            }
+        }
+    }
+
+    /**
+     * Removes the empty directories of containers that have no open life and were left before
+     * {@code time}. It looks at each directory, so it is to be called rarely.
+     */
+    public void removeEmpty(Instant time) {
+        for (String namespace : names(containersDir)) {
+            for (String id : names(containersDir.resolve(namespace))) {
+                ContainerKey container = new ContainerKey(namespace, id);
+                synchronized (this) {
+                    if (!lives.containsKey(container) && isOlder(directory(container), time)) {
+                        removeIfEmpty(container);
+                    }
+                }
+            }
+        }
+    }
+
+    private static boolean isOlder(Path directory, Instant time) {
+        try {
+            return Files.getLastModifiedTime(directory).toInstant().isBefore(time);
+        } catch (IOException e) {
+            LOG.debug("{} cannot be looked at, and stays", directory, e);
+            return false;
         }
     }
 
@@ -257,7 +285,6 @@ public final class ContainerRegistry {
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
-    /** A directory per life would add up to as many as a node ever had. */
     private void removeIfEmpty(ContainerKey container) {
         deleteQuietly(directory(container));
     }
