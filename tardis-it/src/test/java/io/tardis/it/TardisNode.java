@@ -555,9 +555,9 @@ final class TardisNode implements AutoCloseable {
         return exists(containerDir(container).resolve("life.json"));
     }
 
-    /** Whether a life of the container was kept after its end. */
+    /** Whether what is kept for the container stayed after its delete. */
     boolean isKept(Container container) {
-        return exists(containerDir(container).resolve("last-life.json"));
+        return exists(containerDir(container)) && !isRegistered(container);
     }
 
     /** Whether nothing is left of the container in the registry. */
