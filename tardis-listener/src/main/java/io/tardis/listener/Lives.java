@@ -97,6 +97,11 @@ final class Lives {
             return fate instanceof Fate.Open;
         }
 
+        private boolean hasRealEnd() {
+            return fate instanceof Fate.Ended(End end, boolean _)
+                    && end.source() != ExitSource.ASSUMED;
+        }
+
         /** Whether nobody will ask for it, and it is only remembered for reports that come late. */
         private boolean isDone() {
             return !kept || (!isOpen() && (deleted || !registered));
@@ -146,15 +151,10 @@ final class Lives {
     /** Those that are done, the one that was done first first. */
     private final Map<String, Tracked> done = new LinkedHashMap<>();
 
-    private final Map<ExecKey, Fate> execs =
-            new LinkedHashMap<>() {
-                @java.io.Serial private static final long serialVersionUID = 1L;
+    private final Map<ExecKey, Fate> execs = bounded();
 
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<ExecKey, Fate> eldest) {
-                    return size() > REMEMBERED;
-                }
-            };
+    /** Containers whose lives were not known when the kernel killed a process of theirs. */
+    private final Map<ContainerKey, Boolean> oomKilled = bounded();
 
     /** In the order of their deadlines. */
     private final Deque<Tracked> held = new ArrayDeque<>();
@@ -376,6 +376,7 @@ final class Lives {
                                 || bundle.equals(newest.life.bundle()));
         if (newest == null || !isPending) {
             newest = add(new Tracked(Life.of(newId(), container, at, bundle), keepsAll, false));
+            oomKilled.remove(container);
         }
         if (pid != NO_PID) {
             newest.life = newest.life.withInit(processes.apply(pid));
@@ -395,8 +396,10 @@ final class Lives {
     /** The kernel killed a process of the container for memory; its exit comes next. */
     void outOfMemory(ContainerKey container) {
         List<Tracked> lives = lives(container);
-        if (!lives.isEmpty()) {
+        if (!lives.isEmpty() && lives.getLast().isOpen()) {
             lives.getLast().oomKilled = true;
+        } else {
+            oomKilled.put(container, true);
         }
     }
 
@@ -447,6 +450,7 @@ final class Lives {
                                             exit.pid()),
                                     keepsAll,
                                     false));
+            life.oomKilled = oomKilled.remove(container) != null;
         } else if (life.life.init().isEmpty() && exit.pid() != NO_PID) {
             life.life = life.life.withInit(new InitProcess(exit.pid(), OptionalLong.empty()));
         }
@@ -470,8 +474,8 @@ final class Lives {
         Tracked newest = lives.isEmpty() ? null : lives.getFirst();
         boolean fits =
                 newest != null
-                        && newest.exitedAt().isEmpty()
                         && newest.life.init().isEmpty()
+                        && !newest.hasRealEnd()
                         && !exit.exitedAt().isBefore(newest.life.createdAt());
         return fits ? newest : null;
     }
@@ -671,6 +675,17 @@ final class Lives {
         } catch (InvalidPathException e) {
             return Path.of("");
         }
+    }
+
+    private static <K, V> Map<K, V> bounded() {
+        return new LinkedHashMap<>() {
+            @java.io.Serial private static final long serialVersionUID = 1L;
+
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<K, V> eldest) {
+                return size() > REMEMBERED;
+            }
+        };
     }
 
     private static ExecKey keyOf(TaskExit exit) {

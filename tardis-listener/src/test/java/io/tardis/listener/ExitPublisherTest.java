@@ -20,6 +20,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -45,6 +46,7 @@ class ExitPublisherTest {
     private Listening subscriber;
     private long first;
     private final FakeWitness witness = new FakeWitness();
+    private final List<Life> inits = new CopyOnWriteArrayList<>();
 
     /** Knows of one end at the most, by the number 1. */
     private static final class FakeWitness implements Witness {
@@ -56,19 +58,16 @@ class ExitPublisherTest {
         }
 
         @Override
+        public boolean isWatching(ContainerKey container, long pid) {
+            return false;
+        }
+
+        @Override
         public Optional<Ended> take(ContainerKey container, long pid) {
             return Optional.ofNullable(end.get())
                     .filter(it -> it.life().init().orElseThrow().pid() == pid)
                     .flatMap(_ -> take(1));
         }
-    }
-
-    private static final class NoLives implements ExitPublisher.Lives {
-        @Override
-        public void started(CtrEvent.TaskStart start) {}
-
-        @Override
-        public void check() {}
     }
 
     @BeforeEach
@@ -82,10 +81,12 @@ class ExitPublisherTest {
                 new ExitPublisher(
                         socket,
                         inbox,
-                        new ExitJoiner(it -> it.exitStatus() == 255),
                         sequence,
                         witness,
-                        new NoLives(),
+                        new LifeChecker(
+                                Optional.empty(), _ -> {}, _ -> {}, () -> {}, Duration.ofHours(1)),
+                        false,
+                        inits::add,
                         () -> true,
                         clock);
     }
@@ -142,9 +143,9 @@ class ExitPublisherTest {
                         """
                         {"v":1,"seq":%d,"topic":"/tasks/exit","namespace":"default","container_id":"tc","id":"tc",\
                         "pid":6615,"exit_status":42,"oom_killed":false,"exited_at":"2025-04-04T19:10:59.78307293Z",\
-                        "source":"containerd"}\
+                        "source":"containerd","life":"%s","created_at":"2025-04-04T19:10:59.78307293Z","kept":false}\
                         """
-                                .formatted(first));
+                                .formatted(first, heard.event().life().orElseThrow().id()));
     }
 
     @Test
@@ -167,7 +168,7 @@ class ExitPublisherTest {
         hear(exit("a", 1)); // twice
         hear(new CtrEvent.Malformed("no exit"));
         hear(new CtrEvent.ExecExit(new TaskExit(TC, "shell", 6616, 0, AT)));
-        hear(new CtrEvent.TaskDelete(new ContainerKey("default", "a"), 1, 0, AT)); // once more
+        hear(new CtrEvent.TaskDelete(new TaskExit(new ContainerKey("default", "a"), "a", 1, 0, AT))); // once more
         hear(exit("b", 2));
 
         assertThat(List.of(seq(), seq(), seq())).containsExactly(first, first + 1, first + 2);
@@ -178,8 +179,7 @@ class ExitPublisherTest {
         publisher.start();
         hear(new CtrEvent.Oom(TC));
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 1, 137, AT)));
-        hear(new CtrEvent.TaskStart(TC, 2, AT));
-        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 2, 255, AT)));
+        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 0, 255, AT.plusSeconds(60))));
 
         assertThat(subscriber.nextExit().event().oomKilled()).isTrue();
         assertThat(subscriber.nextExit().event())
@@ -277,7 +277,6 @@ class ExitPublisherTest {
                 Instant.EPOCH,
                 Path.of("/bundle"),
                 Optional.of(new InitProcess(pid, OptionalLong.of(1))),
-                false,
                 false);
     }
 

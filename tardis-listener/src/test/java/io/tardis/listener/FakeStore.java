@@ -10,6 +10,7 @@ import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqReplier;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** Answers the listener as the store does, with exits that the test puts there. */
@@ -57,8 +58,10 @@ final class FakeStore implements AutoCloseable {
                             recorded.stream().filter(it -> it.seq() > after).toList(),
                             0,
                             recorded.stream().mapToLong(ExitEvent::seq).max().orElse(0));
-            case Query.ExitCode(ContainerKey container, Duration _) -> stateOf(container);
-            case Query.ListContainers _, Query.Ping _ ->
+            case Query.ExitCode(ContainerKey container, Optional<String> _, Duration _) ->
+                    stateOf(container);
+            case Query.ListContainers _ -> new Answer.Containers(List.of());
+            case Query.Ping _ ->
                     new Answer.Refused("bad_request", "no listener asks that");
         };
     }

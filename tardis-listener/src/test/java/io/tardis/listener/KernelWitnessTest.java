@@ -306,9 +306,7 @@ class KernelWitnessTest {
                 new ContainerKey("default", id),
                 Instant.EPOCH,
                 Path.of("/bundle"),
-                Optional.of(init),
-                false,
-                false);
+                Optional.of(init), false);
     }
 
     private Witness.Ended next() throws InterruptedException {

@@ -2,32 +2,19 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.ExitEvent;
-import io.tardis.core.event.ExitSource;
-import io.tardis.core.event.TaskExit;
-import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
-import io.tardis.core.wire.Answer;
-import io.tardis.listener.CtrEvent.TaskStart;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,23 +22,16 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 class LifeCheckerTest {
 
-    private static final ContainerKey TC = new ContainerKey("default", "tc");
     private static final InitProcess ALIVE = InitProcess.of(ProcessHandle.current().pid());
     private static final InitProcess GONE = new InitProcess(ALIVE.pid(), OptionalLong.of(1));
 
     @TempDir private Path folder;
     private final List<Life> lost = new CopyOnWriteArrayList<>();
-    private final AtomicInteger questions = new AtomicInteger();
-    private volatile Function<ContainerKey, Answer.OfContainer> store = Answer.Running::new;
-    private ContainerRegistry registry;
+    private final List<Life> deleted = new CopyOnWriteArrayList<>();
+    private final AtomicInteger tidied = new AtomicInteger();
 
     @SuppressWarnings("NullAway.Init") // each test starts its own
     private LifeChecker checker;
-
-    @BeforeEach
-    void makeRegistry() {
-        registry = new ContainerRegistry(folder);
-    }
 
     @AfterEach
     void close() {
@@ -59,201 +39,113 @@ class LifeCheckerTest {
     }
 
     @Test
-    void tellsThatALifeIsLostWhenNobodyHasToldItsEnd() throws IOException {
-        Life life = register(GONE);
-
+    void losesALifeWhoseEndNobodyHasReported() {
+        Life life = life("gone", folder).withInit(GONE);
         start(Duration.ofMillis(10));
 
+        check(life);
+
         await().untilAsserted(() -> assertThat(lost).containsExactly(life));
-        assertThat(registry.open(TC)).hasValue(life.withLost());
-        checker.check();
-        checkAgainAndWait();
+    }
+
+    @Test
+    void leavesLivesAloneWhoseProcessIsThereOrWasNeverStarted() {
+        start(Duration.ZERO);
+
+        check(life("alive", folder).withInit(ALIVE), life("created", folder), gone("marker"));
+
+        await().untilAsserted(() -> assertThat(lost).isNotEmpty());
+        assertThat(lost).extracting(Life::id).containsExactly("marker");
+    }
+
+    @Test
+    void losesALifeWhoseStartWasNotReportedAndWhoseBundleIsGone() {
+        Life life = life("created", folder.resolve("removed"));
+        start(Duration.ofMillis(10));
+
+        check(life);
+
+        await().untilAsserted(() -> assertThat(lost).containsExactly(life));
+    }
+
+    @Test
+    void waitsForALateReport() {
+        start(Duration.ofSeconds(2));
+        long begin = System.nanoTime();
+
+        check(gone("tc"));
+
+        await().until(() -> !lost.isEmpty());
+        assertThat(Duration.ofNanos(System.nanoTime() - begin))
+                .isGreaterThanOrEqualTo(Duration.ofSeconds(2));
+    }
+
+    @Test
+    void waitsOnceForALifeThatIsLookedAtAgain() {
+        start(Duration.ofSeconds(2));
+
+        for (int i = 0; i < 3; i++) {
+            check(gone("tc"));
+        }
+
+        await().until(() -> !lost.isEmpty());
         assertThat(lost).hasSize(1);
     }
 
     @Test
-    void leavesLivesAloneWhoseProcessIsThereOrWasNeverStarted() throws IOException {
-        Life alive = register(ALIVE);
-        Life created =
-                registry.register(new ContainerKey("default", "created"), folder, Instant.EPOCH);
-
+    void findsTheLivesThatWereDeletedUnseen() {
+        Life kept = life("kept", folder);
+        Life removed = life("removed", folder.resolve("removed"));
         start(Duration.ZERO);
-        checkAgainAndWait();
 
-        assertThat(lost).hasSize(1); // the life that checkAgainAndWait waits for
-        assertThat(registry.open(alive.container())).hasValue(alive);
-        assertThat(registry.open(created.container())).hasValue(created);
-    }
+        checker.check(List.of(), List.of(kept, removed));
 
-    @Test
-    void tellsThatALifeIsLostWhoseStartWasNotSeenAndWhoseBundleIsGone() throws IOException {
-        Life life = registry.register(TC, folder.resolve("removed"), Instant.EPOCH);
-
-        start(Duration.ofMillis(10));
-
-        await().untilAsserted(() -> assertThat(lost).containsExactly(life));
-        assertThat(registry.open(TC)).hasValue(life.withLost());
-    }
-
-    @Test
-    void waitsForALateWord() throws IOException {
-        register(GONE);
-        start(Duration.ofHours(1));
-        await().until(() -> questions.get() >= 2);
-
-        store = container -> new Answer.Exited(exit(container), true);
-
-        // Once it knows, it asks no more.
-        await().during(Duration.ofMillis(2500))
-                .atMost(Duration.ofSeconds(20))
-                .until(this::questionsAreOver);
+        await().untilAsserted(() -> assertThat(deleted).containsExactly(removed));
         assertThat(lost).isEmpty();
     }
 
     @Test
-    void forgetsALifeThatIsDeletedMeanwhile() throws IOException {
-        register(GONE);
-        start(Duration.ofHours(1));
-        await().until(() -> questions.get() >= 1);
-
-        registry.close(TC);
-
-        await().during(Duration.ofMillis(2500))
-                .atMost(Duration.ofSeconds(20))
-                .until(this::questionsAreOver);
-        assertThat(lost).isEmpty();
-        assertThat(registry.open(TC)).isEmpty();
-    }
-
-    @Test
-    void goesOnWhenTheStoreDoesNotAnswer() throws IOException {
-        Life life = register(GONE);
-        store =
-                _ -> {
-                    throw new UnavailableException("not now");
-                };
+    void hasLookedAtAllThatWasAskedForFirst() {
         start(Duration.ZERO);
-        await().until(() -> questions.get() >= 1);
+        checker.check(List.of(), List.of(life("removed", folder.resolve("removed"))));
 
-        store = Answer.Running::new;
+        assertThat(checker.awaitFirstLook(Duration.ofSeconds(20))).isTrue();
 
-        await().untilAsserted(() -> assertThat(lost).containsExactly(life));
+        assertThat(deleted).hasSize(1);
     }
 
     @Test
-    void notesTheProcessOfALifeWhoseStartWasNotSeen() throws IOException {
-        Life life = registry.register(TC, folder, Instant.EPOCH);
-        start(Duration.ofHours(1));
+    void tidiesUpAtTheBeginAndNotEachTime() {
+        start(Duration.ZERO);
 
-        checker.started(new TaskStart(TC, ALIVE.pid(), Instant.EPOCH.plusMillis(1)));
+        check(gone("one"));
+        await().until(() -> lost.size() == 1);
+        check(gone("two"));
+        await().until(() -> lost.size() == 2);
 
-        assertThat(registry.open(TC)).hasValue(life.withInit(ALIVE));
+        assertThat(tidied).hasValue(1);
     }
 
-    @Test
-    void notesNoProcessOfAnEarlierLifeAndNoneOverAnother() throws IOException {
-        Life life = registry.register(TC, folder, Instant.EPOCH);
-        start(Duration.ofHours(1));
-
-        checker.started(new TaskStart(TC, ALIVE.pid(), Instant.EPOCH.minusMillis(1)));
-        checker.started(new TaskStart(TC, 0, Instant.EPOCH));
-        assertThat(registry.open(TC)).hasValue(life);
-
-        registry.update(life.withInit(ALIVE));
-        checker.started(new TaskStart(TC, 1, Instant.EPOCH));
-        assertThat(registry.open(TC)).hasValue(life.withInit(ALIVE));
-
-        registry.close(TC);
-        checker.started(new TaskStart(TC, 1, Instant.EPOCH));
-        assertThat(registry.open(TC)).isEmpty();
+    private void check(Life... lives) {
+        checker.check(List.of(lives), List.of());
     }
 
-    @Test
-    void tellsOfTheOthersWhereOneCannotBeWritten() throws Exception {
-        ContainerKey bad = new ContainerKey("default", "bad");
-        Life unwritable = registry.register(bad, folder, Instant.EPOCH).withInit(GONE);
-        registry.update(unwritable);
-        Path file = folder.resolve("default/bad/life.json");
-        // Permissions would not keep root from it.
-        assumeTrue(chattr("+i", file), "the file system has no immutable files");
-        List<Life> others = new ArrayList<>();
-        for (int i = 0; i < 8; i++) {
-            Life other =
-                    registry.register(new ContainerKey("default", "c" + i), folder, Instant.EPOCH)
-                            .withInit(GONE);
-            registry.update(other);
-            others.add(other);
-        }
-
-        start(Duration.ofMillis(10));
-
-        try {
-            await().untilAsserted(
-                            () -> assertThat(lost).containsExactlyInAnyOrderElementsOf(others));
-        } finally {
-            assertThat(chattr("-i", file)).isTrue();
-        }
-        await().untilAsserted(() -> assertThat(lost).contains(unwritable));
+    private static Life life(String id, Path bundle) {
+        return Life.of(id, new ContainerKey("default", id), Instant.EPOCH, bundle);
     }
 
-    private static boolean chattr(String change, Path file) throws Exception {
-        return new ProcessBuilder("chattr", change, file.toString()).start().waitFor() == 0;
+    private Life gone(String id) {
+        return life(id, folder).withInit(GONE);
     }
 
-    private int questionsBefore = -1;
-
-    private boolean questionsAreOver() {
-        int now = questions.get();
-        boolean over = now == questionsBefore;
-        questionsBefore = now;
-        return over;
-    }
-
-    private Life register(InitProcess init) throws IOException {
-        Life life = registry.register(TC, folder, Instant.EPOCH).withInit(init);
-        registry.update(life);
-        return life;
-    }
-
-    private void start(Duration lateWord) {
+    private void start(Duration lateReport) {
         checker =
                 new LifeChecker(
-                        registry,
                         Optional.empty(),
-                        () ->
-                                new LifeChecker.Ends() {
-                                    @Override
-                                    public Answer.OfContainer of(ContainerKey container) {
-                                        questions.incrementAndGet();
-                                        return store.apply(container);
-                                    }
-
-                                    @Override
-                                    public void close() {}
-                                },
                         lost::add,
-                        lateWord);
+                        deleted::add,
+                        tidied::incrementAndGet,
+                        lateReport);
         checker.start();
-        checker.check();
-    }
-
-    /** Another life is lost, and with it one round of checks is over. */
-    private void checkAgainAndWait() throws IOException {
-        int before = lost.size();
-        ContainerKey marker = new ContainerKey("default", "marker");
-        registry.update(registry.register(marker, folder, Instant.EPOCH).withInit(GONE));
-        checker.check();
-        await().until(() -> lost.size() > before);
-        registry.remove(marker);
-        lost.removeIf(it -> before > 0 && it.container().equals(marker));
-    }
-
-    private static ExitEvent exit(ContainerKey container) {
-        return new ExitEvent(
-                1,
-                new TaskExit(container, container.id(), GONE.pid(), 3, Instant.EPOCH),
-                OptionalInt.empty(),
-                false,
-                ExitSource.CONTAINERD);
     }
 }

@@ -143,7 +143,7 @@ class ListenerTest {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
         Life forced =
                 registry.register(TC, stateDir, before)
-                        .withInit(InitProcess.of(100))
+                        .withInit(new InitProcess(100, OptionalLong.of(1)))
                         .withForceDeleted();
         registry.update(forced);
         registry.register(new ContainerKey("default", "sound"), stateDir, before);
@@ -320,13 +320,13 @@ class ListenerTest {
                 registry.register(TC, stateDir, Instant.EPOCH)
                         .withInit(InitProcess.of(process.pid()));
         try (Listener listener = bind()) {
-            listener.watch(life);
-            assertThat(listener.isEndTold(life)).isFalse();
+            listener.started(life);
+            assertThat(listener.isEndKnown(life)).isFalse();
 
             process.destroyForcibly().waitFor();
 
             // Where the kernel does not tell, containerd's word is still to come.
-            assertThat(listener.isEndTold(life)).isEqualTo(listener.hasKernelWitness());
+            assertThat(listener.isEndKnown(life)).isEqualTo(listener.hasKernelWitness());
         } finally {
             process.destroyForcibly();
         }

@@ -1,0 +1,856 @@
+package io.tardis.listener;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
+import io.tardis.core.event.TaskExit;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Published.Begun;
+import io.tardis.listener.CtrEvent.TaskCreate;
+import io.tardis.listener.CtrEvent.TaskStart;
+import io.tardis.testkit.CapturedLog;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.event.Level;
+
+class LivesTest {
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final ContainerKey OTHER = new ContainerKey("default", "other");
+    private static final Path BUNDLE = Path.of("/bundle");
+    private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+    private static final InitProcess ALIVE = InitProcess.of(ProcessHandle.current().pid());
+
+    /** What is published, a line each: lives have the letters a, b, ... in the order of their begins. */
+    private static final class Lines implements Lives.Sink {
+        private final List<String> lines = new ArrayList<>();
+        private final List<String> ids = new ArrayList<>();
+        private final List<Fate.End> ends = new ArrayList<>();
+        private final List<Life> inits = new ArrayList<>();
+
+        private String letter(LifeRef life) {
+            if (!ids.contains(life.id())) {
+                ids.add(life.id());
+            }
+            return (char) ('a' + ids.indexOf(life.id())) + (life.kept() ? "+" : "-");
+        }
+
+        @Override
+        public void begun(
+                ContainerKey container,
+                LifeRef life,
+                Optional<InitProcess> init,
+                OptionalLong endedSeq) {
+            String ended = endedSeq.isPresent() ? " ended by " + endedSeq.getAsLong() : "";
+            lines.add("begun " + letter(life) + ended);
+        }
+
+        @Override
+        public long exit(Fate.End end, Optional<LifeRef> life) {
+            ends.add(end);
+            String of = life.map(this::letter).orElse("?");
+            String kind = end.exit().isContainerExit() ? "" : "exec ";
+            lines.add(
+                    "%s%s %d (%s)%s"
+                            .formatted(
+                                    kind,
+                                    of,
+                                    end.exit().exitStatus(),
+                                    end.source().word(),
+                                    end.oomKilled() ? " oom" : ""));
+            return ends.size();
+        }
+
+        @Override
+        public void lost(ContainerKey container, LifeRef life) {
+            lines.add("lost " + letter(life));
+        }
+
+        @Override
+        public void initKnown(Life life) {
+            inits.add(life);
+        }
+
+        private List<String> take() {
+            List<String> taken = List.copyOf(lines);
+            lines.clear();
+            return taken;
+        }
+    }
+
+    private final Lines lines = new Lines();
+    private final Lives lives =
+            new Lives(lines, false, pid -> new InitProcess(pid, OptionalLong.of(1)));
+
+    // --- whose end it is
+
+    @Test
+    void publishesAnExitWithWhereItComesFrom() {
+        exit(TC, 100, 42);
+
+        assertThat(lines.take()).containsExactly("begun a-", "a- 42 (containerd)");
+        assertThat(lines.ends.getFirst().exit()).isEqualTo(own(TC, 100, 42));
+        assertThat(lines.ends.getFirst().signal()).isEmpty();
+    }
+
+    @Test
+    void publishesTheSameExitOnce() {
+        exit(TC, 100, 0);
+        lines.take();
+
+        exit(TC, 100, 0);
+        exit(TC, 100, 0);
+
+        assertThat(lines.take()).isEmpty();
+    }
+
+    @Test
+    void beginsALifeWithItsProcess() {
+        begun(life("1", 0));
+        assertThat(lines.take()).isEmpty();
+
+        create(100, NOW);
+        started(100, NOW.plusMillis(20));
+        begun(life("1", 100));
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (containerd)");
+    }
+
+    @Test
+    void beginsAPlainContainersLifeWithItsCreate() {
+        create(100, NOW);
+        started(100, NOW.plusMillis(20));
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
+    }
+
+    @Test
+    void keepsAllWhereItIsSetTo() {
+        Lives all = new Lives(lines, true, pid -> new InitProcess(pid, OptionalLong.of(1)));
+
+        all.created(new TaskCreate(TC, "/bundle", 100, NOW));
+        all.exited(own(TC, 100, 3), 0);
+        all.exited(own(OTHER, 100, 4), 0);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a+", "a+ 3 (containerd)", "begun b+", "b+ 4 (containerd)");
+    }
+
+    /** An id that was enabled lives again, not enabled. */
+    @Test
+    void isAnotherLifeWhereTheIdIsNotEnabledAnyMore() {
+        begun(life("1", 100));
+        exit(TC, 100, 0);
+        lives.deleted(life("1", 100), false);
+        lines.take();
+
+        create(200, NOW.plusSeconds(5));
+        exit(TC, 200, 7);
+
+        assertThat(lines.take()).containsExactly("begun b-", "b- 7 (containerd)");
+    }
+
+    /** After a restart the new life has the pid of an exit from before; its start was not reported. */
+    @Test
+    void doesNotTakeTheEndOfANewLifeForTheRememberedOneOfTheSamePid() {
+        lives.remember(event(7, 100, 3, NOW.minusSeconds(60)));
+        lives.remember(life("2", 100), new Answer.Running(TC));
+
+        exit(TC, 100, 7);
+        exit(TC, 100, 7);
+
+        assertThat(lines.take()).containsExactly("a+ 7 (containerd)");
+    }
+
+    @Test
+    void doesNotTakeALaterExitOfThePidForADoubleWhereNoLifeWasReported() {
+        lives.remember(event(7, 100, 3, NOW.minusSeconds(60)));
+
+        exit(TC, 100, 7);
+
+        assertThat(lines.take()).containsExactly("begun a-", "a- 7 (containerd)");
+    }
+
+    @Test
+    void publishesTheEndOfALifeOnceWhoseProcessIsKnownByItsEndAlone() {
+        begun(life("1", 0));
+
+        exit(TC, 100, 7);
+        lives.witnessed(life("1", 100), 7 << 8, NOW, 0);
+        exit(TC, 100, 7);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 7 (containerd)");
+    }
+
+    @Test
+    void doesNotGiveALifeTheEndOfOneBeforeIt() {
+        begun(life("1", 0));
+
+        lives.exited(new TaskExit(TC, "tc", 100, 0, NOW.minusSeconds(5)), 0);
+        exit(TC, 200, 7);
+
+        assertThat(lines.take())
+                .containsExactly("begun a-", "a- 0 (containerd)", "begun b+", "b+ 7 (containerd)");
+    }
+
+    /** Lines may come late: the container was created again before the first create is read. */
+    @Test
+    void doesNotTakeTheCreateOfTheLifeBeforeForTheNewOnes() {
+        begun(new Life("2", TC, NOW, BUNDLE, Optional.empty(), false));
+
+        create(100, NOW.minusMillis(5));
+        started(100, NOW.minusMillis(1));
+        create(200, NOW.plusMillis(50));
+
+        exit(TC, 200, 7);
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 7 (containerd)");
+    }
+
+    @Test
+    void takesAnExitBesideTheRunningProcessForAnExecOfThatName() {
+        begun(life("1", 0).withInit(ALIVE));
+
+        exit(TC, 1, 5);
+        exit(TC, 1, 5);
+        exit(TC, ALIVE.pid(), 0);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "exec a+ 5 (containerd)", "a+ 0 (containerd)");
+    }
+
+    @Test
+    void publishesTheEndOfEachLifeOfAnId() {
+        started(100, NOW);
+        exit(TC, 100, 1);
+        started(200, NOW.plusSeconds(60));
+        exit(TC, 200, 2);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-", "a- 1 (containerd)", "begun b-", "b- 2 (containerd)");
+    }
+
+    @Test
+    void publishesTheEndOfALaterLifeWithTheSamePid() {
+        exit(TC, 100, 1);
+        started(100, NOW.plusSeconds(60));
+        exit(TC, 100, 1);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-", "a- 1 (containerd)", "begun b-", "b- 1 (containerd)");
+    }
+
+    @Test
+    void publishesALateEndOfAnEarlierLife() {
+        started(100, NOW);
+        started(200, NOW.plusSeconds(60));
+
+        exit(TC, 200, 2);
+        exit(TC, 100, 1);
+        exit(TC, 200, 2);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-", "begun b-", "b- 2 (containerd)", "a- 1 (containerd)");
+    }
+
+    @Test
+    void keepsLivesOfTheSameIdInTwoNamespacesApart() {
+        exit(TC, 100, 1);
+        exit(new ContainerKey("k8s.io", "tc"), 100, 2);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-", "a- 1 (containerd)", "begun b-", "b- 2 (containerd)");
+    }
+
+    @Test
+    void keepsAnExecApartFromTheContainerItRanIn() {
+        TaskExit exec = new TaskExit(TC, "shell", 101, 1, NOW);
+        begun(life("1", 100));
+
+        lives.exited(exec, 0);
+        exit(TC, 100, 0);
+        lives.exited(exec, 0);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "exec a+ 1 (containerd)", "a+ 0 (containerd)");
+    }
+
+    // --- what the shim does
+
+    @Test
+    void leavesNoTraceOfALifeWhoseCreateFailed() {
+        begun(life("1", 0));
+        lives.deleted(life("1", 0), false);
+
+        assertThat(lines.take()).isEmpty();
+        assertThat(lives.open()).isEmpty();
+        exit(TC, 100, 3);
+        assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
+    }
+
+    @Test
+    void losesALifeThatIsDeletedWithoutAnEnd() {
+        begun(life("1", 100));
+        lives.deleted(life("1", 100), false);
+        lives.lost(life("1", 100));
+
+        assertThat(lines.take()).containsExactly("begun a+", "lost a+");
+    }
+
+    @Test
+    void publishesTheLateEndOfALostLife() {
+        begun(life("1", 100));
+        lives.deleted(life("1", 100), false);
+        lines.take();
+
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("a+ 3 (containerd)");
+    }
+
+    @Test
+    void waitsForTheKernelWhereALifeIsDeletedWhoseEndItWillReport() {
+        begun(life("1", 100));
+        lives.deleted(life("1", 100), true);
+        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (kernel)");
+    }
+
+    @Test
+    void losesNoLifeThatHasEnded() {
+        begun(life("1", 100));
+        exit(TC, 100, 3);
+        lines.take();
+
+        lives.lost(life("1", 100));
+        lives.deleted(life("1", 100), false);
+
+        assertThat(lines.take()).isEmpty();
+    }
+
+    @Test
+    void namesTheLivesThatAreToBeLookedAt() {
+        begun(life("1", 100));
+        begun(new Life("2", OTHER, NOW, BUNDLE, Optional.empty(), false));
+        create(OTHER, 5, NOW.plusMillis(1));
+        create(new ContainerKey("default", "plain"), 6, NOW);
+        exit(OTHER, 5, 0);
+
+        assertThat(lives.open()).extracting(Life::id).containsExactly("1");
+        assertThat(lives.undeleted()).extracting(Life::id).containsExactly("2");
+    }
+
+    @Test
+    void reportsTheProcessOfALifeWhoseStartTheShimHasNotNoted() {
+        begun(life("1", 0));
+
+        create(100, NOW);
+        assertThat(lines.inits).isEmpty();
+        started(100, NOW.plusMillis(20));
+
+        assertThat(lines.inits).extracting(it -> it.init().orElseThrow().pid()).containsExactly(100L);
+    }
+
+    /** The launcher left a note, and containerd's report was faster than its replay. */
+    @Test
+    void keepsALifeAfterAllThatHasBegunAndEnded() {
+        create(100, NOW.plusMillis(100));
+        exit(TC, 100, 3);
+        lines.take();
+
+        Life life = lives.keep(TC, BUNDLE, NOW);
+        begun(life);
+
+        assertThat(life.init().orElseThrow().pid()).isEqualTo(100);
+        assertThat(lines.take()).containsExactly("begun a+ ended by 1");
+        assertThat(lives.undeleted()).hasSize(1);
+    }
+
+    @Test
+    void keepsALifeAfterAllThatHasNotEnded() {
+        create(100, NOW.plusMillis(100));
+        begun(lives.keep(TC, BUNDLE, NOW));
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("begun a-", "begun a+", "a+ 3 (containerd)");
+    }
+
+    @Test
+    void keepsNoLifeOfAnotherTime() {
+        create(100, NOW.minusMillis(100));
+
+        Life life = lives.keep(TC, BUNDLE, NOW);
+
+        assertThat(life.init()).isEmpty();
+        assertThat(lines.take()).containsExactly("begun a-");
+    }
+
+    /** The disk was full when the shim began it, and the launcher left a note. */
+    @Test
+    void knowsALifeThatCouldNotBeRegistered() {
+        lives.begun(life("1", 0), false);
+        create(100, NOW.plusMillis(1));
+
+        assertThat(lives.keep(TC, BUNDLE, NOW.minusMillis(1)).id()).isEqualTo("1");
+        exit(TC, 100, 7);
+        assertThat(lines.take()).containsSubsequence("begun a+", "a+ 7 (containerd)");
+    }
+
+    @Test
+    void ordersLivesByTheirBeginsThoughTheClockWasSetBack() {
+        create(100, NOW);
+        begun(new Life("2", TC, NOW.minusSeconds(3600), BUNDLE, Optional.of(process(200)), false));
+
+        assertThat(lives.open())
+                .singleElement()
+                .satisfies(it -> assertThat(it.createdAt()).isAfter(NOW));
+    }
+
+    // --- what was there before
+
+    @Test
+    void publishesTheBeginsThatTheStoreDoesNotKnow() {
+        lives.remember(life("1", 100), new Answer.Unknown(TC));
+        lives.remember(
+                new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false),
+                new Answer.Running(OTHER));
+
+        lives.announce();
+
+        assertThat(lines.take()).containsExactly("begun a+");
+    }
+
+    @Test
+    void publishesNothingAgainOfALifeThatTheStoreKnows() {
+        lives.remember(life("1", 100), new Answer.Exited(event(7, 100, 3, NOW), true));
+
+        lives.announce();
+        exit(TC, 100, 3);
+        lives.lost(life("1", 100));
+
+        assertThat(lines.take()).isEmpty();
+        assertThat(lives.undeleted()).hasSize(1);
+    }
+
+    @Test
+    void resolvesTheLateEndOfALifeThatOnlyTheStoreKnows() {
+        lives.remember(begun("9", 100), true);
+
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("a+ 3 (containerd)");
+    }
+
+    @Test
+    void looksAfterALifeThatOnlyTheStoreKnows() {
+        lives.remember(begun("9", 100), false);
+
+        assertThat(lives.open()).extracting(Life::id).containsExactly("9");
+        lives.lost(life("9", 100));
+        assertThat(lines.take()).containsExactly("lost a+");
+    }
+
+    @Test
+    void publishesWhatAVersionBeforeKeptOfLivesThatWereOver() {
+        lives.former(life("1", 100));
+        lives.former(life("2", 0));
+
+        assertThat(lines.take()).containsExactly("begun a+", "lost a+", "begun b+");
+    }
+
+    @Test
+    void remembersTheLastTwentyThousandAndNoMore() {
+        for (int i = 0; i < 60_000; i++) {
+            ContainerKey container = new ContainerKey("default", "c" + i);
+            lives.outOfMemory(container);
+            exit(container, 100, 0);
+        }
+        lines.take();
+
+        exit(new ContainerKey("default", "c59999"), 100, 0);
+        exit(new ContainerKey("default", "c40001"), 100, 0);
+        assertThat(lines.take()).isEmpty();
+        exit(new ContainerKey("default", "c0"), 100, 0);
+        assertThat(lines.take()).hasSize(2);
+    }
+
+    @Test
+    void neverForgetsALifeThatIsOpen() {
+        begun(life("1", 100));
+        for (int i = 0; i < 30_000; i++) {
+            exit(new ContainerKey("default", "c" + i), 100, 0);
+        }
+        for (int i = 0; i < 30; i++) {
+            create(1_000 + i, NOW.plusSeconds(i));
+        }
+        lines.take();
+
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("a+ 3 (containerd)");
+    }
+
+    // --- what containerd makes up, and what sources disagree on
+
+    @Test
+    void logsADisagreementOnce() {
+        try (CapturedLog log = new CapturedLog(Fate.class)) {
+            for (long status : new long[] {3, 3, 0, 0, 3, 7}) {
+                exit(TC, 100, status);
+            }
+
+            assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
+            assertThat(log.at(Level.WARN))
+                    .singleElement()
+                    .asString()
+                    .contains("default/tc", "3 (containerd), which stays", "0 (containerd)");
+        }
+    }
+
+    @Test
+    void logsADisagreementOfTheKernelAndContainerdWhoeverWasFirst() {
+        begun(life("1", 100));
+        begun(new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false));
+        try (CapturedLog log = new CapturedLog(Fate.class)) {
+            lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+            exit(TC, 100, 0);
+            exit(OTHER, 200, 0);
+            lives.witnessed(
+                    new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false),
+                    3 << 8,
+                    NOW,
+                    0);
+
+            assertThat(log.at(Level.WARN))
+                    .satisfiesExactly(
+                            it ->
+                                    assertThat(it)
+                                            .contains("3 (kernel), which stays", "0 (containerd)"),
+                            it ->
+                                    assertThat(it)
+                                            .contains("0 (containerd), which stays", "3 (kernel)"));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {137, 255})
+    void marksWhatContainerdMadeUpAfterAForcedDelete(long status) {
+        begun(life("1", 100));
+        lives.deleted(life("1", 100).withForceDeleted(), false);
+
+        exit(TC, 100, status);
+        exit(OTHER, 200, status);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a+",
+                        "lost a+",
+                        "a+ " + status + " (assumed)",
+                        "begun b-",
+                        "b- " + status + " (containerd)");
+    }
+
+    /** Nobody else reports an end without a pid. */
+    @Test
+    void marksA255WithoutPidAsMadeUpInAnyCase() {
+        exit(OTHER, 0, 255);
+        begun(life("1", 100));
+        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        exit(TC, 0, 255);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-", "a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
+    }
+
+    @Test
+    void neverDoubtsACodeThatContainerdDoesNotMakeUp() {
+        begun(life("1", 100).withForceDeleted());
+
+        exit(TC, 100, 0);
+        lives.exited(new TaskExit(TC, "shell", 101, 137, NOW), 0);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "a+ 0 (containerd)", "exec a+ 137 (containerd)");
+    }
+
+    @Test
+    void neverLetsAMadeUpCodeFollowARealOne() {
+        begun(life("1", 100));
+        exit(TC, 100, 3);
+        lives.deleted(life("1", 100).withForceDeleted(), false);
+        lines.take();
+
+        exit(TC, 100, 137);
+        lives.exited(new TaskExit(TC, "tc", 100, 137, NOW.plusSeconds(60)), 0);
+        exit(TC, 0, 255);
+
+        assertThat(lines.take()).isEmpty();
+    }
+
+    @Test
+    void publishesTheMadeUpCodeWithoutPidOfEachLife() {
+        started(100, NOW.minusSeconds(60));
+        exit(TC, 0, 255);
+        started(200, NOW.minusSeconds(1));
+        exit(TC, 0, 255);
+        exit(TC, 0, 255);
+
+        assertThat(lines.take())
+                .containsExactly("begun a-", "a- 255 (assumed)", "begun b-", "b- 255 (assumed)");
+    }
+
+    @Test
+    void publishesARealCodeAfterAMadeUpOne() {
+        exit(TC, 0, 255);
+        exit(TC, 100, 3);
+        begun(new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), true));
+        exit(OTHER, 200, 137);
+        try (CapturedLog log = new CapturedLog(Fate.class)) {
+            lives.witnessed(
+                    new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), true), 0, NOW, 0);
+            assertThat(log.at(Level.WARN)).isEmpty();
+        }
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-",
+                        "a- 255 (assumed)",
+                        "a- 3 (containerd)",
+                        "begun b+",
+                        "b+ 137 (assumed)",
+                        "b+ 0 (kernel)");
+    }
+
+    // --- what the kernel reports
+
+    @Test
+    void takesContainerdsReportAsARepetitionOfTheKernels() {
+        begun(life("1", 100));
+        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        exit(TC, 100, 3);
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (kernel)");
+    }
+
+    @Test
+    void takesTheKernelsReportAsARepetitionOfContainerds() {
+        begun(life("1", 100));
+        exit(TC, 100, 3);
+        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (containerd)");
+    }
+
+    @Test
+    void publishesTheSignalThatTheKernelKnows() {
+        lives.witnessed(life("1", 100), 11 | 0x80, NOW, 0);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 139 (kernel)");
+        assertThat(lines.ends.getFirst().signal()).isEqualTo(OptionalInt.of(11));
+    }
+
+    @Test
+    void holdsADeathBySigkillUntilContainerdHasReportedWhetherMemoryRanOut() {
+        begun(life("1", 100));
+        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        assertThat(lives.nextDeadline()).isPresent();
+        lives.outOfMemory(TC);
+
+        exit(TC, 100, 137);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel) oom");
+        assertThat(lives.nextDeadline()).isEmpty();
+        lives.publishAll();
+        exit(TC, 100, 137);
+        assertThat(lines.take()).isEmpty();
+    }
+
+    @Test
+    void doesNotHoldADeathBySigkillForEver() {
+        begun(life("1", 100));
+        lines.take();
+        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        long deadline = lives.nextDeadline().orElseThrow();
+
+        lives.publishOverdue(deadline - 1);
+        assertThat(lines.take()).isEmpty();
+        lives.publishOverdue(deadline);
+        exit(TC, 100, 137);
+
+        assertThat(lines.take()).containsExactly("a+ 137 (kernel)");
+    }
+
+    /** The monotonic clock begins anywhere, also far below zero. */
+    @ParameterizedTest
+    @ValueSource(longs = {Long.MIN_VALUE, -1, 0, Long.MAX_VALUE})
+    void publishesAllThatItHoldsAtTheEnd(long nanoTime) {
+        lives.witnessed(life("1", 100), 9, NOW, nanoTime);
+
+        lives.publishAll();
+        lives.publishAll();
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel)");
+        assertThat(lives.nextDeadline()).isEmpty();
+    }
+
+    // --- the order of reports
+
+    /**
+     * Taking over, a daemon receives for a while what the one before it publishes. containerd
+     * reports the start when {@code runc start} has returned, which may be after the end.
+     */
+    @ParameterizedTest
+    @ValueSource(longs = {-80, -1, 0, 3, 60_000})
+    void publishesNothingAgainOfAProcessWhoseStartComesToo(long millisFromStartToExit) {
+        Instant start = NOW.minusMillis(millisFromStartToExit);
+        lives.remember(event(7, 100, 3, NOW));
+
+        create(100, start);
+        started(100, start);
+        exit(TC, 100, 3);
+        exit(TC, 0, 255);
+
+        assertThat(lines.take()).isEmpty();
+    }
+
+    @Test
+    void publishesTheEndOfALaterLifeWhosePidWasRemembered() {
+        lives.remember(event(7, 100, 3, NOW));
+
+        started(100, NOW.plusSeconds(5));
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
+    }
+
+    /** Found by the soak: the kernel may report the end before containerd reports the start. */
+    @Test
+    void publishesAnEndOnceWhereALaterLifeOfTheContainerHasTheSamePid() {
+        begun(life("1", 100));
+        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        started(100, NOW.plusMillis(2));
+        exit(TC, 100, 3);
+        lives.deleted(life("1", 100), false);
+
+        Life second =
+                new Life("2", TC, NOW.plusSeconds(5), BUNDLE, Optional.of(process(100)), false);
+        begun(second);
+        lives.witnessed(second, 0, NOW.plusSeconds(6), 0);
+        started(100, NOW.plusSeconds(6));
+        lives.exited(new TaskExit(TC, "tc", 100, 0, NOW.plusSeconds(6)), 0);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "a+ 3 (kernel)", "begun b+", "b+ 0 (kernel)");
+    }
+
+    @Test
+    void marksTheExitThatFollowsAnOutOfMemoryKill() {
+        lives.outOfMemory(TC);
+        lives.exited(new TaskExit(TC, "shell", 101, 137, NOW), 0);
+        exit(OTHER, 100, 137);
+        exit(TC, 200, 137);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "exec ? 137 (containerd)",
+                        "begun a-",
+                        "a- 137 (containerd)",
+                        "begun b-",
+                        "b- 137 (containerd) oom");
+    }
+
+    @Test
+    void forgetsTheOutOfMemoryMarkWithTheLife() {
+        lives.outOfMemory(TC);
+        exit(TC, 100, 137);
+        started(200, NOW.plusSeconds(60));
+        exit(TC, 200, 137);
+        lives.outOfMemory(OTHER);
+        create(OTHER, 300, NOW);
+        exit(OTHER, 300, 1);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-",
+                        "a- 137 (containerd) oom",
+                        "begun b-",
+                        "b- 137 (containerd)",
+                        "begun c-",
+                        "c- 1 (containerd)");
+    }
+
+    private void begun(Life life) {
+        lives.begun(life, true);
+    }
+
+    private void create(long pid, Instant at) {
+        create(TC, pid, at);
+    }
+
+    private void create(ContainerKey container, long pid, Instant at) {
+        lives.created(new TaskCreate(container, BUNDLE.toString(), pid, at));
+    }
+
+    private void started(long pid, Instant at) {
+        lives.started(new TaskStart(TC, pid, at));
+    }
+
+    private void exit(ContainerKey container, long pid, long status) {
+        lives.exited(own(container, pid, status), 0);
+    }
+
+    /** A life of {@link #TC} that was created just now; its pid is not known where it is 0. */
+    private static Life life(String id, long pid) {
+        Life life = Life.of(id, TC, NOW, BUNDLE);
+        return pid == 0 ? life : life.withInit(process(pid));
+    }
+
+    private static InitProcess process(long pid) {
+        return new InitProcess(pid, OptionalLong.of(1));
+    }
+
+    private static Begun begun(String id, long pid) {
+        return new Begun(
+                0,
+                TC,
+                new LifeRef(id, NOW, true),
+                OptionalLong.of(pid),
+                OptionalLong.of(1),
+                OptionalLong.empty());
+    }
+
+    private static ExitEvent event(long seq, long pid, long status, Instant at) {
+        return new ExitEvent(
+                seq,
+                new TaskExit(TC, "tc", pid, status, at),
+                OptionalInt.empty(),
+                false,
+                ExitSource.CONTAINERD);
+    }
+
+    private static TaskExit own(ContainerKey container, long pid, long status) {
+        return new TaskExit(container, container.id(), pid, status, NOW);
+    }
+}
