@@ -70,6 +70,9 @@ final class CtrEventParser {
 
     private final int[] fieldEnds = new int[FIELDS];
 
+    /** Whether the last line was of a create. */
+    private boolean create;
+
     /** A parser, for one thread at a time. */
     public CtrEventParser() {}
 
@@ -80,8 +83,10 @@ final class CtrEventParser {
      */
     public CtrEvent parse(CtrLineReader.Line line) {
         CtrEvent event = parse(line.buffer(), line.offset(), line.length());
-        if (event instanceof Ignored) {
-            return event;
+        boolean isWhole = line.ending() == CtrLineReader.Ending.NEWLINE;
+        // A create has a list of mounts of any length, and the start that follows will do.
+        if (event instanceof Ignored || (!isWhole && create)) {
+            return IGNORED;
         }
         return switch (line.ending()) {
             case NEWLINE -> event;
@@ -100,6 +105,7 @@ final class CtrEventParser {
     public CtrEvent parse(byte[] buffer, int offset, int length) {
         int end = offset + length;
         int position = offset;
+        create = false;
         for (int field = 0; field < FIELDS; field++) {
             while (position < end && buffer[position] != ' ') {
                 position++;
@@ -112,7 +118,7 @@ final class CtrEventParser {
         int topic = fieldEnds[4] + 1;
         boolean exit = isField(buffer, topic, fieldEnds[5], EXIT);
         boolean delete = isField(buffer, topic, fieldEnds[5], DELETE);
-        boolean create = isField(buffer, topic, fieldEnds[5], CREATE);
+        create = isField(buffer, topic, fieldEnds[5], CREATE);
         boolean start = isField(buffer, topic, fieldEnds[5], START);
         boolean oom = isField(buffer, topic, fieldEnds[5], OOM);
         if (!(exit || delete || create || start || oom)) {

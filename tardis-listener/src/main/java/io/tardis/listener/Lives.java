@@ -451,6 +451,8 @@ final class Lives {
                                     keepsAll,
                                     false));
             life.oomKilled = oomKilled.remove(container) != null;
+            // The exit says it all, unless there are other lives to be ordered.
+            life.begun = lives(container).size() == 1;
         } else if (life.life.init().isEmpty() && exit.pid() != NO_PID) {
             life.life = life.life.withInit(new InitProcess(exit.pid(), OptionalLong.empty()));
         }
@@ -484,8 +486,12 @@ final class Lives {
      * Whether it is the exit of this life once more, and not one of a life that nobody reported.
      */
     private static boolean isDouble(Tracked life, TaskExit exit) {
-        Instant before = life.exitedAt().orElseThrow();
-        return Duration.between(before, exit.exitedAt()).abs().compareTo(SAME) <= 0
+        Duration after = Duration.between(life.exitedAt().orElseThrow(), exit.exitedAt());
+        // The kernel's report has the time when it was read, which may be late.
+        boolean isByKernel =
+                life.fate instanceof Fate.Ended(End end, boolean _)
+                        && end.source() == ExitSource.KERNEL;
+        return after.compareTo(SAME) <= 0 && (isByKernel || after.compareTo(SAME.negated()) >= 0)
                 || exit.exitStatus() == MADE_UP_KILLED
                 || exit.exitStatus() == MADE_UP_UNKNOWN;
     }

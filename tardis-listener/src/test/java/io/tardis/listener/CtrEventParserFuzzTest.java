@@ -109,7 +109,11 @@ class CtrEventParserFuzzTest {
             case ExecExit(TaskExit exit) -> assertCanBePublished(exit);
             case Malformed(String reason) ->
                     assertThat(reason).hasSizeLessThanOrEqualTo(LONGEST_REASON);
-            case CtrEvent.Oom _, CtrEvent.TaskCreate _, CtrEvent.TaskStart _, CtrEvent.TaskDelete _, Ignored _ -> {}
+            case CtrEvent.Oom _,
+                    CtrEvent.TaskCreate _,
+                    CtrEvent.TaskStart _,
+                    CtrEvent.TaskDelete _,
+                    Ignored _ -> {}
         }
     }
 

@@ -13,6 +13,7 @@ import io.tardis.listener.CtrEvent.ExecExit;
 import io.tardis.listener.CtrEvent.Ignored;
 import io.tardis.listener.CtrEvent.Malformed;
 import io.tardis.listener.CtrEvent.Oom;
+import io.tardis.listener.CtrEvent.TaskCreate;
 import io.tardis.listener.CtrEvent.TaskDelete;
 import io.tardis.listener.CtrEvent.TaskStart;
 import io.tardis.listener.CtrLineReader.Ending;
@@ -77,10 +78,11 @@ class CtrEventParserTest {
                         Map.of(
                                 ContainerExit.class, 22L,
                                 ExecExit.class, 2L,
+                                TaskCreate.class, 22L,
                                 TaskStart.class, 22L,
                                 Oom.class, 1L,
                                 TaskDelete.class, 15L,
-                                Ignored.class, 81L));
+                                Ignored.class, 59L));
     }
 
     @Test
@@ -105,7 +107,13 @@ class CtrEventParserTest {
                                 25684,
                                 Instant.parse("2026-11-23T03:45:45.805014666Z")),
                         new Oom(new ContainerKey("default", "oom1")),
-                        new TaskDelete(new TaskExit(new ContainerKey("default", "fail-1"), "fail-1", 25894, 3, Instant.parse("2026-11-23T03:45:46.241934434Z"))));
+                        new TaskDelete(
+                                new TaskExit(
+                                        new ContainerKey("default", "fail-1"),
+                                        "fail-1",
+                                        25894,
+                                        3,
+                                        Instant.parse("2026-11-23T03:45:46.241934434Z"))));
     }
 
     @Test
@@ -118,7 +126,13 @@ class CtrEventParserTest {
                         exit("default", "svc", "probe1", 28138, 0, "03:45:53.349269776"),
                         exit("default", "oom1", "oom1", 28575, 137, "03:45:56.597214365"),
                         exit("ci", "par-5", "par-5", 29903, 1, "03:45:59.051170185"),
-                        new TaskDelete(new TaskExit(new ContainerKey("ci", "par-5"), "par-5", 29903, 1, Instant.parse("2026-11-23T03:45:59.051170185Z"))));
+                        new TaskDelete(
+                                new TaskExit(
+                                        new ContainerKey("ci", "par-5"),
+                                        "par-5",
+                                        29903,
+                                        1,
+                                        Instant.parse("2026-11-23T03:45:59.051170185Z"))));
     }
 
     @Test
@@ -215,7 +229,8 @@ class CtrEventParserTest {
                                 "delete",
                                 "'container_id':'tc','exit_status':0,'exited_at':{'seconds':1}"));
 
-        assertThat(event).isEqualTo(new TaskDelete(new TaskExit(TC, "tc", 0, 0, Instant.ofEpochSecond(1))));
+        assertThat(event)
+                .isEqualTo(new TaskDelete(new TaskExit(TC, "tc", 0, 0, Instant.ofEpochSecond(1))));
     }
 
     @ParameterizedTest

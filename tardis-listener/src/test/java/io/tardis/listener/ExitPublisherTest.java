@@ -168,7 +168,10 @@ class ExitPublisherTest {
         hear(exit("a", 1)); // twice
         hear(new CtrEvent.Malformed("no exit"));
         hear(new CtrEvent.ExecExit(new TaskExit(TC, "shell", 6616, 0, AT)));
-        hear(new CtrEvent.TaskDelete(new TaskExit(new ContainerKey("default", "a"), "a", 1, 0, AT))); // once more
+        hear(
+                new CtrEvent.TaskDelete(
+                        new TaskExit(
+                                new ContainerKey("default", "a"), "a", 1, 0, AT))); // once more
         hear(exit("b", 2));
 
         assertThat(List.of(seq(), seq(), seq())).containsExactly(first, first + 1, first + 2);
@@ -179,6 +182,7 @@ class ExitPublisherTest {
         publisher.start();
         hear(new CtrEvent.Oom(TC));
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 1, 137, AT)));
+        hear(new CtrEvent.TaskStart(TC, 2, AT.plusSeconds(60)));
         hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 0, 255, AT.plusSeconds(60))));
 
         assertThat(subscriber.nextExit().event().oomKilled()).isTrue();

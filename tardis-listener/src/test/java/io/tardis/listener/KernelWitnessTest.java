@@ -306,7 +306,8 @@ class KernelWitnessTest {
                 new ContainerKey("default", id),
                 Instant.EPOCH,
                 Path.of("/bundle"),
-                Optional.of(init), false);
+                Optional.of(init),
+                false);
     }
 
     private Witness.Ended next() throws InterruptedException {

@@ -17,7 +17,9 @@ import io.tardis.testkit.CapturedLog;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -34,18 +36,19 @@ class LivesTest {
     private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
     private static final InitProcess ALIVE = InitProcess.of(ProcessHandle.current().pid());
 
-    /** What is published, a line each: lives have the letters a, b, ... in the order of their begins. */
+    /**
+     * What is published, a line each: lives have the letters a, b, ... in the order of their
+     * begins.
+     */
     private static final class Lines implements Lives.Sink {
         private final List<String> lines = new ArrayList<>();
-        private final List<String> ids = new ArrayList<>();
+        private final Map<String, Integer> numbers = new HashMap<>();
         private final List<Fate.End> ends = new ArrayList<>();
         private final List<Life> inits = new ArrayList<>();
 
         private String letter(LifeRef life) {
-            if (!ids.contains(life.id())) {
-                ids.add(life.id());
-            }
-            return (char) ('a' + ids.indexOf(life.id())) + (life.kept() ? "+" : "-");
+            int number = numbers.computeIfAbsent(life.id(), _ -> numbers.size());
+            return (char) ('a' + number) + (life.kept() ? "+" : "-");
         }
 
         @Override
@@ -148,8 +151,7 @@ class LivesTest {
         all.exited(own(OTHER, 100, 4), 0);
 
         assertThat(lines.take())
-                .containsExactly(
-                        "begun a+", "a+ 3 (containerd)", "begun b+", "b+ 4 (containerd)");
+                .containsExactly("begun a+", "a+ 3 (containerd)", "begun b+", "b+ 4 (containerd)");
     }
 
     /** An id that was enabled lives again, not enabled. */
@@ -166,7 +168,9 @@ class LivesTest {
         assertThat(lines.take()).containsExactly("begun b-", "b- 7 (containerd)");
     }
 
-    /** After a restart the new life has the pid of an exit from before; its start was not reported. */
+    /**
+     * After a restart the new life has the pid of an exit from before; its start was not reported.
+     */
     @Test
     void doesNotTakeTheEndOfANewLifeForTheRememberedOneOfTheSamePid() {
         lives.remember(event(7, 100, 3, NOW.minusSeconds(60)));
@@ -242,8 +246,7 @@ class LivesTest {
         exit(TC, 200, 2);
 
         assertThat(lines.take())
-                .containsExactly(
-                        "begun a-", "a- 1 (containerd)", "begun b-", "b- 2 (containerd)");
+                .containsExactly("begun a-", "a- 1 (containerd)", "begun b-", "b- 2 (containerd)");
     }
 
     @Test
@@ -253,8 +256,7 @@ class LivesTest {
         exit(TC, 100, 1);
 
         assertThat(lines.take())
-                .containsExactly(
-                        "begun a-", "a- 1 (containerd)", "begun b-", "b- 1 (containerd)");
+                .containsExactly("begun a-", "a- 1 (containerd)", "begun b-", "b- 1 (containerd)");
     }
 
     @Test
@@ -267,8 +269,7 @@ class LivesTest {
         exit(TC, 200, 2);
 
         assertThat(lines.take())
-                .containsExactly(
-                        "begun a-", "begun b-", "b- 2 (containerd)", "a- 1 (containerd)");
+                .containsExactly("begun a-", "begun b-", "b- 2 (containerd)", "a- 1 (containerd)");
     }
 
     @Test
@@ -277,8 +278,7 @@ class LivesTest {
         exit(new ContainerKey("k8s.io", "tc"), 100, 2);
 
         assertThat(lines.take())
-                .containsExactly(
-                        "begun a-", "a- 1 (containerd)", "begun b-", "b- 2 (containerd)");
+                .containsExactly("begun a-", "a- 1 (containerd)", "begun b-", "b- 2 (containerd)");
     }
 
     @Test
@@ -368,7 +368,9 @@ class LivesTest {
         assertThat(lines.inits).isEmpty();
         started(100, NOW.plusMillis(20));
 
-        assertThat(lines.inits).extracting(it -> it.init().orElseThrow().pid()).containsExactly(100L);
+        assertThat(lines.inits)
+                .extracting(it -> it.init().orElseThrow().pid())
+                .containsExactly(100L);
     }
 
     /** The launcher left a note, and containerd's report was faster than its replay. */
@@ -579,8 +581,7 @@ class LivesTest {
         exit(TC, 0, 255);
 
         assertThat(lines.take())
-                .containsExactly(
-                        "begun a-", "a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
+                .containsExactly("begun a-", "a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
     }
 
     @Test

@@ -14,7 +14,9 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -59,6 +61,10 @@ final class ExitRecorder implements AutoCloseable {
     private final Unwritten unwritten;
     private volatile boolean stopping;
     private long received;
+
+    /** The containers of the lives that arrived in one batch. */
+    private final Set<ContainerKey> batched = new HashSet<>();
+
     private boolean droppedIsLogged;
     private long nextTry;
     private long nextPrune;
@@ -192,6 +198,7 @@ final class ExitRecorder implements AutoCloseable {
     /** Waits for a message, and takes what has arrived with it, up to one batch. */
     private List<Recorded> collect(Duration timeout) {
         List<Recorded> arrived = new ArrayList<>();
+        batched.clear();
         ZmqSubscriber.Message message = subscriber.receive(timeout);
         for (int i = 1; message != null; i++) {
             take(message, arrived);
@@ -203,15 +210,13 @@ final class ExitRecorder implements AutoCloseable {
     private void take(ZmqSubscriber.Message message, List<Recorded> arrived) {
         try {
             Published published = PublishedCodec.decode(message.topic(), message.payload());
-            boolean isUseless =
-                    switch (published) {
-                        case Published.Exit _, Published.Lost _ -> false;
-                        case Published.Begun begun ->
-                                !begun.life().kept() && isFirst(begun, arrived);
-                        case Published.Heartbeat _, Published.Gap _ -> true;
-                    };
-            if (!isUseless) {
-                arrived.add(new Recorded(++received, published));
+            Recorded recorded = new Recorded(++received, published);
+            if (recorded.state().filter(this::isUseless).isPresent()) {
+                recorded = recorded.withoutState();
+            }
+            if (recorded.event().isPresent() || recorded.state().isPresent()) {
+                arrived.add(recorded);
+                recorded.state().ifPresent(it -> batched.add(it.container()));
             }
         } catch (MalformedMessageException e) {
             LOG.error(
@@ -219,16 +224,17 @@ final class ExitRecorder implements AutoCloseable {
         }
     }
 
-    /** Whether no life of the container is known before this one, of which nothing is kept. */
-    private boolean isFirst(Published.Begun begun, List<Recorded> arrived) {
-        ContainerKey container = begun.container();
-        boolean isKnown =
-                lives.hasNotRecorded(container)
-                        || arrived.stream()
-                                .flatMap(it -> it.state().stream())
-                                .anyMatch(it -> it.container().equals(container));
+    /**
+     * Whether nothing is kept of a life, and no other one of its container is known, whose end could
+     * be taken for its end.
+     */
+    private boolean isUseless(LifeState state) {
+        ContainerKey container = state.container();
         try {
-            return !isKnown && !log.knows(container);
+            return state.stage() == Stage.NOT_KEPT
+                    && !batched.contains(container)
+                    && !lives.hasNotRecorded(container)
+                    && !log.knows(container);
         } catch (ExitLogException e) {
             LOG.debug("whether {} is known cannot be read now", container, e);
             return false;

@@ -43,7 +43,7 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
                 yield Optional.of(new LifeState(begun, stage, Optional.empty(), true));
             }
             case Published.Exit(ExitEvent event) when event.exit().isContainerExit() ->
-                    event.life().filter(LifeRef::kept).map(it -> ended(it, event));
+                    event.life().map(it -> ended(it, event));
             case Published.Lost(long _, ContainerKey container, LifeRef life) when life.kept() ->
                     Optional.of(
                             new LifeState(
@@ -54,9 +54,12 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
     }
 
     static LifeState ended(LifeRef life, ExitEvent event) {
+        Begun begun = begun(event.exit().container(), life);
+        if (!life.kept()) {
+            return new LifeState(begun, Stage.NOT_KEPT, Optional.empty(), false);
+        }
         Stage stage = event.source() == ExitSource.ASSUMED ? Stage.ASSUMED : Stage.ENDED;
-        return new LifeState(
-                begun(event.exit().container(), life), stage, Optional.of(event), false);
+        return new LifeState(begun, stage, Optional.of(event), false);
     }
 
     /** A begin of which no more than the life is known. */

@@ -17,6 +17,11 @@ record Recorded(long number, Published message, Optional<LifeState> state) {
         this(number, message, LifeState.of(message));
     }
 
+    /** The same without what it says of a life. */
+    Recorded withoutState() {
+        return new Recorded(number, message, Optional.empty());
+    }
+
     /** The exit, for replay. */
     Optional<ExitEvent> event() {
         return message instanceof Published.Exit(ExitEvent event)
