@@ -197,7 +197,7 @@ final class ExitLogFile {
                         session.execute("ALTER TABLE lives RENAME COLUMN assumed TO stage");
                         session.execute(
                                 "UPDATE lives SET stage = %d - stage"
-                                        .formatted(LifeState.Stage.ENDED.ordinal()));
+                                        .formatted(LifeState.Stage.ENDED.number()));
                     });
         }
     }
