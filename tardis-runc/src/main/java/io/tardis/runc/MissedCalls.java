@@ -163,10 +163,15 @@ final class MissedCalls {
     private void start(ContainerKey container, Path state, Instant at, boolean deleteFollows)
             throws IOException {
         Optional<Life> open = openAt(container, at);
-        if (open.isEmpty() || open.get().init().isPresent()) {
+        if (open.isEmpty()) {
             return;
         }
         Life life = open.get();
+        if (life.init().isPresent()) {
+            // The listener had it from others, or the disk did not take it when the start came.
+            shim.noteInit(life);
+            return;
+        }
         OptionalLong pid = Bundle.initPid(life.bundle(), state);
         Optional<InitProcess> init =
                 pid.stream()

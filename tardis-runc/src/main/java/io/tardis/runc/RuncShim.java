@@ -228,7 +228,7 @@ public final class RuncShim {
         }
         InitProcess init = InitProcess.of(pid.getAsLong());
         Life life = open.get();
-        if (life.init().filter(it -> !it.equals(init)).isPresent()) {
+        if (life.init().filter(it -> isAnother(it, init)).isPresent()) {
             // Its create looked like one that the runtime would refuse.
             closeUnseen(open);
             if (!create(container, life.bundle()) || registry.open(container).isEmpty()) {
@@ -236,10 +236,25 @@ public final class RuncShim {
             }
             life = registry.open(container).get();
         }
-        life = life.withInit(init);
-        if (registry.update(life)) {
-            listener.started(life);
-            LOG.debug("{} starts as pid {}", container, pid.getAsLong());
+        noteInit(life.init().isPresent() ? life : life.withInit(init));
+        LOG.debug("{} starts as pid {}", container, pid.getAsLong());
+    }
+
+    /** A process that is gone has no start time, and the same pid may well be the same process. */
+    private static boolean isAnother(InitProcess before, InitProcess now) {
+        boolean isComparable = before.startTime().isPresent() && now.startTime().isPresent();
+        return before.pid() != now.pid() || (isComparable && !before.equals(now));
+    }
+
+    /** Notes the process of a life. It is watched also where the disk does not take it now. */
+    void noteInit(Life life) throws IOException {
+        boolean isOpen = true;
+        try {
+            isOpen = registry.update(life);
+        } finally {
+            if (isOpen) {
+                listener.started(life);
+            }
         }
     }
 
@@ -306,9 +321,7 @@ public final class RuncShim {
             return life;
         }
         Life made = life.withInit(InitProcess.of(pid.getAsLong()));
-        if (registry.update(made)) {
-            listener.started(made);
-        }
+        noteInit(made);
         return made;
     }
 
