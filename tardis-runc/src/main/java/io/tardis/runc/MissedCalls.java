@@ -111,8 +111,8 @@ final class MissedCalls {
             boolean deleteFollows)
             throws IOException {
         Optional<Life> open = registry.open(container);
-        if (isDone(open, bundle, at)) {
-            return;
+        if (isDone(open, bundle, at) || open.filter(RuncShim::isRunning).isPresent()) {
+            return; // what ran then and still runs was not created: the runtime refused it
         }
         // A life that was started and deleted leaves no bundle of its own: what is there is a later
         // one's. The launcher took it for enabled.
@@ -213,6 +213,9 @@ final class MissedCalls {
             return true;
         }
         Life life = open.get();
+        if (!force && RuncShim.isRunning(life)) {
+            return true; // the runtime refused it
+        }
         Answer.OfContainer answer = shim.ask(life, Duration.ZERO);
         boolean known = answer instanceof Exited;
         // Where nobody could read the bundle it may not even be enabled: then all is kept.

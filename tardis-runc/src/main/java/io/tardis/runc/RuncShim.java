@@ -208,7 +208,7 @@ public final class RuncShim {
         }
     }
 
-    private static boolean isRunning(Life life) {
+    static boolean isRunning(Life life) {
         return life.init().filter(InitProcess::isRunning).isPresent();
     }
 
