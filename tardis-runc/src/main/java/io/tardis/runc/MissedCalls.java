@@ -219,7 +219,7 @@ final class MissedCalls {
         Answer.OfContainer answer = shim.ask(life, Duration.ZERO);
         boolean known = answer instanceof Exited;
         // Where nobody could read the bundle it may not even be enabled: then all is kept.
-        if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer)) {
+        if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
             shim.cleanUp(life);
             return true;
         }

@@ -280,7 +280,7 @@ public final class RuncShim {
         wait = patience.of(wait);
         Answer.OfContainer answer = ask(life, wait);
         patience.learn(wait, answer instanceof Exited);
-        if (isCleanEnd(answer)) {
+        if (isCleanEnd(answer, life)) {
             cleanUp(life);
             return;
         }
@@ -291,10 +291,11 @@ public final class RuncShim {
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
     }
 
-    /** Whether the answer about a life is that it ended with 0. */
-    static boolean isCleanEnd(Answer.OfContainer answer) {
+    /** Whether the answer about a life is that it, and no other life, ended with 0. */
+    static boolean isCleanEnd(Answer.OfContainer answer, Life life) {
         return answer instanceof Exited(ExitEvent event, boolean _)
-                && event.exit().exitStatus() == 0;
+                && event.exit().exitStatus() == 0
+                && event.life().filter(it -> !it.id().equals(life.id())).isEmpty();
     }
 
     /** Takes away all that is kept for the container of a life that ended with 0. */
