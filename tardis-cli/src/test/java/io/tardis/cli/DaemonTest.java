@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.event.Rfc3339;
 import io.tardis.runc.ShimClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -15,8 +16,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -33,6 +38,11 @@ class DaemonTest {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private static final int PIPE_BYTES = 1 << 16;
+
+    /** As Go prints a time. */
+    private static final DateTimeFormatter CTR_TIME =
+            DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSSSSS '+0000 UTC'", Locale.ROOT)
+                    .withZone(ZoneOffset.UTC);
 
     /** What operators, terminals and service managers send; 29 and 16 are SIGPOLL and SIGSTKFLT. */
     private static final List<String> SURVIVED =
@@ -490,13 +500,19 @@ class DaemonTest {
         return bundle;
     }
 
-    /** As ctr prints it; a status of 0 is left out. */
+    /** As ctr prints it when the process ends now; a status of 0 is left out. */
     private static String exit(String id, long pid, int status) {
+        Instant now = Instant.now();
         return """
-        2026-11-23 02:54:57.829303106 +0000 UTC default /tasks/exit \
-        {"container_id":"%1$s","id":"%1$s","pid":%2$d%3$s,"exited_at":"2026-11-23T02:54:57.829303106Z"}
+        %4$s default /tasks/exit \
+        {"container_id":"%1$s","id":"%1$s","pid":%2$d%3$s,"exited_at":"%5$s"}
         """
-                .formatted(id, pid, status == 0 ? "" : ",\"exit_status\":" + status);
+                .formatted(
+                        id,
+                        pid,
+                        status == 0 ? "" : ",\"exit_status\":" + status,
+                        CTR_TIME.format(now),
+                        Rfc3339.format(now));
     }
 
     private Path makeFifo() throws IOException, InterruptedException {

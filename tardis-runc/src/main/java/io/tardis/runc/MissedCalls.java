@@ -111,8 +111,8 @@ final class MissedCalls {
             boolean deleteFollows)
             throws IOException {
         Optional<Life> open = registry.open(container);
-        if (isDone(open, bundle, at)) {
-            return;
+        if (isDone(open, bundle, at) || open.filter(RuncShim::isRunning).isPresent()) {
+            return; // what ran then and still runs was not created: the runtime refused it
         }
         // A life that was started and deleted leaves no bundle of its own: what is there is a later
         // one's. The launcher took it for enabled.
@@ -163,10 +163,15 @@ final class MissedCalls {
     private void start(ContainerKey container, Path state, Instant at, boolean deleteFollows)
             throws IOException {
         Optional<Life> open = openAt(container, at);
-        if (open.isEmpty() || open.get().init().isPresent()) {
+        if (open.isEmpty()) {
             return;
         }
         Life life = open.get();
+        if (life.init().isPresent()) {
+            // The listener had it from others, or the disk did not take it when the start came.
+            shim.noteInit(life);
+            return;
+        }
         OptionalLong pid = Bundle.initPid(life.bundle(), state);
         Optional<InitProcess> init =
                 pid.stream()
@@ -208,10 +213,13 @@ final class MissedCalls {
             return true;
         }
         Life life = open.get();
+        if (!force && RuncShim.isRunning(life)) {
+            return true; // the runtime refused it
+        }
         Answer.OfContainer answer = shim.ask(life, Duration.ZERO);
         boolean known = answer instanceof Exited;
         // Where nobody could read the bundle it may not even be enabled: then all is kept.
-        if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer)) {
+        if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
             shim.cleanUp(life);
             return true;
         }

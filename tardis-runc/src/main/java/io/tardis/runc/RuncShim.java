@@ -208,7 +208,7 @@ public final class RuncShim {
         }
     }
 
-    private static boolean isRunning(Life life) {
+    static boolean isRunning(Life life) {
         return life.init().filter(InitProcess::isRunning).isPresent();
     }
 
@@ -228,7 +228,7 @@ public final class RuncShim {
         }
         InitProcess init = InitProcess.of(pid.getAsLong());
         Life life = open.get();
-        if (life.init().filter(it -> !it.equals(init)).isPresent()) {
+        if (life.init().filter(it -> isAnother(it, init)).isPresent()) {
             // Its create looked like one that the runtime would refuse.
             closeUnseen(open);
             if (!create(container, life.bundle()) || registry.open(container).isEmpty()) {
@@ -236,10 +236,25 @@ public final class RuncShim {
             }
             life = registry.open(container).get();
         }
-        life = life.withInit(init);
-        if (registry.update(life)) {
-            listener.started(life);
-            LOG.debug("{} starts as pid {}", container, pid.getAsLong());
+        noteInit(life.init().isPresent() ? life : life.withInit(init));
+        LOG.debug("{} starts as pid {}", container, pid.getAsLong());
+    }
+
+    /** A process that is gone has no start time, and the same pid may well be the same process. */
+    private static boolean isAnother(InitProcess before, InitProcess now) {
+        boolean isComparable = before.startTime().isPresent() && now.startTime().isPresent();
+        return before.pid() != now.pid() || (isComparable && !before.equals(now));
+    }
+
+    /** Notes the process of a life. It is watched also where the disk does not take it now. */
+    void noteInit(Life life) throws IOException {
+        boolean isOpen = true;
+        try {
+            isOpen = registry.update(life);
+        } finally {
+            if (isOpen) {
+                listener.started(life);
+            }
         }
     }
 
@@ -265,7 +280,7 @@ public final class RuncShim {
         wait = patience.of(wait);
         Answer.OfContainer answer = ask(life, wait);
         patience.learn(wait, answer instanceof Exited);
-        if (isCleanEnd(answer)) {
+        if (isCleanEnd(answer, life)) {
             cleanUp(life);
             return;
         }
@@ -276,10 +291,11 @@ public final class RuncShim {
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
     }
 
-    /** Whether the answer about a life is that it ended with 0. */
-    static boolean isCleanEnd(Answer.OfContainer answer) {
+    /** Whether the answer about a life is that it, and no other life, ended with 0. */
+    static boolean isCleanEnd(Answer.OfContainer answer, Life life) {
         return answer instanceof Exited(ExitEvent event, boolean _)
-                && event.exit().exitStatus() == 0;
+                && event.exit().exitStatus() == 0
+                && event.life().filter(it -> !it.id().equals(life.id())).isEmpty();
     }
 
     /** Takes away all that is kept for the container of a life that ended with 0. */
@@ -306,9 +322,7 @@ public final class RuncShim {
             return life;
         }
         Life made = life.withInit(InitProcess.of(pid.getAsLong()));
-        if (registry.update(made)) {
-            listener.started(made);
-        }
+        noteInit(made);
         return made;
     }
 

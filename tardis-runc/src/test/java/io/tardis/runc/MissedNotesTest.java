@@ -2,8 +2,8 @@ package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tardis.core.TardisException;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -13,7 +13,6 @@ import io.tardis.testkit.ChildJvm;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -24,6 +23,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,8 +40,7 @@ class MissedNotesTest {
 
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
-    private final List<Life> started = new ArrayList<>();
-    private final List<Life> lost = new ArrayList<>();
+    private final FakeListener listener = new FakeListener();
     private final List<Process> processes = new ArrayList<>();
     private ContainerRegistry registry;
     private RuncShim shim;
@@ -58,7 +57,7 @@ class MissedNotesTest {
                         directory.resolve("checkpoint"),
                         () -> {},
                         exitCodes,
-                        new FakeWitness(started::add, _ -> false, lost::add),
+                        listener,
                         Duration.ofMillis(700),
                         InstantSource.system());
         missed = directory.resolve("missed");
@@ -93,8 +92,9 @@ class MissedNotesTest {
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(at);
         assertThat(life.bundle()).isEqualTo(bundle);
+        assertThat(listener.kept()).containsExactly(life);
+        assertThat(listener.begun()).containsExactly(life);
         assertThat(missed).isEmptyDirectory();
-        assertThat(registry.open(TC)).hasValue(life);
     }
 
     /** A launcher is about to add another call: the file stays, and what is in it is marked. */
@@ -109,7 +109,7 @@ class MissedNotesTest {
             assertThat(launcher.line()).isEqualTo("locked");
             notes.replayAll();
             Life first = registry.open(TC).orElseThrow();
-            registry.close(TC);
+            registry.close(first);
             Life second = registry.register(TC, bundle, Instant.EPOCH);
 
             notes.replayAll();
@@ -117,7 +117,8 @@ class MissedNotesTest {
 
             assertThat(file).exists();
             assertThat(registry.open(TC)).hasValue(second);
-            assertThat(registry.last(TC)).hasValue(first);
+            assertThat(listener.begun()).containsExactly(first);
+            assertThat(listener.deleted()).isEmpty();
 
             Files.createFile(go);
             assertThat(launcher.line()).isEqualTo("written");
@@ -148,6 +149,7 @@ class MissedNotesTest {
         notes.replayAll();
 
         assertThat(registry.open(TC)).hasValue(life);
+        assertThat(listener.kept()).isEmpty();
     }
 
     @Test
@@ -159,7 +161,46 @@ class MissedNotesTest {
         notes.replayAll();
 
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).hasValue(before);
+        assertThat(listener.deleted()).containsExactly(before);
+        assertThat(listener.begun()).isEmpty();
+    }
+
+    /** The runtime refused it. */
+    @Test
+    void leavesTheLifeWhereTheContainerWasCreatedWhileItRan() throws IOException {
+        Life life = registry.register(TC, bundle, now().minusSeconds(60));
+        Life running = life.withInit(InitProcess.of(init().pid()));
+        registry.update(running);
+        note(now().minusSeconds(1), "create", "--bundle", "bundle", "tc");
+
+        notes.replayAll();
+
+        assertThat(registry.open(TC)).hasValue(running);
+        assertThat(listener.kept()).isEmpty();
+        assertThat(listener.deleted()).isEmpty();
+        assertThat(missed).isEmptyDirectory();
+    }
+
+    /** The runtime refused it. */
+    @Test
+    void leavesTheLifeWhereTheContainerWasDeletedWhileItRan() throws IOException {
+        Life life = registry.register(TC, bundle, now().minusSeconds(60));
+        Life running = life.withInit(InitProcess.of(init().pid()));
+        registry.update(running);
+        exitCodes.answer(Answer.Running::new);
+        note(now().minusSeconds(1), "delete", "tc");
+
+        notes.replayAll();
+        assertThat(registry.open(TC)).hasValue(running);
+        assertThat(missed).isEmptyDirectory();
+
+        note(now(), "delete", "--force", "tc");
+        MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
+        impatient.replayAll();
+        impatient.replayAll();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.deleted()).containsExactly(running.withForceDeleted());
     }
 
     @Test
@@ -171,7 +212,30 @@ class MissedNotesTest {
         notes.replayAll();
 
         assertThat(registry.open(TC).orElseThrow().init()).hasValue(InitProcess.of(init.pid()));
-        assertThat(started).containsExactly(registry.open(TC).orElseThrow());
+        assertThat(listener.started()).containsExactly(registry.open(TC).orElseThrow());
+    }
+
+    /** The disk refused it when the start came. */
+    @Test
+    void writesAProcessThatIsKnownOnlyHere() throws IOException {
+        Instant at = now();
+        Life life = registry.register(TC, bundle, at);
+        Path file = directory.resolve("containers/default/tc/life.json");
+        Path away = Files.move(file, file.resolveSibling("away"));
+        Files.createDirectory(file);
+        init();
+        shim.before(RuncCommandLine.parse(List.of("--root", "/r/default", "start", "tc"), bundle));
+        Files.delete(file);
+        Files.move(away, file);
+        note(at.plusMillis(1), "start", "tc");
+
+        notes.replayAll();
+
+        ContainerRegistry next = new ContainerRegistry(directory.resolve("containers"));
+        next.load();
+        assertThat(next.open(TC)).isEqualTo(registry.open(TC));
+        assertThat(next.open(TC).orElseThrow().id()).isEqualTo(life.id());
+        assertThat(next.open(TC).orElseThrow().init()).isPresent();
     }
 
     /** The bundle of a later life is in the place of this one's. */
@@ -188,11 +252,11 @@ class MissedNotesTest {
         impatient.replayAll();
         impatient.replayAll();
 
-        Life life = registry.last(TC).orElseThrow();
+        Life life = listener.begun().getFirst();
         assertThat(life.init()).isEmpty();
-        assertThat(life.lost()).isTrue();
-        assertThat(lost).containsExactly(life);
-        assertThat(started).isEmpty();
+        assertThat(listener.lost()).containsExactly(life);
+        assertThat(listener.deleted()).containsExactly(life);
+        assertThat(listener.started()).isEmpty();
         assertThat(other.isAlive()).isTrue();
     }
 
@@ -213,7 +277,7 @@ class MissedNotesTest {
     @Test
     void aLifeThatWasMissedAsAWholeIsLost() throws IOException {
         Life before = registry.register(TC, bundle, Instant.EPOCH);
-        registry.close(TC);
+        registry.close(before);
         Files.delete(bundle.resolve("config.json"));
         Instant at = now();
         note(at, "create", "--bundle", "bundle", "tc");
@@ -226,13 +290,14 @@ class MissedNotesTest {
         impatient.replayAll();
         impatient.replayAll();
 
-        Life life = registry.last(TC).orElseThrow();
+        Life life = listener.begun().getFirst();
         assertThat(life.id()).isNotEqualTo(before.id());
         assertThat(life.createdAt()).isEqualTo(at);
-        assertThat(life.lost()).isTrue();
-        assertThat(lost).containsExactly(life);
+        assertThat(listener.lost()).containsExactly(life);
+        assertThat(listener.deleted()).containsExactly(life);
+        assertThat(registry.open(TC)).isEmpty();
         assertThat(exitCodes.questions())
-                .containsOnly(new FakeExitCodes.Question(TC, Duration.ZERO));
+                .containsOnly(new FakeExitCodes.Question(life.id(), Duration.ZERO));
     }
 
     @Test
@@ -243,8 +308,9 @@ class MissedNotesTest {
 
         notes.replayAll();
 
-        assertThat(registry.lives(TC)).isEmpty();
-        assertThat(lost).isEmpty();
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.kept()).isEmpty();
+        assertThat(listener.lost()).isEmpty();
     }
 
     @Test
@@ -257,12 +323,16 @@ class MissedNotesTest {
 
         notes.replayAll();
 
-        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(exitCodes.questions())
+                .containsOnly(new FakeExitCodes.Question(life.id(), Duration.ZERO));
+        assertThat(directory.resolve("containers/default/tc")).doesNotExist();
         assertThat(directory.resolve("checkpoint/default/tc")).doesNotExist();
     }
 
+    /** Nobody could read its bundle, to find out whether it was enabled. */
     @Test
-    void keepsEverythingWhereTheCodeMayBeAnotherLifes() throws IOException {
+    void keepsEverythingOfALifeWhoseCreateWasMissed() throws IOException {
         note(now(), "create", "--bundle", "bundle", "tc");
         note(now(), "start", "tc");
         note(now(), "delete", "tc");
@@ -277,50 +347,81 @@ class MissedNotesTest {
 
     /** As when a daemon without descriptors reads them all at once, long after the end. */
     @Test
-    void anExitThatIsHeardEndsTheLifeThatWasMissedAsAWhole() throws IOException {
+    void aLifeThatWasMissedAsAWholeIsTheOneThatTheListenerKnows() throws IOException {
         Files.delete(bundle.resolve("config.json"));
         Instant at = now().minusSeconds(9);
         noteWholeLife(at);
-
-        notes.before(exit(at.plusMillis(30)));
-
-        Life life = registry.open(TC).orElseThrow();
-        assertThat(life.createdAt()).isEqualTo(at);
-        assertThat(life.init().orElseThrow().pid()).isEqualTo(FakeExitCodes.PID);
-
+        InitProcess init = InitProcess.of(FakeExitCodes.PID);
+        listener.keep((container, path, time) ->
+                Life.of("reported", container, time, path).withInit(init));
         exitCodes.answerExited(0);
+
         notes.replayAll();
 
-        // Nobody can tell whether it was enabled: it is not cleaned up.
+        Life life = listener.begun().getFirst();
+        assertThat(life).isEqualTo(Life.of("reported", TC, at, bundle).withInit(init));
+        assertThat(exitCodes.questions())
+                .containsOnly(new FakeExitCodes.Question("reported", Duration.ZERO));
+        // Nobody could find out whether it was enabled: it is not cleaned up.
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC).orElseThrow().lost()).isFalse();
+        assertThat(listener.deleted()).containsExactly(life);
+        assertThat(listener.lost()).isEmpty();
         assertThat(missed).isEmptyDirectory();
     }
 
     @Test
-    void anExitEndsTheLifeThatItsTimeIsIn() throws IOException {
+    void eachLifeThatWasMissedIsAskedForByItsTime() throws IOException {
         Files.delete(bundle.resolve("config.json"));
         Instant at = now().minusSeconds(9);
         for (int i = 0; i < 3; i++) {
             noteWholeLife(at.plusSeconds(i));
         }
-        exitCodes.answer(Answer.Running::new);
+        InitProcess init = InitProcess.of(FakeExitCodes.PID);
+        listener.keep((container, path, time) -> {
+            boolean isKnown = time.equals(at.plusSeconds(1));
+            Life life = Life.of(isKnown ? "reported" : "other", container, time, path);
+            return isKnown ? life.withInit(init) : life;
+        });
+        exitCodes.answerOf(life ->
+                life.id().equals("reported")
+                        ? FakeExitCodes.exited(TC, 3, Optional.empty())
+                        : new Answer.Running(TC));
 
-        notes.before(exit(at.plusSeconds(1).plusMillis(20)));
+        MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
+        impatient.replayAll();
+        impatient.replayAll();
 
-        assertThat(registry.open(TC).orElseThrow().createdAt()).isEqualTo(at.plusSeconds(1));
-        assertThat(registry.last(TC).orElseThrow().createdAt()).isEqualTo(at);
-        assertThat(registry.last(TC).orElseThrow().lost()).isTrue();
+        assertThat(listener.begun())
+                .extracting(Life::createdAt)
+                .containsExactly(at, at.plusSeconds(1), at.plusSeconds(2));
+        assertThat(listener.lost())
+                .extracting(Life::createdAt)
+                .containsExactly(at, at.plusSeconds(2));
+        assertThat(listener.deleted()).isEqualTo(listener.begun());
+        assertThat(missed).isEmptyDirectory();
     }
 
     @Test
-    void anExitFromBeforeTheLifeTellsNothingOfIt() throws IOException {
+    void triesAgainWhereTheListenerDoesNotAnswer() throws IOException {
         note(now(), "create", "--bundle", "bundle", "tc");
+        listener.keep((_, _, _) -> {
+            throw new TardisException("the listener does not answer");
+        });
+        RuncCommandLine start =
+                RuncCommandLine.parse(List.of("--root", "/r/default", "start", "tc"), directory);
+        try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
+            notes.replayAll();
+            assertThat(notes.serve(start)).isFalse();
 
-        notes.before(exit(now().minusSeconds(60)));
-        notes.replayAll();
+            assertThat(log.at(Level.WARN)).hasSize(1);
+        }
+        assertThat(registry.open(TC)).isEmpty();
 
-        assertThat(registry.open(TC).orElseThrow().init()).isEmpty();
+        listener.keep((container, path, at) -> Life.of("reported", container, at, path));
+        assertThat(notes.serve(start)).isTrue();
+
+        assertThat(registry.open(TC).orElseThrow().id()).isEqualTo("reported");
+        assertThat(missed).isEmptyDirectory();
     }
 
     @Test
@@ -333,11 +434,11 @@ class MissedNotesTest {
         notes.replayAll();
         assertThat(registry.open(TC)).isPresent();
 
-        notes.before(exit(at.plusMillis(30)));
         exitCodes.answerExited(3);
         notes.replayAll();
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC).orElseThrow().lost()).isFalse();
+        assertThat(listener.deleted()).hasSize(1);
+        assertThat(listener.lost()).isEmpty();
         assertThat(missed).isEmptyDirectory();
     }
 
@@ -354,47 +455,10 @@ class MissedNotesTest {
                         List.of("--root", "/r/default", "create", "--bundle", "bundle", "tc"),
                         directory));
 
-        assertThat(registry.last(TC).orElseThrow().lost()).isTrue();
-        assertThat(registry.open(TC).orElseThrow().createdAt()).isAfterOrEqualTo(at);
-    }
-
-    /** Else the ends of all containers would wait for room on a full disk. */
-    @Test
-    void anExitDoesNotWaitWhereTheDiskIsTheReason() throws IOException {
-        note(now(), "create", "--bundle", "bundle", "tc");
-        Files.createFile(directory.resolve("containers"));
-        try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
-            notes.before(exit(now().plusSeconds(1)));
-
-            assertThat(log.at(Level.WARN)).hasSize(1);
-        }
-        assertThat(missed.resolve("default:tc")).exists();
-    }
-
-    /** A delete that is served waits for the exit, which must not wait for the delete. */
-    @Test
-    void anExitDoesNotWaitForADelete() throws IOException {
-        TaskExit exit = exit(now());
-        exitCodes.answer(container -> {
-            try {
-                note(now(), "delete", "tc"); // by a launcher that has given up
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-            notes.before(exit);
-            return new Answer.Unknown(container);
-        });
-        registry.register(TC, bundle, now().minusSeconds(1));
-
-        notes.serve(
-                RuncCommandLine.parse(List.of("--root", "/r/default", "delete", "tc"), directory));
-
-        assertThat(exitCodes.questions()).hasSize(1);
-        assertThat(registry.open(TC)).isEmpty();
-    }
-
-    private static TaskExit exit(Instant at) {
-        return new TaskExit(TC, TC.id(), FakeExitCodes.PID, 0, at);
+        assertThat(listener.lost()).containsExactly(listener.begun().getFirst());
+        Life next = registry.open(TC).orElseThrow();
+        assertThat(next.createdAt()).isAfterOrEqualTo(at);
+        assertThat(listener.begun()).hasSize(2).endsWith(next);
     }
 
     @Test
@@ -416,7 +480,7 @@ class MissedNotesTest {
                 RuncCommandLine.parse(
                         List.of("--root", "/r/default", "delete", "--force", "tc"), directory));
 
-        assertThat(registry.last(TC).orElseThrow().createdAt()).isEqualTo(at);
+        assertThat(listener.deleted()).extracting(Life::createdAt).containsExactly(at);
     }
 
     @Test

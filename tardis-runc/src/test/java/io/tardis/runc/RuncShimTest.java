@@ -2,6 +2,7 @@ package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
@@ -15,12 +16,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,8 +38,8 @@ class RuncShimTest {
 
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
-    private final List<Life> started = new ArrayList<>();
-    private final Set<Life> told = new HashSet<>();
+    private final FakeListener listener = new FakeListener();
+    private final List<Process> processes = new ArrayList<>();
     private final AtomicInteger removals = new AtomicInteger();
     private ContainerRegistry registry;
     private RuncShim shim;
@@ -50,13 +51,18 @@ class RuncShimTest {
         shim = shim(DELETE_WAIT);
     }
 
+    @AfterEach
+    void endProcesses() {
+        processes.forEach(Process::destroyForcibly);
+    }
+
     private RuncShim shim(Duration deleteWait) {
         return new RuncShim(
                 registry,
                 checkpoints(),
                 removals::incrementAndGet,
                 exitCodes,
-                new FakeWitness(started::add, told::contains, _ -> {}),
+                listener,
                 deleteWait,
                 () -> NOW);
     }
@@ -73,6 +79,7 @@ class RuncShimTest {
         assertThat(life.bundle()).isEqualTo(bundle());
         assertThat(life.init()).isEmpty();
         assertThat(life.forceDeleted()).isFalse();
+        assertThat(listener.begun()).containsExactly(life);
         assertThat(exitCodes.questions()).isEmpty();
     }
 
@@ -82,7 +89,8 @@ class RuncShimTest {
 
         create();
 
-        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.begun()).isEmpty();
         assertThat(containers()).doesNotExist();
     }
 
@@ -93,8 +101,10 @@ class RuncShimTest {
 
         create();
 
-        assertThat(registry.open(TC).orElseThrow().id()).isNotEqualTo(missed.id());
-        assertThat(registry.last(TC)).hasValue(missed);
+        Life next = registry.open(TC).orElseThrow();
+        assertThat(next.id()).isNotEqualTo(missed.id());
+        assertThat(listener.begun()).containsExactly(missed, next);
+        assertThat(listener.deleted()).containsExactly(missed);
     }
 
     @Test
@@ -106,7 +116,8 @@ class RuncShimTest {
         create();
 
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).hasValue(missed);
+        assertThat(listener.deleted()).containsExactly(missed);
+        assertThat(containers().resolve("default")).isEmptyDirectory();
     }
 
     @Test
@@ -115,7 +126,27 @@ class RuncShimTest {
 
         assertThatCode(this::create).doesNotThrowAnyException();
 
-        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.begun()).isEmpty();
+    }
+
+    /** The runtime refuses it, and a call that it refuses changes nothing. */
+    @Test
+    void leavesTheLifeWhereTheContainerIsCreatedWhileItRuns() throws IOException {
+        create();
+        Process init = init();
+        start();
+        Life life = registry.open(TC).orElseThrow();
+
+        for (String config : List.of(Bundles.ENABLED, Bundles.NOT_ENABLED, "not JSON")) {
+            Bundles.write(bundle(), config);
+            assertThat(create()).isTrue();
+        }
+
+        assertThat(life.init().orElseThrow().pid()).isEqualTo(init.pid());
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(listener.begun()).hasSize(1);
+        assertThat(listener.deleted()).isEmpty();
     }
 
     @Test
@@ -128,19 +159,52 @@ class RuncShimTest {
         assertThatCode(this::delete).doesNotThrowAnyException();
     }
 
+    /** The launcher leaves a note of it then, and the life's end is not lost meanwhile. */
+    @Test
+    void reportsALifeThatCannotBeRegisteredAndAsksForANote() throws IOException {
+        Files.createDirectory(directory.resolve("state"));
+        Files.writeString(containers(), "a file in the place of the directory");
+
+        assertThat(create()).isFalse();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.begun()).isEmpty();
+        assertThat(listener.unregistered())
+                .singleElement()
+                .satisfies(it -> {
+                    assertThat(it.container()).isEqualTo(TC);
+                    assertThat(it.createdAt()).isEqualTo(NOW);
+                    assertThat(it.bundle()).isEqualTo(bundle());
+                });
+    }
+
+    /** As on a disk that has room for directories only. */
+    @Test
+    void leavesNoPartOfALifeThatCannotBeRegistered() throws IOException {
+        Files.createDirectories(containers().resolve("default/tc/life.json/in the way"));
+        List<Path> tree = tree();
+
+        assertThat(create()).isFalse();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.begun()).isEmpty();
+        assertThat(listener.unregistered()).hasSize(1);
+        assertThat(tree()).isEqualTo(tree);
+    }
+
     // --- start
 
     @Test
     void notesThePidAtStart() throws IOException {
         create();
         Life created = registry.open(TC).orElseThrow();
-        Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
+        bundleHasInit(FakeExitCodes.PID);
 
         start();
 
         Life life = created.withInit(InitProcess.of(FakeExitCodes.PID));
         assertThat(registry.open(TC)).hasValue(life);
-        assertThat(started).containsExactly(life);
+        assertThat(listener.started()).containsExactly(life);
     }
 
     @Test
@@ -156,7 +220,7 @@ class RuncShimTest {
     }
 
     @Test
-    void keepsALifeWhosePidCannotBeTold() {
+    void keepsALifeWhosePidCannotBeRead() {
         create();
         Life created = registry.open(TC).orElseThrow();
 
@@ -165,9 +229,80 @@ class RuncShimTest {
         assertThat(registry.open(TC)).hasValue(created);
     }
 
+    /**
+     * Its create came while a process of the life before ran, and the runtime did not refuse it.
+     */
+    @Test
+    void beginsAnotherLifeWhereAnotherProcessStarts() throws IOException {
+        create();
+        init();
+        start();
+        Life first = registry.open(TC).orElseThrow();
+        create();
+        Process init = init();
+
+        start();
+
+        Life second = registry.open(TC).orElseThrow();
+        assertThat(second.id()).isNotEqualTo(first.id());
+        assertThat(second.init()).hasValue(InitProcess.of(init.pid()));
+        assertThat(listener.begun()).extracting(Life::id).containsExactly(first.id(), second.id());
+        assertThat(listener.started()).containsExactly(first, second);
+        assertThat(listener.deleted()).containsExactly(first);
+    }
+
+    @Test
+    void endsTheLifeWhereAnotherProcessStartsThatIsNotEnabled() throws IOException {
+        create();
+        init();
+        start();
+        Life first = registry.open(TC).orElseThrow();
+        Bundles.write(bundle(), Bundles.NOT_ENABLED);
+        create();
+        init();
+
+        start();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.started()).containsExactly(first);
+        assertThat(listener.deleted()).containsExactly(first);
+    }
+
+    /** The runtime refuses the second one. */
+    @Test
+    void leavesTheLifeWhereItIsStartedOnceMoreAfterItsEnd() throws Exception {
+        create();
+        Process init = init();
+        start();
+        Life life = registry.open(TC).orElseThrow();
+        init.destroyForcibly().waitFor();
+
+        start();
+
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(listener.begun()).hasSize(1);
+        assertThat(listener.deleted()).isEmpty();
+    }
+
+    /** Else nobody would watch its process. */
+    @Test
+    void reportsAStartThatCannotBeWrittenAndAsksForANote() throws IOException {
+        create();
+        init();
+        Path file = containers().resolve("default/tc/life.json");
+        Files.delete(file);
+        Files.createDirectory(file);
+
+        assertThat(start()).isFalse();
+
+        Life life = registry.open(TC).orElseThrow();
+        assertThat(life.init()).isPresent();
+        assertThat(listener.started()).containsExactly(life);
+    }
+
     @Test
     void notesNothingAtTheStartOfOtherContainers() throws IOException {
-        Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
+        bundleHasInit(FakeExitCodes.PID);
 
         start();
 
@@ -189,16 +324,79 @@ class RuncShimTest {
         assertThat(checkpoints().resolve("default/other/kept")).exists();
         assertThat(checkpoints().resolve("second/tc/kept")).exists();
         assertThat(removals).hasValue(1);
+        assertThat(listener.deleted()).hasSize(1);
     }
 
     @Test
-    void waitsForACodeAtDelete() throws IOException {
+    void waitsForTheCodeOfItsLifeAtDelete() throws IOException {
         liveAndKeepThings();
+        String life = registry.open(TC).orElseThrow().id();
 
         delete();
 
         assertThat(exitCodes.questions())
-                .containsExactly(new FakeExitCodes.Question(TC, DELETE_WAIT));
+                .containsExactly(new FakeExitCodes.Question(life, DELETE_WAIT));
+    }
+
+    /** The runtime refuses it, and a call that it refuses changes nothing. */
+    @Test
+    void leavesALifeWhoseProcessRunsAtADeleteWithoutForce() throws IOException {
+        liveAndKeepThings(init());
+        Life life = registry.open(TC).orElseThrow();
+        exitCodes.answerExited(0);
+        List<Path> before = tree();
+
+        assertThat(delete()).isTrue();
+
+        assertThat(exitCodes.questions()).isEmpty();
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(listener.deleted()).isEmpty();
+        assertThat(tree()).isEqualTo(before);
+    }
+
+    /** Of a restore, which has no start. */
+    @Test
+    void leavesALifeWhoseStartWasNotSeenAndWhoseProcessRuns() throws IOException {
+        create();
+        Process init = init();
+
+        delete();
+
+        Life life = registry.open(TC).orElseThrow();
+        assertThat(life.init()).hasValue(InitProcess.of(init.pid()));
+        assertThat(listener.started()).containsExactly(life);
+        assertThat(exitCodes.questions()).isEmpty();
+    }
+
+    @Test
+    void endsALifeWhoseProcessRunsAtADeleteWithForce() throws IOException {
+        liveAndKeepThings(init());
+        Life life = registry.open(TC).orElseThrow();
+        exitCodes.answer(Answer.Running::new);
+
+        deleteForce();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.deleted()).containsExactly(life.withForceDeleted());
+        assertThat(containers().resolve("default/tc/kept")).exists();
+    }
+
+    /** The runtime takes it for stopped. */
+    @Test
+    void endsALifeWhoseProcessIsAZombie() throws IOException {
+        Process parent = run("sh", "-c", "sleep 0 & echo $!; exec cat");
+        String pid = parent.inputReader().readLine();
+        await().untilAsserted(
+                        () -> assertThat(Path.of("/proc", pid, "stat")).content().contains(" Z "));
+        liveAndKeepThings(Long.parseLong(pid));
+        Life life = registry.open(TC).orElseThrow();
+
+        delete();
+
+        assertThat(life.init().orElseThrow().exists()).isTrue();
+        assertThat(exitCodes.questions())
+                .containsExactly(new FakeExitCodes.Question(life.id(), DELETE_WAIT));
+        assertThat(registry.open(TC)).isEmpty();
     }
 
     static Stream<Function<ContainerKey, Answer.OfContainer>> answersThatKeep() {
@@ -230,8 +428,66 @@ class RuncShimTest {
 
         assertThat(containers().resolve("default/tc/kept")).exists();
         assertThat(checkpoints().resolve("default/tc/kept")).exists();
+        assertThat(containers().resolve("default/tc/life.json")).doesNotExist();
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).hasValue(life);
+        assertThat(listener.deleted()).containsExactly(life);
+    }
+
+    /** Its directory stays for what others may write there now; the registry removes it at last. */
+    @Test
+    void leavesAnEmptyDirectoryOfALifeThatNothingIsKeptFor() throws IOException {
+        create();
+        bundleHasInit(FakeExitCodes.PID);
+        start();
+        exitCodes.answerExited(1);
+
+        delete();
+
+        assertThat(containers().resolve("default/tc")).isEmptyDirectory();
+        registry.removeEmpty(Instant.now().plusSeconds(60));
+        assertThat(containers().resolve("default")).isEmptyDirectory();
+    }
+
+    /** They come beside each other where the first one takes longer than its launcher waits. */
+    @ParameterizedTest
+    @MethodSource("allAnswers")
+    void aDeleteThatWaitsLeavesTheLifeThatBeginsMeanwhile(
+            Function<ContainerKey, Answer.OfContainer> answer) throws IOException {
+        liveAndKeepThings();
+        Life first = registry.open(TC).orElseThrow();
+        List<Path> before = tree();
+        exitCodes.answer(container -> {
+            create();
+            return answer.apply(container);
+        });
+
+        delete();
+
+        Life second = registry.open(TC).orElseThrow();
+        assertThat(second.id()).isNotEqualTo(first.id());
+        assertThat(listener.begun()).extracting(Life::id).containsExactly(first.id(), second.id());
+        assertThat(listener.deleted()).extracting(Life::id).containsOnly(first.id());
+        assertThat(tree()).isEqualTo(before);
+        assertThat(reloaded()).hasValue(second);
+    }
+
+    static Stream<Function<ContainerKey, Answer.OfContainer>> allAnswers() {
+        return Stream.concat(Stream.of(answerExited(0)), answersThatKeep());
+    }
+
+    @Test
+    void aCleanUpRemovesNothingOnceTheNextLifeBegan() throws IOException {
+        liveAndKeepThings();
+        Life first = registry.open(TC).orElseThrow();
+        create();
+        Life second = registry.open(TC).orElseThrow();
+        List<Path> before = tree();
+
+        shim.cleanUp(first);
+
+        assertThat(registry.open(TC)).hasValue(second);
+        assertThat(tree()).isEqualTo(before);
+        assertThat(reloaded()).hasValue(second);
     }
 
     @ParameterizedTest
@@ -260,10 +516,10 @@ class RuncShimTest {
     }
 
     @Test
-    void waitsForTheRecordOfAnEndThatIsToldEvenWhereDeleteDoesNotWait() throws IOException {
+    void waitsForTheRecordOfAnEndThatIsKnownEvenWhereDeleteDoesNotWait() throws IOException {
         liveAndKeepThings();
         shim = shim(Duration.ZERO);
-        told.add(registry.open(TC).orElseThrow());
+        listener.knowEnd(registry.open(TC).orElseThrow());
         exitCodes.answerExited(0);
 
         delete();
@@ -276,22 +532,23 @@ class RuncShimTest {
     }
 
     @Test
-    void doesNotWaitForAnEndThatNobodyTold() throws IOException {
+    void doesNotWaitForAnEndThatNobodyKnows() throws IOException {
         liveAndKeepThings();
+        String life = registry.open(TC).orElseThrow().id();
         shim = shim(Duration.ZERO);
         exitCodes.answer(Answer.Running::new);
 
         delete();
 
         assertThat(exitCodes.questions())
-                .containsExactly(new FakeExitCodes.Question(TC, Duration.ZERO));
+                .containsExactly(new FakeExitCodes.Question(life, Duration.ZERO));
     }
 
-    /** A store that cannot read the registry may know a life before this one only. */
+    /** No store gives one; what it would remove cannot be brought back. */
     @Test
     void keepsEverythingWhereTheAnswerIsOfAnotherLife() throws IOException {
         liveAndKeepThings();
-        exitCodes.answerExited(0, FakeExitCodes.PID + 1);
+        exitCodes.answerExited(0, "another-life");
 
         delete();
 
@@ -301,40 +558,77 @@ class RuncShimTest {
     }
 
     @Test
+    void cleansUpWhereTheAnswerNamesTheLife() throws IOException {
+        liveAndKeepThings();
+        exitCodes.answerExited(0, registry.open(TC).orElseThrow().id());
+
+        delete();
+
+        assertThat(containers().resolve("default/tc")).doesNotExist();
+    }
+
+    @Test
     void waitsForNothingAfterAFailedCreate() {
         create();
+        Life life = registry.open(TC).orElseThrow();
         exitCodes.answer(Answer.Running::new);
 
         deleteForce();
 
         assertThat(exitCodes.questions())
-                .containsExactly(new FakeExitCodes.Question(TC, Duration.ZERO));
+                .containsExactly(new FakeExitCodes.Question(life.id(), Duration.ZERO));
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC).orElseThrow().forceDeleted()).isFalse();
+        assertThat(listener.deleted()).containsExactly(life); // not marked: no end will be made up
+        assertThat(listener.lost()).isEmpty();
+    }
+
+    @Test
+    void aFailedCreateLeavesNoTrace() throws IOException {
+        create();
+
+        deleteForce();
+
+        assertThat(containers().resolve("default")).isEmptyDirectory();
+        assertThat(checkpoints()).doesNotExist();
+        assertThat(reloaded()).isEmpty();
+    }
+
+    @Test
+    void aFailedCreateLeavesWhatOthersKeep() throws IOException {
+        Path kept = containers().resolve("default/tc/kept");
+        Files.createDirectories(kept);
+        create();
+
+        deleteForce();
+
+        assertThat(kept).exists();
+        assertThat(kept.getParent()).isDirectoryNotContaining("glob:**life*");
     }
 
     @Test
     void waitsForNothingWhereTheContainerWasNeverStarted() {
         create();
+        String life = registry.open(TC).orElseThrow().id();
 
         delete();
 
         assertThat(exitCodes.questions())
-                .containsExactly(new FakeExitCodes.Question(TC, Duration.ZERO));
+                .containsExactly(new FakeExitCodes.Question(life, Duration.ZERO));
     }
 
     @Test
     void aLifeWhoseStartWasNotSeenCountsAllTheSame() throws IOException {
         for (boolean force : List.of(false, true)) {
             create();
-            Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
+            bundleHasInit(FakeExitCodes.PID);
             exitCodes.answer(Answer.Running::new);
 
             runc("delete", force ? "--force" : "--", "tc");
 
-            Life life = registry.last(TC).orElseThrow();
+            Life life = listener.deleted().getLast();
             assertThat(life.init().orElseThrow().pid()).isEqualTo(FakeExitCodes.PID);
             assertThat(life.forceDeleted()).isEqualTo(force);
+            assertThat(listener.started().getLast().id()).isEqualTo(life.id());
         }
         assertThat(exitCodes.questions())
                 .extracting(FakeExitCodes.Question::maxWait)
@@ -350,9 +644,9 @@ class RuncShimTest {
         deleteForce();
 
         assertThat(exitCodes.questions())
-                .containsExactly(new FakeExitCodes.Question(TC, Duration.ZERO));
+                .containsExactly(new FakeExitCodes.Question(life.id(), Duration.ZERO));
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).hasValue(life.withForceDeleted());
+        assertThat(listener.deleted()).containsExactly(life.withForceDeleted());
         assertThat(containers().resolve("default/tc/kept")).exists();
     }
 
@@ -364,7 +658,7 @@ class RuncShimTest {
 
         deleteForce();
 
-        assertThat(registry.last(TC)).hasValue(life);
+        assertThat(listener.deleted()).containsExactly(life);
     }
 
     @Test
@@ -388,7 +682,7 @@ class RuncShimTest {
 
         delete();
 
-        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.open(TC)).isEmpty();
         assertThat(containers().resolve("default/tc")).doesNotExist();
     }
 
@@ -459,33 +753,68 @@ class RuncShimTest {
         assertThat(registry.open(TC)).isPresent();
     }
 
-    private void runc(String... words) {
+    private boolean runc(String... words) {
         List<String> arguments =
                 Stream.concat(Stream.of("--root", runtimeRoot().toString()), Stream.of(words))
                         .toList();
-        shim.before(RuncCommandLine.parse(arguments, directory));
+        return shim.before(RuncCommandLine.parse(arguments, directory));
     }
 
-    private void create() {
-        runc("create", "--bundle", bundle().toString(), "tc");
+    private boolean create() {
+        return runc("create", "--bundle", bundle().toString(), "tc");
     }
 
-    private void start() {
-        runc("start", "tc");
+    private boolean start() {
+        return runc("start", "tc");
     }
 
-    private void delete() {
-        runc("delete", "tc");
+    private boolean delete() {
+        return runc("delete", "tc");
     }
 
-    private void deleteForce() {
-        runc("delete", "--force", "tc");
+    private boolean deleteForce() {
+        return runc("delete", "--force", "tc");
     }
 
-    /** Creates and starts a container that keeps a file in each of its directories. */
+    private void bundleHasInit(long pid) throws IOException {
+        Files.writeString(bundle().resolve("init.pid"), Long.toString(pid));
+    }
+
+    /** A process that stands for a container's first, and its pid in the bundle. */
+    private Process init() throws IOException {
+        Process process = run("cat");
+        bundleHasInit(process.pid());
+        return process;
+    }
+
+    private Process run(String... command) throws IOException {
+        Process process = new ProcessBuilder(command).start();
+        processes.add(process);
+        return process;
+    }
+
+    /** What the next daemon finds. */
+    private Optional<Life> reloaded() {
+        ContainerRegistry next = new ContainerRegistry(containers());
+        next.load();
+        return next.open(TC);
+    }
+
+    /**
+     * Creates and starts a container that keeps a file in each of its directories; its process is
+     * gone.
+     */
     private void liveAndKeepThings() throws IOException {
+        liveAndKeepThings(FakeExitCodes.PID);
+    }
+
+    private void liveAndKeepThings(Process init) throws IOException {
+        liveAndKeepThings(init.pid());
+    }
+
+    private void liveAndKeepThings(long pid) throws IOException {
         create();
-        Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
+        bundleHasInit(pid);
         start();
         for (String kept : List.of("default/tc", "default/other", "second/tc")) {
             for (Path root : List.of(containers(), checkpoints())) {
@@ -508,9 +837,7 @@ class RuncShimTest {
     }
 
     private static Function<ContainerKey, Answer.OfContainer> answerExited(long status) {
-        FakeExitCodes exited = new FakeExitCodes();
-        exited.answerExited(status);
-        return container -> exited.exitCode(container, Duration.ZERO);
+        return container -> FakeExitCodes.exited(container, status, Optional.empty());
     }
 
     private List<Path> tree() throws IOException {

@@ -69,7 +69,7 @@ class ShimServerTest {
                         directory.resolve("checkpoint"),
                         () -> {},
                         exitCodes,
-                        RuncShim.Witness.NONE,
+                        new FakeListener(),
                         Duration.ofMillis(700),
                         () -> Instant.EPOCH);
         Bundles.write(directory.resolve("bundle"), Bundles.ENABLED);
@@ -276,7 +276,7 @@ class ShimServerTest {
         }
 
         // Closed, the server has done what it was asked for.
-        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.open(TC)).isEmpty();
     }
 
     @Test
