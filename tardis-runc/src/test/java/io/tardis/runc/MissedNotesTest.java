@@ -360,6 +360,7 @@ class MissedNotesTest {
 
         Life life = listener.begun().getFirst();
         assertThat(life).isEqualTo(Life.of("reported", TC, at, bundle).withInit(init));
+        assertThat(listener.started()).containsExactly(life);
         assertThat(exitCodes.questions())
                 .containsOnly(new FakeExitCodes.Question("reported", Duration.ZERO));
         // Nobody could find out whether it was enabled: it is not cleaned up.
