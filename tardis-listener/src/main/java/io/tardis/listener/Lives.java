@@ -73,6 +73,9 @@ final class Lives {
         /** Whether the registry has it until it is deleted. */
         private boolean registered;
 
+        /** Whether the shim has begun it, and could not register it. */
+        private boolean unregistered;
+
         private boolean begun;
         private boolean deleted;
         private boolean oomKilled;
@@ -129,6 +132,9 @@ final class Lives {
      * differ by less, too.
      */
     private static final Duration SAME = Duration.ofSeconds(2);
+
+    /** A launcher notes a call when it gives up. It waits no longer than this. */
+    private static final Duration LONGEST_CALL = Duration.ofSeconds(30);
 
     private static final int REMEMBERED = 20_000;
     private static final int REMEMBERED_OF_ONE = 10;
@@ -259,6 +265,7 @@ final class Lives {
         Tracked tracked = find(life.container(), life.id());
         if (tracked == null) {
             tracked = add(new Tracked(life, true, isRegistered));
+            tracked.unregistered = !isRegistered;
         } else {
             Optional<InitProcess> init = life.init().or(tracked.life::init);
             tracked.life =
@@ -287,7 +294,9 @@ final class Lives {
         for (Tracked each : lives(container)) {
             boolean isThis =
                     !each.registered
-                            && !each.life.createdAt().isBefore(at)
+                            && !each.life
+                                    .createdAt()
+                                    .isBefore(each.unregistered ? at.minus(LONGEST_CALL) : at)
                             && (each.life.bundle().equals(bundle) || isUnknown(each.life.bundle()));
             if (isThis) {
                 each.kept = true;
@@ -441,23 +450,29 @@ final class Lives {
                 execEnded(exit.asExec());
                 return;
             }
-            life =
-                    add(
-                            new Tracked(
-                                    lifeOf(
-                                            container,
-                                            new LifeRef(newId(), exit.exitedAt(), keepsAll),
-                                            exit.pid()),
-                                    keepsAll,
-                                    false));
-            life.oomKilled = oomKilled.remove(container) != null;
-            // The exit says it all, unless there are other lives to be ordered.
-            life.begun = lives(container).size() == 1;
+            life = unreported(exit);
         } else if (life.life.init().isEmpty() && exit.pid() != NO_PID) {
             life.life = life.life.withInit(new InitProcess(exit.pid(), OptionalLong.empty()));
         }
         ExitSource source = isMadeUp(exit, life) ? ExitSource.ASSUMED : ExitSource.CONTAINERD;
         report(life, exit, OptionalInt.empty(), source, nanoTime);
+    }
+
+    /** A life of which nothing but its end was reported. */
+    private Tracked unreported(TaskExit exit) {
+        ContainerKey container = exit.container();
+        LifeRef ref = new LifeRef(newId(), exit.exitedAt(), keepsAll);
+        Tracked life = new Tracked(lifeOf(container, ref, exit.pid()), keepsAll, false);
+        List<Tracked> others = lives(container);
+        if (!others.isEmpty() && exit.exitedAt().isBefore(others.getFirst().life.createdAt())) {
+            others.addFirst(life); // reported late
+        } else {
+            add(life);
+        }
+        life.oomKilled = oomKilled.remove(container) != null;
+        // The exit says it all, unless the life is newer than others that are known.
+        life.begun = lives(container).getFirst() == life;
+        return life;
     }
 
     /** The life that ended with this pid; null if none that is known did. */
@@ -491,7 +506,7 @@ final class Lives {
         boolean isByKernel =
                 life.fate instanceof Fate.Ended(End end, boolean _)
                         && end.source() == ExitSource.KERNEL;
-        return after.compareTo(SAME) <= 0 && (isByKernel || after.compareTo(SAME.negated()) >= 0)
+        return (after.compareTo(SAME) <= 0 && (isByKernel || after.compareTo(SAME.negated()) >= 0))
                 || exit.exitStatus() == MADE_UP_KILLED
                 || exit.exitStatus() == MADE_UP_UNKNOWN;
     }

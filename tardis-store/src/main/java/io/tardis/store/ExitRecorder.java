@@ -225,8 +225,8 @@ final class ExitRecorder implements AutoCloseable {
     }
 
     /**
-     * Whether nothing is kept of a life, and no other one of its container is known, whose end could
-     * be taken for its end.
+     * Whether nothing is kept of a life, and no other one of its container is known, whose end
+     * could be taken for its end.
      */
     private boolean isUseless(LifeState state) {
         ContainerKey container = state.container();

@@ -125,7 +125,12 @@ public final class ContainerRegistry {
             return false;
         }
         lives.put(life.container(), life);
-        LifeFile.append(directory(life.container()).resolve(OPEN), life);
+        try {
+            LifeFile.append(directory(life.container()).resolve(OPEN), life);
+        } catch (NoSuchFileException e) {
+            LOG.debug("the life of {} was removed, and is written again", life.container(), e);
+            register(life);
+        }
         return true;
     }
 
@@ -147,8 +152,8 @@ public final class ContainerRegistry {
      */
     public synchronized void close(Life life) throws IOException {
         if (isOpen(life)) {
-            lives.remove(life.container());
             Files.deleteIfExists(directory(life.container()).resolve(OPEN));
+            lives.remove(life.container());
             if (life.init().isEmpty()) {
                 removeIfEmpty(life.container());
             }
@@ -290,6 +295,7 @@ public final class ContainerRegistry {
 
     private void removeIfEmpty(ContainerKey container) {
         deleteQuietly(directory(container));
+        deleteQuietly(containersDir.resolve(container.namespace()));
     }
 
     private static void deleteQuietly(Path path) {
