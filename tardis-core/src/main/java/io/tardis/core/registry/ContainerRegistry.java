@@ -2,6 +2,7 @@ package io.tardis.core.registry;
 
 import io.tardis.core.event.ContainerKey;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
@@ -75,11 +76,8 @@ public final class ContainerRegistry {
             for (String id : names(containersDir.resolve(namespace))) {
                 ContainerKey container = new ContainerKey(namespace, id);
                 read(container, OPEN).ifPresent(it -> lives.put(container, it));
-                read(container, FORMER)
-                        .ifPresent(it -> {
-                            former.add(it);
-                            deleteQuietly(directory(container).resolve(FORMER));
-                        });
+                read(container, FORMER).ifPresent(former::add);
+                deleteQuietly(directory(container).resolve(FORMER));
                 removeIfEmpty(container);
             }
         }
@@ -183,8 +181,13 @@ public final class ContainerRegistry {
 
     private synchronized void removeOwn(Life life) throws IOException {
         if (isOpen(life)) {
-            ContainerTree.remove(containersDir, life.container(), Optional.of(Path.of(OPEN)));
-            lives.remove(life.container());
+            try {
+                ContainerTree.remove(containersDir, life.container(), Optional.of(Path.of(OPEN)));
+            } finally {
+                if (!LifeFile.isThere(directory(life.container()).resolve(OPEN))) {
+                    lives.remove(life.container());
+                }
+            }
         }
     }
 
@@ -219,7 +222,7 @@ public final class ContainerRegistry {
             makeDirectory(life.container());
             LifeFile.write(file, life);
             return true;
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             LOG.error("the life of {} cannot be written again", life.container(), e);
             return false;
         }
