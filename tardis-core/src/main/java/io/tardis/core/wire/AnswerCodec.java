@@ -162,7 +162,7 @@ public final class AnswerCodec {
     }
 
     private static Optional<Published.Begun> begun(JsonNode node) {
-        return EventJson.readLife(node).map(_ -> PublishedCodec.readBegun(node));
+        return EventJson.readLife(node).map(_ -> PublishedCodec.readBegun(node, 0));
     }
 
     private static OfContainer decodeOfContainer(String status, JsonNode node) {

@@ -92,7 +92,7 @@ public final class PublishedCodec {
     public static Begun decodeBegun(byte[] payload) {
         JsonNode node = EventJson.readObject(payload);
         EventJson.checkVersion(node);
-        return readBegun(node);
+        return readBegun(node, EventJson.number(node, "last_seq"));
     }
 
     /**
@@ -135,11 +135,12 @@ public final class PublishedCodec {
     /**
      * The begin of a life, which is the second frame of a message or the part of an answer.
      *
+     * @param lastSeq what an answer does not name
      * @throws MalformedMessageException if it is none
      */
-    static Begun readBegun(JsonNode node) {
+    static Begun readBegun(JsonNode node, long lastSeq) {
         return new Begun(
-                node.path("last_seq").asLong(0),
+                lastSeq,
                 EventJson.readContainer(node),
                 life(node),
                 EventJson.optionalNumber(node, "pid"),
@@ -154,7 +155,7 @@ public final class PublishedCodec {
 
     private static Published decodeOfContainer(String topic, JsonNode node) {
         if (topic.startsWith(Topic.BEGUN)) {
-            return readBegun(node);
+            return readBegun(node, EventJson.number(node, "last_seq"));
         }
         if (topic.startsWith(Topic.LOST)) {
             return new Lost(
