@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.AnswerCodec;
@@ -42,6 +43,9 @@ class ExitSubscriberTest {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration MOMENT = Duration.ofMillis(100);
     private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final LifeRef LIFE = new LifeRef("5f0c", NOW, true);
 
     private final List<ExitEvent> recorded = new CopyOnWriteArrayList<>();
     private final AtomicInteger replays = new AtomicInteger();
@@ -326,7 +330,7 @@ class ExitSubscriberTest {
         try (ExitSubscriber subscriber = subscriber(0)) {
             catchUp(subscriber);
             record(1, 3);
-            publish(new Published.Lost(3, new ContainerKey("default", "tc"), "5f0c"));
+            publish(new Published.Lost(3, TC, LIFE));
 
             assertNext(subscriber, 1, 3);
         }

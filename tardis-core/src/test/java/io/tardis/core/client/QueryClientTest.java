@@ -75,6 +75,7 @@ class QueryClientTest {
         Answer.Containers containers = new Answer.Containers(List.of(exited));
         Answer.Pong pong = new Answer.Pong("0.1.0", 7);
         Query.ExitCode exitCode = new Query.ExitCode(TC, Duration.ofMillis(500));
+        Query.ExitCode ofLife = new Query.ExitCode(TC, Optional.of("5f0c"), Duration.ZERO);
         Query.Replay replay = new Query.Replay(6, 3);
         Query.ListContainers list = new Query.ListContainers(Optional.of("default"), 5);
 
@@ -88,12 +89,13 @@ class QueryClientTest {
                                 });
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(client.exitCode(TC, Duration.ofMillis(500))).isEqualTo(exited);
+            assertThat(client.exitCode(TC, Optional.of("5f0c"), Duration.ZERO)).isEqualTo(exited);
             assertThat(client.replay(6, 3)).isEqualTo(events);
             assertThat(client.list(Optional.of("default"), 5)).isEqualTo(containers);
             assertThat(client.ping()).isEqualTo(pong);
         }
 
-        assertThat(asked).containsExactly(exitCode, replay, list, new Query.Ping());
+        assertThat(asked).containsExactly(exitCode, ofLife, replay, list, new Query.Ping());
     }
 
     @Test

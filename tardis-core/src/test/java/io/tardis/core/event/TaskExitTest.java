@@ -20,6 +20,22 @@ class TaskExitTest {
     }
 
     @Test
+    void isOfAnExecAlsoUnderContainersIdWhereThatIsSaid() {
+        TaskExit exec = exit("tc", 1, 0).asExec();
+
+        assertThat(exec.isContainerExit()).isFalse();
+        assertThat(exec).isEqualTo(new TaskExit(TC, "tc", 1, 0, Instant.EPOCH, false));
+        assertThat(exec).isNotEqualTo(exit("tc", 1, 0));
+    }
+
+    @Test
+    void refusesContainerExitUnderAnotherId() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new TaskExit(TC, "e1", 1, 0, Instant.EPOCH, true))
+                .withMessageContaining("'e1'");
+    }
+
+    @Test
     void acceptsWholeRangeOfContainerd() {
         assertThat(exit("tc", 0, 0).exitStatus()).isZero();
         assertThat(exit("tc", 4294967295L, 4294967295L).pid()).isEqualTo(TaskExit.MAX_UINT32);

@@ -2,19 +2,17 @@ package io.tardis.core.registry;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.TaskExit;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.OptionalLong;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,6 +30,8 @@ class ContainerRegistryTest {
     private static final Path BUNDLE = Path.of("/run/bundle");
     private static final InitProcess INIT = new InitProcess(6615, OptionalLong.of(123456));
 
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
     @TempDir private Path folder;
     private Path containers;
     private ContainerRegistry registry;
@@ -42,24 +42,32 @@ class ContainerRegistryTest {
         registry = new ContainerRegistry(containers);
     }
 
+    /** What the next daemon reads. */
+    private ContainerRegistry next() {
+        ContainerRegistry next = new ContainerRegistry(containers);
+        assertThat(next.load()).as("former lives").isEmpty();
+        return next;
+    }
+
     @Test
     void knowsNothingAtFirst() {
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).isEmpty();
-        assertThat(registry.lives(TC)).isEmpty();
         assertThat(registry.openLives()).isEmpty();
+        assertThat(next().openLives()).isEmpty();
         assertThat(containers).doesNotExist();
     }
 
     @Test
-    void keepsALifeAsAnotherProcessReadsIt() throws IOException {
+    void keepsALifeAsTheNextDaemonReadsIt() throws IOException {
         Life life = registry.register(TC, BUNDLE, NOW);
-        Life all = life.withInit(INIT).withForceDeleted().withLost();
+        Life all = life.withInit(INIT).withForceDeleted();
 
-        assertThat(new ContainerRegistry(containers).open(TC)).hasValue(life);
-        registry.update(all);
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(next().open(TC)).hasValue(life);
+        assertThat(registry.update(all)).isTrue();
 
-        assertThat(new ContainerRegistry(containers).open(TC)).hasValue(all);
+        assertThat(registry.open(TC)).hasValue(all);
+        assertThat(next().open(TC)).hasValue(all);
         assertThat(life.createdAt()).isEqualTo(NOW);
         assertThat(life.bundle()).isEqualTo(BUNDLE);
     }
@@ -71,7 +79,7 @@ class ContainerRegistryTest {
                         .withInit(new InitProcess(6615, OptionalLong.empty()));
         registry.update(life);
 
-        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(next().open(TC)).hasValue(life);
     }
 
     @Test
@@ -90,20 +98,84 @@ class ContainerRegistryTest {
         Life second = registry.register(TC, BUNDLE, NOW);
 
         assertThat(first.id()).isNotEqualTo(second.id());
-        assertThat(registry.lives(TC)).containsExactly(second, first);
     }
 
     @Test
-    void endsALifeAndKeepsItAsTheLastOne() throws IOException {
+    void beginsALifeInThePlaceOfOneWhoseDeleteWasMissed() throws IOException {
+        Life first = registry.register(TC, BUNDLE, NOW);
+        Life second = registry.register(TC, BUNDLE, NOW);
+
+        assertThat(registry.update(first.withInit(INIT))).isFalse();
+        registry.close(first);
+
+        assertThat(registry.open(TC)).hasValue(second);
+        assertThat(next().open(TC)).hasValue(second);
+    }
+
+    @Test
+    void beginsALifeThatHasAnId() throws IOException {
+        Life life = Life.of("5f0c", TC, NOW, BUNDLE).withInit(INIT);
+
+        registry.register(life);
+
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(next().open(TC)).hasValue(life);
+    }
+
+    @Test
+    void endsALifeAndLeavesWhatOthersKeep() throws IOException {
         Life life = registry.register(TC, BUNDLE, NOW);
         Files.writeString(containers.resolve("default/tc/kept"), "kept");
 
-        registry.close(TC);
-        registry.close(TC);
+        registry.close(life);
+        registry.close(life);
 
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).hasValue(life);
+        assertThat(next().open(TC)).isEmpty();
+        assertThat(containers.resolve("default/tc")).isDirectoryContaining("regex:.*/kept");
         assertThat(containers.resolve("default/tc/kept")).hasContent("kept");
+    }
+
+    @Test
+    void leavesNoDirectoryWhereNothingIsKept() throws IOException {
+        registry.close(registry.register(TC, BUNDLE, NOW));
+
+        assertThat(containers.resolve("default")).isEmptyDirectory();
+    }
+
+    @Test
+    void registersNoLifeThatCannotBeWritten() throws IOException {
+        Life first = registry.register(TC, BUNDLE, NOW);
+        Files.createDirectories(containers.resolve("k8s.io/other/life.json/d"));
+        Files.delete(containers.resolve("default/tc/life.json"));
+        Files.createDirectories(containers.resolve("default/tc/life.json/d"));
+
+        assertThatThrownBy(() -> registry.register(OTHER, BUNDLE, NOW))
+                .isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> registry.register(TC, BUNDLE, NOW))
+                .isInstanceOf(IOException.class);
+
+        assertThat(registry.openLives()).containsExactly(first);
+        assertThat(containers.resolve("k8s.io/other")).isDirectoryNotContaining("regex:.*/\\..*");
+    }
+
+    @Test
+    void givesAwayTheLivesThatEarlierVersionsKept() throws IOException {
+        Life open = registry.register(TC, BUNDLE, NOW);
+        Life before = Life.of("before", TC, NOW.minusSeconds(1), BUNDLE).withInit(INIT);
+        Life alone = Life.of("alone", OTHER, NOW, BUNDLE);
+        LifeFile.write(containers.resolve("default/tc/last-life.json"), before);
+        Path directory = Files.createDirectories(containers.resolve("k8s.io/other"));
+        LifeFile.write(directory.resolve("last-life.json"), alone);
+        Path damaged = Files.createDirectories(containers.resolve("k8s.io/damaged"));
+        Files.writeString(damaged.resolve("last-life.json"), "{");
+
+        ContainerRegistry next = new ContainerRegistry(containers);
+
+        assertThat(next.load()).containsExactlyInAnyOrder(before, alone);
+        assertThat(next.openLives()).containsExactly(open);
+        assertThat(containers.resolve("k8s.io")).isEmptyDirectory();
+        assertThat(next().openLives()).containsExactly(open);
     }
 
     /** It becomes part of a file's name when the life is written again. */
@@ -113,7 +185,7 @@ class ContainerRegistryTest {
         Path file = containers.resolve("default/tc/life.json");
         Files.writeString(file, Files.readString(file).replace(life.id(), "/../../x"));
 
-        assertThat(registry.open(TC)).isEmpty();
+        assertThat(next().open(TC)).isEmpty();
         assertThatThrownBy(() -> LifeFile.read(file, TC))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("life.json has no life's id");
@@ -129,43 +201,25 @@ class ContainerRegistryTest {
 
         for (int end = whole.indexOf('\n') + 1; end < whole.length(); end++) {
             Files.writeString(file, whole.substring(0, end));
-            assertThat(registry.open(TC)).as("torn at %d", end).hasValue(life);
+            assertThat(next().open(TC)).as("torn at %d", end).hasValue(life);
         }
         Files.writeString(file, whole.substring(0, whole.indexOf('\n')) + "\n\n{");
-        assertThat(registry.open(TC)).as("torn twice").hasValue(life);
+        assertThat(next().open(TC)).as("torn twice").hasValue(life);
 
         registry.update(started);
 
-        assertThat(registry.open(TC)).hasValue(started);
-    }
-
-    /** Another process's shim may have written it meanwhile. */
-    @Test
-    void seesWhatOthersHaveWritten() throws IOException {
-        ContainerRegistry other = new ContainerRegistry(containers);
-        Life life = registry.register(TC, BUNDLE, NOW);
-        assertThat(registry.open(TC)).hasValue(life);
-
-        other.update(life.withInit(INIT));
-        assertThat(registry.open(TC)).hasValue(life.withInit(INIT));
-
-        other.close(TC);
-        assertThat(registry.open(TC)).isEmpty();
-
-        Life next = other.register(TC, BUNDLE, NOW);
-        assertThat(registry.open(TC)).hasValue(next);
-        assertThat(registry.last(TC)).hasValue(life.withInit(INIT));
+        assertThat(next().open(TC)).hasValue(started);
     }
 
     @Test
     void updatesNoLifeThatIsNotOpen() throws IOException {
         Life life = registry.register(TC, BUNDLE, NOW);
-        registry.close(TC);
+        registry.close(life);
 
-        assertThat(registry.update(life.withLost())).isFalse();
+        assertThat(registry.update(life.withInit(INIT))).isFalse();
 
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.last(TC)).hasValue(life);
+        assertThat(next().open(TC)).isEmpty();
     }
 
     @Test
@@ -177,50 +231,39 @@ class ContainerRegistryTest {
         String content = Files.readString(elsewhere);
 
         Files.createSymbolicLink(file, elsewhere);
-        assertThat(registry.open(TC)).isEmpty();
-        assertThatThrownBy(() -> registry.update(life)).isInstanceOf(IOException.class);
+        assertThat(next().open(TC)).isEmpty();
+        assertThatThrownBy(() -> registry.update(life.withInit(INIT)))
+                .isInstanceOf(IOException.class);
         assertThat(elsewhere).hasContent(content);
+        assertThat(registry.open(TC)).as("in memory").hasValue(life.withInit(INIT));
 
         Files.delete(file);
         assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor()).isZero();
-        assertThat(registry.open(TC)).isEmpty();
+        assertThat(next().open(TC)).isEmpty();
 
         Files.delete(file);
         Files.writeString(file, " ".repeat(70_000) + content);
-        assertThat(registry.open(TC)).isEmpty();
+        assertThat(next().open(TC)).isEmpty();
     }
 
     @Test
     void removesEverything() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
-        registry.close(TC);
-        registry.register(TC, BUNDLE, NOW);
+        registry.close(registry.register(TC, BUNDLE, NOW));
+        Life life = registry.register(TC, BUNDLE, NOW);
+        Files.writeString(containers.resolve("default/tc/kept"), "kept");
 
-        registry.remove(TC);
+        assertThat(registry.remove(life, folder.resolve("checkpoints"))).isTrue();
 
-        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.openLives()).isEmpty();
+        assertThat(next().openLives()).isEmpty();
         assertThat(containers.resolve("default/tc")).doesNotExist();
-    }
-
-    @Test
-    void changesALifeOnlyWhileItIsOpen() throws IOException {
-        Life first = registry.register(TC, BUNDLE, NOW);
-        assertThat(registry.updateIfOpen(first.withLost())).isTrue();
-        Life second = registry.register(TC, BUNDLE, NOW);
-
-        assertThat(registry.updateIfOpen(first.withInit(INIT))).isFalse();
-        assertThat(registry.open(TC)).hasValue(second);
-        registry.close(TC);
-        assertThat(registry.updateIfOpen(second.withLost())).isFalse();
-        assertThat(registry.open(TC)).isEmpty();
     }
 
     @Test
     void listsEveryOpenLifeAndPassesOverWhatIsNone() throws IOException {
         Life one = registry.register(TC, BUNDLE, NOW);
         Life two = registry.register(OTHER, BUNDLE, NOW);
-        registry.register(new ContainerKey("default", "closed"), BUNDLE, NOW);
-        registry.close(new ContainerKey("default", "closed"));
+        registry.close(registry.register(new ContainerKey("default", "closed"), BUNDLE, NOW));
         Files.createDirectories(containers.resolve("default/.hidden"));
         Files.createDirectories(containers.resolve("default/empty"));
         Files.writeString(containers.resolve("default/file"), "");
@@ -229,6 +272,7 @@ class ContainerRegistryTest {
                 containers.resolve("default/link"), containers.resolve("default/tc"));
 
         assertThat(registry.openLives()).containsExactlyInAnyOrder(one, two);
+        assertThat(next().openLives()).containsExactlyInAnyOrder(one, two);
     }
 
     @ParameterizedTest
@@ -247,26 +291,11 @@ class ContainerRegistryTest {
         registry.register(TC, BUNDLE, NOW);
         Files.writeString(containers.resolve("default/tc/life.json"), content);
 
-        assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.openLives()).isEmpty();
-        Life next = registry.register(TC, BUNDLE, NOW);
-        assertThat(registry.open(TC)).hasValue(next);
-    }
-
-    @Test
-    void givesEachOpenLifeItsTurnAlsoIfOneFails() throws IOException {
-        Life one = registry.register(TC, BUNDLE, NOW);
-        Life two = registry.register(new ContainerKey("other", "tc"), BUNDLE, NOW);
-        List<Life> given = new ArrayList<>();
-
-        assertThatThrownBy(() ->
-                        registry.forEachOpen(life -> {
-                            given.add(life);
-                            throw new UncheckedIOException(new IOException("no descriptor"));
-                        }))
-                .isInstanceOf(UncheckedIOException.class)
-                .hasMessageContaining("no descriptor");
-        assertThat(given).containsExactlyInAnyOrder(one, two);
+        ContainerRegistry next = next();
+        assertThat(next.open(TC)).isEmpty();
+        assertThat(next.openLives()).isEmpty();
+        Life life = next.register(TC, BUNDLE, NOW);
+        assertThat(next().open(TC)).hasValue(life);
     }
 
     @Test
@@ -277,13 +306,13 @@ class ContainerRegistryTest {
         for (int length = 0; length < whole.length; length++) {
             Files.write(containers.resolve("default/tc/life.json"), Arrays.copyOf(whole, length));
 
-            assertThat(registry.open(TC)).as("%d bytes", length).isEmpty();
+            assertThat(next().open(TC)).as("%d bytes", length).isEmpty();
         }
     }
 
     @Test
     void takesASpoiledLifeForNoneOrForOneOfTheSameContainer() throws IOException {
-        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT).withLost());
+        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT).withForceDeleted());
         byte[] whole = Files.readAllBytes(containers.resolve("default/tc/life.json"));
         long seed = System.nanoTime();
         Random random = new Random(seed);
@@ -293,7 +322,7 @@ class ContainerRegistryTest {
             spoiled[random.nextInt(spoiled.length)] = (byte) random.nextInt(256);
             Files.write(containers.resolve("default/tc/life.json"), spoiled);
 
-            assertThat(new ContainerRegistry(containers).openLives())
+            assertThat(next().openLives())
                     .as("seed %d: %s", seed, new String(spoiled, StandardCharsets.ISO_8859_1))
                     .allMatch(life -> life.container().equals(TC));
         }
@@ -310,7 +339,7 @@ class ContainerRegistryTest {
                         .formatted(life.id());
         assertThat(file).hasContent(begin + "}\n" + begin + ",\"pid\":6615,\"start_time\":123456}");
         Files.writeString(file, Files.readString(file).replace("{", "{\"new\":[{}],"));
-        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(next().open(TC)).hasValue(life);
     }
 
     @Test
@@ -324,21 +353,24 @@ class ContainerRegistryTest {
     void passesOverADirectoryInPlaceOfALife() throws IOException {
         Files.createDirectories(containers.resolve("default/tc/life.json"));
 
-        assertThat(registry.open(TC)).isEmpty();
-        assertThat(registry.openLives()).isEmpty();
+        assertThat(next().open(TC)).isEmpty();
+        assertThat(next().openLives()).isEmpty();
     }
 
     @Test
     void changesNothingBehindALinkWhenItRemoves() throws IOException {
+        Path checkpoints = folder.resolve("checkpoints");
+        Life one = registry.register(TC, BUNDLE, NOW);
+        Life two = registry.register(new ContainerKey("moby", "tc"), BUNDLE, NOW);
         Path outside = Files.createDirectories(folder.resolve("outside/tc"));
         Files.writeString(outside.resolve("life.json"), "precious");
-        Files.createDirectories(containers.resolve("default"));
+        Files.move(containers.resolve("default/tc"), folder.resolve("one"));
         Files.createSymbolicLink(containers.resolve("default/tc"), outside);
+        Files.move(containers.resolve("moby"), folder.resolve("two"));
         Files.createSymbolicLink(containers.resolve("moby"), outside.getParent());
 
-        registry.remove(TC);
-        assertThatThrownBy(() -> registry.remove(new ContainerKey("moby", "tc")))
-                .isInstanceOf(IOException.class);
+        assertThat(registry.remove(one, checkpoints)).isTrue();
+        assertThatThrownBy(() -> registry.remove(two, checkpoints)).isInstanceOf(IOException.class);
 
         assertThat(outside.resolve("life.json")).hasContent("precious");
         assertThat(containers.resolve("default")).isEmptyDirectory();
@@ -346,13 +378,15 @@ class ContainerRegistryTest {
 
     @Test
     void leavesNoLifeOpenThatItCouldNotRemoveAsAWhole() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
+        Life life = registry.register(TC, BUNDLE, NOW);
         Files.createDirectories(containers.resolve("default/tc/kept"));
         Files.createFile(containers.resolve(".removed"));
 
-        assertThatThrownBy(() -> registry.remove(TC)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> registry.remove(life, folder.resolve("checkpoints")))
+                .isInstanceOf(IOException.class);
 
         assertThat(registry.open(TC)).isEmpty();
+        assertThat(next().open(TC)).isEmpty();
         assertThat(containers.resolve("default/tc/kept")).exists();
     }
 
@@ -368,33 +402,18 @@ class ContainerRegistryTest {
         assertThat(checkpoints.resolve("default/tc/of-the-second")).exists();
 
         assertThat(registry.remove(second, checkpoints)).isTrue();
-        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.openLives()).isEmpty();
         assertThat(checkpoints.resolve("default/tc")).doesNotExist();
     }
 
     @Test
     void takesNoDirectoryForWhatIsRemovedForALife() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
+        Life life = registry.register(TC, BUNDLE, NOW);
         Files.createDirectories(containers.resolve("default/tc/d"));
-        registry.remove(TC);
+        registry.remove(life, folder.resolve("checkpoints"));
         assertThat(containers.resolve(".removed")).isNotEmptyDirectory();
 
-        assertThat(registry.openLives()).isEmpty();
-    }
-
-    @Test
-    void tellsALifesEndByItsPidWhereBothKnowIt() throws IOException {
-        Life created = registry.register(TC, BUNDLE, NOW);
-        Life started = created.withInit(INIT);
-
-        assertThat(started.endsWith(exit(TC, "tc", 6615, NOW))).isTrue();
-        assertThat(started.endsWith(exit(TC, "tc", 6616, NOW))).isFalse();
-        assertThat(started.endsWith(exit(TC, "tc", 0, NOW))).isTrue();
-        assertThat(started.endsWith(exit(TC, "tc", 0, NOW.minusMillis(1)))).isFalse();
-        assertThat(started.endsWith(exit(TC, "exec", 6615, NOW))).isFalse();
-        assertThat(started.endsWith(exit(OTHER, "other", 6615, NOW))).isFalse();
-        assertThat(created.endsWith(exit(TC, "tc", 6615, NOW))).isTrue();
-        assertThat(created.endsWith(exit(TC, "tc", 6615, NOW.minusMillis(1)))).isFalse();
+        assertThat(next().openLives()).isEmpty();
     }
 
     @Test
@@ -409,8 +428,23 @@ class ContainerRegistryTest {
         assertThat(InitProcess.of(5_000_000).exists()).isFalse();
     }
 
-    private static TaskExit exit(ContainerKey container, String id, long pid, Instant at) {
-        return new TaskExit(container, id, pid, 0, at);
+    @Test
+    void takesAZombieForOneThatIsThereAndDoesNotRun() throws IOException {
+        // The shell becomes a program that never waits for the shell's child.
+        Process parent = new ProcessBuilder("sh", "-c", "true & echo $!; exec sleep 60").start();
+        try {
+            InitProcess zombie =
+                    InitProcess.of(Long.parseLong(parent.inputReader().readLine().strip()));
+
+            await().atMost(PATIENCE).until(() -> !zombie.isRunning());
+            assertThat(zombie.exists()).isTrue();
+            InitProcess running = InitProcess.of(parent.pid());
+            assertThat(running.isRunning()).isTrue();
+            assertThat(new InitProcess(running.pid(), OptionalLong.of(1)).isRunning()).isFalse();
+            assertThat(new InitProcess(running.pid(), OptionalLong.empty()).isRunning()).isFalse();
+        } finally {
+            parent.destroyForcibly();
+        }
     }
 
     @Test
@@ -424,36 +458,37 @@ class ContainerRegistryTest {
         registry.update(registry.register(ended, BUNDLE, NOW).withInit(INIT));
         registry.update(registry.register(deleted, BUNDLE, NOW).withInit(self));
         assertThat(registry.openLives()).hasSize(3);
-        registry.close(deleted);
+        registry.close(registry.open(deleted).orElseThrow());
         assertThat(registry.open(deleted)).isEmpty();
         registry.keepInPlace();
         assertThat(registry.open(deleted)).isEmpty();
 
         Files.move(containers, folder.resolve("moved"));
-        assertThat(registry.open(TC)).as("nothing knows it just now").isEmpty();
+        assertThat(next().openLives()).as("nothing is there just now").isEmpty();
         registry.keepInPlace();
         registry.keepInPlace();
 
-        assertThat(new ContainerRegistry(containers).openLives()).containsExactly(living);
+        assertThat(next().openLives()).containsExactly(living);
         assertThat(registry.open(TC)).hasValue(living);
     }
 
     @Test
     void writesALifeAgainThatWasRemovedAndNoneThatWasEnded() throws IOException {
         InitProcess self = InitProcess.of(ProcessHandle.current().pid());
-        ContainerKey elsewhere = new ContainerKey("default", "elsewhere");
+        ContainerKey ended = new ContainerKey("default", "ended");
         registry.keepInPlace();
         Life living = registry.register(TC, BUNDLE, NOW).withInit(self);
         registry.update(living);
-        registry.update(registry.register(elsewhere, BUNDLE, NOW).withInit(self));
-        new ContainerRegistry(containers).close(elsewhere);
+        Life closed = registry.register(ended, BUNDLE, NOW).withInit(self);
+        registry.update(closed);
+        registry.close(closed);
         ContainerTree.remove(containers, TC);
-        assertThat(registry.open(TC)).isEmpty();
+        assertThat(next().openLives()).as("nothing is there just now").isEmpty();
 
         for (int i = 0; i < 20; i++) {
             registry.keepInPlace();
         }
 
-        assertThat(new ContainerRegistry(containers).openLives()).containsExactly(living);
+        assertThat(next().openLives()).containsExactly(living);
     }
 }

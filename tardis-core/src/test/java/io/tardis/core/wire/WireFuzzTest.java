@@ -24,12 +24,16 @@ class WireFuzzTest {
                 "id":"tc","pid":6615,"exit_status":137,"signal":9,"oom_killed":false,\
                 "exited_at":"2025-04-04T19:10:59.78307293Z","source":"containerd\"\
                 """;
+        String life =
+                """
+                ,"life":"5f0c","created_at":"2025-04-04T19:10:12.5Z","kept":true\
+                """;
         return Stream.of(
                         """
                         {"op":"exit_code","namespace":"k8s.io","container_id":"tc","wait_ms":500}\
                         """,
                         """
-                        {"op":"exit_code","container_id":"tc"}\
+                        {"op":"exit_code","container_id":"tc","life":"5f0c"}\
                         """,
                         """
                         {"op":"replay","after":1732330000123001,"limit":500}\
@@ -44,12 +48,20 @@ class WireFuzzTest {
                         {"op":"ping"}\
                         """,
                         "{" + exit + "}",
+                        "{" + exit + life + "}",
+                        "{" + exit.replace("/tasks/exit", "/tasks/exec-exit") + life + "}",
                         "{\"status\":\"exited\",\"exit_code\":137,\"durable\":false," + exit + "}",
                         """
                         {"status":"running","namespace":"default","container_id":"tc"}\
                         """,
                         """
-                        {"status":"lost","namespace":"default","container_id":"tc"}\
+                        {"status":"running","namespace":"default","container_id":"tc",\
+                        "life":"5f0c","created_at":"2025-04-04T19:10:12.5Z","kept":true,\
+                        "pid":6615,"start_time":123456}\
+                        """,
+                        """
+                        {"status":"lost","namespace":"default","container_id":"tc",\
+                        "life":"5f0c","created_at":"2025-04-04T19:10:12.5Z","kept":true}\
                         """,
                         """
                         {"status":"unknown","namespace":"default","container_id":"tc"}\
@@ -73,7 +85,12 @@ class WireFuzzTest {
                         """,
                         """
                         {"v":1,"last_seq":17,"namespace":"default","container_id":"tc",\
-                        "life":"5f0c"}\
+                        "life":"5f0c","created_at":"2025-04-04T19:10:12.5Z","kept":true}\
+                        """,
+                        """
+                        {"v":1,"last_seq":17,"namespace":"default","container_id":"tc",\
+                        "life":"5f0c","created_at":"2025-04-04T19:10:12.5Z","kept":false,\
+                        "pid":6615,"start_time":123456,"ended_seq":16}\
                         """)
                 .map(text -> text.getBytes(StandardCharsets.UTF_8));
     }
@@ -92,7 +109,8 @@ class WireFuzzTest {
             assertThat(AnswerCodec.decode(AnswerCodec.encode(answer))).isEqualTo(answer);
         }
 
-        for (String topic : new String[] {Topic.EXIT, Topic.HEARTBEAT, Topic.GAP, Topic.LOST}) {
+        for (String topic :
+                new String[] {Topic.EXIT, Topic.HEARTBEAT, Topic.GAP, Topic.BEGUN, Topic.LOST}) {
             Published message = understood(b -> PublishedCodec.decode(topic, b), bytes);
             if (message != null) {
                 String right = PublishedCodec.topic(message);
@@ -114,8 +132,10 @@ class WireFuzzTest {
 
     private static void assertWithinLimits(Query query) {
         switch (query) {
-            case Query.ExitCode(ContainerKey _, var maxWait) ->
-                    assertThat(maxWait).isBetween(Duration.ZERO, QueryCodec.MAX_WAIT);
+            case Query.ExitCode(ContainerKey _, Optional<String> life, var maxWait) -> {
+                assertThat(life.filter(id -> !ContainerKey.isIdentifier(id))).isEmpty();
+                assertThat(maxWait).isBetween(Duration.ZERO, QueryCodec.MAX_WAIT);
+            }
             case Query.Replay(long after, int limit) -> {
                 assertThat(after).isNotNegative();
                 assertThat(limit).isBetween(1, QueryCodec.MAX_LIMIT);

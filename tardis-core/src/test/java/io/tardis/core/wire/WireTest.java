@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -14,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Random;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -70,23 +72,73 @@ class WireTest {
                     OptionalInt.empty(),
                     true,
                     ExitSource.ASSUMED);
+
+    /** As {@code ctr task exec --exec-id tc} makes it. */
+    private static final ExitEvent EXEC_NAMED_AS_CONTAINER =
+            new ExitEvent(
+                    3,
+                    new TaskExit(TC, "tc", 6700, 0, AT).asExec(),
+                    OptionalInt.empty(),
+                    false,
+                    ExitSource.CONTAINERD);
+
+    private static final LifeRef LIFE =
+            new LifeRef("5f0c", Instant.parse("2025-04-04T19:10:12.5Z"), true);
+    private static final OptionalLong NONE = OptionalLong.empty();
+    private static final Published.Begun BEGUN =
+            new Published.Begun(
+                    9,
+                    TC,
+                    LIFE,
+                    OptionalLong.of(6615),
+                    OptionalLong.of(123456),
+                    OptionalLong.of(8));
+    private static final String LIFE_FIELDS =
+            "\"life\":\"5f0c\",\"created_at\":\"2025-04-04T19:10:12.5Z\",\"kept\":true";
     private static final String KILLED_FIELDS =
             "\"v\":1,\"seq\":1732330000123001,\"topic\":\"/tasks/exit\",\"namespace\":\"default\","
                     + "\"container_id\":\"tc\",\"id\":\"tc\",\"pid\":6615,\"exit_status\":137,\"signal\":9,"
                     + "\"oom_killed\":false,\"exited_at\":\"2025-04-04T19:10:59.78307293Z\",\"source\":\"containerd\"";
 
+    private static ExitEvent ofLife(ExitEvent event) {
+        return new ExitEvent(
+                event.seq(),
+                event.exit(),
+                event.signal(),
+                event.oomKilled(),
+                event.source(),
+                Optional.of(LIFE));
+    }
+
+    /** An answer has no number of the last exit. */
+    private static Published.Begun inAnswer(Published.Begun begun) {
+        return new Published.Begun(
+                0,
+                begun.container(),
+                begun.life(),
+                begun.pid(),
+                begun.startTime(),
+                begun.endedSeq());
+    }
+
     static List<Published> published() {
         return List.of(
                 new Published.Exit(KILLED),
                 new Published.Exit(EXEC),
+                new Published.Exit(ofLife(KILLED)),
+                new Published.Exit(ofLife(EXEC)),
+                new Published.Exit(EXEC_NAMED_AS_CONTAINER),
                 new Published.Heartbeat(9, AT),
                 new Published.Gap(9, AT, AT.plusSeconds(1), "ctr \"ended\" with 1"),
-                new Published.Lost(9, TC, "5f0c"));
+                BEGUN,
+                new Published.Begun(9, TC, new LifeRef("5f0d", AT, false), NONE, NONE, NONE),
+                new Published.Lost(9, TC, LIFE));
     }
 
     static List<Query> queries() {
         return List.of(
                 new Query.ExitCode(TC, Duration.ofMillis(500)),
+                new Query.ExitCode(TC, Optional.of("5f0c"), Duration.ZERO),
                 new Query.Replay(7, 500),
                 new Query.ListContainers(Optional.of("default"), 100),
                 new Query.ListContainers(Optional.empty(), 100),
@@ -97,13 +149,20 @@ class WireTest {
         return List.of(
                 new Answer.Exited(KILLED, true),
                 new Answer.Exited(EXEC, false),
+                new Answer.Exited(ofLife(KILLED), true),
                 new Answer.Running(TC),
+                new Answer.Running(TC, Optional.of(inAnswer(BEGUN))),
                 new Answer.Lost(TC),
+                new Answer.Lost(
+                        TC, Optional.of(new Published.Begun(0, TC, LIFE, NONE, NONE, NONE))),
                 new Answer.Unknown(TC),
-                new Answer.Events(List.of(KILLED, EXEC), 1, 9),
+                new Answer.Events(List.of(KILLED, ofLife(EXEC)), 1, 9),
                 new Answer.Events(List.of(), 0, 0),
                 new Answer.Containers(
-                        List.of(new Answer.Exited(KILLED, true), new Answer.Lost(TC))),
+                        List.of(
+                                new Answer.Running(TC, Optional.of(inAnswer(BEGUN))),
+                                new Answer.Exited(KILLED, true),
+                                new Answer.Lost(TC))),
                 new Answer.Pong("0.1.0", 9),
                 new Answer.Pong("0.1.0", 9, new Answer.Backlog(false, 12, 3)),
                 new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.of(WELL)),
@@ -162,15 +221,68 @@ class WireTest {
     }
 
     @Test
+    void writesTheLifeThatAnExitEnds() {
+        assertThat(text(PublishedCodec.encode(new Published.Exit(ofLife(KILLED)))))
+                .isEqualTo("{" + KILLED_FIELDS + "," + LIFE_FIELDS + "}");
+    }
+
+    @Test
+    void readsAnExitThatNamesALifeOnlyInPartAsOneOfNoKnownLife() {
+        assertThat(PublishedCodec.decodeExit(bytes("{" + KILLED_FIELDS + ",\"life\":\"5f0c\"}")))
+                .isEqualTo(KILLED);
+    }
+
+    /** An exec may have the container's id, and ends no container then. */
+    @Test
+    void knowsAnExecByItsTopic() {
+        Published.Exit message = new Published.Exit(EXEC_NAMED_AS_CONTAINER);
+        String text = text(PublishedCodec.encode(message));
+
+        assertThat(PublishedCodec.topic(message)).isEqualTo("/tasks/exec-exit/default/tc/tc/");
+        assertThat(text).contains("\"topic\":\"/tasks/exec-exit\"", "\"id\":\"tc\"");
+        assertThat(PublishedCodec.decodeExit(bytes(text)).exit().isContainerExit()).isFalse();
+        assertThat(PublishedCodec.decodeExit(bytes("{" + KILLED_FIELDS + "}")).exit())
+                .matches(TaskExit::isContainerExit);
+    }
+
+    @Test
+    void knowsAnExecByItsIdWhereThereIsNoTopic() {
+        String fields = KILLED_FIELDS.replace("\"topic\":\"/tasks/exit\",", "");
+
+        assertThat(PublishedCodec.decodeExit(bytes("{" + fields + "}"))).isEqualTo(KILLED);
+        assertThat(
+                        PublishedCodec.decodeExit(
+                                        bytes(
+                                                "{"
+                                                        + fields.replace(
+                                                                "\"id\":\"tc\"", "\"id\":\"e1\"")
+                                                        + "}"))
+                                .exit())
+                .matches(it -> !it.isContainerExit());
+    }
+
+    @Test
     void writesTheOtherMessagesAsTheProtocolSays() {
-        assertThat(published().stream().skip(2).map(it -> text(PublishedCodec.encode(it))))
+        assertThat(published().stream().skip(5).map(it -> text(PublishedCodec.encode(it))))
                 .containsExactly(
                         "{\"v\":1,\"last_seq\":9,\"at\":\"2025-04-04T19:10:59.78307293Z\"}",
                         "{\"v\":1,\"last_seq\":9,\"from\":\"2025-04-04T19:10:59.78307293Z\","
                                 + "\"to\":\"2025-04-04T19:11:00.78307293Z\",\"reason\":\"ctr \\\"ended\\\" with 1\"}",
-                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\",\"life\":\"5f0c\"}");
+                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\","
+                                + LIFE_FIELDS
+                                + ",\"pid\":6615,\"start_time\":123456,\"ended_seq\":8}",
+                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\","
+                                + "\"life\":\"5f0d\",\"created_at\":\"2025-04-04T19:10:59.78307293Z\",\"kept\":false}",
+                        "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\","
+                                + LIFE_FIELDS
+                                + "}");
         assertThat(published().stream().map(PublishedCodec::topic))
-                .endsWith("/tardis/heartbeat/", "/tardis/gap/", "/tardis/lost/default/tc/");
+                .endsWith(
+                        "/tardis/heartbeat/",
+                        "/tardis/gap/",
+                        "/tardis/begun/default/tc/",
+                        "/tardis/begun/default/tc/",
+                        "/tardis/lost/default/tc/");
     }
 
     @Test
@@ -178,7 +290,18 @@ class WireTest {
         assertThat(answers().stream().map(it -> text(AnswerCodec.encode(it))))
                 .contains(
                         "{\"status\":\"exited\",\"exit_code\":137," + KILLED_FIELDS + "}",
+                        "{\"status\":\"exited\",\"exit_code\":137,"
+                                + KILLED_FIELDS
+                                + ","
+                                + LIFE_FIELDS
+                                + "}",
                         "{\"status\":\"running\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
+                        "{\"status\":\"running\",\"namespace\":\"default\",\"container_id\":\"tc\","
+                                + LIFE_FIELDS
+                                + ",\"pid\":6615,\"start_time\":123456,\"ended_seq\":8}",
+                        "{\"status\":\"lost\",\"namespace\":\"default\",\"container_id\":\"tc\","
+                                + LIFE_FIELDS
+                                + "}",
                         "{\"status\":\"lost\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
                         "{\"status\":\"unknown\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
                         "{\"status\":\"ok\",\"events\":[],\"first_seq\":0,\"last_seq\":0}",
@@ -191,8 +314,8 @@ class WireTest {
     void givesNoNumberUnlessTheCodeIsKnown() {
         assertThat(
                         Stream.of(
-                                        new Answer.Running(TC),
-                                        new Answer.Lost(TC),
+                                        new Answer.Running(TC, Optional.of(BEGUN)),
+                                        new Answer.Lost(TC, Optional.of(BEGUN)),
                                         new Answer.Unknown(TC))
                                 .map(it -> text(AnswerCodec.encode(it))))
                 .noneMatch(it -> it.contains("exit_code") || it.contains("exit_status"));
@@ -271,6 +394,9 @@ class WireTest {
                 "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":3600001} | wait_ms is not within",
                 "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":1.5} | wait_ms is not a whole number",
                 "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":\"1\"} | wait_ms is not a whole number",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"life\":\"\"} | life is not",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"life\":\"../x\"} | life is not",
+                "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"life\":null} | life is not a string",
                 "{\"op\":\"replay\",\"after\":-1} | after is not within",
                 "{\"op\":\"replay\",\"after\":99999999999999999999} | after is not a whole number",
                 "{\"op\":\"replay\",\"limit\":0} | limit is not within",
@@ -298,6 +424,8 @@ class WireTest {
                 "\"default\" | \"\" | names no container",
                 "\"container_id\":\"tc\" | \"container_id\":\"..\" | names no container",
                 "\"id\":\"tc\" | \"id\":\"a/b\" | not a process id",
+                "\"id\":\"tc\" | \"id\":\"e1\" | not the id of default/tc",
+                "\"topic\":\"/tasks/exit\" | \"topic\":7 | topic is not a string",
                 "6615 | -1 | pid out of range",
                 "\"exit_status\":137, | '' | exit_status is missing",
                 "\"exit_status\":137 | \"exit_status\":null | exit_status is not a whole number",
@@ -315,6 +443,49 @@ class WireTest {
         String fields = KILLED_FIELDS.replace(good, bad);
 
         assertThatThrownBy(() -> PublishedCodec.decodeExit(bytes("{" + fields + "}")))
+                .isInstanceOf(MalformedMessageException.class)
+                .hasMessageContaining(problem);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\'',
+            value = {
+                "\"v\":1 | \"v\":2 | only version 1",
+                "\"last_seq\":9, | '' | last_seq is missing",
+                "\"last_seq\":9 | \"last_seq\":\"9\" | last_seq is not a whole number",
+                "\"container_id\":\"tc\" | \"container_id\":\"..\" | names no container",
+                "\"life\":\"5f0c\", | '' | names no life",
+                "\"life\":\"5f0c\" | \"life\":\"../x\" | names no life",
+                "\"life\":\"5f0c\" | \"life\":7 | life is not a string",
+                "\"created_at\":\"2025 | \"created_at\":\"yesterday | names no life",
+            })
+    void refusesALifeWithAFieldThatMakesNoSense(String good, String bad, String problem) {
+        for (Published message : List.of(BEGUN, new Published.Lost(9, TC, LIFE))) {
+            String text = text(PublishedCodec.encode(message));
+            assertThat(text).contains(good);
+            byte[] spoiled = bytes(text.replace(good, bad));
+
+            assertThatThrownBy(() -> PublishedCodec.decode(PublishedCodec.topic(message), spoiled))
+                    .isInstanceOf(MalformedMessageException.class)
+                    .hasMessageContaining(problem);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\'',
+            value = {
+                "\"pid\":6615 | \"pid\":\"6615\" | pid is not a whole number",
+                "\"start_time\":123456 | \"start_time\":null | start_time is not a whole number",
+                "\"ended_seq\":8 | \"ended_seq\":1.5 | ended_seq is not a whole number",
+            })
+    void refusesABeginWithAFieldThatMakesNoSense(String good, String bad, String problem) {
+        byte[] spoiled = bytes(text(PublishedCodec.encode(BEGUN)).replace(good, bad));
+
+        assertThatThrownBy(() -> PublishedCodec.decodeBegun(spoiled))
                 .isInstanceOf(MalformedMessageException.class)
                 .hasMessageContaining(problem);
     }
