@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +28,12 @@ final class LifeCache {
 
     private final ExitLog.Reader log;
     private final LoadingCache<ContainerKey, Optional<LifeState>> recorded;
-    private final Map<ContainerKey, LifeState> notRecorded = new ConcurrentHashMap<>();
+
+    /** By the life's id. */
+    private final Map<String, LifeState> notRecorded = new ConcurrentHashMap<>();
+
+    /** The newest of these of each container. */
+    private final Map<ContainerKey, LifeState> newestNotRecorded = new ConcurrentHashMap<>();
 
     LifeCache(ExitLog.Reader log) {
         this.log = log;
@@ -40,21 +46,27 @@ final class LifeCache {
      * @param life the id of the life; empty for the newest
      */
     Answer.OfContainer answer(ContainerKey container, Optional<String> life) {
-        LifeState inMemory = notRecorded.get(container);
+        Optional<LifeState> inMemory =
+                life.isPresent()
+                        ? Optional.ofNullable(notRecorded.get(life.get()))
+                                .filter(it -> it.container().equals(container))
+                        : Optional.ofNullable(newestNotRecorded.get(container));
         Supplier<Optional<LifeState>> onDisk =
-                life.<Supplier<Optional<LifeState>>>map(it -> () -> lifeOnDisk(container, it))
-                        .orElse(() -> recorded.get(container));
-        boolean isOfLife =
-                inMemory != null && (life.isEmpty() || inMemory.lifeId().equals(life.get()));
-        if (!isOfLife) {
+                () ->
+                        life.isPresent()
+                                ? lifeOnDisk(container, life.get())
+                                : recorded.get(container);
+        if (inMemory.isEmpty()) {
             return onDisk.get()
                     .map(it -> it.answer(log.isSafe()))
                     .orElseGet(() -> new Answer.Unknown(container));
         }
-        LifeState known = ifReadable(container, onDisk).map(it -> it.or(inMemory)).orElse(inMemory);
-        // Where the log has the same or more, what was to be written is written.
+        Optional<LifeState> written = ifReadable(container, onDisk);
+        LifeState known = written.map(it -> it.or(inMemory.get())).orElseGet(inMemory::get);
         boolean isOnDisk =
-                known.stage() != inMemory.stage() || !known.lifeId().equals(inMemory.lifeId());
+                written.filter(it ->
+                                it.lifeId().equals(known.lifeId()) && it.stage() == known.stage())
+                        .isPresent();
         return known.answer(isOnDisk && log.isSafe());
     }
 
@@ -68,13 +80,7 @@ final class LifeCache {
     /** The log has this state of a life. */
     void recorded(LifeState state) {
         recorded.invalidate(state.container());
-        notRecorded.computeIfPresent(
-                state.container(),
-                (_, it) ->
-                        it.lifeId().equals(state.lifeId())
-                                        && it.stage().compareTo(state.stage()) <= 0
-                                ? null
-                                : it);
+        forget(state);
     }
 
     /** The log has something new about {@code container}. */
@@ -84,23 +90,33 @@ final class LifeCache {
 
     /** The log could not take this state; until it can, it is kept here. */
     void notRecorded(LifeState state) {
-        notRecorded.merge(state.container(), state, LifeState::or);
+        notRecorded.merge(state.lifeId(), state, LifeState::or);
+        newestNotRecorded.merge(state.container(), state, LifeState::or);
     }
 
-    /** The log will never have this state: it was given up. */
+    /**
+     * The log will never have this state, because it was given up. A later state of the life stays.
+     */
     void forget(LifeState state) {
-        notRecorded.computeIfPresent(
-                state.container(), (_, it) -> it.lifeId().equals(state.lifeId()) ? null : it);
+        notRecorded.computeIfPresent(state.lifeId(), (_, it) -> later(it, state));
+        newestNotRecorded.computeIfPresent(state.container(), (_, it) -> later(it, state));
+    }
+
+    /** {@code known}, if it says more than {@code state}; else null. */
+    private static @Nullable LifeState later(LifeState known, LifeState state) {
+        return known.lifeId().equals(state.lifeId()) && known.stage().compareTo(state.stage()) <= 0
+                ? null
+                : known;
     }
 
     /** Whether the log could not take something about {@code container}. */
     boolean hasNotRecorded(ContainerKey container) {
-        return notRecorded.containsKey(container);
+        return newestNotRecorded.containsKey(container);
     }
 
-    /** What the log could not take, in no order. */
+    /** The newest life of each container that the log could not take, in no order. */
     List<LifeState> notRecorded() {
-        return List.copyOf(notRecorded.values());
+        return List.copyOf(newestNotRecorded.values());
     }
 
     /** A disk that cannot be written may not be readable either; then memory must do. */
