@@ -19,8 +19,8 @@ import org.sqlite.SQLiteException;
 
 /**
  * The file of an exit log, before anything is read from it or written: whether it is one, what is
- * done with one that is not, and the tables of a new one. What is in the tables, {@link
- * SqliteExitLog} says.
+ * done with one that is not, and the tables of a new one. What is in the tables, {@link ExitTables}
+ * says.
  */
 final class ExitLogFile {
 
@@ -197,7 +197,7 @@ final class ExitLogFile {
                         session.execute("ALTER TABLE lives RENAME COLUMN assumed TO stage");
                         session.execute(
                                 "UPDATE lives SET stage = %d - stage"
-                                        .formatted(LifeState.Stage.ENDED.ordinal()));
+                                        .formatted(LifeState.Stage.ENDED.number()));
                     });
         }
     }

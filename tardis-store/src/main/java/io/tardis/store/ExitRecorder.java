@@ -296,7 +296,11 @@ final class ExitRecorder implements AutoCloseable {
 
     private void notifyOf(List<LifeState> known) {
         List<LifeState> over =
-                known.stream().filter(it -> it.stage().compareTo(Stage.OPEN) > 0).toList();
+                known.stream()
+                        .filter(it ->
+                                it.stage().compareTo(Stage.OPEN) > 0
+                                        || it.begun().endedSeq().isPresent())
+                        .toList();
         if (!over.isEmpty()) {
             onOver.accept(over);
         }

@@ -37,8 +37,8 @@ import org.slf4j.LoggerFactory;
  *         created_at   INTEGER  orders the lives of a container: when the life began, microseconds since
  *                               1970, or just after the life before it if the clock was set back since
  *         recorded_at  INTEGER  as above, when the stage was reached
- *         stage        INTEGER  {@link LifeState.Stage}, by its number: 0 to 4
- *         event, crc            as above: the exit from stage 3 on, the begin before
+ *         stage        INTEGER  {@link LifeState.Stage}, by its number
+ *         event, crc            as above: the exit of a life that ended, else the begin
  * meta    key, value            last_seq: the greatest number ever written; aged_to: what the
  *                               RetentionClock shows, milliseconds since 1970
  * </pre>
@@ -106,14 +106,6 @@ final class ExitTables {
             WHERE lives.stage < excluded.stage\
             """;
 
-    /** The end of a life that was published before it was known that it is kept. */
-    static final String PUT_END =
-            """
-            UPDATE lives SET stage = 4, event = e.event, crc = e.crc
-            FROM (SELECT event, crc FROM events WHERE seq = ?1) AS e
-            WHERE life = ?2 AND stage < 2\
-            """;
-
     static final String DELETE_EVENTS =
             "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE recorded_at < ? LIMIT ?)";
     static final String DELETE_LIVES =
@@ -164,18 +156,25 @@ final class ExitTables {
         life.setString(3, state.container().id());
         life.setLong(4, micros(state.begun().life().createdAt()));
         life.setLong(5, now);
-        life.setInt(6, state.stage().ordinal());
+        life.setInt(6, state.stage().number());
         life.setBytes(7, json);
         life.setLong(8, crc(json));
         life.setBoolean(9, state.newest());
         life.executeUpdate();
         OptionalLong endedSeq = state.begun().endedSeq();
         if (endedSeq.isPresent() && state.stage() == Stage.OPEN) {
-            PreparedStatement end = session.prepare(PUT_END);
-            end.setLong(1, endedSeq.getAsLong());
-            end.setString(2, state.lifeId());
-            end.executeUpdate();
+            put(session, ended(session, state, endedSeq.getAsLong()), now);
         }
+    }
+
+    /** A life whose end was published before it was known that it is kept. */
+    private static LifeState ended(SqliteSession session, LifeState state, long seq) {
+        LifeRef life = state.begun().life();
+        return eventsAfter(session, seq - 1, 1).stream()
+                .filter(it -> it.seq() == seq)
+                .findFirst()
+                .map(it -> LifeState.ended(life, it))
+                .orElseGet(() -> LifeState.lost(state.container(), life));
     }
 
     static int deleteEvents(SqliteSession session, Instant before, int limit) throws SQLException {
@@ -268,18 +267,17 @@ final class ExitTables {
     private static @Nullable LifeState life(SqliteSession session, ResultSet row)
             throws SQLException {
         byte[] json = checked(session, row, 4);
-        int stage = row.getInt(3);
+        Optional<Stage> stage = Stage.of(row.getInt(3));
         Optional<ContainerKey> container = container(row, 6);
         String id = row.getString(1);
         if (json == null
-                || stage < 0
-                || stage > Stage.ENDED.ordinal()
+                || stage.isEmpty()
                 || container.isEmpty()
                 || !ContainerKey.isIdentifier(id)) {
             return null;
         }
-        LifeRef ref = new LifeRef(id, instant(row.getLong(2)), stage > 0);
-        LifeState life = decode(session, () -> life(ref, Stage.values()[stage], json));
+        LifeRef ref = new LifeRef(id, instant(row.getLong(2)), stage.get() != Stage.NOT_KEPT);
+        LifeState life = decode(session, () -> life(ref, stage.get(), json));
         // The checksum is that of the event alone: a spoiled index or column could give it to
         // another container.
         if (life != null && !life.container().equals(container.get())) {

@@ -7,6 +7,7 @@ import io.tardis.core.event.LifeRef;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.Published.Begun;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -24,13 +25,28 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
     /** How far a life has come. A later stage replaces an earlier one, and never the other way. */
     enum Stage {
         /** Nothing is kept of it, but it is a life after others. */
-        NOT_KEPT,
-        OPEN,
+        NOT_KEPT(0),
+        OPEN(1),
         /** It is over, and nobody observed how it ended. */
-        LOST,
+        LOST(2),
         /** It ended, with a code that containerd made up. */
-        ASSUMED,
-        ENDED
+        ASSUMED(3),
+        ENDED(4);
+
+        private final int number;
+
+        Stage(int number) {
+            this.number = number;
+        }
+
+        /** Stands for it on disk. */
+        int number() {
+            return number;
+        }
+
+        static Optional<Stage> of(int number) {
+            return Arrays.stream(values()).filter(it -> it.number == number).findFirst();
+        }
     }
 
     /**
@@ -45,12 +61,14 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
             case Published.Exit(ExitEvent event) when event.exit().isContainerExit() ->
                     event.life().filter(LifeRef::kept).map(it -> ended(it, event));
             case Published.Lost(long _, ContainerKey container, LifeRef life) when life.kept() ->
-                    Optional.of(
-                            new LifeState(
-                                    begun(container, life), Stage.LOST, Optional.empty(), false));
+                    Optional.of(lost(container, life));
             case Published.Exit _, Published.Lost _, Published.Heartbeat _, Published.Gap _ ->
                     Optional.empty();
         };
+    }
+
+    static LifeState lost(ContainerKey container, LifeRef life) {
+        return new LifeState(begun(container, life), Stage.LOST, Optional.empty(), false);
     }
 
     static LifeState ended(LifeRef life, ExitEvent event) {
