@@ -1,19 +1,23 @@
 package io.tardis.store;
 
 import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.begun;
 import static io.tardis.store.Exits.container;
+import static io.tardis.store.Exits.ending;
 import static io.tardis.store.Exits.exit;
+import static io.tardis.store.Exits.life;
+import static io.tardis.store.Exits.lost;
+import static io.tardis.store.Exits.ofLife;
+import static io.tardis.store.Exits.state;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
-import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.InitProcess;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -35,6 +39,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -54,14 +59,12 @@ class ClockJumpTest {
     private final HandClock clock = new HandClock();
     private ZmqContext context;
     private ZmqPublisher publisher;
-    private ContainerRegistry registry;
     private String endpoint;
 
     @BeforeEach
     void publish() throws IOException {
         context = new ZmqContext(_ -> {});
         publisher = context.publisher(List.of(EVENTS));
-        registry = new ContainerRegistry(stateDir.resolve("containers"));
         endpoint = TestSettings.freeEndpoint();
     }
 
@@ -74,10 +77,11 @@ class ClockJumpTest {
     @ParameterizedTest
     @ValueSource(ints = {-20, 70})
     void removesNothingWhenAStoreStartsAfterAJump(int years) throws SQLException {
+        ExitEvent first = ofLife(life("life", 0), exit(1, TC, 100, 42));
         try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            send(exit(1, TC, 100, 42));
+            send(first);
             await().until(() -> client.ping().lastSeq() == 1);
         }
 
@@ -92,8 +96,7 @@ class ClockJumpTest {
                 await().until(() -> client.ping().lastSeq() == last);
                 await().until(() -> client.replay(0, 1).firstSeq() == 1);
 
-                assertThat(client.exitCode(TC, Duration.ZERO))
-                        .isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+                assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(first, true));
                 assertThat(client.replay(0, 10).events()).hasSize(2 + start);
             }
         }
@@ -102,53 +105,54 @@ class ClockJumpTest {
     /** The first life may be as old as it likes: the code of the second one is asked for. */
     @ParameterizedTest
     @ValueSource(ints = {-20, 70})
-    void answersForTheNewestLifeWhateverTheClockSays(int years) throws IOException {
-        try (Store store = open(RecordScope.ENABLED);
+    void answersForTheNewestLifeWhateverTheClockSays(int years) {
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
             ExitEvent first = live(1, 100, 0);
-            assertThat(client.exitCode(TC, SOON)).isEqualTo(new Exited(first, true));
-            registry.remove(TC); // cleaned up: the registry knows it no more
+            await().atMost(SOON).until(() -> client.ping().lastSeq() == 1);
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(first, true));
 
             jump(years);
             ExitEvent second = live(2, 200, 5);
             await().atMost(SOON).until(() -> client.ping().lastSeq() == 2);
 
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(second, true));
-            registry.close(TC);
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(second, true));
+            await().atMost(SOON).until(() -> client.exitCode(TC, Duration.ZERO), isEndedBy(second));
             ExitEvent third = live(3, 300, 6);
             await().atMost(SOON).until(() -> client.ping().lastSeq() == 3);
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(third, true));
+            await().atMost(SOON).until(() -> client.exitCode(TC, Duration.ZERO), isEndedBy(third));
+            assertThat(client.exitCode(TC, Optional.of("life-1"), Duration.ZERO))
+                    .isEqualTo(new Exited(first, true));
         }
     }
 
     @ParameterizedTest
     @ValueSource(ints = {-20, 70})
-    void neverTellsTheCodeOfAnEarlierLifeForOneThatIsLost(int years) throws IOException {
-        try (Store store = open(RecordScope.ENABLED);
+    void neverGivesTheCodeOfAnEarlierLifeForOneThatIsLost(int years) {
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
             ExitEvent first = live(1, 100, 0);
-            assertThat(client.exitCode(TC, SOON)).isEqualTo(new Exited(first, true));
-            registry.close(TC);
+            await().atMost(SOON).until(() -> client.ping().lastSeq() == 1);
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(first, true));
 
             jump(years);
-            register(200);
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Running(TC));
-            registry.close(TC);
+            LifeRef second = begin(2, 200);
+            await().atMost(SOON).until(() -> client.exitCode(TC, Duration.ZERO) instanceof Running);
+            send(lost(second, TC));
 
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Lost(TC));
+            await().atMost(SOON).until(() -> client.exitCode(TC, Duration.ZERO) instanceof Lost);
         }
     }
 
     @ParameterizedTest
     @ValueSource(ints = {-20, 70})
     void waitsLastAsLongAsTheyWouldHave(int years) throws Exception {
-        try (Store store = open(RecordScope.ENABLED);
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            register(100);
+            LifeRef life = begin(1, 100);
+            await().atMost(SOON).until(() -> client.exitCode(TC, Duration.ZERO) instanceof Running);
             CompletableFuture<Answer> waiting =
                     CompletableFuture.supplyAsync(() -> {
                         try (QueryClient each = new QueryClient(context, Store.ENDPOINT)) {
@@ -158,12 +162,12 @@ class ClockJumpTest {
             long begin = System.nanoTime();
             jump(years);
 
-            assertThat(client.exitCode(TC, Duration.ofMillis(300))).isEqualTo(new Running(TC));
+            assertThat(client.exitCode(TC, Duration.ofMillis(300))).isInstanceOf(Running.class);
             assertThat(Duration.ofNanos(System.nanoTime() - begin))
                     .isBetween(Duration.ofMillis(300), SOON);
             assertThat(waiting).isNotDone();
 
-            ExitEvent end = end(1, 100, 7);
+            ExitEvent end = end(life, 1, 100, 7);
             send(end);
             assertThat(waiting.get(20, TimeUnit.SECONDS)).isEqualTo(new Exited(end, true));
         }
@@ -172,40 +176,54 @@ class ClockJumpTest {
     @Test
     void prefersTheNewestLifeInMemoryToo() {
         InMemoryExitLog log = new InMemoryExitLog();
-        EndCache ends = new EndCache(log);
-        End first = new End("first", clock.instant(), exit(1, TC, 100, 0), true);
-        log.append(List.of(new Recorded(first.event(), Optional.of(first))));
+        LifeCache lives = new LifeCache(log);
+        log.append(List.of(ending("first", 0, exit(1, TC, 100, 0))));
         jump(-20);
 
-        End second = new End("second", clock.instant(), exit(2, TC, 200, 5), true);
-        ends.notRecorded(second);
-        assertThat(ends.latest(TC)).contains(new EndCache.Known(second, false));
-        End third = new End("third", clock.instant().minusSeconds(9), exit(3, TC, 300, 6), true);
-        ends.notRecorded(third);
-        assertThat(ends.latest(TC)).contains(new EndCache.Known(third, false));
+        LifeRef second = new LifeRef("second", clock.instant(), true);
+        lives.notRecorded(state(begun(second, TC, 200)));
+        lives.notRecorded(state(new Published.Exit(ofLife(second, exit(2, TC, 200, 5)))));
+        assertThat(lives.answer(TC, Optional.empty()))
+                .isEqualTo(new Exited(ofLife(second, exit(2, TC, 200, 5)), false));
+        LifeRef third = new LifeRef("third", clock.instant().minusSeconds(9), true);
+        lives.notRecorded(state(begun(third, TC, 300)));
+        assertThat(lives.answer(TC, Optional.empty())).isInstanceOf(Running.class);
+        lives.notRecorded(state(new Published.Exit(ofLife(third, exit(3, TC, 300, 6)))));
+        assertThat(lives.answer(TC, Optional.empty()))
+                .isEqualTo(new Exited(ofLife(third, exit(3, TC, 300, 6)), false));
     }
 
-    /** A life that is registered, and its end. */
-    private ExitEvent live(long seq, long pid, long status) throws IOException {
-        register(pid);
-        ExitEvent end = end(seq, pid, status);
+    /** A life that is kept, and its end. */
+    private ExitEvent live(long number, long pid, long status) {
+        ExitEvent end = end(begin(number, pid), number, pid, status);
         send(end);
         return end;
     }
 
-    private void register(long pid) throws IOException {
+    private LifeRef begin(long number, long pid) {
         clock.move(Duration.ofSeconds(10));
-        registry.update(
-                registry.register(TC, stateDir, clock.instant()).withInit(InitProcess.of(pid)));
+        LifeRef life = new LifeRef("life-" + number, clock.instant(), true);
+        send(begun(life, TC, pid));
+        return life;
     }
 
-    private ExitEvent end(long seq, long pid, long status) {
+    private ExitEvent end(LifeRef life, long seq, long pid, long status) {
         return new ExitEvent(
                 seq,
                 new TaskExit(TC, TC.id(), pid, status, clock.instant()),
                 OptionalInt.empty(),
                 false,
-                ExitSource.CONTAINERD);
+                ExitSource.CONTAINERD,
+                Optional.of(life));
+    }
+
+    /** The time of the life's begin may have been moved after that of the life before. */
+    private static Predicate<Answer.OfContainer> isEndedBy(ExitEvent event) {
+        return it ->
+                it instanceof Exited(ExitEvent known, boolean durable)
+                        && durable
+                        && known.exit().equals(event.exit())
+                        && known.life().map(LifeRef::id).equals(event.life().map(LifeRef::id));
     }
 
     private void jump(int years) {
@@ -220,21 +238,15 @@ class ClockJumpTest {
         }
     }
 
-    private Store open() {
-        return open(RecordScope.ALL);
-    }
-
     /** JeroMQ frees an address a moment after its socket was closed. */
-    private Store open(RecordScope scope) {
+    private Store open() {
         return await().ignoreException(SetupException.class)
                 .until(
                         () ->
                                 Store.open(
-                                        TestSettings.of(stateDir, endpoint, scope),
+                                        TestSettings.of(stateDir, endpoint),
                                         EVENTS,
                                         context,
-                                        registry,
-                                        _ -> {},
                                         "test",
                                         () -> TestSettings.HEALTH,
                                         () -> true,
@@ -243,7 +255,10 @@ class ClockJumpTest {
     }
 
     private void send(ExitEvent event) {
-        Published message = new Published.Exit(event);
+        send(new Published.Exit(event));
+    }
+
+    private void send(Published message) {
         publisher.send(PublishedCodec.topic(message), PublishedCodec.encode(message));
     }
 }

@@ -134,7 +134,7 @@ class ExitLogBackupTest {
                     .extracting(ExitEvent::seq)
                     .containsExactlyElementsOf(
                             LongStream.rangeClosed(1, copy.lastSeq()).boxed().toList());
-            assertThat(copy.latestEnd(container("c" + seq))).isPresent();
+            assertThat(copy.newest(container("c" + seq))).isPresent();
         }
     }
 

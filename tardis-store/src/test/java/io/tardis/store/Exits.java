@@ -3,13 +3,17 @@ package io.tardis.store;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.Published.Begun;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 
-/** Exits and ends for tests. */
+/** Exits and lives for tests. */
 final class Exits {
 
     static final ContainerKey TC = new ContainerKey("default", "tc");
@@ -48,18 +52,61 @@ final class Exits {
                 ExitSource.CONTAINERD);
     }
 
+    /** A life that is kept, and began that many seconds after the others. */
+    static LifeRef life(String id, long began) {
+        return new LifeRef(id, AT.truncatedTo(ChronoUnit.MICROS).plusSeconds(began), true);
+    }
+
+    static LifeRef notKept(String id, long began) {
+        return new LifeRef(id, life(id, began).createdAt(), false);
+    }
+
+    /** The exit that ends {@code life}. */
+    static ExitEvent ofLife(LifeRef life, ExitEvent event) {
+        return new ExitEvent(
+                event.seq(),
+                event.exit(),
+                event.signal(),
+                event.oomKilled(),
+                event.source(),
+                Optional.of(life));
+    }
+
+    static Begun begun(LifeRef life, ContainerKey container, long pid) {
+        OptionalLong none = OptionalLong.empty();
+        return new Begun(0, container, life, OptionalLong.of(pid), none, none);
+    }
+
+    /** A life that is kept from now on, and may have ended before. */
+    static Begun keptAfter(long endedSeq, LifeRef life, ContainerKey container) {
+        OptionalLong none = OptionalLong.empty();
+        return new Begun(0, container, life, none, none, OptionalLong.of(endedSeq));
+    }
+
+    static Published.Lost lost(LifeRef life, ContainerKey container) {
+        return new Published.Lost(0, container, life);
+    }
+
+    static Recorded recorded(Published message) {
+        return new Recorded(0, message);
+    }
+
     /** For replay only. */
     static Recorded passing(ExitEvent event) {
-        return new Recorded(event, Optional.empty());
+        return new Recorded(event.seq(), new Published.Exit(event));
     }
 
     /** The end of the life {@code life}, which began that many seconds after the others. */
     static Recorded ending(String life, long began, ExitEvent event) {
-        return new Recorded(event, Optional.of(end(life, began, event)));
+        return passing(ofLife(life(life, began), event));
     }
 
-    static End end(String life, long began, ExitEvent event) {
-        return new End(life, AT.truncatedTo(ChronoUnit.MICROS).plusSeconds(began), event);
+    static LifeState end(String life, long began, ExitEvent event) {
+        return ending(life, began, event).state().orElseThrow();
+    }
+
+    static LifeState state(Published message) {
+        return recorded(message).state().orElseThrow();
     }
 
     private static ExitEvent event(

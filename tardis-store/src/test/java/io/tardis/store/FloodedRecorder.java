@@ -1,9 +1,8 @@
 package io.tardis.store;
 
-import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
@@ -14,6 +13,7 @@ import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -36,8 +36,8 @@ final class FloodedRecorder {
         });
         InMemoryExitLog log = new InMemoryExitLog();
         log.failsToWrite = true;
-        EndCache ends = new EndCache(log);
-        Settings settings = TestSettings.of(directory, "tcp://127.0.0.1:1", RecordScope.ALL);
+        LifeCache lives = new LifeCache(log);
+        Settings settings = TestSettings.of(directory, "tcp://127.0.0.1:1");
         Unwritten unwritten =
                 new Unwritten(
                         MOST_THAT_CAN_BE_SET,
@@ -48,18 +48,18 @@ final class FloodedRecorder {
                         new ExitRecorder(
                                 context.subscriber(EVENTS, List.of(Topic.EXIT)),
                                 log,
-                                new LifeStates(
-                                        new ContainerRegistry(directory),
-                                        settings.record(),
-                                        _ -> {}),
-                                ends,
+                                lives,
                                 unwritten,
                                 _ -> {},
                                 settings,
                                 InstantSource.system())) {
             recorder.start();
             for (int seq = 1; seq <= count; seq++) {
-                Published exit = new Published.Exit(Exits.exit(seq, container(seq), seq, 7));
+                Published exit =
+                        new Published.Exit(
+                                Exits.ofLife(
+                                        Exits.life(life(seq), seq),
+                                        Exits.exit(seq, container(seq), seq, 7)));
                 publisher.send(PublishedCodec.topic(exit), PublishedCodec.encode(exit));
             }
             Backlog backlog = unwritten.backlog();
@@ -73,14 +73,23 @@ final class FloodedRecorder {
                             + ", given up "
                             + backlog.dropped()
                             + ", the first "
-                            + (ends.latest(container(1)).isPresent() ? "kept" : "given up")
+                            + fate(lives, 1)
                             + ", the last "
-                            + (ends.latest(container(count)).isPresent() ? "kept" : "given up"));
+                            + fate(lives, count));
         }
     }
 
+    private static String fate(LifeCache lives, int seq) {
+        return lives.answer(container(seq), Optional.empty()) instanceof Answer.Exited
+                ? "kept"
+                : "given up";
+    }
+
+    private static String life(int seq) {
+        return String.format(Locale.ROOT, "%076d", seq);
+    }
+
     private static ContainerKey container(int seq) {
-        String id = String.format(Locale.ROOT, "%076d", seq);
-        return new ContainerKey("n".repeat(76), id);
+        return new ContainerKey("n".repeat(76), life(seq));
     }
 }

@@ -4,23 +4,23 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.BiPredicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A log in memory whose disk fails, or takes its time, when a test says so. */
 final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     /** What {@link #prune} was asked for. */
-    record Pruned(Instant eventsBefore, Instant endsBefore) {}
+    record Pruned(Instant eventsBefore, Instant livesBefore) {}
 
     /** The size of each group that was written. */
     final List<Integer> groups = new CopyOnWriteArrayList<>();
@@ -38,8 +38,8 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     volatile boolean failsToRead;
     final AtomicInteger lookups = new AtomicInteger();
 
-    /** The ends that are old enough to go. */
-    final List<End> old = new CopyOnWriteArrayList<>();
+    /** The lives that are old enough to go. */
+    final List<LifeState> old = new CopyOnWriteArrayList<>();
 
     volatile Optional<Instant> oldest = Optional.empty();
     volatile @Nullable Instant agedTo;
@@ -65,7 +65,7 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     List<Long> numbers() {
-        return recorded.stream().map(it -> it.event().seq()).toList();
+        return events().map(ExitEvent::seq).toList();
     }
 
     @Override
@@ -80,16 +80,17 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public ExitLog.Pruned prune(
-            Instant eventsBefore,
-            Instant endsBefore,
-            BiPredicate<ContainerKey, String> mayGo,
-            int limit) {
-        Set<ContainerKey> gone = old.stream().map(End::container).collect(Collectors.toSet());
-        old.removeIf(it -> !mayGo.test(it.container(), it.lifeId()));
-        recorded.removeIf(it -> it.end().filter(old::contains).isPresent());
-        pruned.add(new Pruned(eventsBefore, endsBefore));
+    public ExitLog.Pruned prune(Instant eventsBefore, Instant livesBefore, int limit) {
+        Set<ContainerKey> gone = old.stream().map(LifeState::container).collect(Collectors.toSet());
+        recorded.removeIf(it -> it.state().filter(old::contains).isPresent());
+        old.clear();
+        pruned.add(new Pruned(eventsBefore, livesBefore));
         return new ExitLog.Pruned(false, gone);
+    }
+
+    @Override
+    public boolean knows(ContainerKey container) {
+        return lives().anyMatch(it -> it.container().equals(container));
     }
 
     @Override
@@ -108,9 +109,16 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public Optional<End> latestEnd(ContainerKey container) {
+    public Optional<LifeState> newest(ContainerKey container) {
         lookups.incrementAndGet();
-        return ends().stream().filter(it -> it.container().equals(container)).findFirst();
+        return lives().filter(it -> it.container().equals(container)).reduce(LifeState::or);
+    }
+
+    @Override
+    public Optional<LifeState> life(ContainerKey container, String id) {
+        lookups.incrementAndGet();
+        return lives().filter(it -> it.container().equals(container) && it.lifeId().equals(id))
+                .reduce(LifeState::or);
     }
 
     @Override
@@ -119,32 +127,37 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
         replaying.acquireUninterruptibly();
         replaying.release();
         readable();
-        return recorded.stream()
-                .map(Recorded::event)
-                .filter(it -> it.seq() > seq)
+        return events().filter(it -> it.seq() > seq).limit(limit).toList();
+    }
+
+    @Override
+    public List<LifeState> newestOfEach(Optional<String> namespace, int limit) {
+        lists.incrementAndGet();
+        listing.acquireUninterruptibly();
+        listing.release();
+        Map<ContainerKey, LifeState> newest = new LinkedHashMap<>();
+        lives().filter(it ->
+                        namespace.isEmpty() || namespace.get().equals(it.container().namespace()))
+                .forEach(it -> newest.merge(it.container(), it, LifeState::or));
+        return newest.values().stream()
+                .filter(it -> it.stage() != LifeState.Stage.NOT_KEPT)
+                .toList()
+                .reversed()
+                .stream()
                 .limit(limit)
                 .toList();
     }
 
     @Override
-    public List<End> latestEnds(Optional<String> namespace, int limit) {
-        lists.incrementAndGet();
-        listing.acquireUninterruptibly();
-        listing.release();
-        readable();
-        return recorded.reversed().stream().flatMap(it -> it.end().stream()).limit(limit).toList();
-    }
-
-    @Override
     public long firstSeq() {
         readable();
-        return recorded.isEmpty() ? 0 : recorded.getFirst().event().seq();
+        return events().findFirst().map(ExitEvent::seq).orElse(0L);
     }
 
     @Override
     public long lastSeq() {
         readable();
-        return recorded.isEmpty() ? 0 : recorded.getLast().event().seq();
+        return events().reduce((_, last) -> last).map(ExitEvent::seq).orElse(0L);
     }
 
     @Override
@@ -172,13 +185,13 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     @Override
     public void close() {}
 
-    /** Newest first. */
-    private List<End> ends() {
+    private Stream<ExitEvent> events() {
+        return recorded.stream().flatMap(it -> it.event().stream());
+    }
+
+    private Stream<LifeState> lives() {
         readable();
-        List<End> ends = new ArrayList<>();
-        recorded.forEach(it -> it.end().ifPresent(ends::add));
-        ends.sort(Comparator.comparing(End::createdAt).reversed());
-        return ends;
+        return recorded.stream().flatMap(it -> it.state().stream());
     }
 
     private void readable() {

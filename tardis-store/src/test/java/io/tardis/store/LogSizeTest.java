@@ -137,11 +137,7 @@ class LogSizeTest {
         boolean more = true;
         while (more) {
             more =
-                    log.prune(
-                                    clock.instant().plusSeconds(1),
-                                    clock.instant().plusSeconds(1),
-                                    (_, _) -> true,
-                                    1_000)
+                    log.prune(clock.instant().plusSeconds(1), clock.instant().plusSeconds(1), 1_000)
                             .more();
         }
     }

@@ -1,10 +1,12 @@
 package io.tardis.store;
 
-import static io.tardis.store.Exits.AT;
 import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.begun;
 import static io.tardis.store.Exits.container;
 import static io.tardis.store.Exits.ending;
 import static io.tardis.store.Exits.exit;
+import static io.tardis.store.Exits.life;
+import static io.tardis.store.Exits.notKept;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -12,12 +14,8 @@ import static org.awaitility.Awaitility.await;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.InitProcess;
-import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -25,19 +23,19 @@ import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
 import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.Published.Begun;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqRequester;
 import io.tardis.testkit.CapturedLog;
 import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -48,7 +46,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -61,13 +58,11 @@ class QueryServerTest {
     private static final Duration LONG = Duration.ofSeconds(50);
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
-    @TempDir private Path directory;
     private final InMemoryExitLog log = new InMemoryExitLog();
-    private final EndCache ends = new EndCache(log);
+    private final LifeCache lives = new LifeCache(log);
     private final ExecutorService clients = Executors.newCachedThreadPool();
     private final Unwritten unwritten = new Unwritten(12, Long.MAX_VALUE);
     private ZmqContext context;
-    private ContainerRegistry registry;
     private String endpoint;
     private QueryServer server;
     private QueryClient client;
@@ -75,7 +70,6 @@ class QueryServerTest {
     @BeforeEach
     void serve() throws IOException {
         context = new ZmqContext(_ -> {});
-        registry = new ContainerRegistry(directory);
         endpoint = TestSettings.freeEndpoint();
         server =
                 new QueryServer(
@@ -83,9 +77,7 @@ class QueryServerTest {
                         log,
                         log,
                         log,
-                        registry,
-                        new LifeStates(registry, RecordScope.ENABLED, _ -> {}),
-                        ends,
+                        lives,
                         unwritten,
                         TestSettings.LIMITS,
                         "1.2.3",
@@ -159,25 +151,37 @@ class QueryServerTest {
     }
 
     @Test
-    void answersHowAContainerEnded() throws IOException {
+    void answersHowAContainerEnded() {
         assertThat(now(TC)).isEqualTo(new Unknown(TC));
 
-        Life life = start(TC, 100);
-        assertThat(now(TC)).isEqualTo(new Running(TC));
+        Begun begun = start("life", TC, 100);
+        assertThat(now(TC)).isEqualTo(new Running(TC, Optional.of(begun)));
 
-        record(life.id(), 0, exit(1, TC, 100, 42));
-        assertThat(now(TC)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
-        registry.close(TC);
-        assertThat(now(TC)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+        record("life", 0, exit(1, TC, 100, 42));
+        assertThat(now(TC)).isEqualTo(exited("life", 0, exit(1, TC, 100, 42)));
     }
 
     @Test
-    void answersWithTheBytesThatTheProtocolNames() throws IOException {
-        start(TC, 100);
+    void answersForTheLifeThatIsAskedFor() {
+        record("first", 0, exit(1, TC, 100, 42));
+        start("second", TC, 200);
+
+        assertThat(client.exitCode(TC, Optional.of("first"), LONG))
+                .isEqualTo(exited("first", 0, exit(1, TC, 100, 42)));
+        assertThat(client.exitCode(TC, Optional.of("third"), LONG)).isEqualTo(new Unknown(TC));
+        assertThat(now(TC)).isInstanceOf(Running.class);
+        assertThat(ask("{\"op\":\"exit_code\",\"container_id\":\"tc\",\"life\":\"first\"}"))
+                .contains("\"exit_code\":42", "\"life\":\"first\"");
+    }
+
+    @Test
+    void answersWithTheBytesThatTheProtocolNames() {
+        start("life", TC, 100);
         assertThat(ask("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
                 .isEqualTo(
                         """
-                        {"status":"running","namespace":"default","container_id":"tc"}\
+                        {"status":"running","namespace":"default","container_id":"tc",\
+                        "life":"life","created_at":"2026-11-23T06:51:23.418123Z","kept":true,"pid":100}\
                         """);
         assertThat(ask("{\"op\":\"exit_code\",\"namespace\":\"k8s.io\",\"container_id\":\"tc\"}"))
                 .isEqualTo(
@@ -195,22 +199,23 @@ class QueryServerTest {
     }
 
     @Test
-    void answersALostEndWithoutANumber() throws IOException {
-        start(TC, 100);
-        registry.close(TC);
+    void answersALostEndWithoutANumber() {
+        Begun begun = start("life", TC, 100);
+        lose("life", TC);
 
-        assertThat(now(TC)).isEqualTo(new Lost(TC));
+        assertThat(now(TC)).isEqualTo(new Lost(TC, Optional.of(begun)));
         assertThat(ask("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
                 .contains("\"lost\"")
                 .doesNotContain("exit_code", "exit_status");
     }
 
     @Test
-    void saysThatAnEndIsNotOnDisk() throws IOException {
-        Life life = start(TC, 100);
-        ends.notRecorded(Exits.end(life.id(), 0, exit(1, TC, 100, 3)));
+    void saysThatAnEndIsNotOnDisk() {
+        start("life", TC, 100);
+        LifeState end = Exits.end("life", 0, exit(1, TC, 100, 3));
+        lives.notRecorded(end);
 
-        assertThat(now(TC)).isEqualTo(new Exited(exit(1, TC, 100, 3), false));
+        assertThat(now(TC)).isEqualTo(end.answer(false));
         assertThat(ask("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
                 .contains("\"durable\":false");
     }
@@ -230,20 +235,30 @@ class QueryServerTest {
     }
 
     @Test
-    void listsOpenLivesFirstThenTheNewestEnds() throws IOException {
-        start(container("open"), 100);
+    void listsOpenLivesFirstThenTheNewestEnds() {
+        Begun open = start("open", container("open"), 100);
         record("a", 1, exit(1, container("a"), 1, 1));
         record("b", 2, exit(2, container("b"), 2, 2));
-        ends.notRecorded(Exits.end("c", 3, exit(3, container("c"), 3, 3)));
+        start("gone", container("gone"), 300);
+        lose("gone", container("gone"));
+        LifeState inMemory = Exits.end("c", 3, exit(3, container("c"), 3, 3));
+        lives.notRecorded(inMemory);
+        record("kept", 0, exit(4, container("later-not-kept"), 4, 0));
+        publish(begun(notKept("not-kept", 5), container("later-not-kept"), 400));
 
         List<Answer.OfContainer> listed = client.list(Optional.empty(), 10).containers();
 
         assertThat(listed)
-                .containsExactly(
-                        new Running(container("open")),
-                        new Exited(exit(3, container("c"), 3, 3), false),
-                        new Exited(exit(2, container("b"), 2, 2), true),
-                        new Exited(exit(1, container("a"), 1, 1), true));
+                .startsWith(new Running(container("open"), Optional.of(open)))
+                .containsExactlyInAnyOrder(
+                        new Running(container("open"), Optional.of(open)),
+                        new Lost(
+                                container("gone"),
+                                Optional.of(begun(life("gone", 0), container("gone"), 300))),
+                        inMemory.answer(false),
+                        exited("b", 2, exit(2, container("b"), 2, 2)),
+                        exited("a", 1, exit(1, container("a"), 1, 1)));
+        assertThat(listed.get(1)).isInstanceOf(Lost.class);
         assertThat(client.list(Optional.of("default"), 2).containers()).hasSize(2);
         assertThat(client.list(Optional.of("k8s.io"), 10).containers()).isEmpty();
     }
@@ -253,7 +268,7 @@ class QueryServerTest {
         record("job-1", 100, Exits.exitAfter(1, 1, container("job-1")));
         record("service", 0, Exits.exitAfter(3, 2, container("service")));
         record("job-2", 200, Exits.exitAfter(2, 3, container("job-2")));
-        ends.notRecorded(Exits.end("job-3", 300, Exits.exitAfter(0, 4, container("job-3"))));
+        lives.notRecorded(Exits.end("job-3", 300, Exits.exitAfter(0, 4, container("job-3"))));
 
         assertThat(client.list(Optional.empty(), 10).containers())
                 .extracting(it -> it.container().id())
@@ -266,10 +281,10 @@ class QueryServerTest {
     /** It reads every directory that is kept; the shim's question must not wait for that. */
     @Test
     void answersOtherQuestionsWhileAListIsMadeAndRefusesListsThatAreTooMany() throws Exception {
-        start(TC, 100);
+        Begun begun = start("life", TC, 100);
         List<Future<Answer.Containers>> lists = askForTooManyLists();
 
-        assertThat(now(TC)).isEqualTo(new Running(TC));
+        assertThat(now(TC)).isEqualTo(new Running(TC, Optional.of(begun)));
         for (Future<Answer.Containers> it : lists.stream().filter(Future::isDone).toList()) {
             assertThatThrownBy(it::get)
                     .hasCauseInstanceOf(TardisException.class)
@@ -280,7 +295,7 @@ class QueryServerTest {
 
         log.listing.release();
         for (Future<Answer.Containers> it : lists) {
-            assertThat(soon(it).containers()).containsExactly(new Running(TC));
+            assertThat(soon(it).containers()).containsExactly(new Running(TC, Optional.of(begun)));
         }
     }
 
@@ -312,7 +327,7 @@ class QueryServerTest {
 
     @Test
     void answersEveryListBeforeItEnds() throws Exception {
-        start(TC, 100);
+        start("life", TC, 100);
         List<Future<Answer.Containers>> lists = askForTooManyLists();
 
         Future<?> end = clients.submit(server::close);
@@ -349,59 +364,91 @@ class QueryServerTest {
     }
 
     @Test
-    void listsAContainerOnce() throws IOException {
-        record("first", 1, exit(1, TC, 100, 1));
-        start(TC, 200);
+    void listsAContainerOnce() {
+        record("first", -1, exit(1, TC, 100, 1));
+        Begun second = start("second", TC, 200);
 
-        assertThat(client.list(Optional.empty(), 10).containers()).containsExactly(new Running(TC));
+        assertThat(client.list(Optional.empty(), 10).containers())
+                .containsExactly(new Running(TC, Optional.of(second)));
+        lives.notRecorded(Exits.end("second", 0, exit(2, TC, 200, 3)));
+        assertThat(client.list(Optional.empty(), 10).containers())
+                .singleElement()
+                .isInstanceOf(Exited.class);
     }
 
     @Test
-    void answersWhoWaitsWhenTheEndIsRecorded() throws Exception {
-        Life life = start(TC, 100);
+    void answersWaitersWhenTheEndIsRecorded() throws Exception {
+        start("life", TC, 100);
         Future<Answer.OfContainer> first = askAndWait(TC, LONG);
         Future<Answer.OfContainer> second = askAndWait(TC, LONG);
-        start(container("other"), 200);
+        Begun otherBegun = start("other", container("other"), 200);
         Future<Answer.OfContainer> other = askAndWait(container("other"), LONG);
 
-        record(life.id(), 0, exit(1, TC, 100, 42));
+        record("life", 0, exit(1, TC, 100, 42));
 
-        assertThat(soon(first)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
-        assertThat(soon(second)).isEqualTo(new Exited(exit(1, TC, 100, 42), true));
+        assertThat(soon(first)).isEqualTo(exited("life", 0, exit(1, TC, 100, 42)));
+        assertThat(soon(second)).isEqualTo(exited("life", 0, exit(1, TC, 100, 42)));
         assertThat(other.isDone()).isFalse();
         server.close();
-        assertThat(soon(other)).as("at the end").isEqualTo(new Running(container("other")));
+        assertThat(soon(other))
+                .as("at the end")
+                .isEqualTo(new Running(container("other"), Optional.of(otherBegun)));
     }
 
-    /** Its create failed: no event will ever tell. */
+    /** Also where the next life has begun by then. */
     @Test
-    void letsNobodyWaitLongForALifeThatIsGoneAndNeverHadAProcess() throws Exception {
-        registry.register(TC, directory, AT.minusSeconds(60));
-        Future<Answer.OfContainer> waiting = askAndWait(TC, LONG);
+    void answersWaitersForTheLifeThatWasOpenWhenTheyAsked() throws Exception {
+        start("first", TC, 100);
+        Future<Answer.OfContainer> ofFirst = askAndWait(TC, LONG);
+        publish(begun(life("second", 1), TC, 200));
+        Future<Answer.OfContainer> ofSecond = askAndWait(TC, LONG);
+        Future<Answer.OfContainer> ofNamed = askAndWait(TC, Optional.of("first"), LONG);
 
-        registry.close(TC);
+        record("first", 0, exit(1, TC, 100, 42));
 
-        assertThat(waiting.get(30, TimeUnit.SECONDS)).isEqualTo(new Unknown(TC));
+        assertThat(soon(ofFirst)).isEqualTo(exited("first", 0, exit(1, TC, 100, 42)));
+        assertThat(soon(ofNamed)).isEqualTo(exited("first", 0, exit(1, TC, 100, 42)));
+        assertThat(ofSecond.isDone()).isFalse();
+        record("second", 1, exit(2, TC, 200, 7));
+        assertThat(soon(ofSecond)).isEqualTo(exited("second", 1, exit(2, TC, 200, 7)));
+    }
+
+    /** Nobody observed its end; a late report of containerd can still bring it. */
+    @Test
+    void letsNobodyWaitLongForALifeThatIsLost() throws Exception {
+        Begun begun = start("life", TC, 100);
+        Future<Answer.OfContainer> before = askAndWait(TC, LONG);
+
+        lose("life", TC);
+        Future<Answer.OfContainer> after = askAndWait(TC, LONG);
+
+        assertThat(before.isDone()).isFalse();
+        assertThat(soon(before)).isEqualTo(new Lost(TC, Optional.of(begun)));
+        assertThat(soon(after)).isEqualTo(new Lost(TC, Optional.of(begun)));
+        assertThat(client.exitCode(TC, Duration.ofMillis(50))).isInstanceOf(Lost.class);
     }
 
     /** The delete of a life can be here before its exit is. */
     @Test
-    void letsWaitForTheEndOfALifeThatIsDeleted() throws Exception {
-        Life life = start(TC, 100);
-        registry.close(TC);
-        Future<Answer.OfContainer> waiting = askAndWait(TC, LONG);
+    void letsWaitForTheLateExitOfALifeThatIsLost() throws Exception {
+        start("life", TC, 100);
+        Future<Answer.OfContainer> before = askAndWait(TC, LONG);
+        lose("life", TC);
+        Future<Answer.OfContainer> after = askAndWait(TC, LONG);
 
-        record(life.id(), 0, exit(1, TC, 100, 0));
+        record("life", 0, exit(1, TC, 100, 0));
 
-        assertThat(soon(waiting)).isEqualTo(new Exited(exit(1, TC, 100, 0), true));
+        assertThat(soon(before)).isEqualTo(exited("life", 0, exit(1, TC, 100, 0)));
+        assertThat(soon(after)).isEqualTo(exited("life", 0, exit(1, TC, 100, 0)));
     }
 
     @Test
     void answersThatItRunsWhenTheWaitIsOver() throws IOException {
-        start(TC, 100);
+        Begun begun = start("life", TC, 100);
         long begin = System.nanoTime();
 
-        assertThat(client.exitCode(TC, Duration.ofMillis(300))).isEqualTo(new Running(TC));
+        assertThat(client.exitCode(TC, Duration.ofMillis(300)))
+                .isEqualTo(new Running(TC, Optional.of(begun)));
 
         assertThat(Duration.ofNanos(System.nanoTime() - begin))
                 .isGreaterThanOrEqualTo(Duration.ofMillis(300));
@@ -409,14 +456,15 @@ class QueryServerTest {
 
     @Test
     void answersTheShorterWaitFirst() throws Exception {
-        start(TC, 100);
+        Begun begun = start("life", TC, 100);
         Future<Answer.OfContainer> longer = askAndWait(TC, LONG);
 
-        assertThat(client.exitCode(TC, Duration.ofMillis(100))).isEqualTo(new Running(TC));
+        assertThat(client.exitCode(TC, Duration.ofMillis(100)))
+                .isEqualTo(new Running(TC, Optional.of(begun)));
 
         assertThat(longer.isDone()).isFalse();
         server.close();
-        assertThat(soon(longer)).isEqualTo(new Running(TC));
+        assertThat(soon(longer)).isEqualTo(new Running(TC, Optional.of(begun)));
     }
 
     @Test
@@ -430,7 +478,7 @@ class QueryServerTest {
 
     @Test
     void letsNoWaitDelayAnotherClient() throws Exception {
-        start(TC, 100);
+        Begun begun = start("life", TC, 100);
         List<Future<Answer.OfContainer>> waiting = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
             waiting.add(askAndWait(TC, LONG));
@@ -443,13 +491,13 @@ class QueryServerTest {
         assertThat(waiting).noneMatch(Future::isDone);
         server.close();
         for (Future<Answer.OfContainer> it : waiting) {
-            assertThat(soon(it)).isEqualTo(new Running(TC));
+            assertThat(soon(it)).isEqualTo(new Running(TC, Optional.of(begun)));
         }
     }
 
     @Test
     void livesOnWhenWhoWaitedHasGone() throws Exception {
-        Life life = start(TC, 100);
+        start("life", TC, 100);
         try (ZmqRequester impatient = context.requester(endpoint, Duration.ofMillis(300))) {
             byte[] question =
                     "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":50000}"
@@ -458,7 +506,7 @@ class QueryServerTest {
                     .isInstanceOf(UnavailableException.class);
         }
         Future<Answer.OfContainer> waiting = askAndWait(TC, LONG);
-        record(life.id(), 0, exit(1, TC, 100, 0));
+        record("life", 0, exit(1, TC, 100, 0));
 
         assertThat(soon(waiting)).isInstanceOf(Exited.class);
         assertThat(client.ping()).isNotNull();
@@ -573,7 +621,7 @@ class QueryServerTest {
 
     @Test
     void refusesToLetMoreWaitThanAllowedButNotFromThisProcess() throws Exception {
-        start(TC, 100);
+        Begun begun = start("life", TC, 100);
         List<Future<Answer.OfContainer>> waiting = new ArrayList<>();
         for (int i = 0; i < TestSettings.LIMITS.maxWaiting(); i++) {
             waiting.add(askAndWait(TC, LONG));
@@ -583,15 +631,16 @@ class QueryServerTest {
                 .isInstanceOf(TardisException.class)
                 .hasMessageContaining("too_many")
                 .hasMessageContaining("TARDIS_MAX_WAITING");
-        assertThat(now(TC)).as("without a wait").isEqualTo(new Running(TC));
+        assertThat(now(TC)).as("without a wait").isEqualTo(new Running(TC, Optional.of(begun)));
         try (QueryClient inside = new QueryClient(context, "inproc://queries")) {
-            assertThat(inside.exitCode(TC, Duration.ofMillis(100))).isEqualTo(new Running(TC));
+            assertThat(inside.exitCode(TC, Duration.ofMillis(100)))
+                    .isEqualTo(new Running(TC, Optional.of(begun)));
         }
 
         assertThat(waiting).noneMatch(Future::isDone);
         server.close();
         for (Future<Answer.OfContainer> it : waiting) {
-            assertThat(soon(it)).isEqualTo(new Running(TC));
+            assertThat(soon(it)).isEqualTo(new Running(TC, Optional.of(begun)));
         }
     }
 
@@ -607,7 +656,7 @@ class QueryServerTest {
 
     @Test
     void saysThatTheLogCannotBeReadAndLivesOn() throws IOException {
-        start(TC, 100);
+        start("life", TC, 100);
         log.failsToRead = true;
         try (CapturedLog messages = new CapturedLog(QueryServer.class)) {
             for (String question :
@@ -627,7 +676,7 @@ class QueryServerTest {
 
     @Test
     void tellsWhoWaitsThatTheLogCannotBeReadAndLivesOn() throws Exception {
-        Life life = start(TC, 100);
+        start("life", TC, 100);
         Future<byte[]> waiting =
                 clients.submit(() -> {
                     try (ZmqRequester requester = context.requester(endpoint, LONG)) {
@@ -641,7 +690,7 @@ class QueryServerTest {
 
         try (CapturedLog messages = new CapturedLog(QueryServer.class)) {
             log.failsToRead = true;
-            record(life.id(), 0, exit(1, TC, 100, 0));
+            record("life", 0, exit(1, TC, 100, 0));
 
             assertThat(AnswerCodec.decode(soon(waiting)))
                     .isEqualTo(new Refused(Refused.UNAVAILABLE, "the disk is gone"));
@@ -674,21 +723,26 @@ class QueryServerTest {
     void mayBeClosedTwice() {
         server.close();
         server.close();
-        server.ended(Set.of(TC));
+        server.over(List.of(Exits.end("life", 0, exit(1, TC, 100, 0))));
     }
 
     private Answer.OfContainer now(ContainerKey container) {
         return client.exitCode(container, Duration.ZERO);
     }
 
-    /** Returns when the server has the question, and is about to let it wait. */
     private Future<Answer.OfContainer> askAndWait(ContainerKey container, Duration wait) {
-        ends.recorded(Exits.end("none", 0, exit(0, container, 0, 0))); // so that the log is asked
+        return askAndWait(container, Optional.empty(), wait);
+    }
+
+    /** Returns when the server has the question, and is about to let it wait. */
+    private Future<Answer.OfContainer> askAndWait(
+            ContainerKey container, Optional<String> life, Duration wait) {
+        lives.changed(container); // so that the log is asked
         int before = log.lookups.get();
         Future<Answer.OfContainer> answer =
                 clients.submit(() -> {
                     try (QueryClient each = new QueryClient(context, endpoint)) {
-                        return each.exitCode(container, wait);
+                        return each.exitCode(container, life, wait);
                     }
                 });
         await().pollInterval(Duration.ofMillis(2))
@@ -727,19 +781,31 @@ class QueryServerTest {
                         });
     }
 
-    private Life start(ContainerKey container, long pid) throws IOException {
-        Life life =
-                registry.register(container, directory, AT.minusSeconds(60))
-                        .withInit(InitProcess.of(pid));
-        registry.update(life);
-        return life;
+    private Begun start(String life, ContainerKey container, long pid) {
+        Begun begun = begun(life(life, 0), container, pid);
+        publish(begun);
+        return begun;
+    }
+
+    private void lose(String life, ContainerKey container) {
+        publish(Exits.lost(life(life, 0), container));
+    }
+
+    private void record(String life, long began, ExitEvent event) {
+        publish(new Published.Exit(Exits.ofLife(life(life, began), event)));
     }
 
     /** As the recorder does. */
-    private void record(String life, long began, ExitEvent event) {
-        End end = Exits.end(life, began, event);
-        log.append(List.of(new Recorded(event, Optional.of(end))));
-        ends.recorded(end);
-        server.ended(Set.of(end.container()));
+    private void publish(Published message) {
+        log.append(List.of(Exits.recorded(message)));
+        LifeState state = Exits.state(message);
+        lives.recorded(state);
+        if (state.stage().compareTo(LifeState.Stage.OPEN) > 0) {
+            server.over(List.of(state));
+        }
+    }
+
+    private static Answer.OfContainer exited(String life, long began, ExitEvent event) {
+        return Exits.end(life, began, event).answer(true);
     }
 }

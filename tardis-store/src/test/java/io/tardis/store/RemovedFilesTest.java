@@ -2,15 +2,12 @@ package io.tardis.store;
 
 import static io.tardis.store.Exits.TC;
 import static io.tardis.store.Exits.container;
-import static io.tardis.store.Exits.exit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.config.RecordScope;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
@@ -288,11 +285,9 @@ class RemovedFilesTest {
 
     private Store open() {
         return Store.open(
-                TestSettings.of(stateDir, endpoint, RecordScope.ALL),
+                TestSettings.of(stateDir, endpoint),
                 EVENTS,
                 context,
-                new ContainerRegistry(directory.resolve("containers")),
-                _ -> {},
                 "test",
                 () -> TestSettings.HEALTH,
                 this::ownsStateDir,
@@ -309,6 +304,12 @@ class RemovedFilesTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Each ends a life of its own. */
+    private static ExitEvent exit(long seq, ContainerKey container, long pid, long status) {
+        return Exits.ofLife(
+                Exits.life("life-" + seq, seq), Exits.exit(seq, container, pid, status));
     }
 
     private void send(ExitEvent event) {
@@ -339,7 +340,7 @@ class RemovedFilesTest {
         }
         try (CapturedLog _ = new CapturedLog(ExitLogFile.class);
                 SqliteExitLog log = SqliteExitLog.openWriter(image, new HandClock())) {
-            return log.latestEnd(container(id)).map(End::event);
+            return log.newest(container(id)).flatMap(LifeState::end);
         } finally {
             removeAll(parent(image));
         }

@@ -6,7 +6,8 @@ import static io.tardis.store.Exits.end;
 import static io.tardis.store.Exits.ending;
 import static io.tardis.store.Exits.exec;
 import static io.tardis.store.Exits.exit;
-import static io.tardis.store.Exits.madeUp;
+import static io.tardis.store.Exits.life;
+import static io.tardis.store.Exits.ofLife;
 import static io.tardis.store.Exits.passing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -36,7 +37,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,7 +44,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.event.Level;
 
@@ -66,8 +65,8 @@ class SqliteExitLogTest {
             assertThat(log.firstSeq()).isZero();
             assertThat(log.lastSeq()).isZero();
             assertThat(log.eventsAfter(0, 10)).isEmpty();
-            assertThat(log.latestEnd(TC)).isEmpty();
-            assertThat(log.latestEnds(Optional.empty(), 10)).isEmpty();
+            assertThat(log.newest(TC)).isEmpty();
+            assertThat(log.newestOfEach(Optional.empty(), 10)).isEmpty();
         }
     }
 
@@ -86,10 +85,13 @@ class SqliteExitLogTest {
                         true,
                         ExitSource.KERNEL);
         try (SqliteExitLog log = open()) {
-            log.append(List.of(ending("life", 0, event)));
+            log.append(
+                    List.of(ending("life", 0, event), passing(exec(event.seq() + 1, TC, 11, 1))));
 
-            assertThat(log.eventsAfter(0, 10)).containsExactly(event);
-            assertThat(log.latestEnd(TC)).contains(end("life", 0, event));
+            assertThat(log.eventsAfter(0, 10))
+                    .containsExactly(
+                            ofLife(life("life", 0), event), exec(event.seq() + 1, TC, 11, 1));
+            assertThat(log.newest(TC)).contains(end("life", 0, event));
         }
     }
 
@@ -106,9 +108,10 @@ class SqliteExitLogTest {
 
         try (SqliteExitLog log = open()) {
             assertThat(log.eventsAfter(0, 10))
-                    .containsExactlyElementsOf(batch.stream().map(Recorded::event).toList());
-            assertThat(log.latestEnd(container("a"))).isEqualTo(batch.getFirst().end());
-            assertThat(log.latestEnd(container("b"))).isEmpty();
+                    .containsExactlyElementsOf(
+                            batch.stream().flatMap(it -> it.event().stream()).toList());
+            assertThat(log.newest(container("a"))).isEqualTo(batch.getFirst().state());
+            assertThat(log.newest(container("b"))).isEmpty();
             assertThat(log.firstSeq()).isEqualTo(1);
             assertThat(log.lastSeq()).isEqualTo(3);
         }
@@ -122,7 +125,8 @@ class SqliteExitLogTest {
                 writer.append(List.of(ending("life-" + seq, seq, exit(seq, TC, seq, 0))));
 
                 assertThat(reader.lastSeq()).isEqualTo(seq);
-                assertThat(reader.latestEnd(TC).orElseThrow().event().seq()).isEqualTo(seq);
+                assertThat(reader.newest(TC).flatMap(LifeState::end).orElseThrow().seq())
+                        .isEqualTo(seq);
             }
         }
     }
@@ -174,61 +178,6 @@ class SqliteExitLogTest {
     }
 
     @Test
-    void keepsTheFirstRealEndOfALife() {
-        try (SqliteExitLog log = open()) {
-            log.append(List.of(ending("life", 0, madeUp(1, TC, 10, 137))));
-            assertThat(code(log)).isEqualTo(137);
-
-            log.append(List.of(ending("life", 0, madeUp(2, TC, 10, 255))));
-            assertThat(code(log)).as("the first of two that were made up").isEqualTo(137);
-
-            log.append(List.of(ending("life", 0, exit(3, TC, 10, 42))));
-            assertThat(code(log)).as("a real one is better").isEqualTo(42);
-
-            log.append(List.of(ending("life", 0, exit(4, TC, 10, 43))));
-            log.append(List.of(ending("life", 0, madeUp(5, TC, 10, 255))));
-            assertThat(code(log)).as("and stays").isEqualTo(42);
-        }
-    }
-
-    @Test
-    void answersWithTheNewestLifeWhateverTheOrderOfTheEnds() {
-        try (SqliteExitLog log = open()) {
-            log.append(List.of(ending("second", 2, exit(1, TC, 20, 2))));
-            log.append(List.of(ending("first", 1, exit(2, TC, 10, 1))));
-
-            assertThat(log.latestEnd(TC).orElseThrow().lifeId()).isEqualTo("second");
-        }
-    }
-
-    @Test
-    void listsTheNewestEndOfEachContainer() {
-        try (SqliteExitLog log = open()) {
-            ContainerKey elsewhere = new ContainerKey("k8s.io", "tc");
-            for (Recorded each :
-                    List.of(
-                            ending("tc-1", 1, exit(1, TC, 1, 1)),
-                            ending("a-1", 3, exit(2, container("a"), 2, 2)),
-                            ending("tc-2", 2, exit(3, TC, 3, 3)),
-                            ending("else-1", 0, exit(4, elsewhere, 4, 4)))) {
-                clock.move(Duration.ofMillis(1));
-                log.append(List.of(each));
-            }
-
-            assertThat(log.latestEnds(Optional.empty(), 10))
-                    .extracting(End::lifeId)
-                    .containsExactly("else-1", "tc-2", "a-1");
-            assertThat(log.latestEnds(Optional.of("default"), 10))
-                    .extracting(End::lifeId)
-                    .containsExactly("tc-2", "a-1");
-            assertThat(log.latestEnds(Optional.of("default"), 1))
-                    .extracting(End::lifeId)
-                    .containsExactly("tc-2");
-            assertThat(log.latestEnds(Optional.of("nowhere"), 10)).isEmpty();
-        }
-    }
-
-    @Test
     void writesAllOfAGroupOrNothing() throws SQLException {
         try (SqliteExitLog log = open()) {
             log.append(List.of(passing(exit(1, TC, 1, 0))));
@@ -243,7 +192,7 @@ class SqliteExitLogTest {
                     .hasMessageContaining(file.toString());
 
             assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(1L);
-            assertThat(log.latestEnd(TC)).isEmpty();
+            assertThat(log.newest(TC)).isEmpty();
             assertThat(log.lastSeq()).isEqualTo(1);
         }
     }
@@ -281,38 +230,14 @@ class SqliteExitLogTest {
             log.append(List.of(ending("new", 0, exit(2, container("new"), 2, 0))));
             Instant between = clock.instant().minus(Duration.ofMinutes(30));
 
-            assertThat(log.prune(between, Instant.EPOCH, (_, _) -> true, 10).more()).isFalse();
+            assertThat(log.prune(between, Instant.EPOCH, 10).more()).isFalse();
             assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(2L);
             assertThat(log.firstSeq()).isEqualTo(2);
-            assertThat(log.latestEnd(container("old"))).as("its end stays longer").isPresent();
+            assertThat(log.newest(container("old"))).as("its end stays longer").isPresent();
 
-            assertThat(log.prune(Instant.EPOCH, between, (_, _) -> true, 10).more()).isFalse();
-            assertThat(log.latestEnd(container("old"))).isEmpty();
-            assertThat(log.latestEnd(container("new"))).isPresent();
-        }
-    }
-
-    @Test
-    void keepsAnOldEndThatMayNotGoYet() {
-        try (SqliteExitLog log = open()) {
-            log.append(
-                    List.of(
-                            ending("goes", 0, exit(1, container("a"), 1, 0)),
-                            ending("stays", 0, exit(2, TC, 2, 3))));
-            Instant later = clock.instant().plusSeconds(1);
-            clock.move(Duration.ofDays(1));
-
-            assertThat(log.prune(later, later, (_, life) -> life.equals("goes"), 10))
-                    .isEqualTo(new ExitLog.Pruned(false, Set.of(container("a"))));
-
-            assertThat(log.latestEnd(container("a"))).isEmpty();
-            assertThat(log.latestEnd(TC)).isPresent();
-            assertThat(log.prune(later, later, (_, _) -> true, 10).containers())
-                    .as("as if it was recorded now")
-                    .isEmpty();
-            Instant muchLater = clock.instant().plusSeconds(1);
-            assertThat(log.prune(later, muchLater, (_, _) -> true, 10).containers())
-                    .containsExactly(TC);
+            assertThat(log.prune(Instant.EPOCH, between, 10).more()).isFalse();
+            assertThat(log.newest(container("old"))).isEmpty();
+            assertThat(log.newest(container("new"))).isPresent();
         }
     }
 
@@ -325,13 +250,13 @@ class SqliteExitLogTest {
                             .toList());
             Instant later = clock.instant().plusSeconds(1);
 
-            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isTrue();
+            assertThat(log.prune(later, later, 10).more()).isTrue();
             assertThat(log.eventsAfter(0, 100)).hasSize(15);
-            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isTrue();
-            assertThat(log.prune(later, later, (_, _) -> true, 10).more()).isFalse();
+            assertThat(log.prune(later, later, 10).more()).isTrue();
+            assertThat(log.prune(later, later, 10).more()).isFalse();
 
             assertThat(log.eventsAfter(0, 100)).isEmpty();
-            assertThat(log.latestEnds(Optional.empty(), 100)).isEmpty();
+            assertThat(log.newestOfEach(Optional.empty(), 100)).isEmpty();
             assertThat(log.firstSeq()).isZero();
             assertThat(log.lastSeq()).isEqualTo(25);
         }
@@ -340,113 +265,16 @@ class SqliteExitLogTest {
         }
     }
 
-    /** With millions of records, a statement that reads a whole table holds everybody up. */
-    @ParameterizedTest
-    @FieldSource("STATEMENTS")
-    void readsNoTableAsAWhole(String statement) throws SQLException {
-        List<String> plan = new ArrayList<>();
-        try (SqliteExitLog _ = open();
-                Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
-                ResultSet rows =
-                        connection
-                                .createStatement()
-                                .executeQuery("EXPLAIN QUERY PLAN " + statement)) {
-            while (rows.next()) {
-                plan.add(rows.getString("detail"));
-            }
-        }
-
-        assertThat(plan)
-                .as(statement)
-                .noneMatch(it -> it.contains("TEMP B-TREE"))
-                // In the order of an index it reads as much as it gives.
-                .noneMatch(it -> it.startsWith("SCAN") && !BOUNDED_SCANS.contains(it));
-    }
-
-    static final List<String> STATEMENTS =
-            List.of(
-                    SqliteExitLog.LATEST_END,
-                    SqliteExitLog.LATEST_ENDS,
-                    SqliteExitLog.LATEST_ENDS_OF_NAMESPACE,
-                    SqliteExitLog.EVENTS_AFTER,
-                    SqliteExitLog.FIRST_SEQ,
-                    SqliteExitLog.LAST_SEQ,
-                    SqliteExitLog.OLDEST,
-                    SqliteExitLog.INSERT_EVENT,
-                    SqliteExitLog.INSERT_END,
-                    SqliteExitLog.DELETE_EVENTS,
-                    SqliteExitLog.OLD_ENDS,
-                    SqliteExitLog.DELETE_LIFE,
-                    SqliteExitLog.KEEP_LIFE);
-
-    private static final Set<String> BOUNDED_SCANS =
-            Set.of("SCAN l USING INDEX lives_by_age", "SCAN (subquery-1)");
-
     @Test
     void removesNothingWhenTheClockGoesBack() {
         try (SqliteExitLog log = open()) {
             log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
             clock.move(Duration.ofDays(-1000));
 
-            log.prune(clock.instant(), clock.instant(), (_, _) -> true, 10);
+            log.prune(clock.instant(), clock.instant(), 10);
 
             assertThat(log.eventsAfter(0, 10)).hasSize(1);
-            assertThat(log.latestEnd(TC)).isPresent();
-        }
-    }
-
-    @Test
-    void passesOverARecordWithAFlippedByteAndTellsOfIt() throws SQLException {
-        try (SqliteExitLog log = open();
-                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
-            log.append(
-                    List.of(
-                            ending("a", 0, exit(1, container("a"), 1, 7)),
-                            ending("b", 0, exit(2, container("b"), 2, 7))));
-            // 7 becomes 0: still JSON, and the worst of all lies.
-            for (String table : List.of("events", "lives")) {
-                sql(
-                        "UPDATE %s SET event = CAST(replace(CAST(event AS TEXT), '\"exit_status\":7', '\"exit_status\":0') AS BLOB) WHERE CAST(event AS TEXT) LIKE '%%\"seq\":1,%%'"
-                                .formatted(table));
-            }
-
-            assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(2L);
-            assertThat(log.latestEnd(container("a"))).isEmpty();
-            assertThat(log.latestEnds(Optional.empty(), 10))
-                    .extracting(End::lifeId)
-                    .containsExactly("b");
-            assertThat(told.at(Level.ERROR))
-                    .isNotEmpty()
-                    .allSatisfy(it -> assertThat(it).contains(file.toString(), "damaged"));
-        }
-    }
-
-    /** The end of an earlier life is no answer for a later one whose record is damaged. */
-    @Test
-    void doesNotAnswerWithAnOlderLifeWhereTheNewestIsDamaged() throws SQLException {
-        try (SqliteExitLog log = open();
-                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
-            log.append(List.of(ending("first", 1, exit(1, TC, 1, 0))));
-            log.append(List.of(ending("second", 2, exit(2, TC, 2, 7))));
-            sql("UPDATE lives SET crc = crc + 1 WHERE life = 'second'");
-
-            assertThat(log.latestEnd(TC)).isEmpty();
-            assertThat(told.at(Level.ERROR)).hasSize(1);
-        }
-    }
-
-    @Test
-    void givesNoContainerTheEndOfAnother() throws SQLException {
-        try (SqliteExitLog log = open();
-                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
-            log.append(List.of(ending("life", 0, exit(1, container("other"), 1, 0))));
-            sql("UPDATE lives SET container_id = 'tc'");
-
-            assertThat(log.latestEnd(TC)).isEmpty();
-            assertThat(log.latestEnds(Optional.empty(), 10)).isEmpty();
-            assertThat(told.at(Level.ERROR))
-                    .hasSize(2)
-                    .allMatch(it -> it.contains(file.toString()));
+            assertThat(log.newest(TC)).isPresent();
         }
     }
 
@@ -454,7 +282,7 @@ class SqliteExitLogTest {
     @Test
     void fillsAPageOfAReplayInSpiteOfDamagedRecords() throws SQLException {
         try (SqliteExitLog log = open();
-                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
+                CapturedLog told = new CapturedLog(ExitTables.class)) {
             log.append(
                     LongStream.rangeClosed(1, 30)
                             .mapToObj(i -> passing(exit(i, TC, i, 0)))
@@ -530,7 +358,7 @@ class SqliteExitLogTest {
                     .singleElement()
                     .asString()
                     .contains(file.toString(), "the next start sets it aside");
-            assertThat(log.latestEnd(TC)).as("what it can still answer").isPresent();
+            assertThat(log.newest(TC)).as("what it can still answer").isPresent();
         }
         sql(roots + root + " WHERE name = 'events'; PRAGMA schema_version = 101");
 
@@ -552,9 +380,9 @@ class SqliteExitLogTest {
     @Test
     void setsAsideANewerFormatAsItWas() throws Exception {
         writeMany();
-        sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 2");
+        sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 3");
 
-        assertSetAside("version is 2");
+        assertSetAside("version is 3");
     }
 
     @Test
@@ -633,7 +461,7 @@ class SqliteExitLogTest {
                         .containsExactlyElementsOf(
                                 LongStream.rangeClosed(1, log.lastSeq()).boxed().toList());
                 ContainerKey last = container("c" + log.lastSeq() % 10);
-                assertThat(log.latestEnd(last).orElseThrow().event().seq())
+                assertThat(log.newest(last).flatMap(LifeState::end).orElseThrow().seq())
                         .isEqualTo(log.lastSeq());
             }
         }
@@ -657,7 +485,7 @@ class SqliteExitLogTest {
     private void assertUsable() {
         try (SqliteExitLog log = open()) {
             log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
-            assertThat(log.latestEnd(TC)).isPresent();
+            assertThat(log.newest(TC)).isPresent();
             assertThat(log.eventsAfter(0, 10)).hasSize(1);
         }
     }
@@ -706,9 +534,5 @@ class SqliteExitLogTest {
                 ResultSet row = connection.createStatement().executeQuery(query)) {
             return row.getLong(1);
         }
-    }
-
-    private static long code(SqliteExitLog log) {
-        return log.latestEnd(TC).orElseThrow().event().exit().exitStatus();
     }
 }

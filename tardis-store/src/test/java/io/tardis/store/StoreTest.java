@@ -1,23 +1,25 @@
 package io.tardis.store;
 
-import static io.tardis.store.Exits.AT;
 import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.begun;
 import static io.tardis.store.Exits.container;
 import static io.tardis.store.Exits.exec;
 import static io.tardis.store.Exits.exit;
+import static io.tardis.store.Exits.life;
+import static io.tardis.store.Exits.lost;
+import static io.tardis.store.Exits.ofLife;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.SetupException;
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ExitEvent;
-import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.InitProcess;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
+import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
 import io.tardis.core.wire.Published;
@@ -53,12 +55,14 @@ import org.slf4j.event.Level;
 class StoreTest {
 
     private static final String EVENTS = "inproc://events";
+    private static final LifeRef LIFE = life("life", 0);
+    private static final Published.Begun BEGUN = begun(LIFE, TC, 100);
+    private static final ExitEvent END = ofLife(LIFE, exit(7, TC, 100, 42));
 
     @TempDir private Path stateDir;
     private final HandClock clock = new HandClock();
     private ZmqContext context;
     private ZmqPublisher publisher;
-    private ContainerRegistry registry;
     private String endpoint;
     private volatile boolean ownsStateDir = true;
 
@@ -66,7 +70,6 @@ class StoreTest {
     void publish() throws IOException {
         context = new ZmqContext(_ -> {});
         publisher = context.publisher(List.of(EVENTS));
-        registry = new ContainerRegistry(stateDir.resolve("containers"));
         endpoint = TestSettings.freeEndpoint();
     }
 
@@ -79,12 +82,10 @@ class StoreTest {
 
     @Test
     void answersTheCodeOfALifeWhileItWaitsAndAfterARestart() throws Exception {
-        enable(100);
-        ExitEvent event = exit(7, TC, 100, 42);
-        try (Store store = open(RecordScope.ENABLED);
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Running(TC));
+            begin(client);
             CompletableFuture<Answer> waiting =
                     CompletableFuture.supplyAsync(() -> {
                         try (QueryClient each = new QueryClient(context, Store.ENDPOINT)) {
@@ -92,150 +93,176 @@ class StoreTest {
                         }
                     });
 
-            send(event);
+            send(END);
 
-            assertThat(waiting.get(20, TimeUnit.SECONDS)).isEqualTo(new Exited(event, true));
+            assertThat(waiting.get(20, TimeUnit.SECONDS)).isEqualTo(new Exited(END, true));
         }
-        registry.close(TC);
 
-        try (Store store = open(RecordScope.ENABLED);
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(event, true));
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(END, true));
+            assertThat(client.exitCode(TC, Optional.of("life"), Duration.ZERO))
+                    .isEqualTo(new Exited(END, true));
             assertThat(client.ping().lastSeq()).isEqualTo(7);
             assertThat(client.ping().version()).isEqualTo("test");
         }
     }
 
     @Test
-    void replaysEveryExitButKeepsCodesOfEnabledLivesOnly() {
-        try (Store store = open(RecordScope.ENABLED);
+    void keepsOpenAndLostLivesThroughARestart() {
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            send(exit(1, TC, 100, 42));
-            send(exec(2, TC, 101, 1));
-            await().until(() -> client.ping().lastSeq() == 2);
-
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Unknown(TC));
-            assertThat(client.replay(0, 10).events())
-                    .containsExactly(exit(1, TC, 100, 42), exec(2, TC, 101, 1));
-            assertThat(client.list(Optional.empty(), 10).containers()).isEmpty();
+            begin(client);
+        }
+        try (Store store = open();
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            assertThat(client.exitCode(TC, Duration.ZERO))
+                    .isEqualTo(new Running(TC, Optional.of(BEGUN)));
+            send(lost(LIFE, TC));
+            await().until(() -> client.exitCode(TC, Duration.ZERO) instanceof Lost);
+        }
+        try (Store store = open();
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            assertThat(client.exitCode(TC, Duration.ZERO))
+                    .isEqualTo(new Lost(TC, Optional.of(BEGUN)));
+            send(END);
+            await().until(() -> client.exitCode(TC, Duration.ZERO).equals(new Exited(END, true)));
         }
     }
 
     @Test
-    void keepsEveryCodeIfAllAreWanted() {
-        try (Store store = open(RecordScope.ALL);
+    void replaysEveryExitButKeepsCodesOfKeptLivesOnly() {
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            send(exit(1, TC, 100, 42));
-            send(exit(2, container("b"), 200, 0));
-            await().until(() -> client.ping().lastSeq() == 2);
+            ExitEvent notKept = ofLife(Exits.notKept("other", 0), exit(1, TC, 100, 42));
+            ExitEvent kept = ofLife(LIFE, exit(3, container("b"), 200, 0));
+            send(notKept);
+            send(exec(2, TC, 101, 1));
+            send(kept);
+            await().until(() -> client.ping().lastSeq() == 3);
 
-            assertThat(client.exitCode(TC, Duration.ZERO))
-                    .isEqualTo(new Exited(exit(1, TC, 100, 42), true));
-            assertThat(client.list(Optional.empty(), 10).containers()).hasSize(2);
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Unknown(TC));
+            assertThat(client.replay(0, 10).events())
+                    .containsExactly(notKept, exec(2, TC, 101, 1), kept);
+            assertThat(client.list(Optional.empty(), 10).containers())
+                    .containsExactly(new Exited(kept, true));
         }
     }
 
     @Test
     void answersFromMemoryWhileTheDiskIsFull() throws Exception {
-        enable(100);
-        ExitEvent event = exit(1, TC, 100, 42);
         try (CapturedLog messages = new CapturedLog(ExitRecorder.class);
-                Store store = open(RecordScope.ENABLED);
+                Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
+            begin(client);
             sql(
                     "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END");
-            send(event);
+            send(END);
             assertThat(client.exitCode(TC, Duration.ofSeconds(20)))
-                    .isEqualTo(new Exited(event, false));
+                    .isEqualTo(new Exited(END, false));
             assertThat(messages.at(Level.ERROR)).hasSize(1);
 
             sql("DROP TRIGGER full");
 
             await().atMost(Duration.ofSeconds(20))
-                    .until(() ->
-                            client.exitCode(TC, Duration.ZERO).equals(new Exited(event, true)));
+                    .until(() -> client.exitCode(TC, Duration.ZERO).equals(new Exited(END, true)));
         }
     }
 
     @Test
     void answersFromMemoryWhileTheLogIsDamagedAndWritesIntoANewOneAtTheEnd() throws Exception {
-        enable(100);
-        ExitEvent event = exit(1, TC, 100, 42);
         try (CapturedLog recorder = new CapturedLog(ExitRecorder.class);
                 CapturedLog file = new CapturedLog(ExitLogFile.class)) {
-            try (Store store = open(RecordScope.ENABLED);
+            try (Store store = open();
                     QueryClient client = new QueryClient(context, endpoint)) {
                 assertThat(store).isNotNull();
+                begin(client);
                 sql(
                         "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage ="
                                 + " (SELECT rootpage FROM sqlite_schema WHERE name = 'events_by_age') WHERE name = 'events';"
                                 + " PRAGMA schema_version = 100");
-                send(event);
+                send(END);
                 assertThat(client.exitCode(TC, Duration.ofSeconds(20)))
-                        .isEqualTo(new Exited(event, false));
+                        .isEqualTo(new Exited(END, false));
             }
             assertThat(recorder.at(Level.ERROR)).hasSize(1);
             assertThat(file.at(Level.ERROR)).hasSize(2).last().asString().contains("set aside");
         }
-        try (Store store = open(RecordScope.ENABLED);
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(event, true));
+            assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Exited(END, true));
         }
     }
 
     @Test
     void forgetsAnEndAfterItsRetention() throws SQLException {
-        try (Store store = open(RecordScope.ALL);
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            send(exit(1, TC, 100, 42));
-            await().until(() -> client.ping().lastSeq() == 1);
+            send(END);
+            await().until(() -> client.ping().lastSeq() == 7);
         }
         runFor(TestSettings.REPLAY.plusSeconds(1));
-        try (Store store = open(RecordScope.ALL);
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
             await().until(() -> client.replay(0, 10).events().isEmpty());
             assertThat(client.exitCode(TC, Duration.ZERO)).isInstanceOf(Exited.class);
         }
         runFor(TestSettings.RETENTION);
-        try (Store store = open(RecordScope.ALL);
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
             await().until(() -> client.list(Optional.empty(), 10).containers().isEmpty());
-            assertThat(client.ping().lastSeq()).as("numbers are never forgotten").isEqualTo(1);
+            assertThat(client.ping().lastSeq()).as("numbers are never forgotten").isEqualTo(7);
         }
     }
 
-    /** The life that is kept for its container says nothing of it: that would be called lost. */
     @Test
-    void saysUnknownAndNotLostOfALifeWhoseEndIsForgotten() throws Exception {
-        enable(100);
-        try (Store store = open(RecordScope.ENABLED);
+    void countsTheRetentionFromTheEndAndKeepsAnOpenLife() throws SQLException {
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            send(exit(1, TC, 100, 42));
+            begin(client);
+            send(begun(Exits.life("open", 0), container("open"), 200));
+            await().until(() ->
+                    client.exitCode(container("open"), Duration.ZERO) instanceof Running);
+        }
+        runFor(TestSettings.RETENTION.plusSeconds(1));
+        try (Store store = open();
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
+            send(END);
             await().until(() -> client.exitCode(TC, Duration.ZERO) instanceof Exited);
         }
-        registry.close(TC);
-        runFor(TestSettings.RETENTION.plusSeconds(1));
-        try (Store store = open(RecordScope.ENABLED);
+        runFor(TestSettings.RETENTION.minusSeconds(1));
+        try (Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
-            await().until(() -> client.list(Optional.empty(), 10).containers().isEmpty());
+            await().until(() -> client.replay(0, 10).events().isEmpty());
+            assertThat(client.exitCode(TC, Duration.ZERO)).isInstanceOf(Exited.class);
+        }
+        runFor(Duration.ofSeconds(2));
+        try (Store store = open();
+                QueryClient client = new QueryClient(context, endpoint)) {
+            assertThat(store).isNotNull();
             await().untilAsserted(() ->
                     assertThat(client.exitCode(TC, Duration.ZERO)).isEqualTo(new Unknown(TC)));
+            assertThat(client.exitCode(container("open"), Duration.ZERO))
+                    .isInstanceOf(Running.class);
         }
     }
 
     @Test
     void recordsWhatWasPublishedJustBeforeTheEnd() {
-        try (Store store = open(RecordScope.ALL)) {
+        try (Store store = open()) {
             assertThat(store).isNotNull();
             for (long seq = 1; seq <= 3_000; seq++) {
                 send(exec(seq, TC, seq, 0));
@@ -251,16 +278,16 @@ class StoreTest {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             endpoint = "tcp://127.0.0.1:" + taken.getLocalPort();
 
-            assertThatThrownBy(() -> openNow(RecordScope.ALL))
+            assertThatThrownBy(() -> openNow())
                     .isInstanceOf(SetupException.class)
                     .hasMessageContaining(endpoint);
         }
-        open(RecordScope.ALL).close();
+        open().close();
     }
 
     @Test
     void mayBeClosedTwice() {
-        Store store = open(RecordScope.ALL);
+        Store store = open();
         store.close();
         store.close();
     }
@@ -276,19 +303,16 @@ class StoreTest {
     }
 
     /** JeroMQ frees an address a moment after its socket was closed. */
-    private Store open(RecordScope scope) {
-        return await().ignoreException(SetupException.class)
-                .until(() -> openNow(scope), it -> true);
+    private Store open() {
+        return await().ignoreException(SetupException.class).until(this::openNow, _ -> true);
     }
 
-    private Store openNow(RecordScope scope) {
-        Settings settings = TestSettings.of(stateDir, endpoint, scope);
+    private Store openNow() {
+        Settings settings = TestSettings.of(stateDir, endpoint);
         return Store.open(
                 settings,
                 EVENTS,
                 context,
-                registry,
-                _ -> {},
                 "test",
                 () -> TestSettings.HEALTH,
                 this::ownsStateDir,
@@ -301,9 +325,10 @@ class StoreTest {
         sql("UPDATE meta SET value = " + clock.millis() + " WHERE key = 'aged_to'");
     }
 
-    private void enable(long pid) throws IOException {
-        registry.update(
-                registry.register(TC, stateDir, AT.minusSeconds(60)).withInit(InitProcess.of(pid)));
+    private void begin(QueryClient client) {
+        send(BEGUN);
+        await().until(() ->
+                client.exitCode(TC, Duration.ZERO).equals(new Running(TC, Optional.of(BEGUN))));
     }
 
     private void send(ExitEvent event) {

@@ -38,7 +38,7 @@ final class TestSettings {
 
     private TestSettings() {}
 
-    static Settings of(Path stateDir, String queryEndpoint, RecordScope record) {
+    static Settings of(Path stateDir, String queryEndpoint) {
         return new Settings(
                 stateDir,
                 stateDir,
@@ -49,7 +49,7 @@ final class TestSettings {
                 List.of("ctr", "events"),
                 "tcp://127.0.0.1:1",
                 queryEndpoint,
-                record,
+                RecordScope.ENABLED,
                 RETENTION,
                 REPLAY,
                 Duration.ofSeconds(1),

@@ -1,9 +1,12 @@
 package io.tardis.store;
 
 import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.begun;
 import static io.tardis.store.Exits.ending;
 import static io.tardis.store.Exits.exec;
 import static io.tardis.store.Exits.exit;
+import static io.tardis.store.Exits.life;
+import static io.tardis.store.Exits.lost;
 import static io.tardis.store.Exits.passing;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -32,7 +35,7 @@ class UnwrittenTest {
 
         assertThat(first).as("seed %d", seed).isEqualTo(all.subList(0, 123));
         assertThat(rest).as("seed %d", seed).isEqualTo(all.subList(123, 500));
-        assertThat(unwritten.size()).isEqualTo(rest.size());
+        assertThat(unwritten.exits()).isEqualTo(rest.size());
     }
 
     @Test
@@ -46,6 +49,25 @@ class UnwrittenTest {
         assertThat(unwritten.dropOverLimit()).isEmpty();
 
         assertThat(unwritten.oldest(10)).containsExactly(end(3), end(5));
+    }
+
+    @Test
+    void countsExitsAndLetsTheOldestLifesBeginGoWithItsEnd() {
+        Unwritten unwritten = new Unwritten(1, Long.MAX_VALUE);
+        Recorded begin = new Recorded(1, begun(life("life3", 3), TC, 3));
+        Recorded loss = new Recorded(2, lost(life("life2", 2), TC));
+        List.of(begin, loss, end(3)).forEach(unwritten::add);
+        assertThat(unwritten.exits()).isEqualTo(1);
+        assertThat(unwritten.dropOverLimit()).isEmpty();
+
+        unwritten.add(end(4));
+
+        assertThat(unwritten.dropOverLimit()).contains(begin);
+        assertThat(unwritten.dropOverLimit()).contains(loss);
+        assertThat(unwritten.dropOverLimit()).contains(end(3));
+        assertThat(unwritten.dropOverLimit()).isEmpty();
+        unwritten.notWritten();
+        assertThat(unwritten.backlog()).isEqualTo(new Backlog(false, 1, 1));
     }
 
     @Test

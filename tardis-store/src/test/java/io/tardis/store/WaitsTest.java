@@ -29,7 +29,7 @@ class WaitsTest {
 
         assertThat(inOrder()).containsExactly("first", "second", "late");
         assertThat(waits.isEmpty()).isTrue();
-        assertThat(waits.containers()).isEmpty();
+        assertThat(waits.of(TC)).isEmpty();
         assertThat(waits.first()).isNull();
     }
 
@@ -39,21 +39,21 @@ class WaitsTest {
         waits.add("b", 1, OTHER, now);
         waits.add("c", 1, TC, now - 5);
 
-        assertThat(waits.remove(TC)).extracting(Waits.Waiting::request).containsExactly("a", "c");
+        assertThat(waits.of(TC)).extracting(Waits.Waiting::request).containsExactly("a", "c");
+        waits.of(TC).forEach(waits::remove);
 
-        assertThat(waits.remove(TC)).isEmpty();
-        assertThat(waits.isWaitedFor(TC)).isFalse();
-        assertThat(waits.isWaitedFor(OTHER)).isTrue();
+        assertThat(waits.of(TC)).isEmpty();
+        assertThat(waits.of(OTHER)).hasSize(1);
         assertThat(waits.size()).isEqualTo(1);
     }
 
     @Test
-    void hurriesThoseOfAContainerWhoWouldWaitLonger() {
+    void hurriesWhoWouldWaitLonger() {
         waits.add("long", 1, TC, now + 100);
         waits.add("other", 1, OTHER, now + 50);
         waits.add("short", 1, TC, now - 2);
 
-        waits.hurry(TC, now + 2);
+        waits.of(TC).forEach(it -> waits.hurry(it, now + 2));
 
         assertThat(waits.size()).isEqualTo(3);
         assertThat(Objects.requireNonNull(waits.first()).deadline()).isEqualTo(now - 2);
@@ -69,9 +69,12 @@ class WaitsTest {
             waits.add("r" + i, 1, container("c" + i), now + Duration.ofHours(1).toNanos());
         }
 
-        waits.containers().forEach(it -> waits.hurry(it, now));
         for (int i = 0; i < many; i++) {
-            assertThat(waits.remove(container("c" + i))).hasSize(1);
+            waits.of(container("c" + i)).forEach(it -> waits.hurry(it, now));
+        }
+        for (int i = 0; i < many; i++) {
+            assertThat(waits.of(container("c" + i))).hasSize(1);
+            waits.of(container("c" + i)).forEach(waits::remove);
         }
         assertThat(waits.isEmpty()).isTrue();
     }
@@ -96,7 +99,7 @@ class WaitsTest {
 
         assertThat(waits.removeConnection(1)).isZero();
         assertThat(waits.size(1)).isZero();
-        assertThat(waits.isWaitedFor(OTHER)).isFalse();
+        assertThat(waits.of(OTHER)).isEmpty();
         assertThat(inOrder()).containsExactly("b");
         assertThat(waits.size(2)).isZero();
     }
