@@ -104,7 +104,7 @@ class LivesTest {
     void publishesAnExitWithWhereItComesFrom() {
         exit(TC, 100, 42);
 
-        assertThat(lines.take()).containsExactly("begun a-", "a- 42 (containerd)");
+        assertThat(lines.take()).containsExactly("a- 42 (containerd)");
         assertThat(lines.ends.getFirst().exit()).isEqualTo(own(TC, 100, 42));
         assertThat(lines.ends.getFirst().signal()).isEmpty();
     }
@@ -151,7 +151,7 @@ class LivesTest {
         all.exited(own(OTHER, 100, 4), 0);
 
         assertThat(lines.take())
-                .containsExactly("begun a+", "a+ 3 (containerd)", "begun b+", "b+ 4 (containerd)");
+                .containsExactly("begun a+", "a+ 3 (containerd)", "b+ 4 (containerd)");
     }
 
     /** An id that was enabled lives again, not enabled. */
@@ -210,7 +210,7 @@ class LivesTest {
         exit(TC, 200, 7);
 
         assertThat(lines.take())
-                .containsExactly("begun a-", "a- 0 (containerd)", "begun b+", "b+ 7 (containerd)");
+                .containsExactly("a- 0 (containerd)", "begun b+", "b+ 7 (containerd)");
     }
 
     /** Lines may come late: the container was created again before the first create is read. */
@@ -256,7 +256,7 @@ class LivesTest {
         exit(TC, 100, 1);
 
         assertThat(lines.take())
-                .containsExactly("begun a-", "a- 1 (containerd)", "begun b-", "b- 1 (containerd)");
+                .containsExactly("a- 1 (containerd)", "begun b-", "b- 1 (containerd)");
     }
 
     @Test
@@ -278,7 +278,7 @@ class LivesTest {
         exit(new ContainerKey("k8s.io", "tc"), 100, 2);
 
         assertThat(lines.take())
-                .containsExactly("begun a-", "a- 1 (containerd)", "begun b-", "b- 2 (containerd)");
+                .containsExactly("a- 1 (containerd)", "b- 2 (containerd)");
     }
 
     @Test
@@ -304,7 +304,7 @@ class LivesTest {
         assertThat(lines.take()).isEmpty();
         assertThat(lives.open()).isEmpty();
         exit(TC, 100, 3);
-        assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
+        assertThat(lines.take()).containsExactly("a- 3 (containerd)");
     }
 
     @Test
@@ -493,7 +493,7 @@ class LivesTest {
         exit(new ContainerKey("default", "c40001"), 100, 0);
         assertThat(lines.take()).isEmpty();
         exit(new ContainerKey("default", "c0"), 100, 0);
-        assertThat(lines.take()).hasSize(2);
+        assertThat(lines.take()).hasSize(1);
     }
 
     @Test
@@ -521,7 +521,7 @@ class LivesTest {
                 exit(TC, 100, status);
             }
 
-            assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
+            assertThat(lines.take()).containsExactly("a- 3 (containerd)");
             assertThat(log.at(Level.WARN))
                     .singleElement()
                     .asString()
@@ -568,7 +568,6 @@ class LivesTest {
                         "begun a+",
                         "lost a+",
                         "a+ " + status + " (assumed)",
-                        "begun b-",
                         "b- " + status + " (containerd)");
     }
 
@@ -581,7 +580,7 @@ class LivesTest {
         exit(TC, 0, 255);
 
         assertThat(lines.take())
-                .containsExactly("begun a-", "a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
+                .containsExactly("a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
     }
 
     @Test
@@ -635,7 +634,6 @@ class LivesTest {
 
         assertThat(lines.take())
                 .containsExactly(
-                        "begun a-",
                         "a- 255 (assumed)",
                         "a- 3 (containerd)",
                         "begun b+",
@@ -776,9 +774,7 @@ class LivesTest {
         assertThat(lines.take())
                 .containsExactly(
                         "exec ? 137 (containerd)",
-                        "begun a-",
                         "a- 137 (containerd)",
-                        "begun b-",
                         "b- 137 (containerd) oom");
     }
 
@@ -794,7 +790,6 @@ class LivesTest {
 
         assertThat(lines.take())
                 .containsExactly(
-                        "begun a-",
                         "a- 137 (containerd) oom",
                         "begun b-",
                         "b- 137 (containerd)",

@@ -140,7 +140,27 @@ class ContainerRegistryTest {
     void leavesNoDirectoryWhereNothingIsKept() throws IOException {
         registry.close(registry.register(TC, BUNDLE, NOW));
 
-        assertThat(containers.resolve("default")).isEmptyDirectory();
+        assertThat(containers).isEmptyDirectory();
+    }
+
+    /** For a while: people look for it. */
+    @Test
+    void removesTheDirectoryOfALifeThatRanWhenItIsOld() throws IOException {
+        Life life = registry.register(TC, BUNDLE, NOW).withInit(INIT);
+        registry.update(life);
+        registry.close(life);
+        assertThat(containers.resolve("default/tc")).isEmptyDirectory();
+        registry.register(OTHER, BUNDLE, NOW);
+        Path kept = Files.createDirectories(containers.resolve("default/kept"));
+        Files.writeString(kept.resolve("file"), "kept");
+
+        registry.removeEmpty(Instant.now().minusSeconds(60));
+        assertThat(containers.resolve("default/tc")).exists();
+        registry.removeEmpty(Instant.now().plusSeconds(60));
+
+        assertThat(containers.resolve("default/tc")).doesNotExist();
+        assertThat(kept.resolve("file")).exists();
+        assertThat(containers.resolve("k8s.io/other/life.json")).exists();
     }
 
     @Test
@@ -174,7 +194,7 @@ class ContainerRegistryTest {
 
         assertThat(next.load()).containsExactlyInAnyOrder(before, alone);
         assertThat(next.openLives()).containsExactly(open);
-        assertThat(containers.resolve("k8s.io")).isEmptyDirectory();
+        assertThat(directory).isEmptyDirectory();
         assertThat(next().openLives()).containsExactly(open);
     }
 
