@@ -405,7 +405,10 @@ final class Lives {
     /** The kernel killed a process of the container for memory; its exit comes next. */
     void outOfMemory(ContainerKey container) {
         List<Tracked> lives = lives(container);
-        if (!lives.isEmpty() && lives.getLast().isOpen()) {
+        boolean isAwaited =
+                !lives.isEmpty()
+                        && (lives.getLast().isOpen() || lives.getLast().fate instanceof Fate.Held);
+        if (isAwaited) {
             lives.getLast().oomKilled = true;
         } else {
             oomKilled.put(container, true);

@@ -277,8 +277,7 @@ class LivesTest {
         exit(TC, 100, 1);
         exit(new ContainerKey("k8s.io", "tc"), 100, 2);
 
-        assertThat(lines.take())
-                .containsExactly("a- 1 (containerd)", "b- 2 (containerd)");
+        assertThat(lines.take()).containsExactly("a- 1 (containerd)", "b- 2 (containerd)");
     }
 
     @Test
@@ -579,8 +578,7 @@ class LivesTest {
         lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
         exit(TC, 0, 255);
 
-        assertThat(lines.take())
-                .containsExactly("a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
+        assertThat(lines.take()).containsExactly("a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
     }
 
     @Test
