@@ -122,7 +122,9 @@ class DiskIT {
         assertThat(lab.tardis().tardis("status").text())
                 .contains("durable   NO, 2 exits are in memory only");
         assertThat(lab.container("new").enabled().sh("exit 3").code()).isEqualTo(3);
-        assertThat(lab.tardis().exitCode(lab.container("new")).has("exit_code")).isFalse();
+        lab.tardis().awaitCode(lab.container("new"), 3, SOON);
+        assertThat(lab.tardis().exitCode(lab.container("new")).path("durable").asBoolean(true))
+                .isFalse();
         assertThat(good.remove()).isEqualTo(0);
         assertThat(bad.remove()).isEqualTo(5);
         assertThat(lab.tardis().isCleaned(good)).isFalse();

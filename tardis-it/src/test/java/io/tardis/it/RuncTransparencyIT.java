@@ -192,7 +192,7 @@ class RuncTransparencyIT {
                                         "--bundle",
                                         bundle.toString()),
                                 List.of("start"),
-                                List.of("delete"))) {
+                                List.of("delete", "--force"))) { // its process runs
                     List<String> arguments =
                             new ArrayList<>(List.of("--root", root, "--log", "/dev/null"));
                     arguments.addAll(call);
