@@ -105,26 +105,23 @@ public final class RuncShim {
     }
 
     /**
-     * Does what is to be done before the runtime gets {@code command}; returns when the runtime may
+     * Does what is to be done before the runtime gets {@code call}; returns when the runtime may
      * run.
      *
      * @return false if it could not be done now, which is logged
      */
-    public boolean before(RuncCommandLine command) {
+    public boolean before(RuncCall call) {
         try {
-            switch (command) {
-                case RuncCommandLine.Create(ContainerKey container, Path bundle) -> {
-                    return create(container, bundle);
+            switch (call) {
+                case RuncCall.Create create -> {
+                    return create(create.container(), create.bundle());
                 }
-                case RuncCommandLine.Start(ContainerKey container, Path state) ->
-                        start(container, state);
-                case RuncCommandLine.Delete(ContainerKey container, boolean force) ->
-                        delete(container, force);
-                case RuncCommandLine.PassThrough _ -> {}
+                case RuncCall.Start start -> start(start.container(), start.state());
+                case RuncCall.Delete delete -> delete(delete.container(), delete.force());
             }
             return true;
         } catch (IOException | RuntimeException e) {
-            LOG.error("{} cannot be attended to", command, e);
+            LOG.error("{} cannot be attended to", call, e);
             return false;
         }
     }

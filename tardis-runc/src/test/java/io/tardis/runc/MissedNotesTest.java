@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
@@ -14,6 +15,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -37,6 +39,7 @@ import org.slf4j.event.Level;
 class MissedNotesTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final Path ROOT = Path.of("/r/default");
 
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
@@ -86,7 +89,7 @@ class MissedNotesTest {
     @Test
     void registersTheLifeOfACreateThatWasMissed() throws IOException {
         Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
+        note(at, create());
 
         notes.replayAll();
 
@@ -100,9 +103,9 @@ class MissedNotesTest {
     /** A launcher is about to add another call: the file stays, and what is in it is marked. */
     @Test
     void doesNothingTwiceAlsoInAnotherDaemon() throws Exception {
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         Path file = missed.resolve("default:tc");
-        Path next = Files.write(directory.resolve("next"), record(now(), "delete", "tc"));
+        Path next = Files.write(directory.resolve("next"), record(now(), delete(false)));
         Path go = directory.resolve("go");
         try (ChildJvm launcher =
                 ChildJvm.start(NoteWriter.class, file.toString(), next.toString(), go.toString())) {
@@ -130,7 +133,7 @@ class MissedNotesTest {
 
     @Test
     void passesOverARecordThatALauncherCouldNotWriteToItsEnd() throws IOException {
-        byte[] create = record(now(), "create", "--bundle", "bundle", "tc");
+        byte[] create = record(now(), create());
         write("default:tc", create);
         write("default:tc", Arrays.copyOf(create, 30));
 
@@ -141,9 +144,46 @@ class MissedNotesTest {
     }
 
     @Test
+    void passesOverARecordThatCannotBeUsedAndLogsIt() throws IOException {
+        byte[] start = record(now(), start());
+        byte[] unknown =
+                new String(start, StandardCharsets.ISO_8859_1)
+                        .replace("start", "stare")
+                        .getBytes(StandardCharsets.ISO_8859_1);
+        write("default:tc", record(now(), create()));
+        write("default:tc", unknown);
+        write("default:tc", record(now(), delete(true)));
+        try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
+            notes.replayAll();
+
+            assertThat(log.at(Level.WARN))
+                    .singleElement(STRING)
+                    .contains("default/tc missed is passed over", "'stare'");
+        }
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(registry.last(TC)).isPresent();
+        assertThat(missed).isEmptyDirectory();
+    }
+
+    @Test
+    void passesOverWhatIsNoCallOfItsContainer() throws IOException {
+        ContainerKey other = new ContainerKey("default", "other");
+        write("default:tc", record(now(), new RuncCall.Create(other, ROOT, bundle)));
+        try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
+            notes.replayAll();
+
+            assertThat(log.at(Level.WARN))
+                    .singleElement(STRING)
+                    .contains("not a call of this container");
+        }
+        assertThat(registry.lives(TC)).isEmpty();
+        assertThat(registry.lives(other)).isEmpty();
+    }
+
+    @Test
     void takesALifeThatTheDaemonRegisteredAllTheSame() throws IOException {
         Life life = registry.register(TC, bundle, Instant.now().minusSeconds(3));
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
 
         notes.replayAll();
 
@@ -154,7 +194,7 @@ class MissedNotesTest {
     void endsTheLifeBeforeWhereAnotherContainerTookItsName() throws IOException {
         Life before = registry.register(TC, directory.resolve("elsewhere"), Instant.EPOCH);
         Bundles.write(bundle, Bundles.NOT_ENABLED);
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
 
         notes.replayAll();
 
@@ -164,9 +204,9 @@ class MissedNotesTest {
 
     @Test
     void watchesAProcessThatLives() throws Exception {
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         Process init = init();
-        note(now(), "start", "tc");
+        note(now(), start());
 
         notes.replayAll();
 
@@ -178,9 +218,9 @@ class MissedNotesTest {
     @Test
     void takesNoProcessThatWasStartedAfterItsOwn() throws Exception {
         Instant earlier = now().minusSeconds(30);
-        note(earlier, "create", "--bundle", "bundle", "tc");
-        note(earlier.plusSeconds(1), "start", "tc");
-        note(earlier.plusSeconds(2), "delete", "tc");
+        note(earlier, create());
+        note(earlier.plusSeconds(1), start());
+        note(earlier.plusSeconds(2), delete(false));
         Process other = init();
         exitCodes.answer(Answer.Running::new);
 
@@ -198,8 +238,8 @@ class MissedNotesTest {
 
     @Test
     void doesNotWatchAPidThatIsAnotherProcessNow() throws Exception {
-        note(now().minusSeconds(30), "create", "--bundle", "bundle", "tc");
-        note(now().minusSeconds(29), "start", "tc");
+        note(now().minusSeconds(30), create());
+        note(now().minusSeconds(29), start());
         Process other = init();
 
         notes.replayAll();
@@ -216,10 +256,10 @@ class MissedNotesTest {
         registry.close(TC);
         Files.delete(bundle.resolve("config.json"));
         Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
-        note(at.plusMillis(1), "start", "tc");
-        note(at.plusMillis(2), "delete", "tc");
-        note(at.plusMillis(3), "delete", "--force", "tc");
+        note(at, create());
+        note(at.plusMillis(1), start());
+        note(at.plusMillis(2), delete(false));
+        note(at.plusMillis(3), delete(true));
         exitCodes.answer(Answer.Running::new);
 
         MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
@@ -238,8 +278,8 @@ class MissedNotesTest {
     @Test
     void aCreateThatFailedLeavesNoLife() throws IOException {
         Files.delete(bundle.resolve("config.json"));
-        note(now(), "create", "--bundle", "bundle", "tc");
-        note(now(), "delete", "--force", "tc");
+        note(now(), create());
+        note(now(), delete(true));
 
         notes.replayAll();
 
@@ -253,7 +293,7 @@ class MissedNotesTest {
         registry.update(life.withInit(InitProcess.of(FakeExitCodes.PID)));
         Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
         exitCodes.answerExited(0);
-        note(now(), "delete", "tc");
+        note(now(), delete(false));
 
         notes.replayAll();
 
@@ -263,9 +303,9 @@ class MissedNotesTest {
 
     @Test
     void keepsEverythingWhereTheCodeMayBeAnotherLifes() throws IOException {
-        note(now(), "create", "--bundle", "bundle", "tc");
-        note(now(), "start", "tc");
-        note(now(), "delete", "tc");
+        note(now(), create());
+        note(now(), start());
+        note(now(), delete(false));
         Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
         exitCodes.answerExited(0);
 
@@ -315,7 +355,7 @@ class MissedNotesTest {
 
     @Test
     void anExitFromBeforeTheLifeTellsNothingOfIt() throws IOException {
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
 
         notes.before(exit(now().minusSeconds(60)));
         notes.replayAll();
@@ -349,10 +389,7 @@ class MissedNotesTest {
         exitCodes.answer(Answer.Running::new);
         notes.replayAll();
 
-        notes.serve(
-                RuncCommandLine.parse(
-                        List.of("--root", "/r/default", "create", "--bundle", "bundle", "tc"),
-                        directory));
+        notes.serve(create());
 
         assertThat(registry.last(TC).orElseThrow().lost()).isTrue();
         assertThat(registry.open(TC).orElseThrow().createdAt()).isAfterOrEqualTo(at);
@@ -361,7 +398,7 @@ class MissedNotesTest {
     /** Else the ends of all containers would wait for room on a full disk. */
     @Test
     void anExitDoesNotWaitWhereTheDiskIsTheReason() throws IOException {
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         Files.createFile(directory.resolve("containers"));
         try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
             notes.before(exit(now().plusSeconds(1)));
@@ -377,7 +414,7 @@ class MissedNotesTest {
         TaskExit exit = exit(now());
         exitCodes.answer(container -> {
             try {
-                note(now(), "delete", "tc"); // by a launcher that has given up
+                note(now(), delete(false)); // by a launcher that has given up
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -386,8 +423,7 @@ class MissedNotesTest {
         });
         registry.register(TC, bundle, now().minusSeconds(1));
 
-        notes.serve(
-                RuncCommandLine.parse(List.of("--root", "/r/default", "delete", "tc"), directory));
+        notes.serve(delete(false));
 
         assertThat(exitCodes.questions()).hasSize(1);
         assertThat(registry.open(TC)).isEmpty();
@@ -400,7 +436,7 @@ class MissedNotesTest {
     @Test
     void aDeleteFromBeforeTheLifeIsNotItsOwn() throws IOException {
         Life life = registry.register(TC, bundle, Instant.now());
-        note(now().minusSeconds(60), "delete", "tc");
+        note(now().minusSeconds(60), delete(false));
 
         notes.replayAll();
 
@@ -410,21 +446,18 @@ class MissedNotesTest {
     @Test
     void whatWasMissedComesBeforeACallThatIsServed() throws IOException {
         Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
+        note(at, create());
 
-        notes.serve(
-                RuncCommandLine.parse(
-                        List.of("--root", "/r/default", "delete", "--force", "tc"), directory));
+        notes.serve(delete(true));
 
         assertThat(registry.last(TC).orElseThrow().createdAt()).isEqualTo(at);
     }
 
     @Test
     void aCallIsNotServedBeforeWhatWasMissed() throws IOException {
-        RuncCommandLine start =
-                RuncCommandLine.parse(List.of("--root", "/r/default", "start", "tc"), directory);
+        RuncCall start = start();
         Files.createFile(directory.resolve("containers"));
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
 
         assertThat(notes.serve(start)).isFalse();
 
@@ -436,7 +469,7 @@ class MissedNotesTest {
     @Test
     void triesAgainWhenTheRegistryCannotBeUsedForAWhile() throws IOException {
         Files.createFile(directory.resolve("containers"));
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         notes.replayAll();
         assertThat(missed.resolve("default:tc")).exists();
 
@@ -475,7 +508,7 @@ class MissedNotesTest {
     void noBytesDoHarm() throws IOException {
         long seed = System.nanoTime();
         Random random = new Random(seed);
-        byte[] good = record(now(), "create", "--bundle", "bundle", "tc");
+        byte[] good = record(now(), create());
         for (int i = 0; i < 100; i++) {
             byte[] bytes = good.clone();
             bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
@@ -504,13 +537,25 @@ class MissedNotesTest {
 
     /** Of 40 ms. */
     private void noteWholeLife(Instant at) throws IOException {
-        note(at, "create", "--bundle", "bundle", "tc");
-        note(at.plusMillis(10), "start", "tc");
-        note(at.plusMillis(40), "delete", "tc");
+        note(at, create());
+        note(at.plusMillis(10), start());
+        note(at.plusMillis(40), delete(false));
     }
 
-    private void note(Instant at, String... words) throws IOException {
-        write("default:tc", record(at, words));
+    private RuncCall create() {
+        return new RuncCall.Create(TC, ROOT, bundle);
+    }
+
+    private static RuncCall start() {
+        return new RuncCall.Start(TC, ROOT);
+    }
+
+    private static RuncCall delete(boolean force) {
+        return new RuncCall.Delete(TC, ROOT, force);
+    }
+
+    private void note(Instant at, RuncCall call) throws IOException {
+        write("default:tc", record(at, call));
     }
 
     private void write(String name, byte[] bytes) throws IOException {
@@ -521,13 +566,11 @@ class MissedNotesTest {
                 missed.resolve(name), bytes, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 
-    private byte[] record(Instant at, String... words) throws IOException {
-        List<String> arguments = new ArrayList<>(List.of("--root", "/r/default"));
-        arguments.addAll(List.of(words));
+    private static byte[] record(Instant at, RuncCall call) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(bytes)) {
             out.writeLong(at.toEpochMilli());
-            LauncherProtocol.writeRequest(out, new LauncherProtocol.Request(directory, arguments));
+            LauncherProtocol.writeCall(out, call);
         }
         return bytes.toByteArray();
     }

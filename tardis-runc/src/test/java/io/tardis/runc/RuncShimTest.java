@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A life, as containerd's command lines tell it to the shim. */
+/** A life, as containerd's calls tell it to the shim. */
 class RuncShimTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
@@ -63,10 +63,9 @@ class RuncShimTest {
 
     // --- create, restore
 
-    @ParameterizedTest
-    @ValueSource(strings = {"create", "restore"})
-    void registersALifeWhenAnEnabledContainerIsMade(String subcommand) {
-        runc(subcommand, "--bundle", bundle().toString(), "tc");
+    @Test
+    void registersALifeWhenAnEnabledContainerIsMade() {
+        create();
 
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(NOW);
@@ -330,7 +329,7 @@ class RuncShimTest {
             Files.writeString(bundle().resolve("init.pid"), Long.toString(FakeExitCodes.PID));
             exitCodes.answer(Answer.Running::new);
 
-            runc("delete", force ? "--force" : "--", "tc");
+            shim.before(new RuncCall.Delete(TC, runtimeRoot(), force));
 
             Life life = registry.last(TC).orElseThrow();
             assertThat(life.init().orElseThrow().pid()).isEqualTo(FakeExitCodes.PID);
@@ -441,45 +440,20 @@ class RuncShimTest {
         assertThat(registry.open(TC)).isEmpty();
     }
 
-    // --- everything else
-
-    @Test
-    void doesNothingForOtherCommandLines() throws IOException {
-        liveAndKeepThings();
-        List<Path> before = tree();
-        exitCodes.answerExited(0);
-
-        runc("state", "tc");
-        runc("kill", "tc", "9");
-        runc("exec", "delete");
-        runc("delete", "--help", "tc");
-
-        assertThat(exitCodes.questions()).isEmpty();
-        assertThat(tree()).isEqualTo(before);
-        assertThat(registry.open(TC)).isPresent();
-    }
-
-    private void runc(String... words) {
-        List<String> arguments =
-                Stream.concat(Stream.of("--root", runtimeRoot().toString()), Stream.of(words))
-                        .toList();
-        shim.before(RuncCommandLine.parse(arguments, directory));
-    }
-
     private void create() {
-        runc("create", "--bundle", bundle().toString(), "tc");
+        shim.before(new RuncCall.Create(TC, runtimeRoot(), bundle()));
     }
 
     private void start() {
-        runc("start", "tc");
+        shim.before(new RuncCall.Start(TC, runtimeRoot()));
     }
 
     private void delete() {
-        runc("delete", "tc");
+        shim.before(new RuncCall.Delete(TC, runtimeRoot(), false));
     }
 
     private void deleteForce() {
-        runc("delete", "--force", "tc");
+        shim.before(new RuncCall.Delete(TC, runtimeRoot(), true));
     }
 
     /** Creates and starts a container that keeps a file in each of its directories. */
