@@ -105,7 +105,7 @@ static void check_note(const struct command *command, const struct request *requ
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct request request;
-    char *argv[MAX_ARGUMENTS + 2] = {"tardis-runc"};
+    char *argv[MAX_ARGUMENTS + 2] = {size == 0 ? NULL : "tardis-runc"};
     int count = 1;
     for (size_t start = 0; start < size && count <= MAX_ARGUMENTS; count++) {
         argv[count] = copy((const char *)data + start, size - start);

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A life, as containerd's calls tell it to the shim. */
+/** A life, by the calls that containerd makes. */
 class RuncShimTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
