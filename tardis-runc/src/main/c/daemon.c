@@ -15,7 +15,7 @@
 
 enum { FIRST_REPLY_MS = 500, LONGEST_WAIT_MS = 30000 };
 
-static const char MAGIC[REQUEST_HEAD - 4] = "TARDIS2\n"; /* without NUL */
+static const char MAGIC[] = "TARDIS2\n";
 
 static int64_t now_ms(void) {
     struct timespec time;
@@ -112,9 +112,9 @@ void write_request(struct request *request, const struct command *command) {
         memcpy(request->bytes + length, field, size);
         length += size;
     }
-    memcpy(request->bytes, MAGIC, sizeof MAGIC);
+    memcpy(request->bytes, MAGIC, sizeof MAGIC - 1);
     for (size_t i = 0; i < 4; i++) {
-        request->bytes[sizeof MAGIC + i] = (char)((length - REQUEST_HEAD) >> (24 - 8 * i));
+        request->bytes[sizeof MAGIC - 1 + i] = (char)((length - REQUEST_HEAD) >> (24 - 8 * i));
     }
     request->length = length;
 }
