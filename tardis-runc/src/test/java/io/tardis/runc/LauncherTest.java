@@ -251,6 +251,7 @@ class LauncherTest {
         await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("descriptors")));
         try (FakeDaemon _ = new FakeDaemon(FakeDaemon::go)) {
             assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
+            awaitStarter(); // which writes into the folder that is removed
         }
 
         assertThat(started.inputReader().readAllLines()).isEmpty();
