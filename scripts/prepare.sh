@@ -1,4 +1,4 @@
-# Sourced by ../test.sh and ../demo.sh: what both need before Maven can run.
+# Sourced by ../test.sh, ../demo.sh and fuzz.sh: what they need before Maven can run.
 
 say() {
     printf '%s\n' "$*"
@@ -53,7 +53,13 @@ has_python_grpc() {
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import grpc' 2>/dev/null
 }
 
-# install_missing NEED...: installs with apt what is missing of: containerd runc cc busybox python3-zmq python3-grpcio ext4 maven.
+# Whether clang can build what scripts/fuzz.sh needs.
+has_fuzzer() {
+    has clang && echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return data == 0 && size != 0; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null
+}
+
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 maven.
 install_missing() {
     packages=
     optional=
@@ -63,8 +69,9 @@ install_missing() {
         runc) has runc || packages="$packages runc" ;;
         cc)
             has_static_cc || packages="$packages gcc libc6-dev"
-            has musl-gcc || optional=musl-tools # the launcher starts faster with it
+            has musl-gcc || optional="$optional musl-tools" # the launcher starts faster with it
             ;;
+        clang) has_fuzzer || optional="$optional clang" ;;
         busybox) has_static_busybox || packages="$packages busybox-static" ;;
         python3-grpcio) has_python_grpc || packages="$packages python3-grpcio" ;;
         python3-zmq) has_python_zmq || packages="$packages python3-zmq" ;;
@@ -77,14 +84,20 @@ install_missing() {
         [ -z "$packages" ] || say "Missing here, and only root on Debian or Ubuntu could install it now:$packages"
         return 0
     fi
-    say "Installing$packages${optional:+ $optional}"
-    if [ -n "$packages" ]; then
-        # shellcheck disable=SC2086 # several packages
-        { apt-get update -q && apt_install $packages; } >/dev/null || fail "apt-get could not install$packages"
-    fi
-    if [ -n "$optional" ]; then
-        { { [ -n "$packages" ] || apt-get update -q; } && apt_install "$optional"; } >/dev/null 2>&1 || say "Going on without $optional"
-    fi
+    say "Installing$packages$optional"
+    apt-get update -q >/dev/null || say "Going on with the lists of packages that are there"
+    # shellcheck disable=SC2086 # several packages
+    [ -z "$packages" ] || apt_install $packages >/dev/null || fail "apt-get could not install$packages"
+    for package in $optional; do
+        apt_install "$package" >/dev/null 2>&1 || say "Going on without $package"
+    done
+    # Where its libraries do not come with it, they have a package named after its version.
+    case $optional in
+    *clang*)
+        has_fuzzer || ! has clang || apt_install "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" >/dev/null 2>&1 ||
+            say "Going on without clang's libraries"
+        ;;
+    esac
 }
 
 apt_install() {

@@ -1,4 +1,4 @@
-"""Says what the launcher says to the daemon: launcher.py SOCKET ARGUMENT...
+"""Says what the launcher says to the daemon: launcher.py SOCKET FIELD...
 
 Prints "connected", and then the steps of the reply, each by its letter.
 """
@@ -7,15 +7,15 @@ import socket
 import struct
 import sys
 
-path, arguments = sys.argv[1], sys.argv[2:]
+path, fields = sys.argv[1], sys.argv[2:]
 daemon = socket.socket(socket.AF_UNIX)
 daemon.settimeout(20)
 daemon.connect(path)
 print("connected", flush=True)
-body = b"".join(text.encode() + b"\0" for text in ["/", *arguments])
+body = b"".join(text.encode() + b"\0" for text in fields)
 told = ""
 try:
-    daemon.sendall(b"TARDIS1\n" + struct.pack(">I", len(body)) + body)
+    daemon.sendall(b"TARDIS2\n" + struct.pack(">I", len(body)) + body)
     while step := daemon.recv(1).decode():
         told += step
         if step == "W":

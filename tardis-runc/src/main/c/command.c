@@ -2,17 +2,21 @@
 #include "command.h"
 
 #include "text.h"
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_IDENTIFIER = 76 };
 
-/* The rules, and their reasons, are RuncCommandLine's; the same vectors test both. */
 struct words {
     const char *const *valued; /* options that take a value, ended by NULL */
     const char *root, *bundle, *log, *log_format;
     const char *last; /* the last positional argument */
     int next;
-    bool unknown, help;
+    bool unknown; /* an option that is not known may take a value: then what follows it is unclear */
+    bool help;    /* the runtime prints something, and does nothing else */
+    bool force;
 };
 
 static bool is_one_of(const char *const *names, const char *name, size_t length) {
@@ -38,8 +42,15 @@ static void keep(struct words *words, const char *name, size_t length, const cha
     }
 }
 
+/* Whether a flag is set; anything else than a truth value, Go refuses. */
+static bool is_true(const char *value) {
+    static const char *const TRUE[] = {"1", "t", "T", "true", "TRUE", "True", NULL};
+    return is_one_of(TRUE, value, strlen(value));
+}
+
 static void read_words(struct words *words, char **argv, bool to_the_end) {
     static const char *const HELP[] = {"help", "h", "version", "v", NULL};
+    static const char *const FORCE[] = {"force", "f", NULL};
     static const char *const FLAGS[] = {"debug", "systemd-cgroup", "help", "h", "version", "v",
                                         NULL};
     bool options_ended = false;
@@ -59,6 +70,9 @@ static void read_words(struct words *words, char **argv, bool to_the_end) {
         if (!is_one_of(words->valued, name, length)) {
             words->unknown |= !is_one_of(FLAGS, name, length);
             words->help |= is_one_of(HELP, name, length);
+            if (is_one_of(FORCE, name, length)) {
+                words->force = !has_value || is_true(name + length + 1);
+            }
         } else if (has_value) {
             keep(words, name, length, name + length + 1);
         } else if (argv[words->next] != NULL) {
@@ -97,6 +111,18 @@ static char *last_element(const char *path) {
     return copy(path + start, end - start);
 }
 
+/* As runc takes a path: "" is the current directory. */
+static char *absolute(const char *path) {
+    char directory[PATH_MAX];
+    if (*path == '/') {
+        return copy(path, strlen(path));
+    }
+    if (getcwd(directory, sizeof directory) == NULL || *directory != '/') {
+        strcpy(directory, "."); /* it has been removed, or is outside of this root */
+    }
+    return join("%s%s%s", directory, *path == '\0' ? "" : "/", path);
+}
+
 struct command parse_command(char **argv) {
     static const char *const GLOBAL[] = {"root", "log", "log-format", "rootless", "criu", NULL};
     static const char *const NONE[] = {NULL};
@@ -129,16 +155,20 @@ struct command parse_command(char **argv) {
     }
     for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
         if (strcmp(global.last, COMMANDS[i].name) == 0) {
-            struct words own = {.valued = COMMANDS[i].valued, .bundle = ".", .next = global.next};
+            struct words own = {.valued = COMMANDS[i].valued, .bundle = "", .next = global.next};
             read_words(&own, argv, true);
-            command.name_space = last_element(global.root);
+            char *name_space = last_element(global.root);
             if (own.help || own.last == NULL || !is_identifier(own.last)
-                || !is_identifier(command.name_space)) {
+                || !is_identifier(name_space)) {
+                free(name_space);
                 return command;
             }
-            command.id = own.last;
-            command.bundle = own.bundle;
             command.kind = COMMANDS[i].kind;
+            command.name_space = name_space;
+            command.id = own.last; /* another runtime may have an option with a value before it */
+            command.root = absolute(global.root);
+            command.bundle = command.kind == CREATE ? absolute(own.bundle) : NULL;
+            command.force = command.kind == DELETE && own.force;
         }
     }
     return command;

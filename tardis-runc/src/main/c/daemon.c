@@ -15,7 +15,7 @@
 
 enum { FIRST_REPLY_MS = 500, LONGEST_WAIT_MS = 30000 };
 
-static const char MAGIC[] = "TARDIS1\n";
+static const char MAGIC[] = "TARDIS2\n";
 
 static int64_t now_ms(void) {
     struct timespec time;
@@ -96,27 +96,27 @@ static bool receive_all(int fd, unsigned char *bytes, size_t length, int64_t dea
     return true;
 }
 
-void write_request(struct request *request, char *const *arguments) {
-    size_t head = sizeof MAGIC - 1 + 4;
-    char *body = request->bytes + head;
-    if (getcwd(body, PATH_MAX) == NULL || body[0] != '/') {
-        strcpy(body, "/");
-    }
-    size_t length = strlen(body) + 1;
+void write_request(struct request *request, const struct command *command) {
+    static const char *const KINDS[] = {"ping", "create", "start", "delete"};
+    const char *const fields[] = {KINDS[command->kind], command->name_space,
+                                  command->id,          command->root,
+                                  command->bundle,      command->force ? "1" : "0"};
+    size_t length = REQUEST_HEAD;
     request->length = 0;
-    for (; *arguments != NULL; arguments++) {
-        size_t size = strlen(*arguments) + 1;
-        if (length + size > MAX_REQUEST) {
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        const char *field = fields[i] == NULL ? "" : fields[i];
+        size_t size = strlen(field) + 1;
+        if (size > sizeof request->bytes - length) {
             return;
         }
-        memcpy(body + length, *arguments, size);
+        memcpy(request->bytes + length, field, size);
         length += size;
     }
     memcpy(request->bytes, MAGIC, sizeof MAGIC - 1);
-    for (int i = 0; i < 4; i++) {
-        request->bytes[sizeof MAGIC - 1 + (size_t)i] = (char)(length >> (24 - 8 * i));
+    for (size_t i = 0; i < 4; i++) {
+        request->bytes[sizeof MAGIC - 1 + i] = (char)((length - REQUEST_HEAD) >> (24 - 8 * i));
     }
-    request->length = head + length;
+    request->length = length;
 }
 
 enum answer ask(const char *run_dir, const struct request *request) {

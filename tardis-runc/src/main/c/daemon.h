@@ -2,19 +2,19 @@
 #ifndef TARDIS_DAEMON_H
 #define TARDIS_DAEMON_H
 
-#include <limits.h>
+#include "command.h"
+
 #include <stddef.h>
 
-enum { MAX_REQUEST = 64 * 1024 };
+enum { REQUEST_HEAD = 12, MAX_REQUEST = 16 * 1024 };
 
-/* What is sent: a header, the current directory, and the arguments. */
 struct request {
     size_t length; /* 0: too long for the daemon */
-    char bytes[MAX_REQUEST + 16];
+    char bytes[REQUEST_HEAD + MAX_REQUEST];
 };
 
-/* Of a call; without arguments it asks only whether the daemon answers. */
-void write_request(struct request *request, char *const *arguments);
+/* One that passes through asks only whether the daemon answers. */
+void write_request(struct request *request, const struct command *command);
 
 enum answer {
     GO,     /* its work is done */

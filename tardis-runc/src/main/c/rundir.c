@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 enum {
+    MAX_DELAY_MS = 60000,
     MAX_FAILURE = 2048,
     MAX_REASON = 500,
     MAX_NOTES = 4096,
@@ -56,6 +58,10 @@ pid_t lock_holder(int fd) {
 }
 
 /* ----------------------------------------------------------------------------- start-failed */
+
+int64_t delay_after(unsigned long failures) {
+    return failures >= 7 ? MAX_DELAY_MS : (int64_t)1000 << (failures - 1);
+}
 
 /* Tells one state of the settings file from another. */
 static void identify_settings(char text[128]) {

@@ -15,7 +15,6 @@
 #include "command.h"
 #include "daemon.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,8 +28,8 @@ int open_run_dir(const char *run_dir);
 /* The pid that holds the exclusive lock; 0: nobody, -1: somebody in another pid namespace. */
 pid_t lock_holder(int fd);
 
-/* How long after a failure it is tried again, at the most. */
-enum { MAX_DELAY_MS = 60000 };
+/* How long after so many failures in a row it is tried again: twice as long each time, up to 60 s. */
+int64_t delay_after(unsigned long failures);
 
 /*
  * start-failed: UTF-8, a line for each field, "name=value". Its times are of CLOCK_BOOTTIME, for the

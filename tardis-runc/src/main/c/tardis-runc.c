@@ -12,19 +12,19 @@
  *   create, restore: no "TARDIS_ENABLE=" in config.json,  nothing
  *     and no open life of that name
  *   start, delete: no open life                           nothing
- *   otherwise                                             the daemon's work (starter.h)
+ *   otherwise                                             the daemon's work (attend.h)
  *
  * Nothing is ever written to stdout or stderr: they are the container's, or containerd parses them.
  * No signal is handled or blocked: the runtime would inherit it.
  */
 #define _GNU_SOURCE
+#include "attend.h"
 #include "command.h"
 #include "files.h"
 #include "log.h"
 #include "rundir.h"
 #include "runtime.h"
 #include "settings.h"
-#include "starter.h"
 #include "text.h"
 
 #include <errno.h>
@@ -38,8 +38,7 @@ enum { MAX_CONFIG = 8 * 1024 * 1024 /* as Bundle reads */ };
 /* The bundle says that it is: true, or false and why that cannot be told. */
 static bool is_enabled(const struct command *command, char **problem) {
     static const char ENABLE[] = "TARDIS_ENABLE=";
-    const char *bundle = *command->bundle == '\0' ? "." : command->bundle; /* as for runc */
-    char *config = join("%s/config.json", bundle);
+    char *config = join("%s/config.json", command->bundle);
     enum look look = look_for(config, ENABLE, sizeof ENABLE - 1, MAX_CONFIG);
     if (look == UNREADABLE) {
         *problem = join("%s cannot be searched: %s", config, why(errno));

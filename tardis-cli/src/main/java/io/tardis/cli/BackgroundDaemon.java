@@ -56,7 +56,7 @@ final class BackgroundDaemon {
 
     /** Whether the daemon answers now. */
     static boolean answers(Settings settings) {
-        return ShimClient.call(settings.socket(), Path.of("/"), List.of());
+        return ShimClient.isAnswered(settings.socket());
     }
 
     /**

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Rfc3339;
+import io.tardis.runc.RuncCall;
 import io.tardis.runc.ShimClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -35,6 +37,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(90)
 class DaemonTest {
 
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final Path ROOT = Path.of("/run/runc/default");
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private static final int PIPE_BYTES = 1 << 16;
@@ -71,8 +75,8 @@ class DaemonTest {
         Path bundle = makeBundle(4_194_304);
         Path kept = tardis.stateDir().resolve("containers/default/tc");
         try (TardisProcess daemon = startDaemon()) {
-            assertThat(call("create", "--bundle", bundle.toString(), "tc")).isTrue();
-            assertThat(call("start", "tc")).isTrue();
+            assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
+            assertThat(call(new RuncCall.Start(TC, ROOT))).isTrue();
             assertThat(tardis.run("get", "tc").status()).isEqualTo(ExitStatus.NOT_KNOWN);
 
             Files.writeString(events, exit("tc", 4_194_304, 0));
@@ -80,9 +84,9 @@ class DaemonTest {
             assertThat(tardis.run("wait", "--timeout", "20s", "tc"))
                     .isEqualTo(new Tardis.Result(ExitStatus.OK, "0\n", ""));
             assertThat(kept).exists();
-            assertThat(call("delete", "tc")).isTrue();
+            assertThat(call(new RuncCall.Delete(TC, ROOT, false))).isTrue();
             assertThat(kept).doesNotExist();
-            assertThat(call("delete", "--force", "tc")).isTrue();
+            assertThat(call(new RuncCall.Delete(TC, ROOT, true))).isTrue();
             assertThat(tardis.run("get", "tc").out()).isEqualTo("0\n");
             assertThat(tardis.run("ls").out()).contains("default    tc         exited  0");
             assertThat(daemon.isAlive()).isTrue();
@@ -98,8 +102,8 @@ class DaemonTest {
         Process init = new ProcessBuilder("sh", "-c", "read line; exit 7").start();
         try (TardisProcess daemon = startDaemon()) {
             Path bundle = makeBundle(init.pid());
-            assertThat(call("create", "--bundle", bundle.toString(), "tc")).isTrue();
-            assertThat(call("start", "tc")).isTrue();
+            assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
+            assertThat(call(new RuncCall.Start(TC, ROOT))).isTrue();
             assertThat(lifeFile).exists();
 
             Files.move(tardis.stateDir(), directory.resolve("moved"));
@@ -247,7 +251,7 @@ class DaemonTest {
                                     + " as process "
                                     + first.pid());
             assertThat(first.isAlive()).isTrue();
-            assertThat(ShimClient.call(tardis.socket(), directory, List.of())).isTrue();
+            assertThat(isAnswered()).isTrue();
             assertThat(tardis.run("daemon", "--background").status())
                     .isEqualTo(ExitStatus.ALREADY_RUNNING);
         }
@@ -368,12 +372,12 @@ class DaemonTest {
                             .redirectError(fifo.toFile())
                             .start();
             try {
-                await().atMost(PATIENCE).until(this::call);
+                await().atMost(PATIENCE).until(this::isAnswered);
                 signal(process.pid(), "QUIT");
                 awaitLog("Full thread dump");
 
-                assertThat(call("create", "--bundle", bundle.toString(), "tc")).isTrue();
-                assertThat(call("delete", "tc")).isTrue();
+                assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
+                assertThat(call(new RuncCall.Delete(TC, ROOT, false))).isTrue();
                 signal(process.pid(), "TERM");
 
                 assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
@@ -394,7 +398,7 @@ class DaemonTest {
                     signal(daemon.pid(), "CONT");
                 }
 
-                assertThat(call()).as("answers after SIG%s", signal).isTrue();
+                assertThat(isAnswered()).as("answers after SIG%s", signal).isTrue();
             }
             assertThat(daemon.isAlive()).isTrue();
             awaitLog("Full thread dump");
@@ -482,14 +486,16 @@ class DaemonTest {
         TardisProcess daemon = tardis.start("daemon");
         await().atMost(PATIENCE)
                 .failFast("the daemon ended", () -> !daemon.isAlive())
-                .until(() -> ShimClient.call(tardis.socket(), directory, List.of()));
+                .until(this::isAnswered);
         return daemon;
     }
 
-    private boolean call(String... words) {
-        List<String> arguments = new ArrayList<>(List.of("--root", "/run/runc/default"));
-        arguments.addAll(List.of(words));
-        return ShimClient.call(tardis.socket(), directory, arguments);
+    private boolean isAnswered() {
+        return ShimClient.isAnswered(tardis.socket());
+    }
+
+    private boolean call(RuncCall call) {
+        return ShimClient.call(tardis.socket(), call);
     }
 
     private Path makeBundle(long init) throws IOException {

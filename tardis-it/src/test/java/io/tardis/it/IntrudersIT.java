@@ -132,12 +132,12 @@ class IntrudersIT {
                         "-c",
                         Files.readString(TardisNode.script("launcher.py")),
                         lab.tardis().socket().toString(),
-                        "--root",
-                        "/run/default",
                         "create",
-                        "--bundle",
+                        "default",
+                        id,
+                        "/run/default",
                         bundle.toString(),
-                        id));
+                        "0"));
         return Command.of(argv).run();
     }
 

@@ -269,13 +269,7 @@ final class Lives {
         } else {
             Optional<InitProcess> init = life.init().or(tracked.life::init);
             tracked.life =
-                    new Life(
-                            life.id(),
-                            life.container(),
-                            tracked.life.createdAt(),
-                            life.bundle(),
-                            init,
-                            life.forceDeleted());
+                    init.map(life::withInit).orElse(life).withCreatedAt(tracked.life.createdAt());
             tracked.registered |= isRegistered;
         }
         if (tracked.life.init().isPresent()) {
@@ -303,10 +297,7 @@ final class Lives {
                 done.remove(each.life.id());
                 sink.begun(container, each.ref(), each.life.init(), each.seq);
                 each.begun = true;
-                Life life = each.life;
-                each.life =
-                        new Life(
-                                life.id(), container, at, bundle, life.init(), life.forceDeleted());
+                each.life = each.life.withCreatedAt(at).withBundle(bundle);
                 return each.life;
             }
         }
@@ -650,14 +641,7 @@ final class Lives {
                 ofContainers.computeIfAbsent(added.container(), _ -> new ArrayList<>(2));
         if (!lives.isEmpty() && !lives.getLast().life.createdAt().isBefore(added.createdAt())) {
             Instant after = lives.getLast().life.createdAt().plus(1, ChronoUnit.MICROS);
-            life.life =
-                    new Life(
-                            added.id(),
-                            added.container(),
-                            after,
-                            added.bundle(),
-                            added.init(),
-                            added.forceDeleted());
+            life.life = added.withCreatedAt(after);
         }
         lives.add(life);
         if (lives.size() > REMEMBERED_OF_ONE) {

@@ -1,70 +1,81 @@
 package io.tardis.runc;
 
+import io.tardis.core.event.ContainerKey;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
+import java.util.Optional;
 
 /**
- * What the native launcher and the daemon say to each other on {@code tardis.sock}. The same is
- * written in {@code tardis-runc.c}.
+ * What the native launcher and the daemon say to each other on {@code tardis.sock}. The launcher's
+ * side is {@code daemon.c}.
  *
  * <pre>
- * launcher:  "TARDIS1\n"   8 bytes; another version has another number
- *            length        u32, big-endian: how many bytes follow, at most 65536
- *            directory     the current directory, ended by NUL
- *            argument      each argument of runc, ended by NUL; none at all asks only whether somebody is there
+ * launcher:  "TARDIS2\n"   8 bytes; another version has another number
+ *            length        u32, big-endian: how many bytes follow, at most 16384
+ *            kind          "create" (of restore, too), "start" or "delete"; "ping" asks only whether somebody is there
+ *            namespace
+ *            id
+ *            root          the runtime's root, an absolute path
+ *            bundle        the bundle, an absolute path; only "create" has it
+ *            force         "1" or "0"; only "delete" has "1"
  * daemon:    'W' time      at work, or still at it: wait up to this many milliseconds (u32, big-endian) from now
  *            'G'           go on to the runtime
  *            'N'           leave a note of this call ({@link MissedNotes}), and go on
  * </pre>
+ *
+ * <p>The fields of a request are texts in UTF-8, each ended by NUL. What a kind does not have is
+ * empty.
  */
 final class LauncherProtocol {
 
-    static final int MAX_LENGTH = 64 * 1024;
+    static final int MAX_LENGTH = 16 * 1024;
 
-    private static final byte[] MAGIC = "TARDIS1\n".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] MAGIC = "TARDIS2\n".getBytes(StandardCharsets.US_ASCII);
+    private static final int FIELDS = 6;
+    private static final String PING = "ping";
     private static final int GO = 'G';
     private static final int WAIT = 'W';
     private static final int NOTE = 'N';
 
-    /**
-     * A request.
-     *
-     * @param directory the launcher's current directory
-     * @param arguments runc's arguments, without the program itself
-     */
-    record Request(Path directory, List<String> arguments) {
-        Request {
-            arguments = List.copyOf(arguments);
-        }
-    }
-
-    /** A request that is whole, and names what this JVM has no name for. */
-    static final class UnusableTextException extends IOException {
+    /** A request that is whole, but has a field that cannot be used here. */
+    static final class UnusableRequestException extends IOException {
         @java.io.Serial private static final long serialVersionUID = 1L;
 
-        private UnusableTextException(String message, Exception cause) {
-            super(message, cause);
+        private UnusableRequestException(String message) {
+            super(message);
         }
     }
 
     private LauncherProtocol() {}
 
-    static void writeRequest(DataOutputStream out, Request request) throws IOException {
-        StringBuilder text = new StringBuilder(request.directory().toString()).append('\0');
-        request.arguments().forEach(argument -> text.append(argument).append('\0'));
-        byte[] body = text.toString().getBytes(StandardCharsets.UTF_8);
+    static void writePing(DataOutputStream out) throws IOException {
+        write(out, PING, "", "", "", "", "0");
+    }
+
+    static void writeCall(DataOutputStream out, RuncCall call) throws IOException {
+        String namespace = call.container().namespace();
+        String id = call.container().id();
+        String root = call.root().toString();
+        switch (call) {
+            case RuncCall.Create create ->
+                    write(out, "create", namespace, id, root, create.bundle().toString(), "0");
+            case RuncCall.Start _ -> write(out, "start", namespace, id, root, "", "0");
+            case RuncCall.Delete delete ->
+                    write(out, "delete", namespace, id, root, "", delete.force() ? "1" : "0");
+        }
+    }
+
+    private static void write(DataOutputStream out, String... fields) throws IOException {
+        byte[] body = (String.join("\0", fields) + '\0').getBytes(StandardCharsets.UTF_8);
         if (body.length > MAX_LENGTH) {
             throw new IOException(
-                    "a command line of " + body.length + " bytes is too long for the daemon");
+                    "a request of %d bytes is too long for the daemon".formatted(body.length));
         }
         out.write(MAGIC);
         out.writeInt(body.length);
@@ -75,11 +86,12 @@ final class LauncherProtocol {
     /**
      * Reads a request.
      *
+     * @return the call; empty for a ping
      * @throws EOFException if it breaks off
-     * @throws UnusableTextException if it is whole, but has a path that cannot be used here
+     * @throws UnusableRequestException if it is whole, but cannot be used
      * @throws IOException if there is none, or it is not one of this version
      */
-    static Request readRequest(DataInputStream in) throws IOException {
+    static Optional<RuncCall> readRequest(DataInputStream in) throws IOException {
         byte[] magic = in.readNBytes(MAGIC.length);
         if (magic.length < MAGIC.length
                 && Arrays.equals(magic, 0, magic.length, MAGIC, 0, magic.length)) {
@@ -97,25 +109,41 @@ final class LauncherProtocol {
         if (body.length < length) {
             throw new EOFException("the request broke off");
         }
-        List<String> texts = new ArrayList<>();
-        int start = 0;
-        for (int i = 0; i < length; i++) {
-            if (body[i] == 0) {
-                texts.add(new String(body, start, i - start, StandardCharsets.UTF_8));
-                start = i + 1;
-            }
-        }
-        if (start != length) {
-            throw new IOException("the last text of the request has no end");
+        String[] fields = new String(body, StandardCharsets.UTF_8).split("\0", -1);
+        if (fields.length != FIELDS + 1 || !fields[FIELDS].isEmpty()) {
+            throw new UnusableRequestException("it has not " + FIELDS + " fields");
         }
         try {
-            return new Request(Path.of(texts.getFirst()), texts.subList(1, texts.size()));
-        } catch (InvalidPathException e) {
-            throw new UnusableTextException(
-                    "the directory '%s' is no path in this locale (%s)"
-                            .formatted(texts.getFirst(), System.getProperty("sun.jnu.encoding")),
-                    e);
+            return fields[0].equals(PING) ? Optional.empty() : Optional.of(call(fields));
+        } catch (IllegalArgumentException e) {
+            throw new UnusableRequestException(String.valueOf(e.getMessage()));
         }
+    }
+
+    private static RuncCall call(String[] fields) {
+        ContainerKey container = new ContainerKey(fields[1], fields[2]);
+        Path root = path("root", fields[3]).normalize(); // as runc does
+        boolean force = fields[5].equals("1");
+        if (!force && !fields[5].equals("0")) {
+            throw new IllegalArgumentException("force is '" + fields[5] + "', not 0 or 1");
+        }
+        return switch (fields[0]) {
+            case "create" -> new RuncCall.Create(container, root, path("bundle", fields[4]));
+            case "start" -> new RuncCall.Start(container, root);
+            case "delete" -> new RuncCall.Delete(container, root, force);
+            default ->
+                    throw new IllegalArgumentException(
+                            "'" + fields[0] + "' is no call that is known");
+        };
+    }
+
+    /** One that this JVM cannot name in its locale is refused, too. */
+    private static Path path(String field, String text) {
+        Path path = Path.of(text);
+        if (!path.isAbsolute()) {
+            throw new IllegalArgumentException("the " + field + " '" + text + "' is not absolute");
+        }
+        return path;
     }
 
     static void writeWait(DataOutputStream out, Duration time) throws IOException {

@@ -35,7 +35,7 @@ final class MissedCalls {
      * @param at when the launcher gave up, before it became the runtime
      * @param command what was called
      */
-    record Call(Instant at, RuncCommandLine command) {}
+    record Call(Instant at, RuncCall command) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(MissedCalls.class);
 
@@ -76,40 +76,37 @@ final class MissedCalls {
     boolean replay(
             ContainerKey container, List<Call> before, Call call, List<Call> after, boolean mayWait)
             throws IOException {
-        boolean startFollows = comesNext(RuncCommandLine.Start.class, after);
-        boolean deleteFollows = comesNext(RuncCommandLine.Delete.class, after);
+        boolean startFollows = comesNext(RuncCall.Start.class, after);
+        boolean deleteFollows = comesNext(RuncCall.Delete.class, after);
+        if (shim.isOfAnotherRoot(call.command())) {
+            return true;
+        }
         switch (call.command()) {
-            case RuncCommandLine.Create(ContainerKey _, Path bundle) ->
-                    create(container, bundle, call.at(), startFollows, deleteFollows);
-            case RuncCommandLine.Start(ContainerKey _, Path state) ->
-                    start(container, state, call.at(), deleteFollows);
-            case RuncCommandLine.Delete(ContainerKey _, boolean force) -> {
-                boolean started = comesNext(RuncCommandLine.Start.class, before.reversed());
+            case RuncCall.Create create -> create(create, call.at(), startFollows, deleteFollows);
+            case RuncCall.Start start -> start(container, start.state(), call.at(), deleteFollows);
+            case RuncCall.Delete delete -> {
+                boolean started = comesNext(RuncCall.Start.class, before.reversed());
                 boolean seen =
-                        before.stream()
-                                .noneMatch(it -> it.command() instanceof RuncCommandLine.Create);
-                return delete(container, force, call.at(), started, seen, mayWait);
+                        before.stream().noneMatch(it -> it.command() instanceof RuncCall.Create);
+                return delete(container, delete.force(), call.at(), started, seen, mayWait);
             }
-            case RuncCommandLine.PassThrough _ -> {}
         }
         return true;
     }
 
     /** Whether there is such a call before the next one that creates. */
-    private static boolean comesNext(Class<? extends RuncCommandLine> kind, List<Call> calls) {
+    private static boolean comesNext(Class<? extends RuncCall> kind, List<Call> calls) {
         return calls.stream()
                 .map(Call::command)
-                .takeWhile(it -> !(it instanceof RuncCommandLine.Create))
+                .takeWhile(it -> !(it instanceof RuncCall.Create))
                 .anyMatch(kind::isInstance);
     }
 
     private void create(
-            ContainerKey container,
-            Path bundle,
-            Instant at,
-            boolean startFollows,
-            boolean deleteFollows)
+            RuncCall.Create create, Instant at, boolean startFollows, boolean deleteFollows)
             throws IOException {
+        ContainerKey container = create.container();
+        Path bundle = create.bundle();
         Optional<Life> open = registry.open(container);
         if (isDone(open, bundle, at) || open.filter(RuncShim::isRunning).isPresent()) {
             return; // what ran then and still runs was not created: the runtime refused it
@@ -122,7 +119,7 @@ final class MissedCalls {
             shim.close(open.get());
         }
         if (enabled) {
-            Life life = listener.keep(container, bundle, at);
+            Life life = listener.keep(container, bundle, at).withRoot(create.root());
             registry.register(life);
             listener.begun(life, true);
             LOG.warn("{} was created at {}, unseen (life {})", container, at, life.id());

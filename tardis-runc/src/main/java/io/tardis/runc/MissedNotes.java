@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  * time     u64, big-endian: milliseconds since 1970 by the wall clock, when the launcher gave up
- * request  as on the socket, see {@link LauncherProtocol}; with a small 't' in "TARDIS1\n" it was replayed
+ * request  as on the socket, see {@link LauncherProtocol}; with a small 't' in "TARDIS2\n" it was replayed
  * </pre>
  *
  * <h2>Order, and who writes</h2>
@@ -110,35 +110,23 @@ public final class MissedNotes {
     }
 
     /**
-     * Has the shim attend to {@code command}, after what its container missed.
+     * Has the shim attend to {@code call}, after what its container missed.
      *
      * @return false if the launcher is to leave a note of it, too: it could not be done, or what
      *     came before it cannot be replayed now
      */
-    boolean serve(RuncCommandLine command) {
-        Optional<ContainerKey> container = containerOf(command);
-        if (container.isEmpty()) {
-            return shim.before(command);
-        }
+    boolean serve(RuncCall call) {
+        ContainerKey container = call.container();
         // Where another call of this container takes too long, this one is served beside it.
-        boolean entered = guard.enter(container.get(), Duration.ofSeconds(1));
+        boolean entered = guard.enter(container, Duration.ofSeconds(1));
         try {
-            boolean isNext = !entered || replay(container.get(), false);
-            return isNext && shim.before(command);
+            boolean isNext = !entered || replay(container, false);
+            return isNext && shim.before(call);
         } finally {
             if (entered) {
-                guard.leave(container.get());
+                guard.leave(container);
             }
         }
-    }
-
-    private static Optional<ContainerKey> containerOf(RuncCommandLine command) {
-        return switch (command) {
-            case RuncCommandLine.Create create -> Optional.of(create.container());
-            case RuncCommandLine.Start start -> Optional.of(start.container());
-            case RuncCommandLine.Delete delete -> Optional.of(delete.container());
-            case RuncCommandLine.PassThrough _ -> Optional.empty();
-        };
     }
 
     /**
@@ -334,18 +322,17 @@ public final class MissedNotes {
                 if (replayed) {
                     bytes[end + TIME_LENGTH] = 'T';
                 }
-                LauncherProtocol.Request request = LauncherProtocol.readRequest(in);
-                RuncCommandLine command =
-                        RuncCommandLine.parse(request.arguments(), request.directory());
-                if (!containerOf(command).equals(Optional.of(container))) {
-                    throw new IOException("it is not a call of this container");
-                }
+                RuncCall call =
+                        LauncherProtocol.readRequest(in)
+                                .filter(it -> it.container().equals(container))
+                                .orElseThrow(() ->
+                                        new IOException("it is not a call of this container"));
                 Instant at = Instant.ofEpochMilli(time);
-                notes.add(new Note(end, new MissedCalls.Call(at, command), replayed));
+                notes.add(new Note(end, new MissedCalls.Call(at, call), replayed));
             } catch (EOFException e) {
                 LOG.warn("the last record of {} is not whole and is passed over", file);
                 return;
-            } catch (LauncherProtocol.UnusableTextException e) {
+            } catch (LauncherProtocol.UnusableRequestException e) {
                 LOG.warn("a call that {} missed is passed over: {}", container, e.getMessage());
             } catch (IOException | RuntimeException e) {
                 LOG.warn("the rest of {} is passed over, it is no record: {}", file, e.toString());

@@ -111,28 +111,46 @@ public final class RuncShim {
     }
 
     /**
-     * Does what is to be done before the runtime gets {@code command}; returns when the runtime may
+     * Does what is to be done before the runtime gets {@code call}; returns when the runtime may
      * run.
      *
      * @return false if it could not be done now, which is logged
      */
-    public boolean before(RuncCommandLine command) {
+    public boolean before(RuncCall call) {
         try {
-            switch (command) {
-                case RuncCommandLine.Create(ContainerKey container, Path bundle) -> {
-                    return create(container, bundle);
+            if (isOfAnotherRoot(call)) {
+                return true;
+            }
+            switch (call) {
+                case RuncCall.Create create -> {
+                    return create(create.container(), create.root(), create.bundle());
                 }
-                case RuncCommandLine.Start(ContainerKey container, Path state) ->
-                        start(container, state);
-                case RuncCommandLine.Delete(ContainerKey container, boolean force) ->
-                        delete(container, force);
-                case RuncCommandLine.PassThrough _ -> {}
+                case RuncCall.Start start -> start(start.container(), start.state());
+                case RuncCall.Delete delete -> delete(delete.container(), delete.force());
             }
             return true;
         } catch (IOException | RuntimeException e) {
-            LOG.error("{} cannot be attended to", command, e);
+            LOG.error("{} cannot be attended to", call, e);
             return false;
         }
+    }
+
+    /** Whether it is about another container than the one that is registered under its name. */
+    boolean isOfAnotherRoot(RuncCall call) {
+        Optional<Life> other =
+                registry.open(call.container()).filter(it -> !it.isBelow(call.root()));
+        if (other.isEmpty()) {
+            return false;
+        }
+        boolean isCreate = call instanceof RuncCall.Create;
+        if (isCreate && isRunning(other.get())) {
+            LOG.warn(
+                    "{} below {} will not be recorded: the one below {} runs",
+                    call.container(),
+                    call.root(),
+                    other.get().root());
+        }
+        return !isCreate || isRunning(other.get());
     }
 
     /** The longest time that {@link #before} waits for something. */
@@ -149,7 +167,7 @@ public final class RuncShim {
      * A container whose process runs cannot be created: the runtime refuses that, and its life goes
      * on. If the runtime does create it, the start that follows has another process.
      */
-    private boolean create(ContainerKey container, Path bundle) throws IOException {
+    private boolean create(ContainerKey container, Path root, Path bundle) throws IOException {
         Optional<Life> before = registry.open(container);
         if (before.isPresent() && isRunning(before.get())) {
             LOG.warn(
@@ -176,7 +194,8 @@ public final class RuncShim {
         closeUnseen(before);
         return !enabled
                 || register(
-                        Life.of(UUID.randomUUID().toString(), container, clock.instant(), bundle));
+                        Life.of(UUID.randomUUID().toString(), container, clock.instant(), bundle)
+                                .withRoot(root));
     }
 
     /** Returns false if the life is in memory only: a note makes up for that later. */
@@ -231,7 +250,8 @@ public final class RuncShim {
         if (life.init().filter(it -> isAnother(it, init)).isPresent()) {
             // Its create looked like one that the runtime would refuse.
             closeUnseen(open);
-            if (!create(container, life.bundle()) || registry.open(container).isEmpty()) {
+            if (!create(container, life.root(), life.bundle())
+                    || registry.open(container).isEmpty()) {
                 return;
             }
             life = registry.open(container).get();

@@ -11,7 +11,6 @@ import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -34,25 +33,34 @@ public final class ShimClient {
         }
     }
 
+    /** Whether a daemon answers on {@code socket} now. */
+    public static boolean isAnswered(Path socket) {
+        return ask(socket, LauncherProtocol::writePing);
+    }
+
     /**
-     * Hands a command line to the daemon and waits until it says go.
+     * Hands a call to the daemon and waits until it says go.
      *
-     * @param socket the daemon's socket
-     * @param directory the current directory, which relative paths in the command line start from
-     * @param arguments runc's arguments; none to ask only whether the daemon is there
      * @return whether the daemon said go; another user who listens there is told nothing
      */
-    public static boolean call(Path socket, Path directory, List<String> arguments) {
+    public static boolean call(Path socket, RuncCall call) {
+        return ask(socket, out -> LauncherProtocol.writeCall(out, call));
+    }
+
+    private interface Request {
+        void write(DataOutputStream out) throws IOException;
+    }
+
+    private static boolean ask(Path socket, Request request) {
         // A blocking channel has no timeout: the call runs in a thread of its own, and closing the
         // channel ends it.
         try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
             checkServer(channel);
             DataInputStream in = new DataInputStream(Channels.newInputStream(channel));
-            DataOutputStream out =
+            request.write(
                     new DataOutputStream(
-                            new BufferedOutputStream(Channels.newOutputStream(channel)));
+                            new BufferedOutputStream(Channels.newOutputStream(channel))));
             Duration wait = FIRST_REPLY;
-            LauncherProtocol.writeRequest(out, new LauncherProtocol.Request(directory, arguments));
             while (!wait.isZero()) {
                 wait = within(wait, in);
             }

@@ -37,9 +37,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listens on {@code tardis.sock} and lets {@link RuncShim} do its work for each command line that
- * the launcher sends. One thread accepts; each connection then has its own, since a {@code delete}
- * may wait.
+ * Listens on {@code tardis.sock} and lets {@link RuncShim} do its work for each call that the
+ * launcher sends. One thread accepts; each connection then has its own, since a {@code delete} may
+ * wait.
  */
 public final class ShimServer implements AutoCloseable {
 
@@ -417,11 +417,11 @@ public final class ShimServer implements AutoCloseable {
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(connection)));
             checkPeer(connection);
-            RuncCommandLine command = readCommand(connection, in);
+            Optional<RuncCall> call = readCall(connection, in);
             // First a word to the launcher: one that has given up is not there to take it, and the
             // work of a call that is over would fall upon the container's next life.
             LauncherProtocol.writeWait(out, longestWork);
-            if (serve(command)) {
+            if (call.isEmpty() || serve(call.get())) {
                 LauncherProtocol.writeGo(out);
             } else {
                 LauncherProtocol.writeNote(out);
@@ -434,17 +434,14 @@ public final class ShimServer implements AutoCloseable {
     }
 
     /** Returns false if the launcher is to leave a note. */
-    private boolean serve(RuncCommandLine command) {
-        if (command instanceof RuncCommandLine.PassThrough) {
-            return calls.serve(command);
-        }
+    private boolean serve(RuncCall call) {
         if (isHanging()) {
             return false;
         }
         Work work = new Work();
         works.add(work);
         try {
-            return calls.serve(command);
+            return calls.serve(call);
         } finally {
             works.remove(work);
         }
@@ -461,24 +458,7 @@ public final class ShimServer implements AutoCloseable {
     /**
      * What the launcher sends may be an enabled container's: it is never passed over in silence.
      */
-    private RuncCommandLine readCommand(SocketChannel connection, DataInputStream in)
-            throws IOException {
-        try {
-            LauncherProtocol.Request request = readRequest(connection, in);
-            RuncCommandLine command =
-                    RuncCommandLine.parse(request.arguments(), request.directory());
-            if (command instanceof RuncCommandLine.PassThrough(String reason)
-                    && !request.arguments().isEmpty()) {
-                LOG.warn("a call of the launcher is passed over: {}", reason);
-            }
-            return command;
-        } catch (LauncherProtocol.UnusableTextException e) {
-            LOG.warn("a call of the launcher is passed over: {}", e.getMessage());
-            return new RuncCommandLine.PassThrough(String.valueOf(e.getMessage()));
-        }
-    }
-
-    private LauncherProtocol.Request readRequest(SocketChannel connection, DataInputStream in)
+    private Optional<RuncCall> readCall(SocketChannel connection, DataInputStream in)
             throws IOException {
         // A blocking channel has no timeout; closing it ends the read.
         Future<?> deadline =
@@ -486,6 +466,9 @@ public final class ShimServer implements AutoCloseable {
                         () -> close(connection), requestPatience.toMillis(), TimeUnit.MILLISECONDS);
         try {
             return LauncherProtocol.readRequest(in);
+        } catch (LauncherProtocol.UnusableRequestException e) {
+            LOG.warn("a call of the launcher is passed over: {}", e.getMessage());
+            return Optional.empty();
         } finally {
             deadline.cancel(false);
         }

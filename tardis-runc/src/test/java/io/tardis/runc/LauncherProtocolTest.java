@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tardis.core.event.ContainerKey;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -16,49 +17,93 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class LauncherProtocolTest {
 
-    private static final LauncherProtocol.Request REQUEST =
-            new LauncherProtocol.Request(
-                    Path.of("/run/bündle"),
-                    List.of("--root", "/r/default", "", "create", "--bundle", "/b €", "tc"));
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final Path ROOT = Path.of("/r/default");
+    private static final RuncCall CREATE =
+            new RuncCall.Create(TC, Path.of("/r €/default"), Path.of("/run/bündle"));
 
     @Test
-    void writesARequestAsTheLauncherDoes() throws IOException {
-        byte[] bytes =
-                written(new LauncherProtocol.Request(Path.of("/"), List.of("delete", "", "tc")));
-
-        assertThat(bytes).isEqualTo(ascii("TARDIS1\n\0\0\0\r/\0delete\0\0tc\0"));
+    void writesRequestsAsTheLauncherDoes() throws IOException {
+        assertThat(ping()).isEqualTo(request("ping|||||0|"));
+        assertThat(written(new RuncCall.Create(TC, ROOT, Path.of("/b"))))
+                .isEqualTo(request("create|default|tc|/r/default|/b|0|"));
+        assertThat(written(new RuncCall.Start(TC, ROOT)))
+                .isEqualTo(request("start|default|tc|/r/default||0|"));
+        assertThat(written(new RuncCall.Delete(TC, ROOT, true)))
+                .isEqualTo(request("delete|default|tc|/r/default||1|"));
     }
 
     @Test
     void readsWhatItWrites() throws IOException {
-        assertThat(read(written(REQUEST))).isEqualTo(REQUEST);
+        for (RuncCall call :
+                List.of(
+                        CREATE,
+                        new RuncCall.Start(TC, ROOT),
+                        new RuncCall.Delete(TC, ROOT, false),
+                        new RuncCall.Delete(TC, ROOT, true))) {
+            assertThat(read(written(call))).hasValue(call);
+        }
+        assertThat(read(ping())).isEmpty();
     }
 
     @Test
-    void readsARequestWithoutArguments() throws IOException {
-        assertThat(read(ascii("TARDIS1\n\0\0\0\2/\0")))
-                .isEqualTo(new LauncherProtocol.Request(Path.of("/"), List.of()));
+    void normalizesTheRootAsRuncDoesAndNotTheBundle() throws IOException {
+        assertThat(read(request("create|default|tc|/r/../x/./default/|/b/../c|0|")))
+                .hasValue(new RuncCall.Create(TC, Path.of("/x/default"), Path.of("/b/../c")));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            quoteCharacter = '"',
+            value = {
+                "run|default|tc|/r/default|/b|0|; 'run' is no call",
+                "|default|tc|/r/default|/b|0|; '' is no call",
+                "create|de/fault|tc|/r/default|/b|0|; not a containerd namespace: 'de/fault'",
+                "create||tc|/r/default|/b|0|; not a containerd namespace: ''",
+                "start|default|..|/r/default||0|; not a container id: '..'",
+                "start|default|tc|r/default||0|; the root 'r/default' is not absolute",
+                "start|default|tc|||0|; the root '' is not absolute",
+                "create|default|tc|/r/default|b|0|; the bundle 'b' is not absolute",
+                "create|default|tc|/r/default||0|; the bundle '' is not absolute",
+                "delete|default|tc|/r/default||2|; force is '2', not 0 or 1",
+                "delete|default|tc|/r/default|||; force is '', not 0 or 1",
+                "delete|default|tc|/r/default||; it has not 6 fields",
+                "delete|default|tc|/r/default||1||; it has not 6 fields",
+                "delete|default|tc|/r/default||1; it has not 6 fields",
+                "ping; it has not 6 fields"
+            })
+    void refusesARequestWithABadFieldAndLeavesWhatFollows(String fields, String reason)
+            throws IOException {
+        DataInputStream in = in(concat(request(fields), ascii("rest")));
+
+        assertThatThrownBy(() -> LauncherProtocol.readRequest(in))
+                .isInstanceOf(LauncherProtocol.UnusableRequestException.class)
+                .hasMessageContaining(reason);
+        assertThat(in.readAllBytes()).isEqualTo(ascii("rest"));
     }
 
     @Test
     void leavesWhatFollowsARequest() throws IOException {
-        DataInputStream in = in(ascii("TARDIS1\n\0\0\0\2/\0rest"));
+        DataInputStream in = in(concat(ping(), ascii("rest")));
 
-        LauncherProtocol.readRequest(in);
+        assertThat(LauncherProtocol.readRequest(in)).isEmpty();
 
         assertThat(in.readAllBytes()).isEqualTo(ascii("rest"));
     }
 
     @Test
     void refusesEveryTruncation() throws IOException {
-        byte[] whole = written(REQUEST);
+        byte[] whole = written(CREATE);
         for (int length = 0; length < whole.length; length++) {
             byte[] broken = Arrays.copyOf(whole, length);
             assertThatIOException()
@@ -70,8 +115,9 @@ class LauncherProtocolTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "TARDIS2\n\0\0\0\2/\0",
-                "tardis1\n\0\0\0\2/\0",
+                "TARDIS1\n\0\0\0\2/\0",
+                "TARDIS3\n\0\0\0\2/\0",
+                "tardis2\n\0\0\0\2/\0",
                 "GET / HTTP/1.1\r\n\r\n",
                 "\0\0\0\0\0\0\0\0\0\0\0\2/\0"
             })
@@ -82,9 +128,9 @@ class LauncherProtocolTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 65_537, Integer.MAX_VALUE, Integer.MIN_VALUE, -1})
+    @ValueSource(ints = {0, 16_385, Integer.MAX_VALUE, Integer.MIN_VALUE, -1})
     void refusesALengthThatCannotBe(int length) {
-        byte[] head = ByteBuffer.allocate(12).put(ascii("TARDIS1\n")).putInt(length).array();
+        byte[] head = ByteBuffer.allocate(12).put(ascii("TARDIS2\n")).putInt(length).array();
 
         assertThatThrownBy(() -> read(head))
                 .isInstanceOf(IOException.class)
@@ -94,55 +140,46 @@ class LauncherProtocolTest {
 
     @Test
     void takesTheLongestRequestAndWritesNoLongerOne() throws IOException {
-        // The directory and the end of the argument take three bytes.
-        String longest = "x".repeat(LauncherProtocol.MAX_LENGTH - 3);
-        LauncherProtocol.Request fits =
-                new LauncherProtocol.Request(Path.of("/"), List.of(longest));
-        LauncherProtocol.Request tooLong =
-                new LauncherProtocol.Request(Path.of("/"), List.of(longest + "x"));
+        int others = "start|default|tc|/||0|".length();
+        String longest = "/" + "x".repeat(LauncherProtocol.MAX_LENGTH - others);
+        RuncCall fits = new RuncCall.Start(TC, Path.of(longest));
+        RuncCall tooLong = new RuncCall.Start(TC, Path.of(longest + "x"));
 
-        assertThat(read(written(fits))).isEqualTo(fits);
+        assertThat(written(fits)).hasSize(12 + LauncherProtocol.MAX_LENGTH);
+        assertThat(read(written(fits))).hasValue(fits);
         assertThatThrownBy(() -> written(tooLong))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("too long");
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"TARDIS1\n\0\0\0\1/", "TARDIS1\n\0\0\0\4/\0tc"})
-    void refusesATextWithoutEnd(String bytes) {
-        assertThatThrownBy(() -> read(ascii(bytes)))
-                .isInstanceOf(IOException.class)
-                .hasMessageContaining("has no end");
-    }
-
     @Test
     void readsBytesThatAreNotUtf8WithoutFailing() throws IOException {
-        byte[] bytes = ascii("TARDIS1\n\0\0\0\5/\0??\0");
-        bytes[14] = (byte) 0xff;
-        bytes[15] = (byte) 0xc3;
+        byte[] bytes = request("create|default|tc|/r/default|/??|0|");
+        bytes[bytes.length - 5] = (byte) 0xff;
+        bytes[bytes.length - 4] = (byte) 0xc3;
 
-        LauncherProtocol.Request request = read(bytes);
-
-        // No container has such a name, so the runtime gets the command line untouched.
-        assertThat(request.arguments()).containsExactly("\ufffd\ufffd");
+        // No bundle has such a name, which the shim logs.
+        assertThat(read(bytes)).hasValue(new RuncCall.Create(TC, ROOT, Path.of("/\ufffd\ufffd")));
     }
 
     @Test
-    void survivesRandomBytesBehindAGoodHead() throws IOException {
+    void survivesRandomBytesInAGoodRequest() throws IOException {
         long seed = System.nanoTime();
         Random random = new Random(seed);
-        for (int i = 0; i < 2_000; i++) {
-            byte[] body = new byte[1 + random.nextInt(64)];
-            random.nextBytes(body);
-            body[body.length - 1] = 0;
-            byte[] bytes =
-                    ByteBuffer.allocate(12 + body.length)
-                            .put(ascii("TARDIS1\n"))
-                            .putInt(body.length)
-                            .put(body)
-                            .array();
+        byte[] good = request("create|default|tc|/r/default|/b|0|");
+        for (int i = 0; i < 20_000; i++) {
+            byte[] bytes = good.clone();
+            for (int j = random.nextInt(4); j >= 0; j--) {
+                bytes[12 + random.nextInt(bytes.length - 12)] = (byte) random.nextInt(256);
+            }
 
-            assertThat(read(bytes).directory()).as("seed %d", seed).isNotNull();
+            try {
+                RuncCall call = read(bytes).orElseThrow();
+                assertThat(read(written(call))).as("seed %d", seed).hasValue(call);
+                assertThat(call.root()).as("seed %d", seed).isAbsolute().isNormalized();
+            } catch (LauncherProtocol.UnusableRequestException e) {
+                assertThat(e).as("seed %d", seed).message().isNotBlank().hasSizeLessThan(200);
+            }
         }
     }
 
@@ -180,13 +217,33 @@ class LauncherProtocolTest {
                 .hasMessageContaining("has no meaning");
     }
 
-    private static byte[] written(LauncherProtocol.Request request) throws IOException {
+    private static byte[] ping() throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        LauncherProtocol.writeRequest(new DataOutputStream(bytes), request);
+        LauncherProtocol.writePing(new DataOutputStream(bytes));
         return bytes.toByteArray();
     }
 
-    private static LauncherProtocol.Request read(byte[] bytes) throws IOException {
+    private static byte[] written(RuncCall call) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        LauncherProtocol.writeCall(new DataOutputStream(bytes), call);
+        return bytes.toByteArray();
+    }
+
+    /** A request of these fields, each ended by a bar. */
+    private static byte[] request(String fields) {
+        byte[] body = ascii(fields.replace('|', '\0'));
+        return ByteBuffer.allocate(12 + body.length)
+                .put(ascii("TARDIS2\n"))
+                .putInt(body.length)
+                .put(body)
+                .array();
+    }
+
+    private static byte[] concat(byte[] first, byte[] second) {
+        return ByteBuffer.allocate(first.length + second.length).put(first).put(second).array();
+    }
+
+    private static Optional<RuncCall> read(byte[] bytes) throws IOException {
         return LauncherProtocol.readRequest(in(bytes));
     }
 

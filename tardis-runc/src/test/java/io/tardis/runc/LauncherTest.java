@@ -3,10 +3,12 @@ package io.tardis.runc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.tardis.core.event.ContainerKey;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -27,10 +29,13 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,6 +49,7 @@ class LauncherTest {
     private static final Path BUILT = Path.of("target/native/tardis-runc").toAbsolutePath();
     private static final String[] START = {"--root", "/r/default", "start", "tc"};
     private static final String[] DELETE = {"--root", "/r/default", "delete", "tc"};
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
     private static final int RUNTIME_CODE = 42;
     private static final Duration TEN_SECONDS = Duration.ofSeconds(10);
 
@@ -67,56 +73,100 @@ class LauncherTest {
     }
 
     @Test
-    void understandsCommandLinesAsTheDaemonDoes() throws IOException, InterruptedException {
+    void sendsTheCallOfEveryVector() throws IOException, InterruptedException {
         List<String> wrong = new ArrayList<>();
         registerLife("default", "tc");
         registerLife("runc", "tc");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
-            for (RuncCommandLineTest.Vector vector : RuncCommandLineTest.vectors()) {
-                List<String> expected = List.of(vector.expected().split(" "));
-                if (expected.size() > 1) {
-                    registerLife(expected.get(1), expected.get(2));
+            for (String vector : vectors()) {
+                List<String> parts = List.of(vector.split(" \\| ", 2));
+                Optional<RuncCall> expected = expected(parts.getFirst());
+                if (expected.isPresent()) {
+                    ContainerKey container = expected.get().container();
+                    registerLife(container.namespace(), container.id());
                 }
 
-                Run run = run(vector.arguments().toArray(String[]::new));
+                Run run =
+                        run(
+                                Stream.of(parts.getLast().split(" ", -1))
+                                        .map(word -> word.equals("\"\"") ? "" : word)
+                                        .toArray(String[]::new));
 
-                LauncherProtocol.Request request = daemon.requests.poll();
-                boolean asked = request != null && request.arguments().equals(vector.arguments());
-                if (run.code() != RUNTIME_CODE || asked == vector.expected().equals("pass")) {
-                    wrong.add(vector + ": " + run + ", asked " + request);
+                List<Optional<RuncCall>> requests = new ArrayList<>();
+                daemon.requests.drainTo(requests);
+                if (run.code() != RUNTIME_CODE
+                        || !requests.equals(expected.stream().map(Optional::of).toList())) {
+                    wrong.add(vector + ": " + run + ", asked " + requests);
                 }
             }
         }
         assertThat(wrong).isEmpty();
     }
 
+    private static List<String> vectors() throws IOException {
+        try (InputStream file =
+                Objects.requireNonNull(
+                        LauncherTest.class.getResourceAsStream("command-lines.txt"))) {
+            return new String(file.readAllBytes(), StandardCharsets.UTF_8)
+                    .lines()
+                    .filter(line -> !line.isBlank() && !line.startsWith("#"))
+                    .toList();
+        }
+    }
+
+    /** The call that a vector expects; empty where it passes through. */
+    private Optional<RuncCall> expected(String text) {
+        List<String> words = List.of(text.replace("/cwd", folder.toString()).split(" "));
+        if (words.equals(List.of("pass"))) {
+            return Optional.empty();
+        }
+        ContainerKey container = new ContainerKey(words.get(1), words.get(2));
+        Path root = Path.of(words.get(3)).normalize();
+        return Optional.of(
+                switch (words.getFirst()) {
+                    case "create" -> new RuncCall.Create(container, root, Path.of(words.get(4)));
+                    case "start" -> new RuncCall.Start(container, root);
+                    case "delete" -> new RuncCall.Delete(container, root, false);
+                    case "delete-force" -> new RuncCall.Delete(container, root, true);
+                    default -> throw new AssertionError(text);
+                });
+    }
+
     @Test
-    void tellsTheDaemonItsDirectoryAndArguments() throws IOException, InterruptedException {
-        registerLife("default", "tc");
+    void sendsPathsWithAnyBytes() throws IOException, InterruptedException {
+        Path bundle = bundle("two words\n é", "TARDIS_ENABLE=");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
-            Run run = run("--root", "/r/default", "start", "", "two words", "é", "tc");
+            Run run = run("--root", "r é/default", "create", "-b", "two words\n é", "tc");
 
             assertThat(run.code()).isEqualTo(RUNTIME_CODE);
-            assertThat(daemon.requests)
+            assertThat(daemon.calls())
                     .containsExactly(
-                            new LauncherProtocol.Request(
-                                    folder,
-                                    List.of(
-                                            "--root",
-                                            "/r/default",
-                                            "start",
-                                            "",
-                                            "two words",
-                                            "é",
-                                            "tc")));
+                            new RuncCall.Create(TC, folder.resolve("r é/default"), bundle));
         }
+    }
+
+    /** The daemon refuses and logs what is not absolute. */
+    @Test
+    void sendsARelativePathWhereItsDirectoryHasGone() throws IOException, InterruptedException {
+        registerLife("default", "tc");
+        Path gone =
+                script(
+                        folder.resolve("gone"),
+                        "mkdir d; cd d; rmdir ../d; exec %s --root r/default start tc"
+                                .formatted(launcher));
+        tardis("exit 2");
+
+        assertThat(start(gone, Map.of()).code()).isEqualTo(RUNTIME_CODE);
+
+        assertThat(Files.readString(note(), StandardCharsets.ISO_8859_1))
+                .endsWith("start\0default\0tc\0./r/default\0\0" + "0\0");
     }
 
     @Test
     void asksAtCreateOnlyIfTheBundleMentionsTardis() throws IOException, InterruptedException {
-        bundle("ours", "{\"process\":{\"env\":[\"PATH=/bin\",\"TARDIS_ENABLE=1\"]}}");
-        bundle("other", "{\"process\":{\"env\":[\"PATH=/bin\"]}}");
-        bundle("empty", "");
+        Path _ = bundle("ours", "{\"process\":{\"env\":[\"PATH=/bin\",\"TARDIS_ENABLE=1\"]}}");
+        Path _ = bundle("other", "{\"process\":{\"env\":[\"PATH=/bin\"]}}");
+        Path _ = bundle("empty", "");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
             for (String bundle : List.of("other", "empty", "missing")) {
                 Run run = run("--root", "/r/default", "create", "--bundle", bundle, "tc");
@@ -139,7 +189,7 @@ class LauncherTest {
 
     @Test
     void asksAtCreateIfALifeOfThatNameIsStillOpen() throws IOException, InterruptedException {
-        bundle("other", "{}");
+        Path _ = bundle("other", "{}");
         registerLife("default", "tc");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
             run("--root", "/r/default", "create", "--bundle", "other", "tc");
@@ -201,6 +251,7 @@ class LauncherTest {
         await().atMost(TEN_SECONDS).until(() -> Files.exists(folder.resolve("descriptors")));
         try (FakeDaemon _ = new FakeDaemon(FakeDaemon::go)) {
             assertThat(started.waitFor()).isEqualTo(RUNTIME_CODE);
+            awaitStarter(); // which writes into the folder that is removed
         }
 
         assertThat(started.inputReader().readAllLines()).isEmpty();
@@ -453,7 +504,7 @@ class LauncherTest {
 
     @Test
     void leavesEachCallThatWentOnForTheDaemon() throws IOException, InterruptedException {
-        bundle("ours", "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        Path bundle = bundle("ours", "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
         tardis("exit 2");
         Instant before = Instant.now().truncatedTo(ChronoUnit.MILLIS);
 
@@ -462,10 +513,11 @@ class LauncherTest {
         Run _ = run("--root", "/r/default", "start", "other");
 
         assertThat(notes())
-                .extracting(it -> it.request().arguments().get(2))
-                .containsExactly("create", "start");
+                .extracting(Note::call)
+                .containsExactly(
+                        new RuncCall.Create(TC, Path.of("/r/default"), bundle),
+                        new RuncCall.Start(TC, Path.of("/r/default")));
         assertThat(notes())
-                .allMatch(it -> it.request().directory().equals(folder))
                 .allMatch(it -> !it.time().isBefore(before) && !it.time().isAfter(Instant.now()));
         assertThat(folder.resolve("missed")).isDirectoryContaining("glob:**/default:tc");
         assertThat(Files.getPosixFilePermissions(note()))
@@ -569,7 +621,7 @@ class LauncherTest {
 
     @Test
     void startsNothingWhereOthersCouldHoldItUp() throws IOException, InterruptedException {
-        bundle("ours", "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
+        Path _ = bundle("ours", "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
         tardis("echo >>starts");
         Path run = Files.createDirectory(folder.resolve("run"));
         Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxrwxrwx"));
@@ -694,7 +746,7 @@ class LauncherTest {
     @ValueSource(ints = {0, 65_520, 65_536, 8 * 1024 * 1024 - 14})
     void findsTheMarkOfAnEnabledContainerWhereverItIs(int offset)
             throws IOException, InterruptedException {
-        bundle("ours", " ".repeat(offset) + "TARDIS_ENABLE=");
+        Path _ = bundle("ours", " ".repeat(offset) + "TARDIS_ENABLE=");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
             Run _ = run("--root", "/r/default", "create", "--bundle", "ours", "tc");
 
@@ -770,11 +822,10 @@ class LauncherTest {
     }
 
     @Test
-    void goesOnWithCommandLinesThatAreTooLongForTheDaemon()
-            throws IOException, InterruptedException {
+    void goesOnWithPathsThatAreTooLongForTheDaemon() throws IOException, InterruptedException {
         registerLife("default", "tc");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
-            Run run = run("--root", "/r/default", "start", "x".repeat(70_000), "tc");
+            Run run = run("--root", "/" + "x".repeat(17_000) + "/default", "start", "tc");
 
             assertThat(run.code()).isEqualTo(RUNTIME_CODE);
             assertThat(daemon.requests).isEmpty();
@@ -921,7 +972,7 @@ class LauncherTest {
     }
 
     /** A call that went on without the daemon. */
-    private record Note(Instant time, LauncherProtocol.Request request) {}
+    private record Note(Instant time, RuncCall call) {}
 
     private Path config() {
         return folder.resolve("tardis.env");
@@ -961,7 +1012,7 @@ class LauncherTest {
         try (DataInputStream in = new DataInputStream(Files.newInputStream(note()))) {
             while (in.available() > 0) {
                 Instant time = Instant.ofEpochMilli(in.readLong());
-                notes.add(new Note(time, LauncherProtocol.readRequest(in)));
+                notes.add(new Note(time, LauncherProtocol.readRequest(in).orElseThrow()));
             }
         }
         return notes;
@@ -993,9 +1044,10 @@ class LauncherTest {
         Files.writeString(Files.createDirectories(directory).resolve("life.json"), "{}");
     }
 
-    private void bundle(String name, String config) throws IOException {
-        Files.writeString(
-                Files.createDirectory(folder.resolve(name)).resolve("config.json"), config);
+    private Path bundle(String name, String config) throws IOException {
+        Path bundle = Files.createDirectory(folder.resolve(name));
+        Files.writeString(bundle.resolve("config.json"), config);
+        return bundle;
     }
 
     /** What the launcher starts as the daemon, in the directory of the test. */
@@ -1018,8 +1070,7 @@ class LauncherTest {
                     throws IOException, InterruptedException;
         }
 
-        private final BlockingQueue<LauncherProtocol.Request> requests =
-                new LinkedBlockingQueue<>();
+        private final BlockingQueue<Optional<RuncCall>> requests = new LinkedBlockingQueue<>();
         private final Path socket = folder.resolve("tardis.sock");
         private final ServerSocketChannel server;
         private final Reply reply;
@@ -1038,8 +1089,8 @@ class LauncherTest {
         }
 
         /** Without those that only ask whether it answers. */
-        List<LauncherProtocol.Request> calls() {
-            return requests.stream().filter(it -> !it.arguments().isEmpty()).toList();
+        List<RuncCall> calls() {
+            return requests.stream().flatMap(Optional::stream).toList();
         }
 
         private void serve() {

@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import io.tardis.core.TardisException;
 import io.tardis.core.event.ContainerKey;
@@ -13,6 +14,7 @@ import io.tardis.testkit.ChildJvm;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -37,6 +39,7 @@ import org.slf4j.event.Level;
 class MissedNotesTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final Path ROOT = Path.of("/r/default");
 
     @TempDir private Path directory;
     private final FakeExitCodes exitCodes = new FakeExitCodes();
@@ -85,7 +88,7 @@ class MissedNotesTest {
     @Test
     void registersTheLifeOfACreateThatWasMissed() throws IOException {
         Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
+        note(at, create());
 
         notes.replayAll();
 
@@ -100,9 +103,9 @@ class MissedNotesTest {
     /** A launcher is about to add another call: the file stays, and what is in it is marked. */
     @Test
     void doesNothingTwiceAlsoInAnotherDaemon() throws Exception {
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         Path file = missed.resolve("default:tc");
-        Path next = Files.write(directory.resolve("next"), record(now(), "delete", "tc"));
+        Path next = Files.write(directory.resolve("next"), record(now(), delete(false)));
         Path go = directory.resolve("go");
         try (ChildJvm launcher =
                 ChildJvm.start(NoteWriter.class, file.toString(), next.toString(), go.toString())) {
@@ -131,7 +134,7 @@ class MissedNotesTest {
 
     @Test
     void passesOverARecordThatALauncherCouldNotWriteToItsEnd() throws IOException {
-        byte[] create = record(now(), "create", "--bundle", "bundle", "tc");
+        byte[] create = record(now(), create());
         write("default:tc", create);
         write("default:tc", Arrays.copyOf(create, 30));
 
@@ -142,9 +145,46 @@ class MissedNotesTest {
     }
 
     @Test
+    void passesOverARecordThatCannotBeUsedAndLogsIt() throws IOException {
+        byte[] start = record(now(), start());
+        byte[] unknown =
+                new String(start, StandardCharsets.ISO_8859_1)
+                        .replace("start", "stare")
+                        .getBytes(StandardCharsets.ISO_8859_1);
+        write("default:tc", record(now(), create()));
+        write("default:tc", unknown);
+        write("default:tc", record(now(), delete(true)));
+        try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
+            notes.replayAll();
+
+            assertThat(log.at(Level.WARN))
+                    .singleElement(STRING)
+                    .contains("default/tc missed is passed over", "'stare'");
+        }
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.deleted()).hasSize(1);
+        assertThat(missed).isEmptyDirectory();
+    }
+
+    @Test
+    void passesOverWhatIsNoCallOfItsContainer() throws IOException {
+        ContainerKey other = new ContainerKey("default", "other");
+        write("default:tc", record(now(), new RuncCall.Create(other, ROOT, bundle)));
+        try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
+            notes.replayAll();
+
+            assertThat(log.at(Level.WARN))
+                    .singleElement(STRING)
+                    .contains("not a call of this container");
+        }
+        assertThat(registry.openLives()).isEmpty();
+        assertThat(listener.begun()).isEmpty();
+    }
+
+    @Test
     void takesALifeThatTheDaemonRegisteredAllTheSame() throws IOException {
         Life life = registry.register(TC, bundle, Instant.now().minusSeconds(3));
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
 
         notes.replayAll();
 
@@ -156,7 +196,7 @@ class MissedNotesTest {
     void endsTheLifeBeforeWhereAnotherContainerTookItsName() throws IOException {
         Life before = registry.register(TC, directory.resolve("elsewhere"), Instant.EPOCH);
         Bundles.write(bundle, Bundles.NOT_ENABLED);
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
 
         notes.replayAll();
 
@@ -171,7 +211,7 @@ class MissedNotesTest {
         Life life = registry.register(TC, bundle, now().minusSeconds(60));
         Life running = life.withInit(InitProcess.of(init().pid()));
         registry.update(running);
-        note(now().minusSeconds(1), "create", "--bundle", "bundle", "tc");
+        note(now().minusSeconds(1), create());
 
         notes.replayAll();
 
@@ -188,13 +228,13 @@ class MissedNotesTest {
         Life running = life.withInit(InitProcess.of(init().pid()));
         registry.update(running);
         exitCodes.answer(Answer.Running::new);
-        note(now().minusSeconds(1), "delete", "tc");
+        note(now().minusSeconds(1), delete(false));
 
         notes.replayAll();
         assertThat(registry.open(TC)).hasValue(running);
         assertThat(missed).isEmptyDirectory();
 
-        note(now(), "delete", "--force", "tc");
+        note(now(), delete(true));
         MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
         impatient.replayAll();
         impatient.replayAll();
@@ -205,9 +245,9 @@ class MissedNotesTest {
 
     @Test
     void watchesAProcessThatLives() throws Exception {
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         Process init = init();
-        note(now(), "start", "tc");
+        note(now(), start());
 
         notes.replayAll();
 
@@ -224,10 +264,10 @@ class MissedNotesTest {
         Path away = Files.move(file, file.resolveSibling("away"));
         Files.createDirectory(file);
         init();
-        shim.before(RuncCommandLine.parse(List.of("--root", "/r/default", "start", "tc"), bundle));
+        shim.before(start());
         Files.delete(file);
         Files.move(away, file);
-        note(at.plusMillis(1), "start", "tc");
+        note(at.plusMillis(1), start());
 
         notes.replayAll();
 
@@ -242,9 +282,9 @@ class MissedNotesTest {
     @Test
     void takesNoProcessThatWasStartedAfterItsOwn() throws Exception {
         Instant earlier = now().minusSeconds(30);
-        note(earlier, "create", "--bundle", "bundle", "tc");
-        note(earlier.plusSeconds(1), "start", "tc");
-        note(earlier.plusSeconds(2), "delete", "tc");
+        note(earlier, create());
+        note(earlier.plusSeconds(1), start());
+        note(earlier.plusSeconds(2), delete(false));
         Process other = init();
         exitCodes.answer(Answer.Running::new);
 
@@ -262,8 +302,8 @@ class MissedNotesTest {
 
     @Test
     void doesNotWatchAPidThatIsAnotherProcessNow() throws Exception {
-        note(now().minusSeconds(30), "create", "--bundle", "bundle", "tc");
-        note(now().minusSeconds(29), "start", "tc");
+        note(now().minusSeconds(30), create());
+        note(now().minusSeconds(29), start());
         Process other = init();
 
         notes.replayAll();
@@ -280,10 +320,10 @@ class MissedNotesTest {
         registry.close(before);
         Files.delete(bundle.resolve("config.json"));
         Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
-        note(at.plusMillis(1), "start", "tc");
-        note(at.plusMillis(2), "delete", "tc");
-        note(at.plusMillis(3), "delete", "--force", "tc");
+        note(at, create());
+        note(at.plusMillis(1), start());
+        note(at.plusMillis(2), delete(false));
+        note(at.plusMillis(3), delete(true));
         exitCodes.answer(Answer.Running::new);
 
         MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
@@ -303,8 +343,8 @@ class MissedNotesTest {
     @Test
     void aCreateThatFailedLeavesNoLife() throws IOException {
         Files.delete(bundle.resolve("config.json"));
-        note(now(), "create", "--bundle", "bundle", "tc");
-        note(now(), "delete", "--force", "tc");
+        note(now(), create());
+        note(now(), delete(true));
 
         notes.replayAll();
 
@@ -319,7 +359,7 @@ class MissedNotesTest {
         registry.update(life.withInit(InitProcess.of(FakeExitCodes.PID)));
         Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
         exitCodes.answerExited(0);
-        note(now(), "delete", "tc");
+        note(now(), delete(false));
 
         notes.replayAll();
 
@@ -333,9 +373,9 @@ class MissedNotesTest {
     /** Nobody could read its bundle, to find out whether it was enabled. */
     @Test
     void keepsEverythingOfALifeWhoseCreateWasMissed() throws IOException {
-        note(now(), "create", "--bundle", "bundle", "tc");
-        note(now(), "start", "tc");
-        note(now(), "delete", "tc");
+        note(now(), create());
+        note(now(), start());
+        note(now(), delete(false));
         Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
         exitCodes.answerExited(0);
 
@@ -404,22 +444,20 @@ class MissedNotesTest {
 
     @Test
     void triesAgainWhereTheListenerDoesNotAnswer() throws IOException {
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         listener.keep((_, _, _) -> {
             throw new TardisException("the listener does not answer");
         });
-        RuncCommandLine start =
-                RuncCommandLine.parse(List.of("--root", "/r/default", "start", "tc"), directory);
         try (CapturedLog log = new CapturedLog(MissedNotes.class)) {
             notes.replayAll();
-            assertThat(notes.serve(start)).isFalse();
+            assertThat(notes.serve(start())).isFalse();
 
             assertThat(log.at(Level.WARN)).hasSize(1);
         }
         assertThat(registry.open(TC)).isEmpty();
 
         listener.keep((container, path, at) -> Life.of("reported", container, at, path));
-        assertThat(notes.serve(start)).isTrue();
+        assertThat(notes.serve(start())).isTrue();
 
         assertThat(registry.open(TC).orElseThrow().id()).isEqualTo("reported");
         assertThat(missed).isEmptyDirectory();
@@ -451,10 +489,7 @@ class MissedNotesTest {
         exitCodes.answer(Answer.Running::new);
         notes.replayAll();
 
-        notes.serve(
-                RuncCommandLine.parse(
-                        List.of("--root", "/r/default", "create", "--bundle", "bundle", "tc"),
-                        directory));
+        notes.serve(create());
 
         assertThat(listener.lost()).containsExactly(listener.begun().getFirst());
         Life next = registry.open(TC).orElseThrow();
@@ -465,7 +500,7 @@ class MissedNotesTest {
     @Test
     void aDeleteFromBeforeTheLifeIsNotItsOwn() throws IOException {
         Life life = registry.register(TC, bundle, Instant.now());
-        note(now().minusSeconds(60), "delete", "tc");
+        note(now().minusSeconds(60), delete(false));
 
         notes.replayAll();
 
@@ -475,33 +510,29 @@ class MissedNotesTest {
     @Test
     void whatWasMissedComesBeforeACallThatIsServed() throws IOException {
         Instant at = now();
-        note(at, "create", "--bundle", "bundle", "tc");
+        note(at, create());
 
-        notes.serve(
-                RuncCommandLine.parse(
-                        List.of("--root", "/r/default", "delete", "--force", "tc"), directory));
+        notes.serve(delete(true));
 
         assertThat(listener.deleted()).extracting(Life::createdAt).containsExactly(at);
     }
 
     @Test
     void aCallIsNotServedBeforeWhatWasMissed() throws IOException {
-        RuncCommandLine start =
-                RuncCommandLine.parse(List.of("--root", "/r/default", "start", "tc"), directory);
         Files.createFile(directory.resolve("containers"));
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
 
-        assertThat(notes.serve(start)).isFalse();
+        assertThat(notes.serve(start())).isFalse();
 
         Files.delete(directory.resolve("containers"));
-        assertThat(notes.serve(start)).isTrue();
+        assertThat(notes.serve(start())).isTrue();
         assertThat(registry.open(TC)).isPresent();
     }
 
     @Test
     void triesAgainWhenTheRegistryCannotBeUsedForAWhile() throws IOException {
         Files.createFile(directory.resolve("containers"));
-        note(now(), "create", "--bundle", "bundle", "tc");
+        note(now(), create());
         notes.replayAll();
         assertThat(missed.resolve("default:tc")).exists();
 
@@ -540,7 +571,7 @@ class MissedNotesTest {
     void noBytesDoHarm() throws IOException {
         long seed = System.nanoTime();
         Random random = new Random(seed);
-        byte[] good = record(now(), "create", "--bundle", "bundle", "tc");
+        byte[] good = record(now(), create());
         for (int i = 0; i < 100; i++) {
             byte[] bytes = good.clone();
             bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
@@ -569,13 +600,25 @@ class MissedNotesTest {
 
     /** Of 40 ms. */
     private void noteWholeLife(Instant at) throws IOException {
-        note(at, "create", "--bundle", "bundle", "tc");
-        note(at.plusMillis(10), "start", "tc");
-        note(at.plusMillis(40), "delete", "tc");
+        note(at, create());
+        note(at.plusMillis(10), start());
+        note(at.plusMillis(40), delete(false));
     }
 
-    private void note(Instant at, String... words) throws IOException {
-        write("default:tc", record(at, words));
+    private RuncCall create() {
+        return new RuncCall.Create(TC, ROOT, bundle);
+    }
+
+    private static RuncCall start() {
+        return new RuncCall.Start(TC, ROOT);
+    }
+
+    private static RuncCall delete(boolean force) {
+        return new RuncCall.Delete(TC, ROOT, force);
+    }
+
+    private void note(Instant at, RuncCall call) throws IOException {
+        write("default:tc", record(at, call));
     }
 
     private void write(String name, byte[] bytes) throws IOException {
@@ -586,13 +629,11 @@ class MissedNotesTest {
                 missed.resolve(name), bytes, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 
-    private byte[] record(Instant at, String... words) throws IOException {
-        List<String> arguments = new ArrayList<>(List.of("--root", "/r/default"));
-        arguments.addAll(List.of(words));
+    private static byte[] record(Instant at, RuncCall call) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(bytes)) {
             out.writeLong(at.toEpochMilli());
-            LauncherProtocol.writeRequest(out, new LauncherProtocol.Request(directory, arguments));
+            LauncherProtocol.writeCall(out, call);
         }
         return bytes.toByteArray();
     }

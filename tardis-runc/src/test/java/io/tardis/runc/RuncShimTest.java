@@ -29,7 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A life, as containerd's command lines tell it to the shim. */
+/** A life, by the calls that containerd makes. */
 class RuncShimTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
@@ -69,10 +69,9 @@ class RuncShimTest {
 
     // --- create, restore
 
-    @ParameterizedTest
-    @ValueSource(strings = {"create", "restore"})
-    void registersALifeWhenAnEnabledContainerIsMade(String subcommand) {
-        runc(subcommand, "--bundle", bundle().toString(), "tc");
+    @Test
+    void registersALifeWhenAnEnabledContainerIsMade() {
+        create();
 
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(NOW);
@@ -336,6 +335,40 @@ class RuncShimTest {
 
         assertThat(exitCodes.questions())
                 .containsExactly(new FakeExitCodes.Question(life, DELETE_WAIT));
+    }
+
+    /** Two managers, or {@code ctr --runc-root}: the same name is another container. */
+    @Test
+    void leavesALifeAloneInTheCallsOfAnotherRootsContainer() throws IOException {
+        Path otherRoot = directory.resolve("other/default");
+        create();
+        Process process = init();
+        start();
+        Life life = registry.open(TC).orElseThrow();
+        exitCodes.answerExited(0);
+
+        assertThat(shim.before(new RuncCall.Create(TC, otherRoot, bundle()))).isTrue();
+        assertThat(shim.before(new RuncCall.Start(TC, otherRoot))).isTrue();
+        assertThat(shim.before(new RuncCall.Delete(TC, otherRoot, false))).isTrue();
+        process.destroyForcibly().onExit().join();
+        assertThat(shim.before(new RuncCall.Delete(TC, otherRoot, true))).isTrue();
+
+        assertThat(registry.open(TC)).hasValue(life);
+        assertThat(reloaded()).hasValue(life);
+        assertThat(listener.deleted()).isEmpty();
+        assertThat(exitCodes.questions()).isEmpty();
+    }
+
+    @Test
+    void givesTheNameToAnotherRootsContainerWhenTheProcessIsGone() throws IOException {
+        Path otherRoot = directory.resolve("other/default");
+        create();
+        Life before = registry.open(TC).orElseThrow();
+
+        shim.before(new RuncCall.Create(TC, otherRoot, bundle()));
+
+        assertThat(listener.deleted()).containsExactly(before);
+        assertThat(registry.open(TC).orElseThrow().root()).isEqualTo(otherRoot);
     }
 
     /** The runtime refuses it, and a call that it refuses changes nothing. */
@@ -623,7 +656,7 @@ class RuncShimTest {
             bundleHasInit(FakeExitCodes.PID);
             exitCodes.answer(Answer.Running::new);
 
-            runc("delete", force ? "--force" : "--", "tc");
+            shim.before(new RuncCall.Delete(TC, runtimeRoot(), force));
 
             Life life = listener.deleted().getLast();
             assertThat(life.init().orElseThrow().pid()).isEqualTo(FakeExitCodes.PID);
@@ -735,45 +768,20 @@ class RuncShimTest {
         assertThat(registry.open(TC)).isEmpty();
     }
 
-    // --- everything else
-
-    @Test
-    void doesNothingForOtherCommandLines() throws IOException {
-        liveAndKeepThings();
-        List<Path> before = tree();
-        exitCodes.answerExited(0);
-
-        runc("state", "tc");
-        runc("kill", "tc", "9");
-        runc("exec", "delete");
-        runc("delete", "--help", "tc");
-
-        assertThat(exitCodes.questions()).isEmpty();
-        assertThat(tree()).isEqualTo(before);
-        assertThat(registry.open(TC)).isPresent();
-    }
-
-    private boolean runc(String... words) {
-        List<String> arguments =
-                Stream.concat(Stream.of("--root", runtimeRoot().toString()), Stream.of(words))
-                        .toList();
-        return shim.before(RuncCommandLine.parse(arguments, directory));
-    }
-
     private boolean create() {
-        return runc("create", "--bundle", bundle().toString(), "tc");
+        return shim.before(new RuncCall.Create(TC, runtimeRoot(), bundle()));
     }
 
     private boolean start() {
-        return runc("start", "tc");
+        return shim.before(new RuncCall.Start(TC, runtimeRoot()));
     }
 
     private boolean delete() {
-        return runc("delete", "tc");
+        return shim.before(new RuncCall.Delete(TC, runtimeRoot(), false));
     }
 
     private boolean deleteForce() {
-        return runc("delete", "--force", "tc");
+        return shim.before(new RuncCall.Delete(TC, runtimeRoot(), true));
     }
 
     private void bundleHasInit(long pid) throws IOException {

@@ -2,6 +2,7 @@ package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tardis.core.event.ContainerKey;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -12,7 +13,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,7 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(30)
 class ShimClientTest {
 
-    private static final List<String> DELETE = List.of("--root", "/r/default", "delete", "tc");
+    private static final RuncCall DELETE =
+            new RuncCall.Delete(new ContainerKey("default", "tc"), Path.of("/r/default"), true);
 
     @TempDir private Path directory;
     private Path socket;
@@ -44,41 +46,44 @@ class ShimClientTest {
 
     @Test
     void sendsWhatTheLauncherSends() {
-        CompletableFuture<LauncherProtocol.Request> heard =
-                CompletableFuture.supplyAsync(() -> {
-                    try (SocketChannel client = server.accept()) {
-                        LauncherProtocol.Request request =
-                                LauncherProtocol.readRequest(
-                                        new DataInputStream(Channels.newInputStream(client)));
-                        client.write(ByteBuffer.wrap(new byte[] {'G'}));
-                        return request;
-                    } catch (IOException e) {
-                        throw new AssertionError(e);
-                    }
-                });
+        CompletableFuture<Optional<RuncCall>> call = CompletableFuture.supplyAsync(this::serve);
+        assertThat(ShimClient.call(socket, DELETE)).isTrue();
+        assertThat(call.join()).hasValue(DELETE);
 
-        assertThat(ShimClient.call(socket, directory, DELETE)).isTrue();
+        CompletableFuture<Optional<RuncCall>> ping = CompletableFuture.supplyAsync(this::serve);
+        assertThat(ShimClient.isAnswered(socket)).isTrue();
+        assertThat(ping.join()).isEmpty();
+    }
 
-        assertThat(heard.join()).isEqualTo(new LauncherProtocol.Request(directory, DELETE));
+    private Optional<RuncCall> serve() {
+        try (SocketChannel client = server.accept()) {
+            Optional<RuncCall> request =
+                    LauncherProtocol.readRequest(
+                            new DataInputStream(Channels.newInputStream(client)));
+            client.write(ByteBuffer.wrap(new byte[] {'G'}));
+            return request;
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test
     void goesOnAfterAnyNumberOfWaits() {
         answer('W', 0, 0, 8, 0, 'W', 0, 0, 8, 0, 'G');
 
-        assertThat(ShimClient.call(socket, directory, DELETE)).isTrue();
+        assertThat(ShimClient.call(socket, DELETE)).isTrue();
     }
 
     @Test
     void doesNotTakeBrokenRepliesForGo() {
         answer('W', 0, 0);
-        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
+        assertThat(ShimClient.call(socket, DELETE)).isFalse();
 
         answer();
-        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
+        assertThat(ShimClient.call(socket, DELETE)).isFalse();
 
         answer('X', 'G');
-        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
+        assertThat(ShimClient.call(socket, DELETE)).isFalse();
     }
 
     @Test
@@ -86,7 +91,7 @@ class ShimClientTest {
         long start = System.nanoTime();
 
         // It is connected by the backlog, and nobody accepts.
-        boolean answered = ShimClient.call(socket, directory, DELETE);
+        boolean answered = ShimClient.call(socket, DELETE);
 
         assertThat(answered).isFalse();
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
@@ -97,17 +102,17 @@ class ShimClientTest {
         server.close();
 
         assertThat(ShimClient.isServed(socket)).isFalse();
-        assertThat(ShimClient.call(socket, directory, DELETE)).isFalse();
-        assertThat(ShimClient.call(directory.resolve("gone"), directory, DELETE)).isFalse();
-        assertThat(ShimClient.call(directory.resolve("x".repeat(120)), directory, DELETE))
-                .isFalse();
+        assertThat(ShimClient.call(socket, DELETE)).isFalse();
+        assertThat(ShimClient.call(directory.resolve("gone"), DELETE)).isFalse();
+        assertThat(ShimClient.call(directory.resolve("x".repeat(120)), DELETE)).isFalse();
     }
 
     @Test
-    void doesNotSendACommandLineThatIsTooLong() throws IOException {
-        List<String> tooLong = List.of("x".repeat(LauncherProtocol.MAX_LENGTH));
+    void doesNotSendACallThatIsTooLong() throws IOException {
+        Path tooLong = Path.of("/" + "x".repeat(LauncherProtocol.MAX_LENGTH));
 
-        assertThat(ShimClient.call(socket, directory, tooLong)).isFalse();
+        assertThat(ShimClient.call(socket, new RuncCall.Start(DELETE.container(), tooLong)))
+                .isFalse();
 
         try (SocketChannel client = server.accept()) {
             assertThat(client.read(ByteBuffer.allocate(1))).isEqualTo(-1);

@@ -40,6 +40,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.slf4j.event.Level;
 
 /** The shim server and its client, over a real socket. */
@@ -47,6 +49,8 @@ import org.slf4j.event.Level;
 class ShimServerTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final ContainerKey OTHER = new ContainerKey("default", "other");
+    private static final Path ROOT = Path.of("/r/default");
     private static final Duration LONGEST_WORK = Duration.ofSeconds(20);
     private static final Duration FOR_EVER = Duration.ofMinutes(5);
     private static final int MORE_THAN_THE_PLACES = 300;
@@ -78,9 +82,8 @@ class ShimServerTest {
     @Test
     void letsTheShimWorkBeforeItSaysGo() {
         try (ShimServer _ = open()) {
-            assertThat(call("create", "--bundle", "bundle", "tc")).isTrue();
+            assertThat(call(create(TC))).isTrue();
 
-            // The relative bundle starts from the client's directory.
             assertThat(registry.open(TC).orElseThrow().bundle())
                     .isEqualTo(directory.resolve("bundle"));
         }
@@ -90,7 +93,7 @@ class ShimServerTest {
     void saysGoToWhoOnlyAsksWhetherSomebodyIsThere() {
         try (ShimServer _ = open()) {
             assertThat(ShimClient.isServed(socket)).isTrue();
-            assertThat(ShimClient.call(socket, Path.of("/"), List.of())).isTrue();
+            assertThat(ShimClient.isAnswered(socket)).isTrue();
         }
     }
 
@@ -99,7 +102,7 @@ class ShimServerTest {
         Files.writeString(directory.resolve("containers"), "in the place of the registry");
         try (ShimServer _ = open();
                 SocketChannel client = connect()) {
-            send(client, "create", "--bundle", "bundle", "tc");
+            send(client, create(TC));
             DataInputStream in = new DataInputStream(Channels.newInputStream(client));
 
             assertThat(LauncherProtocol.readReply(in)).isEqualTo(LONGEST_WORK);
@@ -112,8 +115,8 @@ class ShimServerTest {
         CountDownLatch ended = answersAreHeldBack();
         try (ShimServer _ = open();
                 SocketChannel client = connect()) {
-            call("create", "--bundle", "bundle", "tc");
-            send(client, "delete", "tc");
+            call(create(TC));
+            send(client, delete());
             DataInputStream in = new DataInputStream(Channels.newInputStream(client));
 
             assertThat(LauncherProtocol.readReply(in)).isEqualTo(LONGEST_WORK);
@@ -135,22 +138,22 @@ class ShimServerTest {
                         ShimServer.start(
                                 socket, ShimServer.bind(socket), shim, longestWork, FOR_EVER);
                 SocketChannel hanging = connect()) {
-            call("create", "--bundle", "bundle", "tc");
-            send(hanging, "delete", "tc");
+            call(create(TC));
+            send(hanging, delete());
             await().until(() -> server.problem().isPresent());
 
             try (SocketChannel next = connect()) {
-                send(next, "create", "--bundle", "bundle", "other");
+                send(next, create(OTHER));
                 DataInputStream in = new DataInputStream(Channels.newInputStream(next));
                 assertThat(LauncherProtocol.readReply(in)).isEqualTo(longestWork);
                 assertThat(in.read()).isEqualTo('N');
             }
-            assertThat(ShimClient.call(socket, Path.of("/"), List.of())).isTrue();
-            assertThat(registry.open(new ContainerKey("default", "other"))).isEmpty();
+            assertThat(ShimClient.isAnswered(socket)).isTrue();
+            assertThat(registry.open(OTHER)).isEmpty();
 
             ended.countDown();
             await().until(() -> server.problem().isEmpty());
-            assertThat(call("create", "--bundle", "bundle", "other")).isTrue();
+            assertThat(call(create(OTHER))).isTrue();
         }
     }
 
@@ -162,9 +165,9 @@ class ShimServerTest {
             return new Answer.Unknown(container);
         });
         try (ShimServer _ = open()) {
-            call("create", "--bundle", "bundle", "tc");
+            call(create(TC));
 
-            assertThat(call("delete", "tc")).isTrue();
+            assertThat(call(delete())).isTrue();
         }
     }
 
@@ -172,12 +175,11 @@ class ShimServerTest {
     void servesOthersWhileOneWaits() {
         CountDownLatch ended = answersAreHeldBack();
         try (ShimServer _ = open()) {
-            call("create", "--bundle", "bundle", "tc");
-            CompletableFuture<Boolean> delete =
-                    CompletableFuture.supplyAsync(() -> call("delete", "tc"));
+            call(create(TC));
+            CompletableFuture<Boolean> delete = CompletableFuture.supplyAsync(() -> call(delete()));
             await().until(() -> !exitCodes.questions().isEmpty());
 
-            assertThat(call("create", "--bundle", "bundle", "other")).isTrue();
+            assertThat(call(create(OTHER))).isTrue();
 
             assertThat(delete).isNotDone();
             ended.countDown();
@@ -201,7 +203,7 @@ class ShimServerTest {
         assertThat(socket).exists();
 
         try (ShimServer _ = open()) {
-            assertThat(call()).isTrue();
+            assertThat(isAnswered()).isTrue();
         }
     }
 
@@ -212,7 +214,7 @@ class ShimServerTest {
 
         try (ShimServer _ = open()) {
             assertThat(Files.isSymbolicLink(socket)).isFalse();
-            assertThat(call()).isTrue();
+            assertThat(isAnswered()).isTrue();
         }
         assertThat(precious).hasContent("somebody else's");
     }
@@ -224,7 +226,7 @@ class ShimServerTest {
                     .isInstanceOf(SetupException.class)
                     .hasMessage("another process listens on " + socket);
 
-            assertThat(call()).isTrue();
+            assertThat(isAnswered()).isTrue();
         }
     }
 
@@ -252,14 +254,13 @@ class ShimServerTest {
                 try (SocketChannel client = connect()) {
                     if (i % 2 == 0) {
                         client.write(
-                                ByteBuffer.wrap("TARDIS1\n".getBytes(StandardCharsets.US_ASCII)));
+                                ByteBuffer.wrap("TARDIS2\n".getBytes(StandardCharsets.US_ASCII)));
                     }
                     client.write(ByteBuffer.wrap(garbage));
                 }
             }
 
-            await("a call after the seed " + seed)
-                    .until(() -> call("create", "--bundle", "bundle", "tc"));
+            await("a call after the seed " + seed).until(() -> call(create(TC)));
             assertThat(registry.open(TC)).isPresent();
         }
     }
@@ -268,11 +269,11 @@ class ShimServerTest {
     void doesNoWorkForALauncherThatHasGivenUp() throws IOException {
         ServerSocketChannel server = ShimServer.bind(socket);
         try (SocketChannel client = connect()) {
-            send(client, "create", "--bundle", "bundle", "tc");
+            send(client, create(TC));
         }
 
         try (ShimServer _ = ShimServer.start(socket, server, shim, LONGEST_WORK, FOR_EVER)) {
-            assertThat(call()).isTrue();
+            assertThat(isAnswered()).isTrue();
         }
 
         // Closed, the server has done what it was asked for.
@@ -283,7 +284,7 @@ class ShimServerTest {
     void servesOthersWhileOneIsSilent() throws IOException {
         try (ShimServer _ = start(FOR_EVER);
                 SocketChannel silent = connect()) {
-            assertThat(call()).isTrue();
+            assertThat(isAnswered()).isTrue();
             assertThat(silent.isConnected()).isTrue();
         }
     }
@@ -296,7 +297,7 @@ class ShimServerTest {
                 silent.add(connect());
             }
 
-            await().until(this::call);
+            await().until(this::isAnswered);
 
             // Each was sent away; none was only overtaken.
             for (SocketChannel client : silent) {
@@ -316,9 +317,9 @@ class ShimServerTest {
             return new Answer.Unknown(container);
         });
         try (ShimServer _ = start(Duration.ofMillis(100))) {
-            call("create", "--bundle", "bundle", "tc");
+            call(create(TC));
 
-            assertThat(call("delete", "tc")).isTrue();
+            assertThat(call(delete())).isTrue();
         }
     }
 
@@ -327,7 +328,7 @@ class ShimServerTest {
         FailingServerSocketChannel server =
                 new FailingServerSocketChannel(ShimServer.bind(socket), FAILED_ACCEPTS);
         try (ShimServer _ = ShimServer.start(socket, server, shim, LONGEST_WORK, FOR_EVER)) {
-            await().until(this::call);
+            await().until(this::isAnswered);
 
             assertThat(server.failures()).isEqualTo(FAILED_ACCEPTS);
         }
@@ -359,13 +360,13 @@ class ShimServerTest {
                 silent.add(connect());
             }
 
-            await().until(this::call);
+            await().until(this::isAnswered);
             mayBeMade.set(true);
             for (int i = 0; i < 2 * SPARE_THREADS; i++) {
                 silent.add(connect());
             }
 
-            await().until(this::call);
+            await().until(this::isAnswered);
             assertThat(made.get()).isGreaterThan(SPARE_THREADS);
         } finally {
             for (SocketChannel client : silent) {
@@ -377,12 +378,12 @@ class ShimServerTest {
     @Test
     void isGoneWhenItIsClosed() {
         ShimServer server = open();
-        assertThat(call()).isTrue();
+        assertThat(isAnswered()).isTrue();
 
         server.close();
 
         assertThat(Files.exists(socket, LinkOption.NOFOLLOW_LINKS)).isFalse();
-        assertThat(call()).isFalse();
+        assertThat(isAnswered()).isFalse();
         assertThat(ShimClient.isServed(socket)).isFalse();
         server.close();
     }
@@ -391,10 +392,10 @@ class ShimServerTest {
     void isClosedInABoundedTimeWhateverItsClientsDo() throws IOException {
         CountDownLatch ended = answersAreHeldBack();
         ShimServer server = start(Duration.ofSeconds(5));
-        call("create", "--bundle", "bundle", "tc");
+        call(create(TC));
         try (SocketChannel silent = connect();
                 SocketChannel waiting = connect()) {
-            send(waiting, "delete", "tc");
+            send(waiting, delete());
             await().until(() -> !exitCodes.questions().isEmpty());
             long start = System.nanoTime();
 
@@ -416,7 +417,7 @@ class ShimServerTest {
         try (ShimServer server = open()) {
             Files.delete(socket);
 
-            await().until(() -> call("create", "--bundle", "bundle", "tc"));
+            await().until(() -> call(create(TC)));
 
             assertThat(registry.open(TC)).isPresent();
             assertThat(server.problem()).isEmpty();
@@ -431,13 +432,13 @@ class ShimServerTest {
         try (ShimServer _ = open()) {
             Files.delete(socket);
             Files.writeString(socket, "not a socket");
-            await().until(this::call);
+            await().until(this::isAnswered);
 
             Files.delete(socket);
             try (ServerSocketChannel dead = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
                 dead.bind(UnixDomainSocketAddress.of(socket));
             }
-            await().until(this::call);
+            await().until(this::isAnswered);
         }
     }
 
@@ -450,7 +451,7 @@ class ShimServerTest {
             Files.delete(socket);
             Files.delete(run);
 
-            await().until(this::call);
+            await().until(this::isAnswered);
         }
     }
 
@@ -476,7 +477,7 @@ class ShimServerTest {
             assertThat(server.problem()).isPresent();
 
             Files.delete(run);
-            await().until(this::call);
+            await().until(this::isAnswered);
 
             assertThat(log.at(Level.WARN)).singleElement(STRING).contains("is bound again");
             assertThat(server.problem()).isEmpty();
@@ -511,29 +512,48 @@ class ShimServerTest {
 
     // --- what is passed over is logged
 
-    @Test
-    void saysWhichCallItPassesOverAndStillSaysGo() throws IOException {
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            quoteCharacter = '"',
+            value = {
+                "create|default|no_id_|/r/default|/b|0|; not a container id: 'no_id_'",
+                "create|default|tc|/r/default|b|0|; the bundle 'b' is not absolute",
+                "stare|default|tc|/r/default||0|; 'stare' is no call"
+            })
+    void saysWhichCallItPassesOverAndStillSaysGo(String fields, String reason) throws IOException {
         try (CapturedLog log = new CapturedLog(ShimServer.class);
-                CapturedLog shimLog = new CapturedLog(RuncShim.class);
                 ShimServer _ = open()) {
-            assertThat(call("create", "--bundle", "bundle", "no_id_")).isTrue();
-            try (SocketChannel client = connect()) {
-                byte[] latin =
-                        "/home/j\u00fcrgen\0--root\0/r/default\0create\0tc\0"
-                                .getBytes(StandardCharsets.ISO_8859_1);
-                ByteBuffer request = ByteBuffer.allocate(100);
-                request.put("TARDIS1\n".getBytes(StandardCharsets.US_ASCII));
-                request.putInt(latin.length).put(latin).flip();
-                client.write(request);
-                DataInputStream in = new DataInputStream(Channels.newInputStream(client));
-                assertThat(LauncherProtocol.readReply(in)).isEqualTo(LONGEST_WORK);
-                assertThat(LauncherProtocol.readReply(in)).isEqualTo(Duration.ZERO);
-            }
+            assertThat(repliesTo(fields)).containsExactly(LONGEST_WORK, Duration.ZERO);
 
-            assertThat(log.at(Level.WARN)).singleElement(STRING).contains("passed over", "the id");
-            assertThat(shimLog.at(Level.WARN))
+            assertThat(log.at(Level.WARN)).singleElement(STRING).contains("passed over", reason);
+        }
+        assertThat(directory.resolve("containers")).doesNotExist();
+    }
+
+    @Test
+    void saysThatItPassesOverAPathThatIsNotUtf8() throws IOException {
+        try (CapturedLog log = new CapturedLog(RuncShim.class);
+                ShimServer _ = open()) {
+            assertThat(repliesTo("create|default|tc|/r/default|/home/j\u00fcrgen|0|"))
+                    .containsExactly(LONGEST_WORK, Duration.ZERO);
+
+            assertThat(log.at(Level.WARN))
                     .singleElement(STRING)
                     .contains("default/tc is passed over", "/home/j", "not UTF-8");
+        }
+    }
+
+    /** To a request of these fields in Latin 1, each ended by a bar. */
+    private List<Duration> repliesTo(String fields) throws IOException {
+        byte[] body = fields.replace('|', '\0').getBytes(StandardCharsets.ISO_8859_1);
+        try (SocketChannel client = connect()) {
+            ByteBuffer request = ByteBuffer.allocate(100);
+            request.put("TARDIS2\n".getBytes(StandardCharsets.US_ASCII));
+            request.putInt(body.length).put(body).flip();
+            client.write(request);
+            DataInputStream in = new DataInputStream(Channels.newInputStream(client));
+            return List.of(LauncherProtocol.readReply(in), LauncherProtocol.readReply(in));
         }
     }
 
@@ -564,24 +584,28 @@ class ShimServerTest {
                 socket, ShimServer.bind(socket), shim, LONGEST_WORK, requestPatience);
     }
 
-    private boolean call(String... words) {
-        return ShimClient.call(socket, directory, words.length == 0 ? List.of() : runc(words));
+    private boolean isAnswered() {
+        return ShimClient.isAnswered(socket);
+    }
+
+    private boolean call(RuncCall call) {
+        return ShimClient.call(socket, call);
+    }
+
+    private RuncCall create(ContainerKey container) {
+        return new RuncCall.Create(container, ROOT, directory.resolve("bundle"));
+    }
+
+    private static RuncCall delete() {
+        return new RuncCall.Delete(TC, ROOT, false);
     }
 
     private SocketChannel connect() throws IOException {
         return SocketChannel.open(UnixDomainSocketAddress.of(socket));
     }
 
-    private void send(SocketChannel client, String... words) throws IOException {
-        LauncherProtocol.writeRequest(
-                new DataOutputStream(Channels.newOutputStream(client)),
-                new LauncherProtocol.Request(directory, runc(words)));
-    }
-
-    private static List<String> runc(String... words) {
-        List<String> arguments = new ArrayList<>(List.of("--root", "/r/default"));
-        arguments.addAll(List.of(words));
-        return arguments;
+    private static void send(SocketChannel client, RuncCall call) throws IOException {
+        LauncherProtocol.writeCall(new DataOutputStream(Channels.newOutputStream(client)), call);
     }
 
     private static void awaitUninterrupted(CountDownLatch latch) {

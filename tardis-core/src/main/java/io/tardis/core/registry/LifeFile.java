@@ -28,7 +28,7 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * <pre>
  * {"v":1,"life":"5f0c...","namespace":"default","container_id":"tc","created_at":"2026-11-23T06:51:23.418Z",
- *  "bundle":"/run/containerd/...","pid":6615,"start_time":123456,"force_deleted":true}
+ *  "bundle":"/run/containerd/...","root":"/run/containerd/runc/default","pid":6615,"start_time":123456,"force_deleted":true}
  * </pre>
  *
  * {@code pid} and {@code start_time} (see {@link InitProcess}) are there from start on; {@code
@@ -92,6 +92,9 @@ final class LifeFile {
                     node.put("pid", init.pid());
                     init.startTime().ifPresent(time -> node.put("start_time", time));
                 });
+        if (!life.root().toString().isEmpty()) {
+            node.put("root", life.root().toString());
+        }
         if (life.forceDeleted()) {
             node.put("force_deleted", true);
         }
@@ -162,7 +165,8 @@ final class LifeFile {
                                     .mapToObj(
                                             pid -> new InitProcess(pid, number(node, "start_time")))
                                     .findFirst(),
-                            node.path("force_deleted").asBoolean(false)));
+                            node.path("force_deleted").asBoolean(false),
+                            Path.of(node.path("root").asString(""))));
         } catch (JacksonException | DateTimeException | InvalidPathException e) {
             throw new IOException(file + " is not a life: " + e.getMessage(), e);
         } catch (IllegalArgumentException e) {
