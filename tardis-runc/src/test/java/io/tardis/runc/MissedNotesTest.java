@@ -95,7 +95,8 @@ class MissedNotesTest {
         Life life = registry.open(TC).orElseThrow();
         assertThat(life.createdAt()).isEqualTo(at);
         assertThat(life.bundle()).isEqualTo(bundle);
-        assertThat(listener.kept()).containsExactly(life);
+        assertThat(life.root()).isEqualTo(ROOT);
+        assertThat(listener.kept()).extracting(Life::id).containsExactly(life.id());
         assertThat(listener.begun()).containsExactly(life);
         assertThat(missed).isEmptyDirectory();
     }
@@ -399,7 +400,8 @@ class MissedNotesTest {
         notes.replayAll();
 
         Life life = listener.begun().getFirst();
-        assertThat(life).isEqualTo(Life.of("reported", TC, at, bundle).withInit(init));
+        assertThat(life)
+                .isEqualTo(Life.of("reported", TC, at, bundle).withInit(init).withRoot(ROOT));
         assertThat(listener.started()).containsExactly(life);
         assertThat(exitCodes.questions())
                 .containsOnly(new FakeExitCodes.Question("reported", Duration.ZERO));

@@ -116,7 +116,7 @@ class RuncShimTest {
 
         assertThat(registry.open(TC)).isEmpty();
         assertThat(listener.deleted()).containsExactly(missed);
-        assertThat(containers().resolve("default")).isEmptyDirectory();
+        assertThat(containers()).isEmptyDirectory();
     }
 
     @Test
@@ -478,7 +478,7 @@ class RuncShimTest {
 
         assertThat(containers().resolve("default/tc")).isEmptyDirectory();
         registry.removeEmpty(Instant.now().plusSeconds(60));
-        assertThat(containers().resolve("default")).isEmptyDirectory();
+        assertThat(containers()).isEmptyDirectory();
     }
 
     /** They come beside each other where the first one takes longer than its launcher waits. */
@@ -621,7 +621,7 @@ class RuncShimTest {
 
         deleteForce();
 
-        assertThat(containers().resolve("default")).isEmptyDirectory();
+        assertThat(containers()).isEmptyDirectory();
         assertThat(checkpoints()).doesNotExist();
         assertThat(reloaded()).isEmpty();
     }

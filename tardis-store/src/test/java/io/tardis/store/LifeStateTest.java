@@ -100,13 +100,22 @@ class LifeStateTest {
         assertThat(first.or(ended)).as("after its end, too").isEqualTo(ended);
     }
 
+    /** Where there are lives before it, none of theirs is to be taken for its end. */
+    @Test
+    void saysThatNothingIsKeptOfALifeThatEnds() {
+        LifeState state =
+                state(new Published.Exit(ofLife(notKept("life", 0), exit(1, TC, 100, 0))));
+
+        assertThat(state.stage()).isEqualTo(LifeState.Stage.NOT_KEPT);
+        assertThat(state.end()).isEmpty();
+    }
+
     /** It could not be answered, or is not about a life that is kept. */
     @Test
     void comesFromNoOtherMessage() {
         assertThat(
                         List.of(
                                 new Published.Exit(exit(1, TC, 100, 0)),
-                                new Published.Exit(ofLife(notKept("life", 0), exit(1, TC, 100, 0))),
                                 new Published.Exit(ofLife(LIFE, exec(1, TC, 101, 0))),
                                 lost(notKept("life", 0), TC),
                                 new Published.Heartbeat(1, AT),
