@@ -18,7 +18,7 @@ public enum Setting {
             "STATE_DIR/checkpoint",
             "NS/ID/ in it is removed after a clean exit"),
     /** The log of all parts. */
-    LOG_FILE("TARDIS_LOG_FILE", "/var/log/tardis/tardis.log", "One log for all parts"),
+    LOG_FILE("TARDIS_LOG_FILE", "/var/log/tardis/tardis.log", "The log of all parts"),
     /** How much is logged. */
     LOG_LEVEL("TARDIS_LOG_LEVEL", "INFO", "ERROR, WARN, INFO, DEBUG or TRACE"),
     /** The real runtime. */
@@ -29,11 +29,11 @@ public enum Setting {
     /** The event source. */
     CTR_CMD("TARDIS_CTR_CMD", "ctr events", "The event source, split into words as a shell does"),
     /** Where exits are published. */
-    EVENTS_ENDPOINT("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:5580", "PUB: every exit"),
+    EVENTS_ENDPOINT("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:5580", "PUB: publishes every exit"),
     /** Where queries are answered. */
-    QUERY_ENDPOINT("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:5581", "REP: how did it end?"),
-    /** Whose codes are set. */
-    RECORD("TARDIS_RECORD", "enabled", "Whose codes are set: enabled or all"),
+    QUERY_ENDPOINT("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:5581", "REP: answers queries"),
+    /** Whose codes are recorded. */
+    RECORD("TARDIS_RECORD", "enabled", "Whose codes are recorded: enabled or all"),
     /** How long lives are kept. */
     RETENTION("TARDIS_RETENTION", "30d", "How long a life's record stays after its end"),
     /** How long events are kept. */
@@ -47,17 +47,17 @@ public enum Setting {
     KERNEL_WITNESS(
             "TARDIS_KERNEL_WITNESS",
             "auto",
-            "auto: the kernel is asked how processes end, too, if it can tell; off: it is not"),
+            "auto: also ask the kernel how processes end, if it reports that; off: do not ask"),
     /** The key pair of the daemon, or of the user of a command. */
     CURVE_SECRET_KEY_FILE(
             "TARDIS_CURVE_SECRET_KEY_FILE",
             "none",
-            "The key pair of the daemon, or of who runs a command: NAME.key_secret of tardis keygen. Without it, loopback only"),
+            "The key pair of the daemon, or of a command's user (NAME.key_secret); none: loopback only"),
     /** The clients that the daemon knows. */
     CURVE_CLIENTS_DIR(
             "TARDIS_CURVE_CLIENTS_DIR",
             "none",
-            "Who may connect besides the owner of the daemon's key pair: a directory of public keys, *.key"),
+            "Directory of public keys, *.key, of clients that may connect beside the daemon's own"),
     /** The daemon that a command knows. */
     CURVE_SERVER_KEY_FILE(
             "TARDIS_CURVE_SERVER_KEY_FILE",
@@ -67,7 +67,7 @@ public enum Setting {
     MAX_UNWRITTEN(
             "TARDIS_MAX_UNWRITTEN",
             "100000",
-            "Exits that are kept in memory while the disk cannot be written (1000 to 1000000); a quarter of the daemon's heap at the most"),
+            "Exits in memory while the disk cannot be written (1000 to 1000000); at most a quarter of the heap"),
     /** How many clients. */
     MAX_CONNECTIONS(
             "TARDIS_MAX_CONNECTIONS",
