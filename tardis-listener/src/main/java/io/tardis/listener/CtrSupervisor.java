@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.Threads;
 import io.tardis.core.wire.Health;
 import java.io.BufferedReader;
@@ -108,6 +109,7 @@ final class CtrSupervisor implements AutoCloseable {
     private final List<String> command;
     private final InstantSource clock;
     private final Sink sink;
+    private final FailureLog failures = new FailureLog(CtrSupervisor.class);
     private final CtrEventParser parser = new CtrEventParser();
     private final CountDownLatch stopping = new CountDownLatch(1);
     private final CountDownLatch tried = new CountDownLatch(1);
@@ -208,7 +210,6 @@ final class CtrSupervisor implements AutoCloseable {
     private void run() {
         List<String> bound = boundToThisThread(command);
         Instant lastRead = clock.instant();
-        String told = "";
         while (!await(delayAfter(endsInARow))) {
             long begin = System.nanoTime();
             String end;
@@ -236,18 +237,16 @@ final class CtrSupervisor implements AutoCloseable {
                 end = "the event source cannot be started: " + e.getMessage();
             }
             lastEnd = oneLine(end);
+            boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();
+            endsInARow = healthy ? 0 : endsInARow + 1;
+            if (healthy) {
+                failures.over();
+            }
             if (stopping.getCount() > 0) {
-                if (endsInARow == 0 || !end.equals(told)) {
-                    LOG.warn("{}", end);
-                    told = end;
-                } else {
-                    LOG.debug("{}", end); // again and again, for as long as containerd is down
-                }
+                failures.warn(end, "");
                 sink.gap(lastRead, end);
             }
             tried.countDown();
-            boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();
-            endsInARow = healthy ? 0 : endsInARow + 1;
         }
     }
 

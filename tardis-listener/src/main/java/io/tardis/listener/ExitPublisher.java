@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
@@ -31,7 +32,7 @@ final class ExitPublisher implements AutoCloseable {
     /** How often the last number is told to whoever missed the message itself. */
     static final Duration HEARTBEAT = Duration.ofSeconds(5);
 
-    private static final Duration REPORT_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration UNREADABLE_INTERVAL = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ExitPublisher.class);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
@@ -44,16 +45,15 @@ final class ExitPublisher implements AutoCloseable {
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
     private final Thread thread;
-    private final Unreadable unreadable = new Unreadable();
+    private final FailureLog failures = new FailureLog(ExitPublisher.class);
     private long nextHeartbeat = System.nanoTime();
 
-    /** Lines that could not be read since the last report of some. */
-    private static final class Unreadable {
-        private long count;
-        private Instant since = Instant.EPOCH;
-        private String reason = "";
-        private long nextReport = System.nanoTime();
-    }
+    /** Lines that could not be read since the last gap that was published for some. */
+    private long unreadable;
+
+    private Instant unreadableSince = Instant.EPOCH;
+    private String unreadableReason = "";
+    private long nextUnreadable = System.nanoTime();
 
     /**
      * From now on the socket, the joiner and the sequence belong to the publisher's thread.
@@ -136,8 +136,8 @@ final class ExitPublisher implements AutoCloseable {
     private long untilNextDuty() {
         long now = System.nanoTime();
         long left = nextHeartbeat - now;
-        if (unreadable.count > 0) {
-            left = Math.min(left, unreadable.nextReport - now);
+        if (unreadable > 0) {
+            left = Math.min(left, nextUnreadable - now);
         }
         return Math.min(left, joiner.nextDeadline().orElse(nextHeartbeat) - now);
     }
@@ -145,14 +145,15 @@ final class ExitPublisher implements AutoCloseable {
     private void doDuties() {
         long now = System.nanoTime();
         joiner.overdue(now).forEach(this::publish);
-        if (unreadable.count > 0 && unreadable.nextReport - now <= 0) {
-            reportUnreadable(now);
+        if (unreadable > 0 && nextUnreadable - now <= 0) {
+            publishUnreadable(now);
         }
         if (nextHeartbeat - now <= 0) {
             publish(new Published.Heartbeat(sequence.last(), clock.instant()));
             if (ownsStateDir.getAsBoolean()) {
                 sequence.keepInPlace(clock);
             }
+            failures.logCounts();
             nextHeartbeat = now + HEARTBEAT.toNanos();
         }
     }
@@ -190,27 +191,27 @@ final class ExitPublisher implements AutoCloseable {
             case CtrEvent.Oom(var container) -> joiner.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
-                if (unreadable.count == 0) {
-                    unreadable.since = clock.instant();
+                failures.warn("a line of the event source cannot be read", reason);
+                if (unreadable == 0) {
+                    unreadableSince = clock.instant();
                 }
-                unreadable.count++;
-                unreadable.reason = reason;
+                unreadable++;
+                unreadableReason = reason;
             }
         }
     }
 
     /** The first at once, then all of a second together: there may be a million of them. */
-    private void reportUnreadable(long now) {
-        String text =
-                unreadable.count == 1
-                        ? "a line cannot be read: " + unreadable.reason
-                        : unreadable.count
+    private void publishUnreadable(long now) {
+        publishGap(
+                unreadableSince,
+                unreadable == 1
+                        ? "a line cannot be read: " + unreadableReason
+                        : unreadable
                                 + " lines cannot be read, the last one because "
-                                + unreadable.reason;
-        LOG.warn("of the event source {}", text);
-        publishGap(unreadable.since, text);
-        unreadable.count = 0;
-        unreadable.nextReport = now + REPORT_INTERVAL.toNanos();
+                                + unreadableReason);
+        unreadable = 0;
+        nextUnreadable = now + UNREADABLE_INTERVAL.toNanos();
     }
 
     private void publish(ExitJoiner.Joined joined) {

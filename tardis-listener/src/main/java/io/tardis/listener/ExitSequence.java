@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -58,8 +59,8 @@ final class ExitSequence implements AutoCloseable {
     private @Nullable Object key;
     private long next;
     private long reserved;
-    private boolean failing;
-    private boolean outOfPlace;
+    private final FailureLog notWritten = new FailureLog(ExitSequence.class);
+    private final FailureLog notInPlace = new FailureLog(ExitSequence.class);
 
     private ExitSequence(
             Path file, FileChannel channel, String boot, Optional<Instant> lastWritten, long next) {
@@ -119,15 +120,11 @@ final class ExitSequence implements AutoCloseable {
             } else {
                 write(digits(next), NEXT_OFFSET);
             }
-            failing = false;
-        } catch (IOException e) {
-            if (!failing) {
-                LOG.error(
-                        "the sequence number {} cannot be written; counting goes on in memory",
-                        number,
-                        e);
+            if (notWritten.over()) {
+                LOG.info("sequence numbers can be written again, as of {}", next);
             }
-            failing = true;
+        } catch (IOException e) {
+            notWritten.error("sequence numbers cannot be written; counting goes on in memory", e);
         }
         return number;
     }
@@ -162,13 +159,10 @@ final class ExitSequence implements AutoCloseable {
             channel = again;
             key = key(file);
             reserve();
-            outOfPlace = false;
+            notInPlace.over();
             LOG.warn("{} was removed or replaced; it was written again", file);
         } catch (IOException e) {
-            if (!outOfPlace) {
-                LOG.error("{} was removed or replaced, and cannot be written again now", file, e);
-            }
-            outOfPlace = true;
+            notInPlace.error(file + " was removed or replaced, and cannot be written again now", e);
         }
     }
 

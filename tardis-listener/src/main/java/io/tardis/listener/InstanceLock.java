@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import java.io.IOException;
@@ -65,7 +66,7 @@ public final class InstanceLock implements AutoCloseable {
     /** Since when another process has had the lock on the file at its path; 0: none has. */
     private long othersSince;
 
-    private boolean failing;
+    private final FailureLog failures = new FailureLog(InstanceLock.class);
 
     private InstanceLock(Path stateDir, Path lockFile, Held held, Duration grace) {
         this.stateDir = stateDir;
@@ -158,10 +159,7 @@ public final class InstanceLock implements AutoCloseable {
             try {
                 return keepLocked();
             } catch (IOException e) {
-                if (!failing) {
-                    LOG.error("the lock on {} cannot be taken again now", stateDir, e);
-                }
-                failing = true;
+                failures.error("the lock on " + stateDir + " cannot be taken again now", e);
                 return false;
             }
         }
@@ -183,7 +181,7 @@ public final class InstanceLock implements AutoCloseable {
             LOG.warn("{} was removed or replaced; the lock was taken again", file);
         }
         othersSince = 0;
-        failing = false;
+        failures.over();
         if (!Files.exists(pidFile(stateDir), LinkOption.NOFOLLOW_LINKS)) {
             writePid(stateDir);
         }

@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.TardisException;
 import io.tardis.core.Threads;
 import io.tardis.core.event.ContainerKey;
@@ -60,6 +61,7 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     private final Supplier<Ends> ends;
     private final Consumer<Life> onLost;
     private final Duration lateWord;
+    private final FailureLog failures = new FailureLog(LifeChecker.class);
     private final Map<String, Suspect> suspects = new HashMap<>();
     private final Semaphore requests = new Semaphore(0);
     private final Thread thread;
@@ -129,7 +131,6 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     }
 
     private void run() {
-        boolean failing = false;
         try {
             while (true) {
                 boolean asked = awaitRequest();
@@ -138,15 +139,14 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
                 }
                 RuntimeException failure = look(asked);
                 if (failure != null) {
-                    if (!failing) {
-                        LOG.warn("not all registered lives can be checked now", failure);
-                    }
+                    failures.warn("not all registered lives can be checked now", failure);
                     if (asked) {
                         requests.release();
                     }
                     TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
+                } else if (failures.over()) {
+                    LOG.info("all registered lives can be checked again");
                 }
-                failing = failure != null;
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

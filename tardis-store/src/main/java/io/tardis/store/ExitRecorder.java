@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.Threads;
 import io.tardis.core.config.Setting;
 import io.tardis.core.config.Settings;
@@ -86,7 +87,7 @@ final class ExitRecorder implements AutoCloseable {
     private final Thread thread;
     private final Unwritten unwritten;
     private volatile boolean stopping;
-    private boolean droppedIsTold;
+    private final FailureLog dropped = new FailureLog(ExitRecorder.class);
     private long nextTry;
     private long nextPrune;
     private long nextLook;
@@ -351,13 +352,11 @@ final class ExitRecorder implements AutoCloseable {
                 given.isPresent();
                 given = unwritten.dropOverLimit()) {
             given.get().end().ifPresent(ends::forget);
-            if (!droppedIsTold) {
-                LOG.error(
-                        "too many exits wait for the disk ({}, or a quarter of the memory): from exit {} on some are given up, and are lost",
-                        Setting.MAX_UNWRITTEN.key(),
-                        given.get().event().seq());
-                droppedIsTold = true;
-            }
+            dropped.error(
+                    "too many exits wait for the disk ("
+                            + Setting.MAX_UNWRITTEN.key()
+                            + ", or a quarter of the memory): some are given up, and are lost",
+                    "exit " + given.get().event().seq());
         }
         unwritten.notWritten();
         tell(kept);

@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.Threads;
 import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
@@ -22,7 +23,6 @@ import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -73,7 +73,7 @@ final class QueryServer implements AutoCloseable {
     private final Thread thread;
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
     private final Waits<ZmqReplier.Request> waits = new Waits<>();
-    private final Repeated unavailable;
+    private final FailureLog failures = new FailureLog(QueryServer.class);
     private final LongAnswers<Query.ListContainers> lists;
     private final LongAnswers<Query.Replay> replays;
     private volatile boolean stopping;
@@ -96,8 +96,7 @@ final class QueryServer implements AutoCloseable {
             Unwritten unwritten,
             Limits limits,
             String version,
-            Supplier<Health> health,
-            InstantSource clock) {
+            Supplier<Health> health) {
         this.replier = replier;
         this.log = log;
         this.lives = lives;
@@ -117,7 +116,6 @@ final class QueryServer implements AutoCloseable {
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.health = health;
-        this.unavailable = new Repeated(LOG, "a question cannot be answered", clock);
         this.thread = new Thread(this::run, "tardis-store-replies");
     }
 
@@ -164,7 +162,7 @@ final class QueryServer implements AutoCloseable {
                 answerMade(replays);
                 hurryEnded();
                 answerExpired();
-                unavailable.tellIfDue(System.nanoTime());
+                failures.logCounts();
             }
             waits.containers().forEach(it -> answer(it, answerAfterWait(it)));
             lists.close(this::answer);
@@ -288,7 +286,7 @@ final class QueryServer implements AutoCloseable {
     }
 
     private Refused unavailable(RuntimeException e) {
-        unavailable.happened(e, System.nanoTime());
+        failures.error("a question cannot be answered", e);
         return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
     }
 

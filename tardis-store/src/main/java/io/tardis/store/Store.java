@@ -103,8 +103,7 @@ public final class Store implements AutoCloseable {
                         unwritten,
                         settings.limits(),
                         version,
-                        health,
-                        clock);
+                        health);
         ZmqSubscriber subscriber =
                 context.subscriber(
                         eventsEndpoint, List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.LOST));
