@@ -1,7 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
-import io.tardis.core.Threads;
+import io.tardis.core.Worker;
 import io.tardis.core.wire.Health;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -111,9 +111,8 @@ final class CtrSupervisor implements AutoCloseable {
     private final Sink sink;
     private final FailureLog failures = new FailureLog(CtrSupervisor.class);
     private final CtrEventParser parser = new CtrEventParser();
-    private final CountDownLatch stopping = new CountDownLatch(1);
     private final CountDownLatch tried = new CountDownLatch(1);
-    private final Thread thread;
+    private final Worker worker = new Worker("tardis-listener-events", this::run, this::endChild);
     private volatile @Nullable Process child;
     private final AtomicLong starts = new AtomicLong();
 
@@ -136,11 +135,10 @@ final class CtrSupervisor implements AutoCloseable {
         this.command = command;
         this.clock = clock;
         this.sink = sink;
-        this.thread = new Thread(this::run, "tardis-listener-events");
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /** Waits a moment until the source's process is there, or could not be started. */
@@ -196,21 +194,20 @@ final class CtrSupervisor implements AutoCloseable {
     /** Ends the source and waits for the thread. */
     @Override
     public void close() {
-        stopping.countDown();
-        if (thread.getState() == Thread.State.NEW) {
-            return;
-        }
+        worker.close();
+    }
+
+    private void endChild() {
         Process running = child;
         if (running != null) {
             end(running);
         }
-        boolean _ = Threads.awaitEnd(thread, Duration.ofSeconds(2));
     }
 
-    private void run() {
+    private void run() throws InterruptedException {
         List<String> bound = boundToThisThread(command);
         Instant lastRead = clock.instant();
-        while (!await(delayAfter(endsInARow))) {
+        while (!worker.isStopping() && !worker.await(delayAfter(endsInARow))) {
             long begin = System.nanoTime();
             String end;
             heard = false;
@@ -224,7 +221,7 @@ final class CtrSupervisor implements AutoCloseable {
                 starts.incrementAndGet();
                 LOG.debug("the event source is started as process {}", process.pid());
                 tried.countDown();
-                if (stopping.getCount() == 0) {
+                if (worker.isStopping()) {
                     end(process); // close() may have looked before the child was there
                 }
                 process.getOutputStream().close();
@@ -242,7 +239,7 @@ final class CtrSupervisor implements AutoCloseable {
             if (healthy) {
                 failures.over();
             }
-            if (stopping.getCount() > 0) {
+            if (!worker.isStopping()) {
                 failures.warn(end, "");
                 sink.gap(lastRead, end);
             }
@@ -339,15 +336,6 @@ final class CtrSupervisor implements AutoCloseable {
         return process.isAlive()
                 ? "said no more and cannot be ended"
                 : "ended with " + process.exitValue();
-    }
-
-    private boolean await(Duration delay) {
-        try {
-            return stopping.await(delay.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return true;
-        }
     }
 
     /** Ends the source and what it started: that may hold the pipe, and the reader with it. */

@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
@@ -44,7 +45,7 @@ final class ExitPublisher implements AutoCloseable {
     private final Lives lives;
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
-    private final Thread thread;
+    private final Worker worker;
     private final FailureLog failures = new FailureLog(ExitPublisher.class);
     private long nextHeartbeat = System.nanoTime();
 
@@ -80,11 +81,11 @@ final class ExitPublisher implements AutoCloseable {
         this.lives = lives;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
-        this.thread = new Thread(this::run, "tardis-listener-publisher");
+        this.worker = new Worker("tardis-listener-publisher", this::run, this::askToStop);
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /**
@@ -92,15 +93,13 @@ final class ExitPublisher implements AutoCloseable {
      * JeroMQ may fail in a subscriber of the same process whose publisher closes under it.
      */
     void stop() {
-        if (thread.getState() == Thread.State.NEW || thread.getState() == Thread.State.TERMINATED) {
-            return;
-        }
+        worker.close();
+    }
+
+    private void askToStop() {
         try {
             // Bounded: if the thread has died, nobody makes room in a full inbox.
-            boolean accepted = inbox.offer(new Signal.Stop(), STOP_PATIENCE);
-            if (!accepted || !thread.join(STOP_PATIENCE)) {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
+            boolean _ = worker.isAlive() && inbox.offer(new Signal.Stop(), STOP_PATIENCE);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -110,27 +109,21 @@ final class ExitPublisher implements AutoCloseable {
     @Override
     public void close() {
         stop();
-        if (!thread.isAlive()) {
+        if (!worker.isAlive()) {
             socket.close(); // its owner has ended
         }
     }
 
-    private void run() {
-        try {
-            while (true) {
-                Signal signal = inbox.poll(untilNextDuty());
-                if (signal instanceof Signal.Stop) {
-                    joiner.drain().forEach(this::publish);
-                    return;
-                }
-                if (signal != null) {
-                    handle(signal);
-                }
-                doDuties();
+    private void run() throws InterruptedException {
+        Signal signal = inbox.poll(untilNextDuty());
+        while (!(signal instanceof Signal.Stop)) {
+            if (signal != null) {
+                handle(signal);
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            doDuties();
+            signal = inbox.poll(untilNextDuty());
         }
+        joiner.drain().forEach(this::publish);
     }
 
     private long untilNextDuty() {

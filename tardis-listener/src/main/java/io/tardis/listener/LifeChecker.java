@@ -2,7 +2,7 @@ package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
 import io.tardis.core.TardisException;
-import io.tardis.core.Threads;
+import io.tardis.core.Worker;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
@@ -18,8 +18,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -54,7 +52,6 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     static final Duration LATE_WORD = Duration.ofSeconds(20);
 
     private static final Duration LOOK = Duration.ofSeconds(1);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ContainerRegistry registry;
     private final Optional<KernelWitness> witness;
@@ -63,9 +60,7 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
     private final Duration lateWord;
     private final FailureLog failures = new FailureLog(LifeChecker.class);
     private final Map<String, Suspect> suspects = new HashMap<>();
-    private final Semaphore requests = new Semaphore(0);
-    private final Thread thread;
-    private volatile boolean stopping;
+    private final Worker worker = new Worker("tardis-listener-lives", this::run);
 
     /**
      * A checker that does nothing yet.
@@ -85,17 +80,16 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
         this.ends = ends;
         this.onLost = onLost;
         this.lateWord = lateWord;
-        this.thread = new Thread(this::run, "tardis-listener-lives");
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /** Has every life looked at, soon. From any thread. */
     @Override
     public void check() {
-        requests.release();
+        worker.wake();
     }
 
     /**
@@ -125,31 +119,28 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
 
     @Override
     public void close() {
-        stopping = true;
-        requests.release();
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
+        worker.close();
     }
 
-    private void run() {
-        try {
-            while (true) {
-                boolean asked = awaitRequest();
-                if (stopping) {
-                    return;
-                }
-                RuntimeException failure = look(asked);
-                if (failure != null) {
-                    failures.warn("not all registered lives can be checked now", failure);
-                    if (asked) {
-                        requests.release();
-                    }
-                    TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
-                } else if (failures.over()) {
-                    LOG.info("all registered lives can be checked again");
-                }
+    private void run() throws InterruptedException {
+        boolean all = false;
+        while (true) {
+            if (all || !suspects.isEmpty()) {
+                all |= worker.await(LOOK);
+            } else {
+                worker.await();
+                all = true;
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            if (worker.isStopping()) {
+                return;
+            }
+            RuntimeException failure = look(all);
+            if (failure != null) {
+                failures.warn("not all registered lives can be checked now", failure);
+            } else if (failures.over()) {
+                LOG.info("all registered lives can be checked again");
+            }
+            all &= failure != null;
         }
     }
 
@@ -183,17 +174,6 @@ final class LifeChecker implements ExitPublisher.Lives, AutoCloseable {
             failure = e;
         }
         return failure;
-    }
-
-    private boolean awaitRequest() throws InterruptedException {
-        boolean asked;
-        if (suspects.isEmpty()) {
-            requests.acquire();
-            asked = true;
-        } else {
-            asked = requests.tryAcquire(LOOK.toMillis(), TimeUnit.MILLISECONDS);
-        }
-        return requests.drainPermits() > 0 || asked;
     }
 
     private void check(Life life) {

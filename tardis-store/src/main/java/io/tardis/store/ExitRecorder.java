@@ -1,7 +1,7 @@
 package io.tardis.store;
 
 import io.tardis.core.FailureLog;
-import io.tardis.core.Threads;
+import io.tardis.core.Worker;
 import io.tardis.core.config.Setting;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
@@ -74,7 +74,6 @@ final class ExitRecorder implements AutoCloseable {
     private static final int PRUNE_BATCH = 1_000;
     private static final Duration SHRINK_INTERVAL = Duration.ofSeconds(10);
     private static final Duration REPLACE_PATIENCE = Duration.ofMillis(1500);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ZmqSubscriber subscriber;
     private final ExitLog.Writer log;
@@ -84,9 +83,8 @@ final class ExitRecorder implements AutoCloseable {
     private final Duration retention;
     private final Duration replay;
     private final InstantSource clock;
-    private final Thread thread;
+    private final Worker worker;
     private final Unwritten unwritten;
-    private volatile boolean stopping;
     private final FailureLog dropped = new FailureLog(ExitRecorder.class);
     private long nextTry;
     private long nextPrune;
@@ -120,27 +118,25 @@ final class ExitRecorder implements AutoCloseable {
         this.retention = settings.retention();
         this.replay = settings.replay();
         this.clock = clock;
-        this.thread = new Thread(this::run, "tardis-store-recorder");
+        this.worker = new Worker("tardis-store-recorder", this::run, subscriber::wake);
     }
 
     void start() {
         nextPrune = System.nanoTime();
         nextLook = nextPrune;
         nextShrink = nextPrune;
-        thread.start();
+        worker.start();
     }
 
     /** Writes what has arrived, and ends. */
     @Override
     public void close() {
-        if (thread.getState() == Thread.State.NEW) {
+        if (!worker.wasStarted()) {
             subscriber.close();
             log.close();
             return;
         }
-        stopping = true;
-        subscriber.wake();
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
+        worker.close();
     }
 
     private void run() {
@@ -149,7 +145,7 @@ final class ExitRecorder implements AutoCloseable {
             boolean last;
             boolean mayBeMore;
             do {
-                last = stopping;
+                last = worker.isStopping();
                 Arrived arrived = collect(last ? Duration.ZERO : LOOK);
                 mayBeMore = arrived.exits().size() == BATCH;
                 recordOrKeep(withTheirEnds(arrived.exits()), last);
@@ -287,7 +283,7 @@ final class ExitRecorder implements AutoCloseable {
                 }
                 return end;
             } catch (UncheckedIOException e) {
-                if (stopping || System.nanoTime() - deadline >= 0) {
+                if (worker.isStopping() || System.nanoTime() - deadline >= 0) {
                     LOG.error(
                             "no code is kept of exit {} of {}: whose end it is cannot be read",
                             event.seq(),
@@ -334,6 +330,7 @@ final class ExitRecorder implements AutoCloseable {
                 LOG.info(
                         "the exit log can be written again; {} exits were given up since the start",
                         unwritten.backlog().dropped());
+                dropped.over();
             }
         } catch (ExitLogException e) {
             if (!failed) {

@@ -1,7 +1,7 @@
 package io.tardis.store;
 
-import io.tardis.core.Threads;
 import io.tardis.core.UnavailableException;
+import io.tardis.core.Worker;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.AnswerCodec;
@@ -45,8 +45,7 @@ final class LongAnswers<Q> implements AutoCloseable {
     private final BlockingQueue<Optional<Asked<Q>>> asked;
     private final BlockingQueue<Made> made = new ArrayBlockingQueue<>(1);
     private final Runnable onMade;
-    private final Thread thread;
-    private volatile boolean stopping;
+    private final Worker worker;
 
     /**
      * From now on the log belongs to this one's thread.
@@ -67,11 +66,11 @@ final class LongAnswers<Q> implements AutoCloseable {
         this.maker = maker;
         this.asked = new LinkedBlockingQueue<>(maxWaiting);
         this.onMade = onMade;
-        this.thread = new Thread(this::run, name);
+        this.worker = new Worker(name, this::run, () -> asked.offer(Optional.empty()));
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /** Takes the question, if there are not too many. */
@@ -96,15 +95,14 @@ final class LongAnswers<Q> implements AutoCloseable {
      * @param last given all that {@link #poll} would still have given
      */
     void close(Consumer<Made> last) {
-        if (thread.getState() == Thread.State.NEW) {
+        if (!worker.wasStarted()) {
             log.close();
             return;
         }
-        stopping = true;
-        boolean _ = asked.offer(Optional.empty()); // for a thread that waits for the next question
+        worker.stop();
         long deadline = System.nanoTime() + STOP_PATIENCE.toNanos();
         try {
-            while (thread.isAlive() && System.nanoTime() - deadline < 0) {
+            while (worker.isAlive() && System.nanoTime() - deadline < 0) {
                 Made it = made.poll(POLL_MILLIS, TimeUnit.MILLISECONDS);
                 if (it != null) {
                     last.accept(it);
@@ -113,7 +111,7 @@ final class LongAnswers<Q> implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        boolean _ = Threads.awaitEnd(thread, Duration.ofMillis(POLL_MILLIS));
+        worker.close(Duration.ofMillis(POLL_MILLIS));
         made.forEach(last);
         byte[] refusal =
                 AnswerCodec.encode(new Refused(Refused.UNAVAILABLE, "the daemon is stopping"));
@@ -126,9 +124,9 @@ final class LongAnswers<Q> implements AutoCloseable {
         close(_ -> {});
     }
 
-    private void run() {
+    private void run() throws InterruptedException {
         try (log) {
-            while (!stopping) {
+            while (!worker.isStopping()) {
                 Optional<Asked<Q>> next = asked.take();
                 if (next.isPresent()) {
                     Made result = make(next.get());
@@ -138,8 +136,6 @@ final class LongAnswers<Q> implements AutoCloseable {
                     onMade.run();
                 }
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 

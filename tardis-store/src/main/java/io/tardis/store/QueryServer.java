@@ -1,7 +1,7 @@
 package io.tardis.store;
 
 import io.tardis.core.FailureLog;
-import io.tardis.core.Threads;
+import io.tardis.core.Worker;
 import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
@@ -60,7 +60,6 @@ final class QueryServer implements AutoCloseable {
 
     private static final Duration LOOK = Duration.ofSeconds(5);
     private static final Duration IDLE = Duration.ofMinutes(1);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ZmqReplier replier;
     private final ExitLog.Reader log;
@@ -70,13 +69,12 @@ final class QueryServer implements AutoCloseable {
     private final Gate gate;
     private final String version;
     private final Supplier<Health> health;
-    private final Thread thread;
+    private final Worker worker;
     private final Queue<ContainerKey> ended = new ConcurrentLinkedQueue<>();
     private final Waits<ZmqReplier.Request> waits = new Waits<>();
     private final FailureLog failures = new FailureLog(QueryServer.class);
     private final LongAnswers<Query.ListContainers> lists;
     private final LongAnswers<Query.Replay> replays;
-    private volatile boolean stopping;
     private long nextLook = System.nanoTime();
 
     /**
@@ -116,13 +114,13 @@ final class QueryServer implements AutoCloseable {
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.health = health;
-        this.thread = new Thread(this::run, "tardis-store-replies");
+        this.worker = new Worker("tardis-store-replies", this::run, replier::wake);
     }
 
     void start() {
         lists.start();
         replays.start();
-        thread.start();
+        worker.start();
     }
 
     /** The ends of these containers can be answered now. From any thread. */
@@ -134,16 +132,14 @@ final class QueryServer implements AutoCloseable {
     /** Answers what waits with what is known, and ends. */
     @Override
     public void close() {
-        if (thread.getState() == Thread.State.NEW) {
+        if (!worker.wasStarted()) {
             replier.close();
             log.close();
             lists.close();
             replays.close();
             return;
         }
-        stopping = true;
-        replier.wake();
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
+        worker.close();
     }
 
     private void run() {
@@ -151,7 +147,7 @@ final class QueryServer implements AutoCloseable {
                 replier;
                 lists;
                 replays) {
-            while (!stopping) {
+            while (!worker.isStopping()) {
                 ZmqReplier.Request request = replier.receive(untilNextDeadline());
                 if (request != null) {
                     handle(request);

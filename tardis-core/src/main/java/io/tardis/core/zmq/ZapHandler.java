@@ -1,6 +1,7 @@
 package io.tardis.core.zmq;
 
 import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.curve.CurveClients;
 import io.tardis.core.curve.CurvePublicKey;
 import java.nio.charset.StandardCharsets;
@@ -37,9 +38,7 @@ final class ZapHandler implements AutoCloseable {
     private final ZMQ.Socket socket;
     private final Wakeup wakeup;
     private final CurveClients clients;
-    private final Consumer<Throwable> onDeath;
-    private final Thread thread = new Thread(this::run, "tardis-zmq-clients");
-    private volatile boolean stopping;
+    private final Worker worker;
     private final FailureLog refusals = new FailureLog(ZapHandler.class);
 
     /**
@@ -49,36 +48,33 @@ final class ZapHandler implements AutoCloseable {
      */
     ZapHandler(ZMQ.Context context, CurveClients clients, Consumer<Throwable> onDeath) {
         this.clients = clients;
-        this.onDeath = onDeath;
         socket = context.socket(SocketType.REP);
         socket.setLinger(0);
         socket.setReceiveTimeOut(REST_MILLIS);
         socket.bind(ENDPOINT);
         wakeup = new Wakeup(context, List.of(socket));
+        worker = new Worker("tardis-zmq-clients", this::run, wakeup::wake);
+        worker.onDeath(onDeath);
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     private void run() {
-        try {
-            while (!stopping) {
-                byte[] first = socket.recv(ZMQ.DONTWAIT);
-                if (first == null) {
-                    wakeup.awaitReadable(-1);
-                } else {
-                    answer(first);
-                }
+        while (!worker.isStopping()) {
+            byte[] first = socket.recv(ZMQ.DONTWAIT);
+            if (first == null) {
+                wakeup.awaitReadable(-1);
+            } else {
+                answer(first);
             }
-        } catch (RuntimeException e) {
-            onDeath.accept(e);
         }
     }
 
     private void answer(byte[] first) {
         List<byte[]> request = new ArrayList<>(List.of(first));
-        while (socket.hasReceiveMore() && !stopping) {
+        while (socket.hasReceiveMore() && !worker.isStopping()) {
             byte[] frame = socket.recv();
             if (frame != null) {
                 request.add(frame);
@@ -118,21 +114,11 @@ final class ZapHandler implements AutoCloseable {
     /** Ends the thread, and closes its socket. When every other socket is closed, not before. */
     @Override
     public void close() {
-        stopping = true;
-        wakeup.wake();
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
+        worker.close();
+        if (!worker.isAlive()) {
+            wakeup.close();
+            socket.close();
         }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-        wakeup.close();
-        socket.close();
     }
 
     private static byte[] bytes(String text) {
