@@ -2,6 +2,7 @@ package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Layout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -78,7 +79,7 @@ final class ExitSequence implements AutoCloseable {
      * @throws SetupException if the file cannot be written
      */
     static ExitSequence open(Path stateDir, InstantSource clock) {
-        Path file = stateDir.resolve("event_listener.seq");
+        Path file = stateDir.resolve(Layout.SEQUENCE);
         try {
             String boot = Files.readString(BOOT_ID).strip();
             Optional<Instant> lastWritten =

@@ -3,6 +3,7 @@ package io.tardis.listener;
 import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
+import io.tardis.core.config.Layout;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -330,10 +331,10 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     private static Path lockFile(Path stateDir) {
-        return stateDir.resolve("event_listener.lock");
+        return stateDir.resolve(Layout.LOCK);
     }
 
     private static Path pidFile(Path stateDir) {
-        return stateDir.resolve("event_listener.pid");
+        return stateDir.resolve(Layout.PID);
     }
 }

@@ -1,5 +1,7 @@
 package io.tardis.core.config;
 
+import java.util.function.ToIntFunction;
+
 /**
  * How much of the daemon others can take. What is over a limit is refused or dropped, and told.
  *
@@ -16,18 +18,16 @@ public record Limits(
         int maxWaiting,
         int maxRequestsPerSecond) {
 
-    /** The longest request that can be allowed: more than that, ZeroMQ's socket does not take. */
-    public static final int MAX_REQUEST_BYTES = 64 * 1024;
-
-    /**
-     * The most connections that can be allowed: each takes 16 KiB of ZeroMQ's buffers, and some 8
-     * KiB of the heap, and there are two endpoints.
-     */
-    public static final int MAX_CONNECTIONS = 2_000;
-
-    /** The most requests that can be allowed to wait: each takes up to 1.5 KiB. */
-    public static final int MAX_WAITING = 20_000;
-
     /** What counts where nothing is set. */
-    public static final Limits DEFAULT = new Limits(100_000, 1_000, 4_096, 10_000, 10_000);
+    public static final Limits DEFAULT = of(it -> Integer.parseInt(it.defaultValue()));
+
+    /** The limits that have these values. */
+    static Limits of(ToIntFunction<Setting> value) {
+        return new Limits(
+                value.applyAsInt(Setting.MAX_UNWRITTEN),
+                value.applyAsInt(Setting.MAX_CONNECTIONS),
+                value.applyAsInt(Setting.MAX_REQUEST_BYTES),
+                value.applyAsInt(Setting.MAX_WAITING),
+                value.applyAsInt(Setting.MAX_REQUESTS_PER_SECOND));
+    }
 }

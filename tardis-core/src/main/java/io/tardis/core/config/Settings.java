@@ -52,21 +52,16 @@ public record Settings(
 
     /** The daemon's socket for the runc shim and for {@code tardis} commands. */
     public Path socket() {
-        return runDir.resolve("tardis.sock");
+        return runDir.resolve(Layout.SOCKET);
     }
 
     /** The registry of enabled containers, and what is kept for each: {@code NS/ID/}. */
     public Path containersDir() {
-        return stateDir.resolve("containers");
+        return stateDir.resolve(Layout.CONTAINERS);
     }
 
     /** The exit log. */
     public Path exitLog() {
-        return stateDir.resolve("exits.db");
-    }
-
-    /** Holds the pid of the running listener. */
-    public Path pidFile() {
-        return stateDir.resolve("event_listener.pid");
+        return stateDir.resolve(Layout.EXIT_LOG);
     }
 }
