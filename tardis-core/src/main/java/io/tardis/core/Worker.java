@@ -97,16 +97,6 @@ public final class Worker implements AutoCloseable {
         return woken;
     }
 
-    /** Has the work end; does not wait for that. From any thread. */
-    public void stop() {
-        boolean first = !stopping;
-        stopping = true;
-        // Once: what a wake needs may be closed after the thread has ended.
-        if (first && wasStarted()) {
-            wake();
-        }
-    }
-
     /**
      * Has the work end and waits for that, also if the caller was interrupted before. A thread that
      * does not end within 2 s is logged. Safe twice and from any thread.
@@ -119,7 +109,12 @@ public final class Worker implements AutoCloseable {
     /** As {@link #close()}, with another limit of the wait. */
     public void close(Duration patience) {
         boolean interrupted = Thread.interrupted();
-        stop();
+        boolean first = !stopping;
+        stopping = true;
+        // Once: what a wake needs may be closed after the thread has ended.
+        if (first && wasStarted()) {
+            wake();
+        }
         boolean _ = thread == Thread.currentThread() || Threads.awaitEnd(thread, patience);
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -35,7 +35,7 @@ final class ExitPublisher implements AutoCloseable {
 
     private static final Duration UNREADABLE_INTERVAL = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ExitPublisher.class);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
     private final ZmqPublisher socket;
     private final Inbox inbox;
@@ -98,7 +98,7 @@ final class ExitPublisher implements AutoCloseable {
 
     private void askToStop() {
         try {
-            // Bounded: if the thread has died, nobody makes room in a full inbox.
+            // Bounded: a thread that hangs makes no room in a full inbox.
             boolean _ = worker.isAlive() && inbox.offer(new Signal.Stop(), STOP_PATIENCE);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

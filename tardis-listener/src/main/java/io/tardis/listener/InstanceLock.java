@@ -235,7 +235,7 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     private static void writePid(Path stateDir) throws IOException {
-        Path beside = stateDir.resolve(".event_listener.pid.new");
+        Path beside = stateDir.resolve("." + Layout.PID + ".new");
         Files.deleteIfExists(beside); // left by a kill, or planted as a link to elsewhere
         Files.writeString(
                 beside, ProcessHandle.current().pid() + "\n", StandardOpenOption.CREATE_NEW);

@@ -3,13 +3,8 @@ package io.tardis.core.config;
 import java.util.function.ToIntFunction;
 
 /**
- * How much of the daemon others can take. What is over a limit is refused or dropped, and told.
- *
- * @param maxUnwritten exits that are kept in memory while the disk cannot be written
- * @param maxConnections connections to one endpoint at the same time
- * @param maxRequestBytes the longest request, its envelope included
- * @param maxWaiting requests of other processes that wait for an end at the same time
- * @param maxRequestsPerSecond requests of one connection of another process
+ * How much of the daemon others can take. What is over a limit is refused or dropped, and logged.
+ * {@link Setting} says what each is for.
  */
 public record Limits(
         int maxUnwritten,
