@@ -5,96 +5,63 @@ package io.tardis.core.config;
  * in README.md is checked against this by a test.
  */
 public enum Setting {
-    STATE_DIR(
-            "TARDIS_STATE_DIR",
-            "/var/lib/tardis",
-            "What lasts: event_listener.pid, exits.db and containers/NS/ID/"),
-    RUN_DIR("TARDIS_RUN_DIR", "/run/tardis", "The directory of tardis.sock"),
-    CHECKPOINT_DIR(
-            "TARDIS_CHECKPOINT_DIR",
-            "STATE_DIR/checkpoint",
-            "NS/ID/ in it is removed after a clean exit"),
-    LOG_FILE("TARDIS_LOG_FILE", "/var/log/tardis/tardis.log", "One log for all parts"),
-    LOG_LEVEL("TARDIS_LOG_LEVEL", "INFO", "ERROR, WARN, INFO, DEBUG or TRACE"),
+    STATE_DIR("/var/lib/tardis", "What lasts: event_listener.pid, exits.db and containers/NS/ID/"),
+    RUN_DIR("/run/tardis", "The directory of tardis.sock"),
+    CHECKPOINT_DIR("STATE_DIR/checkpoint", "NS/ID/ in it is removed after a clean exit"),
+    LOG_FILE("/var/log/tardis/tardis.log", "One log for all parts"),
+    LOG_LEVEL("INFO", "ERROR, WARN, INFO, DEBUG or TRACE"),
     REAL_RUNC_CMD(
-            "TARDIS_REAL_RUNC_CMD",
             "first runc on PATH that is not Tardis",
             "The real runtime: a path, or a name to look up on PATH"),
-    CTR_CMD("TARDIS_CTR_CMD", "ctr events", "The event source, split into words as a shell does"),
-    EVENTS_ENDPOINT("TARDIS_EVENTS_ENDPOINT", "tcp://127.0.0.1:5580", "PUB: every exit"),
-    QUERY_ENDPOINT("TARDIS_QUERY_ENDPOINT", "tcp://127.0.0.1:5581", "REP: how did it end?"),
-    RECORD("TARDIS_RECORD", "enabled", "Whose codes are set: enabled or all"),
-    RETENTION("TARDIS_RETENTION", "30d", "How long a life's record stays after its end"),
-    REPLAY("TARDIS_REPLAY", "1d", "How long an event can be replayed"),
-    DELETE_WAIT_MS(
-            "TARDIS_DELETE_WAIT_MS",
-            1_000,
-            0,
-            4_000,
-            "Longest wait for a code at delete, in milliseconds (%s)"),
+    CTR_CMD("ctr events", "The event source, split into words as a shell does"),
+    EVENTS_ENDPOINT("tcp://127.0.0.1:5580", "PUB: every exit"),
+    QUERY_ENDPOINT("tcp://127.0.0.1:5581", "REP: how did it end?"),
+    RECORD("enabled", "Whose codes are set: enabled or all"),
+    RETENTION("30d", "How long a life's record stays after its end"),
+    REPLAY("1d", "How long an event can be replayed"),
+    DELETE_WAIT_MS(1_000, 0, 4_000, "Longest wait for a code at delete, in milliseconds (%s)"),
     KERNEL_WITNESS(
-            "TARDIS_KERNEL_WITNESS",
             "auto",
             "auto: the kernel is asked how processes end, too, if it can tell; off: it is not"),
     CURVE_SECRET_KEY_FILE(
-            "TARDIS_CURVE_SECRET_KEY_FILE",
             "none",
             "The key pair of the daemon, or of who runs a command: NAME.key_secret of tardis keygen. Without it, loopback only"),
     CURVE_CLIENTS_DIR(
-            "TARDIS_CURVE_CLIENTS_DIR",
             "none",
             "Who may connect besides the owner of the daemon's key pair: a directory of public keys, *.key"),
     CURVE_SERVER_KEY_FILE(
-            "TARDIS_CURVE_SERVER_KEY_FILE",
             "the own public key",
             "The daemon's public key, NAME.key, for commands with a key pair of their own"),
     MAX_UNWRITTEN(
-            "TARDIS_MAX_UNWRITTEN",
             100_000,
             1_000,
             1_000_000,
             "Exits that are kept in memory while the disk cannot be written (%s); a quarter of the daemon's heap at the most"),
     /** How many clients: each takes 16 KiB of ZeroMQ's buffers, and some 8 KiB of the heap. */
     MAX_CONNECTIONS(
-            "TARDIS_MAX_CONNECTIONS",
-            1_000,
-            1,
-            2_000,
-            "Connections to each of the two endpoints at the same time (%s)"),
+            1_000, 1, 2_000, "Connections to each of the two endpoints at the same time (%s)"),
     /** How long a request may be: ZeroMQ's socket takes no longer one than the longest. */
-    MAX_REQUEST_BYTES(
-            "TARDIS_MAX_REQUEST_BYTES", 4_096, 512, 65_536, "The longest request, in bytes (%s)"),
+    MAX_REQUEST_BYTES(4_096, 512, 65_536, "The longest request, in bytes (%s)"),
     /** How many wait: each takes up to 1.5 KiB. */
     MAX_WAITING(
-            "TARDIS_MAX_WAITING",
-            10_000,
-            0,
-            20_000,
-            "Requests over ZeroMQ that wait for an end at the same time (%s)"),
-    MAX_REQUESTS_PER_SECOND(
-            "TARDIS_MAX_REQUESTS_PER_SECOND",
-            10_000,
-            1,
-            1_000_000,
-            "Requests of one connection in a second (%s)");
+            10_000, 0, 20_000, "Requests over ZeroMQ that wait for an end at the same time (%s)"),
+    MAX_REQUESTS_PER_SECOND(10_000, 1, 1_000_000, "Requests of one connection in a second (%s)");
 
-    private final String key;
     private final String defaultValue;
     private final String description;
     private final int min;
     private final int max;
 
-    Setting(String key, String defaultValue, String description) {
-        this(key, defaultValue, 0, 0, description);
+    Setting(String defaultValue, String description) {
+        this(defaultValue, 0, 0, description);
     }
 
     /** A number in a range, which is put into the description. */
-    Setting(String key, int defaultValue, int min, int max, String description) {
-        this(key, "" + defaultValue, min, max, description.formatted(min + " to " + max));
+    Setting(int defaultValue, int min, int max, String description) {
+        this("" + defaultValue, min, max, description.formatted(min + " to " + max));
     }
 
-    Setting(String key, String defaultValue, int min, int max, String description) {
-        this.key = key;
+    Setting(String defaultValue, int min, int max, String description) {
         this.defaultValue = defaultValue;
         this.min = min;
         this.max = max;
@@ -103,7 +70,7 @@ public enum Setting {
 
     /** The name in the environment and in {@code tardis.env}. */
     public String key() {
-        return key;
+        return "TARDIS_" + name();
     }
 
     /** The default, as documentation writes it. */
