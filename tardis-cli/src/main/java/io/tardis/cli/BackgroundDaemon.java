@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Layout;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
 import io.tardis.runc.ShimClient;
@@ -157,7 +158,7 @@ final class BackgroundDaemon {
         Directories.makePrivate(settings.runDir());
         Directories.makePrivate(settings.stateDir());
         return FileChannel.open(
-                settings.runDir().resolve("start.lock"),
+                settings.runDir().resolve(Layout.START_LOCK),
                 StandardOpenOption.CREATE,
                 StandardOpenOption.WRITE);
     }

@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
@@ -76,8 +77,8 @@ final class Daemon {
     /** Who serves launchers, from when it does. */
     private volatile @Nullable ShimServer shims;
 
-    /** Why the state directory cannot be used; belongs to the recorder's thread. */
-    private String stateDirProblem = "";
+    /** Of the state directory; belongs to the recorder's thread. */
+    private final FailureLog failures = new FailureLog(Daemon.class);
 
     /**
      * A daemon that does not run yet.
@@ -242,18 +243,14 @@ final class Daemon {
     private boolean keepStateDir(InstanceLock lock, ContainerRegistry registry) {
         try {
             Directories.makePrivate(settings.stateDir());
-            stateDirProblem = "";
+            failures.over();
             boolean own = lock.keep();
             if (own) {
                 registry.keepInPlace();
             }
             return own;
         } catch (SetupException e) {
-            String problem = String.valueOf(e.getMessage());
-            if (!problem.equals(stateDirProblem)) {
-                LOG.error("what is recorded is in memory only: {}", problem);
-                stateDirProblem = problem;
-            }
+            failures.error("what is recorded is in memory only: " + e.getMessage(), "");
             return false;
         }
     }

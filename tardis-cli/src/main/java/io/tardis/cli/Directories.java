@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Layout;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -20,7 +21,7 @@ final class Directories {
 
     /** One of these is in every directory that Tardis has used. */
     private static final Set<String> OURS =
-            Set.of("exits.db", "containers", "event_listener.pid", "tardis.sock");
+            Set.of(Layout.EXIT_LOG, Layout.CONTAINERS, Layout.PID, Layout.SOCKET);
 
     private Directories() {}
 

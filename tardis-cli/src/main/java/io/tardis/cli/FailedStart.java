@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import io.tardis.core.TardisException;
+import io.tardis.core.config.Layout;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,7 +26,7 @@ record FailedStart(String failures, String since, String reason) {
 
     /** Empty if no start has failed. */
     static Optional<FailedStart> read(Path runDir) {
-        Path file = runDir.resolve("start-failed");
+        Path file = runDir.resolve(Layout.START_FAILED);
         String text;
         try (var in = Files.newInputStream(file)) {
             text = new String(in.readNBytes(LONGEST), StandardCharsets.UTF_8);

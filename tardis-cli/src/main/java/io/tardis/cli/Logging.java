@@ -11,6 +11,7 @@ import ch.qos.logback.core.Appender;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.UnsynchronizedAppenderBase;
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Layout;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.StandardStreams;
 import java.io.BufferedReader;
@@ -106,7 +107,7 @@ final class Logging {
         boolean opened = awaitOpened(fileWriter, logFile);
         boolean both =
                 isAnother(errorFile, logFile)
-                        && isAnother(errorFile, settings.runDir().resolve("start.log"));
+                        && isAnother(errorFile, settings.runDir().resolve(Layout.START_LOG));
         List<LogWriter> writers = List.of(fileWriter, errorWriter);
         log(
                 new QueuedLog(file, writers, both ? writers : List.of(fileWriter)),

@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Layout;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
 import java.io.IOException;
@@ -67,12 +68,12 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
         return new RunningDaemon(
                 pid,
                 ListeningSockets.openFiles(pid).stream()
-                        .filter(it -> it.endsWith("event_listener.lock"))
+                        .filter(it -> it.endsWith(Layout.LOCK))
                         .map(it -> it.resolveSibling(""))
                         .findFirst(),
                 ListeningSockets.unix().entrySet().stream()
                         .filter(it -> sockets.contains(it.getKey()))
-                        .filter(it -> it.getValue().endsWith("tardis.sock"))
+                        .filter(it -> it.getValue().endsWith(Layout.SOCKET))
                         .map(it -> it.getValue().resolveSibling(""))
                         .findFirst());
     }

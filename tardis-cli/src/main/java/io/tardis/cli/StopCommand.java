@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import io.tardis.core.TardisException;
+import io.tardis.core.config.Layout;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
 import java.io.IOException;
@@ -71,7 +72,7 @@ final class StopCommand implements Callable<Integer> {
     /** An end by order is no failure, for which the next container would not wait. */
     private static void forgetStart(Path runDir) {
         try {
-            boolean _ = Files.deleteIfExists(runDir.resolve("last-start"));
+            boolean _ = Files.deleteIfExists(runDir.resolve(Layout.LAST_START));
         } catch (IOException e) {
             throw new TardisException(
                     "the daemon has ended, but the note of its start stays: " + e, e);

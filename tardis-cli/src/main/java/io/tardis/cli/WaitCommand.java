@@ -2,7 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.UnavailableException;
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.config.SettingsReader;
+import io.tardis.core.config.SettingParser;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
 import java.time.Duration;
@@ -60,7 +60,7 @@ final class WaitCommand implements Callable<Integer> {
         @Override
         public Duration convert(String text) {
             try {
-                return SettingsReader.duration(text);
+                return SettingParser.duration(text);
             } catch (IllegalArgumentException e) {
                 throw new TypeConversionException("'" + text + "' is " + e.getMessage());
             }

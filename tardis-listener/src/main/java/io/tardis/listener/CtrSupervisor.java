@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
-import io.tardis.core.Threads;
+import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.wire.Health;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -108,10 +109,10 @@ final class CtrSupervisor implements AutoCloseable {
     private final List<String> command;
     private final InstantSource clock;
     private final Sink sink;
+    private final FailureLog failures = new FailureLog(CtrSupervisor.class);
     private final CtrEventParser parser = new CtrEventParser();
-    private final CountDownLatch stopping = new CountDownLatch(1);
     private final CountDownLatch tried = new CountDownLatch(1);
-    private final Thread thread;
+    private final Worker worker = new Worker("tardis-listener-events", this::run, this::endChild);
     private volatile @Nullable Process child;
     private final AtomicLong starts = new AtomicLong();
 
@@ -134,11 +135,10 @@ final class CtrSupervisor implements AutoCloseable {
         this.command = command;
         this.clock = clock;
         this.sink = sink;
-        this.thread = new Thread(this::run, "tardis-listener-events");
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /** Waits a moment until the source's process is there, or could not be started. */
@@ -194,22 +194,20 @@ final class CtrSupervisor implements AutoCloseable {
     /** Ends the source and waits for the thread. */
     @Override
     public void close() {
-        stopping.countDown();
-        if (thread.getState() == Thread.State.NEW) {
-            return;
-        }
+        worker.close();
+    }
+
+    private void endChild() {
         Process running = child;
         if (running != null) {
             end(running);
         }
-        boolean _ = Threads.awaitEnd(thread, Duration.ofSeconds(2));
     }
 
-    private void run() {
+    private void run() throws InterruptedException {
         List<String> bound = boundToThisThread(command);
         Instant lastRead = clock.instant();
-        String told = "";
-        while (!await(delayAfter(endsInARow))) {
+        while (!worker.isStopping() && !worker.await(delayAfter(endsInARow))) {
             long begin = System.nanoTime();
             String end;
             heard = false;
@@ -223,7 +221,7 @@ final class CtrSupervisor implements AutoCloseable {
                 starts.incrementAndGet();
                 LOG.debug("the event source is started as process {}", process.pid());
                 tried.countDown();
-                if (stopping.getCount() == 0) {
+                if (worker.isStopping()) {
                     end(process); // close() may have looked before the child was there
                 }
                 process.getOutputStream().close();
@@ -236,18 +234,16 @@ final class CtrSupervisor implements AutoCloseable {
                 end = "the event source cannot be started: " + e.getMessage();
             }
             lastEnd = oneLine(end);
-            if (stopping.getCount() > 0) {
-                if (endsInARow == 0 || !end.equals(told)) {
-                    LOG.warn("{}", end);
-                    told = end;
-                } else {
-                    LOG.debug("{}", end); // again and again, for as long as containerd is down
-                }
+            boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();
+            endsInARow = healthy ? 0 : endsInARow + 1;
+            if (healthy) {
+                failures.over();
+            }
+            if (!worker.isStopping()) {
+                failures.warn(end, "");
                 sink.gap(lastRead, end);
             }
             tried.countDown();
-            boolean healthy = heard && System.nanoTime() - begin >= HEALTHY_LIFE.toNanos();
-            endsInARow = healthy ? 0 : endsInARow + 1;
         }
     }
 
@@ -340,15 +336,6 @@ final class CtrSupervisor implements AutoCloseable {
         return process.isAlive()
                 ? "said no more and cannot be ended"
                 : "ended with " + process.exitValue();
-    }
-
-    private boolean await(Duration delay) {
-        try {
-            return stopping.await(delay.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return true;
-        }
     }
 
     /** Ends the source and what it started: that may hold the pipe, and the reader with it. */

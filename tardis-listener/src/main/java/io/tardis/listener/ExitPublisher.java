@@ -1,5 +1,7 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeRef;
@@ -34,9 +36,9 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
     /** How often all lives are looked at, though nothing was missed as far as is known. */
     private static final Duration LOOK = Duration.ofHours(1);
 
-    private static final Duration REPORT_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration UNREADABLE_INTERVAL = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ExitPublisher.class);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
     private final ZmqPublisher socket;
     private final Inbox inbox;
@@ -47,18 +49,17 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
     private final Consumer<Life> onInit;
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
-    private final Thread thread;
-    private final Unreadable unreadable = new Unreadable();
+    private final Worker worker;
+    private final FailureLog failures = new FailureLog(ExitPublisher.class);
     private long nextHeartbeat = System.nanoTime();
     private long nextLook = System.nanoTime();
 
-    /** Lines that could not be read since the last report of some. */
-    private static final class Unreadable {
-        private long count;
-        private Instant since = Instant.EPOCH;
-        private String reason = "";
-        private long nextReport = System.nanoTime();
-    }
+    /** Lines that could not be read since the last gap that was published for some. */
+    private long unreadable;
+
+    private Instant unreadableSince = Instant.EPOCH;
+    private String unreadableReason = "";
+    private long nextUnreadable = System.nanoTime();
 
     /**
      * From now on the socket and the sequence belong to the publisher's thread; from {@link #start}
@@ -90,11 +91,11 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
         this.onInit = onInit;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
-        this.thread = new Thread(this::run, "tardis-listener-publisher");
+        this.worker = new Worker("tardis-listener-publisher", this::run, this::askToStop);
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /** What is known before the start; for the thread that starts this, until it does. */
@@ -116,15 +117,13 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
      * JeroMQ may fail in a subscriber of the same process whose publisher closes under it.
      */
     void stop() {
-        if (thread.getState() == Thread.State.NEW || thread.getState() == Thread.State.TERMINATED) {
-            return;
-        }
+        worker.close();
+    }
+
+    private void askToStop() {
         try {
-            // Bounded: if the thread has died, nobody makes room in a full inbox.
-            boolean accepted = inbox.offer(new Signal.Stop(), STOP_PATIENCE);
-            if (!accepted || !thread.join(STOP_PATIENCE)) {
-                LOG.error("the thread {} did not stop", thread.getName());
-            }
+            // Bounded: a thread that hangs makes no room in a full inbox.
+            boolean _ = worker.isAlive() && inbox.offer(new Signal.Stop(), STOP_PATIENCE);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -134,36 +133,30 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
     @Override
     public void close() {
         stop();
-        if (!thread.isAlive()) {
+        if (!worker.isAlive()) {
             socket.close(); // its owner has ended
         }
     }
 
-    private void run() {
-        try {
-            lives.announce();
-            check();
-            while (true) {
-                Signal signal = inbox.poll(untilNextDuty());
-                if (signal instanceof Signal.Stop) {
-                    lives.publishAll();
-                    return;
-                }
-                if (signal != null) {
-                    handle(signal);
-                }
-                doDuties();
+    private void run() throws InterruptedException {
+        lives.announce();
+        check();
+        Signal signal = inbox.poll(untilNextDuty());
+        while (!(signal instanceof Signal.Stop)) {
+            if (signal != null) {
+                handle(signal);
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            doDuties();
+            signal = inbox.poll(untilNextDuty());
         }
+        lives.publishAll();
     }
 
     private long untilNextDuty() {
         long now = System.nanoTime();
         long left = nextHeartbeat - now;
-        if (unreadable.count > 0) {
-            left = Math.min(left, unreadable.nextReport - now);
+        if (unreadable > 0) {
+            left = Math.min(left, nextUnreadable - now);
         }
         return Math.min(left, lives.nextDeadline().orElse(nextHeartbeat) - now);
     }
@@ -171,8 +164,8 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
     private void doDuties() {
         long now = System.nanoTime();
         lives.publishOverdue(now);
-        if (unreadable.count > 0 && unreadable.nextReport - now <= 0) {
-            reportUnreadable(now);
+        if (unreadable > 0 && nextUnreadable - now <= 0) {
+            publishUnreadable(now);
         }
         if (nextLook - now <= 0) {
             check();
@@ -233,27 +226,27 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
             case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
-                if (unreadable.count == 0) {
-                    unreadable.since = clock.instant();
+                failures.warn("a line of the event source cannot be read", reason);
+                if (unreadable == 0) {
+                    unreadableSince = clock.instant();
                 }
-                unreadable.count++;
-                unreadable.reason = reason;
+                unreadable++;
+                unreadableReason = reason;
             }
         }
     }
 
     /** The first at once, then all of a second together: there may be a million of them. */
-    private void reportUnreadable(long now) {
-        String text =
-                unreadable.count == 1
-                        ? "a line cannot be read: " + unreadable.reason
-                        : unreadable.count
+    private void publishUnreadable(long now) {
+        publishGap(
+                unreadableSince,
+                unreadable == 1
+                        ? "a line cannot be read: " + unreadableReason
+                        : unreadable
                                 + " lines cannot be read, the last one because "
-                                + unreadable.reason;
-        LOG.warn("of the event source {}", text);
-        publishGap(unreadable.since, text);
-        unreadable.count = 0;
-        unreadable.nextReport = now + REPORT_INTERVAL.toNanos();
+                                + unreadableReason);
+        unreadable = 0;
+        nextUnreadable = now + UNREADABLE_INTERVAL.toNanos();
     }
 
     @Override

@@ -1,6 +1,8 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Layout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -58,8 +60,8 @@ final class ExitSequence implements AutoCloseable {
     private @Nullable Object key;
     private long next;
     private long reserved;
-    private boolean failing;
-    private boolean outOfPlace;
+    private final FailureLog notWritten = new FailureLog(ExitSequence.class);
+    private final FailureLog notInPlace = new FailureLog(ExitSequence.class);
 
     private ExitSequence(
             Path file, FileChannel channel, String boot, Optional<Instant> lastWritten, long next) {
@@ -77,7 +79,7 @@ final class ExitSequence implements AutoCloseable {
      * @throws SetupException if the file cannot be written
      */
     static ExitSequence open(Path stateDir, InstantSource clock) {
-        Path file = stateDir.resolve("event_listener.seq");
+        Path file = stateDir.resolve(Layout.SEQUENCE);
         try {
             String boot = Files.readString(BOOT_ID).strip();
             Optional<Instant> lastWritten =
@@ -119,15 +121,11 @@ final class ExitSequence implements AutoCloseable {
             } else {
                 write(digits(next), NEXT_OFFSET);
             }
-            failing = false;
-        } catch (IOException e) {
-            if (!failing) {
-                LOG.error(
-                        "the sequence number {} cannot be written; counting goes on in memory",
-                        number,
-                        e);
+            if (notWritten.over()) {
+                LOG.info("sequence numbers can be written again, as of {}", next);
             }
-            failing = true;
+        } catch (IOException e) {
+            notWritten.error("sequence numbers cannot be written; counting goes on in memory", e);
         }
         return number;
     }
@@ -162,13 +160,10 @@ final class ExitSequence implements AutoCloseable {
             channel = again;
             key = key(file);
             reserve();
-            outOfPlace = false;
+            notInPlace.over();
             LOG.warn("{} was removed or replaced; it was written again", file);
         } catch (IOException e) {
-            if (!outOfPlace) {
-                LOG.error("{} was removed or replaced, and cannot be written again now", file, e);
-            }
-            outOfPlace = true;
+            notInPlace.error(file + " was removed or replaced, and cannot be written again now", e);
         }
     }
 

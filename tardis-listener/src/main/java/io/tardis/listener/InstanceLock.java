@@ -1,7 +1,9 @@
 package io.tardis.listener;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
+import io.tardis.core.config.Layout;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -65,7 +67,7 @@ public final class InstanceLock implements AutoCloseable {
     /** Since when another process has had the lock on the file at its path; 0: none has. */
     private long othersSince;
 
-    private boolean failing;
+    private final FailureLog failures = new FailureLog(InstanceLock.class);
 
     private InstanceLock(Path stateDir, Path lockFile, Held held, Duration grace) {
         this.stateDir = stateDir;
@@ -158,10 +160,7 @@ public final class InstanceLock implements AutoCloseable {
             try {
                 return keepLocked();
             } catch (IOException e) {
-                if (!failing) {
-                    LOG.error("the lock on {} cannot be taken again now", stateDir, e);
-                }
-                failing = true;
+                failures.error("the lock on " + stateDir + " cannot be taken again now", e);
                 return false;
             }
         }
@@ -183,7 +182,7 @@ public final class InstanceLock implements AutoCloseable {
             LOG.warn("{} was removed or replaced; the lock was taken again", file);
         }
         othersSince = 0;
-        failing = false;
+        failures.over();
         if (!Files.exists(pidFile(stateDir), LinkOption.NOFOLLOW_LINKS)) {
             writePid(stateDir);
         }
@@ -236,7 +235,7 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     private static void writePid(Path stateDir) throws IOException {
-        Path beside = stateDir.resolve(".event_listener.pid.new");
+        Path beside = stateDir.resolve("." + Layout.PID + ".new");
         Files.deleteIfExists(beside); // left by a kill, or planted as a link to elsewhere
         Files.writeString(
                 beside, ProcessHandle.current().pid() + "\n", StandardOpenOption.CREATE_NEW);
@@ -332,10 +331,10 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     private static Path lockFile(Path stateDir) {
-        return stateDir.resolve("event_listener.lock");
+        return stateDir.resolve(Layout.LOCK);
     }
 
     private static Path pidFile(Path stateDir) {
-        return stateDir.resolve("event_listener.pid");
+        return stateDir.resolve(Layout.PID);
     }
 }

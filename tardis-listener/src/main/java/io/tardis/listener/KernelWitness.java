@@ -2,7 +2,7 @@ package io.tardis.listener;
 
 import static java.util.Objects.requireNonNull;
 
-import io.tardis.core.Threads;
+import io.tardis.core.Worker;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -34,12 +34,10 @@ final class KernelWitness implements Witness, AutoCloseable {
 
     private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final Epoll epoll;
     private final LongConsumer onReaped;
-    private final Thread thread;
-    private volatile boolean stopping;
+    private final Worker worker = new Worker("tardis-listener-witness", this::run, this::wake);
 
     // All that follows is guarded by this. Once a process was taken, its descriptor's number may be
     // somebody else's.
@@ -58,7 +56,6 @@ final class KernelWitness implements Witness, AutoCloseable {
     private KernelWitness(Epoll epoll, LongConsumer onReaped) {
         this.epoll = epoll;
         this.onReaped = onReaped;
-        this.thread = new Thread(this::run, "tardis-listener-witness");
     }
 
     /**
@@ -98,7 +95,7 @@ final class KernelWitness implements Witness, AutoCloseable {
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /**
@@ -154,7 +151,7 @@ final class KernelWitness implements Witness, AutoCloseable {
     @Override
     public void close() {
         stop();
-        if (!thread.isAlive()) {
+        if (!worker.isAlive()) {
             // Not by the thread itself: it may end before it is woken, and the number of a closed
             // descriptor may be somebody else's by then.
             closeDescriptors();
@@ -163,22 +160,20 @@ final class KernelWitness implements Witness, AutoCloseable {
 
     /** Reports no more processes. What was reported can still be taken. May be called twice. */
     void stop() {
-        if (stopping) {
-            return;
-        }
-        stopping = true;
+        worker.close();
+    }
+
+    private void wake() {
         try {
             epoll.wake();
         } catch (SystemCall.Failure e) {
-            LOG.error("the thread {} cannot be told to stop", thread.getName(), e);
-            return;
+            LOG.error("the kernel witness cannot be woken", e);
         }
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
     }
 
     private void run() {
         try {
-            while (!stopping) {
+            while (!worker.isStopping()) {
                 for (long number : epoll.await(IDLE)) {
                     onReaped.accept(number);
                 }

@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
-import io.tardis.core.Threads;
+import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.registry.Life;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -10,12 +11,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,7 +38,6 @@ final class LifeChecker implements AutoCloseable {
 
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final Duration TIDY = Duration.ofHours(1);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final Optional<KernelWitness> witness;
     private final Consumer<Life> onLost;
@@ -50,10 +49,10 @@ final class LifeChecker implements AutoCloseable {
     /** What could not be looked at, for want of descriptors for instance. */
     private final Map<String, Life> again = new HashMap<>();
 
-    private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
+    private final Queue<Request> requests = new ConcurrentLinkedQueue<>();
     private final CountDownLatch firstLook = new CountDownLatch(1);
-    private final Thread thread;
-    private volatile boolean stopping;
+    private final FailureLog failures = new FailureLog(LifeChecker.class);
+    private final Worker worker = new Worker("tardis-listener-lives", this::run);
     private long nextTidy = System.nanoTime();
 
     /**
@@ -76,11 +75,10 @@ final class LifeChecker implements AutoCloseable {
         this.onDeleted = onDeleted;
         this.tidy = tidy;
         this.lateReport = lateReport;
-        this.thread = new Thread(this::run, "tardis-listener-lives");
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /**
@@ -91,6 +89,7 @@ final class LifeChecker implements AutoCloseable {
      */
     void check(List<Life> open, List<Life> undeleted) {
         requests.add(new Request(open, undeleted));
+        worker.wake();
     }
 
     /**
@@ -110,47 +109,33 @@ final class LifeChecker implements AutoCloseable {
 
     @Override
     public void close() {
-        stopping = true;
-        check(List.of(), List.of());
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
+        worker.close();
     }
 
-    private void run() {
-        try {
-            while (true) {
-                Request request = next();
-                if (stopping) {
-                    return;
-                }
-                boolean failed = !again.isEmpty();
-                List<Life> failures = List.copyOf(again.values());
-                again.clear();
-                failures.forEach(this::look);
-                if (request != null) {
-                    request.open().forEach(this::look);
-                    request.undeleted().stream()
-                            .filter(LifeChecker::isBundleGone)
-                            .forEach(onDeleted);
-                    firstLook.countDown();
-                    if (nextTidy - System.nanoTime() <= 0) {
-                        nextTidy = System.nanoTime() + TIDY.toNanos();
-                        tidy.run();
-                    }
-                }
-                if (!failed && !again.isEmpty()) {
-                    LOG.warn("not all lives can be looked at now");
-                }
-                reportLost();
+    private void run() throws InterruptedException {
+        while (!worker.isStopping()) {
+            List<Life> failed = List.copyOf(again.values());
+            again.clear();
+            failed.forEach(this::look);
+            for (Request it = requests.poll(); it != null; it = requests.poll()) {
+                it.open().forEach(this::look);
+                it.undeleted().stream().filter(LifeChecker::isBundleGone).forEach(onDeleted);
+                firstLook.countDown();
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            if (again.isEmpty() && failures.over()) {
+                LOG.info("all lives can be looked at again");
+            }
+            reportLost();
+            if (nextTidy - System.nanoTime() <= 0) {
+                nextTidy = System.nanoTime() + TIDY.toNanos();
+                tidy.run();
+            }
+            if (suspects.isEmpty() && again.isEmpty()) {
+                worker.await();
+            } else {
+                boolean _ = worker.await(LOOK);
+            }
         }
-    }
-
-    private @Nullable Request next() throws InterruptedException {
-        return suspects.isEmpty() && again.isEmpty()
-                ? requests.take()
-                : requests.poll(LOOK.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private void look(Life life) {
@@ -159,7 +144,7 @@ final class LifeChecker implements AutoCloseable {
                 suspects.putIfAbsent(life.id(), new Suspect(life, System.nanoTime()));
             }
         } catch (UncheckedIOException e) {
-            LOG.debug("{} cannot be looked at now", life.container(), e);
+            failures.warn("not all lives can be looked at now", e);
             again.put(life.id(), life);
         }
     }

@@ -1,6 +1,7 @@
 package io.tardis.store;
 
-import io.tardis.core.Threads;
+import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.config.Setting;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
@@ -48,7 +49,6 @@ final class ExitRecorder implements AutoCloseable {
     private static final int PRUNE_BATCH = 1_000;
     private static final Duration SHRINK_INTERVAL = Duration.ofSeconds(10);
     private static final Duration REPLACE_PATIENCE = Duration.ofMillis(1500);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ZmqSubscriber subscriber;
     private final ExitLog.Writer log;
@@ -57,15 +57,14 @@ final class ExitRecorder implements AutoCloseable {
     private final Duration retention;
     private final Duration replay;
     private final InstantSource clock;
-    private final Thread thread;
+    private final Worker worker;
     private final Unwritten unwritten;
-    private volatile boolean stopping;
+    private final FailureLog dropped = new FailureLog(ExitRecorder.class);
     private long received;
 
     /** The containers of the lives that arrived in one batch. */
     private final Set<ContainerKey> batched = new HashSet<>();
 
-    private boolean droppedIsLogged;
     private long nextTry;
     private long nextPrune;
     private long nextLook;
@@ -96,27 +95,25 @@ final class ExitRecorder implements AutoCloseable {
         this.retention = settings.retention();
         this.replay = settings.replay();
         this.clock = clock;
-        this.thread = new Thread(this::run, "tardis-store-recorder");
+        this.worker = new Worker("tardis-store-recorder", this::run, subscriber::wake);
     }
 
     void start() {
         nextPrune = System.nanoTime();
         nextLook = nextPrune;
         nextShrink = nextPrune;
-        thread.start();
+        worker.start();
     }
 
     /** Writes what has arrived, and ends. */
     @Override
     public void close() {
-        if (thread.getState() == Thread.State.NEW) {
+        if (!worker.wasStarted()) {
             subscriber.close();
             log.close();
             return;
         }
-        stopping = true;
-        subscriber.wake();
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
+        worker.close();
     }
 
     private void run() {
@@ -125,7 +122,7 @@ final class ExitRecorder implements AutoCloseable {
             boolean last;
             boolean mayBeMore;
             do {
-                last = stopping;
+                last = worker.isStopping();
                 long before = received;
                 recordOrKeep(collect(last ? Duration.ZERO : LOOK), last);
                 mayBeMore = received > before;
@@ -270,6 +267,7 @@ final class ExitRecorder implements AutoCloseable {
                 LOG.info(
                         "the exit log can be written again; {} exits were given up since the start",
                         unwritten.backlog().dropped());
+                dropped.over();
             }
         } catch (ExitLogException e) {
             if (!failed) {
@@ -288,13 +286,14 @@ final class ExitRecorder implements AutoCloseable {
                 given.isPresent();
                 given = unwritten.dropOverLimit()) {
             given.get().state().ifPresent(lives::forget);
-            if (!droppedIsLogged && given.get().event().isPresent()) {
-                LOG.error(
-                        "too many exits wait for the disk ({}, or a quarter of the memory): from exit {} on some are given up, and are lost",
-                        Setting.MAX_UNWRITTEN.key(),
-                        given.get().event().get().seq());
-                droppedIsLogged = true;
-            }
+            given.get()
+                    .event()
+                    .ifPresent(it ->
+                            dropped.error(
+                                    "too many exits wait for the disk ("
+                                            + Setting.MAX_UNWRITTEN.key()
+                                            + ", or a quarter of the memory): some are given up, and are lost",
+                                    "exit " + it.seq()));
         }
         unwritten.notWritten();
         notifyOf(kept);

@@ -1,18 +1,16 @@
 package io.tardis.store;
 
-import io.tardis.core.Threads;
 import io.tardis.core.UnavailableException;
+import io.tardis.core.Worker;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.zmq.ZmqReplier;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -28,7 +26,6 @@ import org.jspecify.annotations.Nullable;
 final class LongAnswers<Q> implements AutoCloseable {
 
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
-    private static final long POLL_MILLIS = 10;
 
     /**
      * An answer that is made.
@@ -42,11 +39,13 @@ final class LongAnswers<Q> implements AutoCloseable {
 
     private final ExitLog.Reader log;
     private final Function<Q, Answer> maker;
-    private final BlockingQueue<Optional<Asked<Q>>> asked;
-    private final BlockingQueue<Made> made = new ArrayBlockingQueue<>(1);
+    private final Queue<Asked<Q>> asked;
+
+    /** At most one. */
+    private final Queue<Made> made = new ConcurrentLinkedQueue<>();
+
     private final Runnable onMade;
-    private final Thread thread;
-    private volatile boolean stopping;
+    private final Worker worker;
 
     /**
      * From now on the log belongs to this one's thread.
@@ -67,27 +66,32 @@ final class LongAnswers<Q> implements AutoCloseable {
         this.maker = maker;
         this.asked = new LinkedBlockingQueue<>(maxWaiting);
         this.onMade = onMade;
-        this.thread = new Thread(this::run, name);
+        this.worker = new Worker(name, this::run);
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     /** Takes the question, if there are not too many. */
     boolean ask(ZmqReplier.Request request, Q query) {
-        return asked.offer(Optional.of(new Asked<>(request, query)));
+        boolean taken = asked.offer(new Asked<>(request, query));
+        worker.wake();
+        return taken;
     }
 
     /** Makes nothing more for a connection, which has ended; returns whether it had asked. */
     boolean forget(long connection) {
-        return asked.removeIf(
-                it -> it.isPresent() && it.get().request().connection() == connection);
+        return asked.removeIf(it -> it.request().connection() == connection);
     }
 
     /** The next answer that is made; null if there is none. */
     @Nullable Made poll() {
-        return made.poll();
+        Made next = made.poll();
+        if (next != null) {
+            worker.wake(); // for the one after it
+        }
+        return next;
     }
 
     /**
@@ -96,29 +100,15 @@ final class LongAnswers<Q> implements AutoCloseable {
      * @param last given all that {@link #poll} would still have given
      */
     void close(Consumer<Made> last) {
-        if (thread.getState() == Thread.State.NEW) {
+        if (!worker.wasStarted()) {
             log.close();
             return;
         }
-        stopping = true;
-        boolean _ = asked.offer(Optional.empty()); // for a thread that waits for the next question
-        long deadline = System.nanoTime() + STOP_PATIENCE.toNanos();
-        try {
-            while (thread.isAlive() && System.nanoTime() - deadline < 0) {
-                Made it = made.poll(POLL_MILLIS, TimeUnit.MILLISECONDS);
-                if (it != null) {
-                    last.accept(it);
-                }
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        boolean _ = Threads.awaitEnd(thread, Duration.ofMillis(POLL_MILLIS));
+        worker.close(STOP_PATIENCE);
         made.forEach(last);
         byte[] refusal =
                 AnswerCodec.encode(new Refused(Refused.UNAVAILABLE, "the daemon is stopping"));
-        asked.forEach(
-                rest -> rest.ifPresent(it -> last.accept(new Made(it.request(), () -> refusal))));
+        asked.forEach(it -> last.accept(new Made(it.request(), () -> refusal)));
     }
 
     @Override
@@ -126,20 +116,17 @@ final class LongAnswers<Q> implements AutoCloseable {
         close(_ -> {});
     }
 
-    private void run() {
+    private void run() throws InterruptedException {
         try (log) {
-            while (!stopping) {
-                Optional<Asked<Q>> next = asked.take();
-                if (next.isPresent()) {
-                    Made result = make(next.get());
-                    while (!made.offer(result, POLL_MILLIS, TimeUnit.MILLISECONDS)) {
-                        onMade.run();
-                    }
+            while (!worker.isStopping()) {
+                Asked<Q> next = made.isEmpty() ? asked.poll() : null;
+                if (next == null) {
+                    worker.await();
+                } else {
+                    made.add(make(next));
                     onMade.run();
                 }
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 

@@ -1,6 +1,7 @@
 package io.tardis.store;
 
-import io.tardis.core.Threads;
+import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.config.Limits;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
@@ -20,7 +21,6 @@ import io.tardis.core.wire.Query;
 import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqReplier;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -57,7 +57,6 @@ final class QueryServer implements AutoCloseable {
     static final int MAX_REPLAYS = 1_000;
 
     private static final Duration IDLE = Duration.ofMinutes(1);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     private final ZmqReplier replier;
     private final ExitLog.Reader log;
@@ -66,13 +65,12 @@ final class QueryServer implements AutoCloseable {
     private final Gate gate;
     private final String version;
     private final Supplier<Health> health;
-    private final Thread thread;
+    private final Worker worker;
     private final Queue<LifeState> over = new ConcurrentLinkedQueue<>();
     private final Waits<Question> waits = new Waits<>();
-    private final Repeated unavailable;
+    private final FailureLog failures = new FailureLog(QueryServer.class);
     private final LongAnswers<Query.ListContainers> lists;
     private final LongAnswers<Query.Replay> replays;
-    private volatile boolean stopping;
 
     /** Who asked, and for which life: the one that was open then. */
     private record Question(ZmqReplier.Request request, Optional<String> life) {}
@@ -92,8 +90,7 @@ final class QueryServer implements AutoCloseable {
             Unwritten unwritten,
             Limits limits,
             String version,
-            Supplier<Health> health,
-            InstantSource clock) {
+            Supplier<Health> health) {
         this.replier = replier;
         this.log = log;
         this.lives = lives;
@@ -112,14 +109,13 @@ final class QueryServer implements AutoCloseable {
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.health = health;
-        this.unavailable = new Repeated(LOG, "a question cannot be answered", clock);
-        this.thread = new Thread(this::run, "tardis-store-replies");
+        this.worker = new Worker("tardis-store-replies", this::run, replier::wake);
     }
 
     void start() {
         lists.start();
         replays.start();
-        thread.start();
+        worker.start();
     }
 
     /** These lives are over, and can be answered now. From any thread. */
@@ -131,16 +127,14 @@ final class QueryServer implements AutoCloseable {
     /** Answers what waits with what is known, and ends. */
     @Override
     public void close() {
-        if (thread.getState() == Thread.State.NEW) {
+        if (!worker.wasStarted()) {
             replier.close();
             log.close();
             lists.close();
             replays.close();
             return;
         }
-        stopping = true;
-        replier.wake();
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
+        worker.close();
     }
 
     private void run() {
@@ -148,7 +142,7 @@ final class QueryServer implements AutoCloseable {
                 replier;
                 lists;
                 replays) {
-            while (!stopping) {
+            while (!worker.isStopping()) {
                 ZmqReplier.Request request = replier.receive(untilNextDeadline());
                 if (request != null) {
                     handle(request);
@@ -158,7 +152,7 @@ final class QueryServer implements AutoCloseable {
                 answerMade(lists);
                 answerMade(replays);
                 answerExpired();
-                unavailable.tellIfDue(System.nanoTime());
+                failures.logCounts();
             }
             for (var it = waits.first(); it != null; it = waits.first()) {
                 answer(it);
@@ -292,7 +286,7 @@ final class QueryServer implements AutoCloseable {
     }
 
     private Refused unavailable(RuntimeException e) {
-        unavailable.happened(e, System.nanoTime());
+        failures.error("a question cannot be answered", e);
         return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
     }
 

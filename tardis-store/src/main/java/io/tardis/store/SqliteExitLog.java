@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
@@ -20,7 +21,6 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.event.Level;
 
 /**
  * The exit log in a SQLite file, {@code exits.db}: what becomes of the file. What is in it, {@link
@@ -58,8 +58,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     /** Tells whether the state directory is this process's, before anything is made there anew. */
     private final BooleanSupplier ownsDirectory;
 
-    private final Repeated blocked;
-    private final Repeated notReplaced;
+    private final FailureLog failures = new FailureLog(SqliteExitLog.class);
     private SqliteSession session;
     private int openings;
     private boolean damaged;
@@ -89,14 +88,6 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
         this.clock = clock;
         this.ownsDirectory = ownsDirectory;
         this.openings = files.openings();
-        this.blocked =
-                new Repeated(
-                        LOG,
-                        Level.WARN,
-                        "the exit log takes more and more space until a reader has ended",
-                        clock);
-        this.notReplaced =
-                new Repeated(LOG, "the exit log cannot be put back into its place", clock);
     }
 
     /**
@@ -303,7 +294,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             copyDelay = copyDelay.multipliedBy(2);
             copyDelay = copyDelay.compareTo(LAST_COPY_DELAY) < 0 ? copyDelay : LAST_COPY_DELAY;
             ExitLogException failure = notInPlace("it cannot be written: " + e.getMessage(), e);
-            notReplaced.happened(failure, System.nanoTime());
+            failures.error("the exit log cannot be put back into its place", failure);
             throw failure;
         }
     }
@@ -329,7 +320,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     @Override
     public boolean shrink() {
-        blocked.tellIfDue(System.nanoTime());
+        failures.logCounts();
         if (outOfPlace) {
             return false;
         }
@@ -356,12 +347,10 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
             session.execute(SqliteSession.BUSY_TIMEOUT);
         }
         if (busy && files.journalSize() > MUCH_JOURNAL_BYTES) {
-            blocked.happened(
-                    new ExitLogException(
-                            "%s-wal has %d MiB, and a program that reads %s keeps it from being emptied (fuser names it)"
-                                    .formatted(
-                                            files.file(), files.journalSize() >> 20, files.file())),
-                    System.nanoTime());
+            failures.warn(
+                    "the exit log takes more and more space until a reader has ended",
+                    "%s-wal has %d MiB, and a program that reads %s keeps it from being emptied (fuser names it)"
+                            .formatted(files.file(), files.journalSize() >> 20, files.file()));
         }
     }
 

@@ -91,8 +91,7 @@ public final class Store implements AutoCloseable {
                         unwritten,
                         settings.limits(),
                         version,
-                        health,
-                        clock);
+                        health);
         ZmqSubscriber subscriber =
                 context.subscriber(
                         eventsEndpoint,

@@ -28,7 +28,6 @@ import io.tardis.core.wire.Published.Begun;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqRequester;
 import io.tardis.testkit.CapturedLog;
-import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -81,8 +80,7 @@ class QueryServerTest {
                         unwritten,
                         TestSettings.LIMITS,
                         "1.2.3",
-                        () -> TestSettings.HEALTH,
-                        new HandClock());
+                        () -> TestSettings.HEALTH);
         server.start();
         client = new QueryClient(context, endpoint);
     }

@@ -1,5 +1,6 @@
 package io.tardis.core.client;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ExitEvent;
@@ -76,8 +77,7 @@ public final class ExitSubscriber implements AutoCloseable {
 
     private long missed;
 
-    /** Whether the last replay failed, which was told then. */
-    private boolean unavailable;
+    private final FailureLog failures = new FailureLog(ExitSubscriber.class);
 
     private ZmqSubscriber subscriber;
 
@@ -210,7 +210,8 @@ public final class ExitSubscriber implements AutoCloseable {
                 case Published.Lost lost -> published = Math.max(published, lost.lastSeq());
             }
         } catch (MalformedMessageException e) {
-            LOG.warn("a message on {} cannot be understood: {}", message.topic(), e.getMessage());
+            failures.warn(
+                    "a message cannot be understood", message.topic() + ": " + e.getMessage());
         }
         return true;
     }
@@ -262,7 +263,7 @@ public final class ExitSubscriber implements AutoCloseable {
     private void askForReplay() {
         try {
             Events events = queries.replay(last, REPLAY_BATCH);
-            unavailable = false;
+            failures.over();
             if (!caughtUp && last == position && events.lastSeq() < position) {
                 LOG.warn(
                         "the position {} is ahead of the newest exit, {}: it is of another"
@@ -279,10 +280,7 @@ public final class ExitSubscriber implements AutoCloseable {
             published = Math.max(published, events.lastSeq());
             caughtUp |= last >= events.lastSeq();
         } catch (UnavailableException | RefusedForNowException e) {
-            if (!unavailable) {
-                LOG.warn("the exits after {} cannot be replayed yet: {}", last, e.getMessage());
-            }
-            unavailable = true;
+            failures.warn("missed exits cannot be replayed yet", String.valueOf(e.getMessage()));
         }
     }
 

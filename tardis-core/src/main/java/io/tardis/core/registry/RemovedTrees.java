@@ -1,6 +1,6 @@
 package io.tardis.core.registry;
 
-import io.tardis.core.Threads;
+import io.tardis.core.Worker;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.FileAlreadyExistsException;
@@ -11,12 +11,10 @@ import java.nio.file.SecureDirectoryStream;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.Semaphore;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,15 +37,12 @@ public final class RemovedTrees implements AutoCloseable {
     static final String NAME = ".removed";
 
     private static final Logger LOG = LoggerFactory.getLogger(RemovedTrees.class);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
     /** Every level holds a descriptor. */
     private static final int MAX_DEPTH = 64;
 
     private final List<Path> roots;
-    private final Thread thread = new Thread(this::run, "tardis-runc-removal");
-    private final Semaphore requests = new Semaphore(1); // the start is the first one
-    private volatile boolean stopping;
+    private final Worker worker = new Worker("tardis-runc-removal", this::run);
 
     /** What could not be removed. For the thread alone. */
     private final Set<Path> left = new HashSet<>();
@@ -63,20 +58,18 @@ public final class RemovedTrees implements AutoCloseable {
 
     /** Starts, with what is left of an earlier process. */
     public void start() {
-        thread.start();
+        worker.start();
     }
 
     /** Something may be there to be removed. From any thread; does not wait. */
     public void look() {
-        requests.release();
+        worker.wake();
     }
 
     /** Stops within an entry; the rest is for the next start. May be called twice. */
     @Override
     public void close() {
-        stopping = true;
-        requests.release();
-        boolean _ = Threads.awaitEnd(thread, STOP_PATIENCE);
+        worker.close();
     }
 
     /**
@@ -131,17 +124,10 @@ public final class RemovedTrees implements AutoCloseable {
         }
     }
 
-    private void run() {
-        try {
-            while (!stopping) {
-                requests.acquire();
-                requests.drainPermits();
-                for (Path root : roots) {
-                    removeIn(root);
-                }
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+    private void run() throws InterruptedException {
+        while (!worker.isStopping()) {
+            roots.forEach(this::removeIn);
+            worker.await();
         }
     }
 
@@ -154,7 +140,7 @@ public final class RemovedTrees implements AutoCloseable {
         try (SecureDirectoryStream<Path> rootStream = DirectoryStreams.open(root)) {
             String realPath = root.toRealPath().resolve(NAME).toString();
             boolean more = true;
-            while (more && !stopping) {
+            while (more && !worker.isStopping()) {
                 try (SecureDirectoryStream<Path> trees = open(root, rootStream)) {
                     more = removeAll(trees, directory, realPath);
                 }
@@ -171,12 +157,12 @@ public final class RemovedTrees implements AutoCloseable {
         for (Path entry : trees) {
             Path name = entry.getFileName();
             Path tree = directory.resolve(name);
-            if (stopping || left.contains(tree)) {
+            if (worker.isStopping() || left.contains(tree)) {
                 continue;
             }
             found = true;
             Removal removal = new Removal(trees, MountPoints.of(realPath + "/" + name));
-            if (!removal.remove(trees, name, realPath + "/" + name, 0) && !stopping) {
+            if (!removal.remove(trees, name, realPath + "/" + name, 0) && !worker.isStopping()) {
                 left.add(tree);
                 LOG.warn(
                         "{} is left, and is tried again at the next start: {}",
@@ -204,7 +190,7 @@ public final class RemovedTrees implements AutoCloseable {
         /** Returns whether the entry has gone. */
         boolean remove(SecureDirectoryStream<Path> parent, Path name, String path, int depth) {
             try {
-                return !stopping && removeEntry(parent, name, path, depth);
+                return !worker.isStopping() && removeEntry(parent, name, path, depth);
             } catch (NoSuchFileException _) {
                 return true; // somebody else removed it meanwhile
             } catch (IOException e) {

@@ -1,6 +1,6 @@
 package io.tardis.core.zmq;
 
-import io.tardis.core.config.Limits;
+import io.tardis.core.config.Setting;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import zmq.Msg;
@@ -12,7 +12,7 @@ import zmq.io.IOThread;
 final class AskingSession extends ClientSession {
 
     /** The longest request, all its frames together. A frame of CURVE is a little longer. */
-    static final int MAX_BYTES = Limits.MAX_REQUEST_BYTES;
+    static final int MAX_BYTES = Setting.MAX_REQUEST_BYTES.max();
 
     private static final int CURVE_BYTES = 64;
 

@@ -129,7 +129,7 @@ abstract class ClientSession extends SessionBase {
     final void end(String reason) {
         if (!ending) {
             ending = true;
-            endpoint.refusals().add(reason);
+            endpoint.refused(reason);
             terminate();
         }
     }

@@ -1,5 +1,6 @@
 package io.tardis.core.zmq;
 
+import io.tardis.core.FailureLog;
 import io.tardis.core.config.Setting;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -63,7 +64,7 @@ final class TcpEndpoint extends Listener {
     private final Clients clients;
     private final int maxConnections;
     private final IOObject io;
-    private final Refusals refusals;
+    private final FailureLog refusals = new FailureLog(TcpEndpoint.class);
 
     // All that follows is for the I/O thread alone.
 
@@ -91,7 +92,6 @@ final class TcpEndpoint extends Listener {
         this.clients = clients;
         this.maxConnections = maxConnections;
         this.io = new IOObject(thread, this);
-        this.refusals = new Refusals(endpoint);
         options.allocator = this::allocate;
     }
 
@@ -178,7 +178,7 @@ final class TcpEndpoint extends Listener {
             connection = channel.accept();
         } catch (IOException e) {
             // No descriptor is left, most likely. JeroMQ would try again without end.
-            refusals.add("it cannot be accepted: " + e.getMessage());
+            refused("it cannot be accepted: " + e.getMessage());
             pause();
             return;
         }
@@ -194,7 +194,7 @@ final class TcpEndpoint extends Listener {
 
     private void open(SocketChannel connection) {
         if (connected.size() >= maxConnections || sessions.size() >= 2 * maxConnections) {
-            refusals.add(
+            refused(
                     maxConnections
                             + " connections are open, as many as "
                             + Setting.MAX_CONNECTIONS.key()
@@ -243,8 +243,9 @@ final class TcpEndpoint extends Listener {
         sessions.remove(session);
     }
 
-    Refusals refusals() {
-        return refusals;
+    /** A connection is ended. Its client tries again, ten times a second and more. */
+    void refused(String reason) {
+        refusals.warn("a connection to " + endpoint + " was ended: " + reason, "");
     }
 
     /** Whose bytes are read from now on; returns whose they were before. */
@@ -263,6 +264,7 @@ final class TcpEndpoint extends Listener {
     public void timerEvent(int id) {
         long now = System.nanoTime();
         List.copyOf(connected).forEach(it -> it.look(now));
+        refusals.logCounts();
         if (accepting == null) {
             accept();
         }

@@ -1,15 +1,14 @@
 package io.tardis.core.zmq;
 
+import io.tardis.core.FailureLog;
+import io.tardis.core.Worker;
 import io.tardis.core.curve.CurveClients;
 import io.tardis.core.curve.CurvePublicKey;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.zeromq.SocketType;
 import org.zeromq.ZMQ;
 
@@ -24,15 +23,11 @@ import org.zeromq.ZMQ;
  */
 final class ZapHandler implements AutoCloseable {
 
-    private static final Logger LOG = LoggerFactory.getLogger(ZapHandler.class);
     private static final String ENDPOINT = "inproc://zeromq.zap.01";
     private static final byte[] VERSION = bytes("1.0");
 
     /** A request is version, id, domain, address, identity, mechanism and credentials. */
     private static final int REQUEST_FRAMES = 7;
-
-    /** Anybody can be refused as often as they like, but not fill the log with it. */
-    private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
     /**
      * How long to wait for the rest of a request, which is there with its beginning; but JeroMQ
@@ -43,11 +38,8 @@ final class ZapHandler implements AutoCloseable {
     private final ZMQ.Socket socket;
     private final Wakeup wakeup;
     private final CurveClients clients;
-    private final Consumer<Throwable> onDeath;
-    private final Thread thread = new Thread(this::run, "tardis-zmq-clients");
-    private volatile boolean stopping;
-    private long refused;
-    private long nextReport = System.nanoTime();
+    private final Worker worker;
+    private final FailureLog refusals = new FailureLog(ZapHandler.class);
 
     /**
      * Binds; {@link #start} begins.
@@ -56,36 +48,33 @@ final class ZapHandler implements AutoCloseable {
      */
     ZapHandler(ZMQ.Context context, CurveClients clients, Consumer<Throwable> onDeath) {
         this.clients = clients;
-        this.onDeath = onDeath;
         socket = context.socket(SocketType.REP);
         socket.setLinger(0);
         socket.setReceiveTimeOut(REST_MILLIS);
         socket.bind(ENDPOINT);
         wakeup = new Wakeup(context, List.of(socket));
+        worker = new Worker("tardis-zmq-clients", this::run, wakeup::wake);
+        worker.onDeath(onDeath);
     }
 
     void start() {
-        thread.start();
+        worker.start();
     }
 
     private void run() {
-        try {
-            while (!stopping) {
-                byte[] first = socket.recv(ZMQ.DONTWAIT);
-                if (first == null) {
-                    wakeup.awaitReadable(-1);
-                } else {
-                    answer(first);
-                }
+        while (!worker.isStopping()) {
+            byte[] first = socket.recv(ZMQ.DONTWAIT);
+            if (first == null) {
+                wakeup.awaitReadable(-1);
+            } else {
+                answer(first);
             }
-        } catch (RuntimeException e) {
-            onDeath.accept(e);
         }
     }
 
     private void answer(byte[] first) {
         List<byte[]> request = new ArrayList<>(List.of(first));
-        while (socket.hasReceiveMore() && !stopping) {
+        while (socket.hasReceiveMore() && !worker.isStopping()) {
             byte[] frame = socket.recv();
             if (frame != null) {
                 request.add(frame);
@@ -105,50 +94,31 @@ final class ZapHandler implements AutoCloseable {
                 || !Arrays.equals(request.get(0), VERSION)
                 || !Arrays.equals(request.get(5), bytes("CURVE"))
                 || request.get(6).length != ZMQ.Curve.KEY_SIZE) {
-            reportRefused("somebody", "no CURVE key");
+            refused("somebody", "no CURVE key");
             return false;
         }
         CurvePublicKey client = new CurvePublicKey(ZMQ.Curve.z85Encode(request.get(6)));
         boolean admitted = clients.admits(client);
         if (!admitted) {
-            reportRefused(
+            refused(
                     new String(request.get(3), StandardCharsets.UTF_8),
                     "the key " + client + ", which is not among the clients'");
         }
         return admitted;
     }
 
-    private void reportRefused(String address, String credentials) {
-        refused++;
-        if (System.nanoTime() - nextReport >= 0) {
-            LOG.warn(
-                    "refused {} connection(s); the last one from {} with {}",
-                    refused,
-                    address,
-                    credentials);
-            refused = 0;
-            nextReport = System.nanoTime() + REPORT_INTERVAL.toNanos();
-        }
+    private void refused(String address, String credentials) {
+        refusals.warn("a connection was refused", address + " with " + credentials);
     }
 
     /** Ends the thread, and closes its socket. When every other socket is closed, not before. */
     @Override
     public void close() {
-        stopping = true;
-        wakeup.wake();
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
+        worker.close();
+        if (!worker.isAlive()) {
+            wakeup.close();
+            socket.close();
         }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-        wakeup.close();
-        socket.close();
     }
 
     private static byte[] bytes(String text) {

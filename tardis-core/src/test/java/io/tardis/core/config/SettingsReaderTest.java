@@ -124,7 +124,6 @@ class SettingsReaderTest {
         assertThat(settings.checkpointDir()).hasToString("/s/checkpoint");
         assertThat(settings.containersDir()).hasToString("/s/containers");
         assertThat(settings.exitLog()).hasToString("/s/exits.db");
-        assertThat(settings.pidFile()).hasToString("/s/event_listener.pid");
         assertThat(settings.socket()).hasToString("/r/tardis.sock");
     }
 
@@ -394,13 +393,13 @@ class SettingsReaderTest {
         "999999999d, PT23999999976H"
     })
     void readsLengthsOfTime(String text, Duration expected) {
-        assertThat(SettingsReader.duration(text)).isEqualTo(expected);
+        assertThat(SettingParser.duration(text)).isEqualTo(expected);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"", "5", "m", "5M", " 5m", "5m\n", "5m30s", "+5m", "٥m"})
     void refusesWhatIsNoLengthOfTime(String text) {
-        assertThatIllegalArgumentException().isThrownBy(() -> SettingsReader.duration(text));
+        assertThatIllegalArgumentException().isThrownBy(() -> SettingParser.duration(text));
     }
 
     private String problems() {
