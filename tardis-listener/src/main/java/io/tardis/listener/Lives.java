@@ -16,11 +16,8 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +35,8 @@ import org.slf4j.LoggerFactory;
  * it: the shim, containerd's create or start, or its end alone. An id is used many times, and so is
  * a pid; what tells lives apart is the order of the reports, the pid, and the time.
  *
- * <p>For one thread. Its memory is bounded by the open lives and {@value #REMEMBERED} others.
+ * <p>For one thread. Its memory is bounded by the open lives and those that {@link KnownLives}
+ * remembers.
  */
 final class Lives {
 
@@ -65,105 +63,27 @@ final class Lives {
         void initKnown(Life life);
     }
 
-    /** One life. */
-    private static final class Tracked {
-        private Life life;
-        private boolean kept;
-
-        /** Whether the registry has it until it is deleted. */
-        private boolean registered;
-
-        /** Whether the shim has begun it, and could not register it. */
-        private boolean unregistered;
-
-        private boolean begun;
-        private boolean deleted;
-        private boolean oomKilled;
-        private Fate fate = new Fate.Open();
-        private OptionalLong seq = OptionalLong.empty();
-
-        private Tracked(Life life, boolean kept, boolean registered) {
-            this.life = life;
-            this.kept = kept;
-            this.registered = registered;
-        }
-
-        private LifeRef ref() {
-            return new LifeRef(life.id(), life.createdAt(), kept);
-        }
-
-        private boolean hasPid(long pid) {
-            return life.init().filter(it -> it.pid() == pid).isPresent();
-        }
-
-        private boolean isOpen() {
-            return fate instanceof Fate.Open;
-        }
-
-        private boolean hasRealEnd() {
-            return fate instanceof Fate.Ended(End end, boolean _)
-                    && end.source() != ExitSource.ASSUMED;
-        }
-
-        /** Whether nobody will ask for it, and it is only remembered for reports that come late. */
-        private boolean isDone() {
-            return !kept || (!isOpen() && (deleted || !registered));
-        }
-
-        private Optional<Instant> exitedAt() {
-            return switch (fate) {
-                case Fate.Open _, Fate.Lost _ -> Optional.empty();
-                case Fate.Held(End end, long _) -> Optional.of(end.exit().exitedAt());
-                case Fate.Ended(End end, boolean _) -> Optional.of(end.exit().exitedAt());
-            };
-        }
-    }
-
     private record ExecKey(ContainerKey container, String id, long pid) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(Lives.class);
     private static final long NO_PID = 0;
     private static final int SIGNAL_BASE = 128;
 
-    /**
-     * A shim reports a start when {@code runc start} has returned, and a short process has ended by
-     * then: of 50 that ran {@code true}, 7 by up to 1.2 ms (containerd 1.6.20). A pid cannot come
-     * round to the same container in this time. The kernel's and containerd's times of one exit
-     * differ by less, too.
-     */
-    private static final Duration SAME = Duration.ofSeconds(2);
-
     /** A launcher notes a call when it gives up. It waits no longer than this. */
     private static final Duration LONGEST_CALL = Duration.ofSeconds(30);
-
-    private static final int REMEMBERED = 20_000;
-    private static final int REMEMBERED_OF_ONE = 10;
-
-    /**
-     * What containerd reports for a process whose shim is gone: 128 + SIGKILL, or 255 if even its
-     * clean-up failed.
-     */
-    private static final long MADE_UP_KILLED = 137;
-
-    private static final long MADE_UP_UNKNOWN = 255;
 
     private final Sink sink;
     private final boolean keepsAll;
     private final LongFunction<InitProcess> processes;
 
-    /** The lives of each container, the newest last. */
-    private final Map<ContainerKey, List<Tracked>> ofContainers = new HashMap<>();
-
-    /** Those that are done, the one that was done first first. */
-    private final Map<String, Tracked> done = new LinkedHashMap<>();
-
+    private final KnownLives known = new KnownLives();
     private final Map<ExecKey, Fate> execs = bounded();
 
     /** Containers whose lives were not known when the kernel killed a process of theirs. */
     private final Map<ContainerKey, Boolean> oomKilled = bounded();
 
     /** In the order of their deadlines. */
-    private final Deque<Tracked> held = new ArrayDeque<>();
+    private final Deque<TrackedLife> held = new ArrayDeque<>();
 
     /**
      * No lives yet.
@@ -180,72 +100,67 @@ final class Lives {
     /** An exit that was published before. */
     void remember(ExitEvent event) {
         TaskExit exit = event.exit();
-        Fate fate =
-                new Fate.Ended(
-                        new End(exit, event.signal(), event.oomKilled(), event.source()), false);
         if (!exit.isContainerExit()) {
-            execs.put(keyOf(exit), fate);
+            execs.put(keyOf(exit), fateOf(event));
             return;
         }
         LifeRef ref = event.life().orElseGet(() -> new LifeRef(newId(), exit.exitedAt(), false));
-        Tracked life = find(exit.container(), ref.id());
+        TrackedLife life = known.find(exit.container(), ref.id());
         if (life == null) {
-            life = add(new Tracked(lifeOf(exit.container(), ref, exit.pid()), ref.kept(), false));
+            life =
+                    known.add(
+                            new TrackedLife(
+                                    lifeOf(exit.container(), ref, exit.pid()), ref.kept(), false));
         }
         life.begun = true;
-        life.fate = fate;
+        life.fate = fateOf(event);
         life.seq = OptionalLong.of(event.seq());
-        settle(life);
+        known.settle(life);
+    }
+
+    private static Fate fateOf(ExitEvent event) {
+        return new Fate.Ended(
+                new End(event.exit(), event.signal(), event.oomKilled(), event.source()), false);
     }
 
     /** A life that was registered before, and what the store knows of it. */
-    void remember(Life life, Answer.OfContainer known) {
-        Tracked tracked = find(life.container(), life.id());
+    void remember(Life life, Answer.OfContainer state) {
+        TrackedLife tracked = known.find(life.container(), life.id());
         if (tracked == null) {
-            tracked = add(new Tracked(life, true, true));
+            tracked = known.add(new TrackedLife(life, true, true));
         }
         tracked.life = life;
         tracked.kept = true;
         tracked.registered = true;
-        tracked.begun = !(known instanceof Answer.Unknown);
-        switch (known) {
+        tracked.begun = !(state instanceof Answer.Unknown);
+        switch (state) {
             case Answer.Exited(ExitEvent event, boolean _) -> {
-                tracked.fate =
-                        new Fate.Ended(
-                                new End(
-                                        event.exit(),
-                                        event.signal(),
-                                        event.oomKilled(),
-                                        event.source()),
-                                false);
+                tracked.fate = fateOf(event);
                 tracked.seq = OptionalLong.of(event.seq());
             }
             case Answer.Lost _ -> tracked.fate = new Fate.Lost();
             case Answer.Running _, Answer.Unknown _ -> {}
         }
-        done.remove(life.id());
-        settle(tracked);
+        known.settle(tracked);
     }
 
     /** A life that the store knows, and perhaps nobody else. */
     void remember(Begun begun, boolean lost) {
-        if (find(begun.container(), begun.life().id()) == null) {
+        if (known.find(begun.container(), begun.life().id()) == null) {
             Life life = lifeOf(begun.container(), begun.life(), begun.pid().orElse(NO_PID));
             if (begun.pid().isPresent()) {
                 life = life.withInit(new InitProcess(begun.pid().getAsLong(), begun.startTime()));
             }
-            Tracked tracked = add(new Tracked(life, begun.life().kept(), false));
+            TrackedLife tracked = known.add(new TrackedLife(life, begun.life().kept(), false));
             tracked.begun = true;
             tracked.fate = lost ? new Fate.Lost() : new Fate.Open();
-            settle(tracked);
+            known.settle(tracked);
         }
     }
 
     /** Publishes the begin of each life that the store did not know. */
     void announce() {
-        for (List<Tracked> lives : List.copyOf(ofContainers.values())) {
-            lives.stream().filter(it -> it.life.init().isPresent()).forEach(this::begin);
-        }
+        known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
     }
 
     /** A life whose end the version before kept, or had lost. */
@@ -262,9 +177,9 @@ final class Lives {
      * @param isRegistered whether the registry has it; not where the disk could not be written
      */
     void begun(Life life, boolean isRegistered) {
-        Tracked tracked = find(life.container(), life.id());
+        TrackedLife tracked = known.find(life.container(), life.id());
         if (tracked == null) {
-            tracked = add(new Tracked(life, true, isRegistered));
+            tracked = known.add(new TrackedLife(life, true, isRegistered));
             tracked.unregistered = !isRegistered;
         } else {
             Optional<InitProcess> init = life.init().or(tracked.life::init);
@@ -285,7 +200,7 @@ final class Lives {
      * @return the life, to be registered
      */
     Life keep(ContainerKey container, Path bundle, Instant at) {
-        for (Tracked each : lives(container)) {
+        for (TrackedLife each : known.of(container)) {
             boolean isThis =
                     !each.registered
                             && !each.life
@@ -294,7 +209,7 @@ final class Lives {
                             && (each.life.bundle().equals(bundle) || isUnknown(each.life.bundle()));
             if (isThis) {
                 each.kept = true;
-                done.remove(each.life.id());
+                known.settle(each);
                 sink.begun(container, each.ref(), each.life.init(), each.seq);
                 each.begun = true;
                 each.life = each.life.withCreatedAt(at).withBundle(bundle);
@@ -310,7 +225,7 @@ final class Lives {
      * @param endComes whether the kernel will report its end
      */
     void deleted(Life life, boolean endComes) {
-        Tracked tracked = find(life.container(), life.id());
+        TrackedLife tracked = known.find(life.container(), life.id());
         if (tracked == null) {
             return;
         }
@@ -319,23 +234,23 @@ final class Lives {
             tracked.life = tracked.life.withForceDeleted();
         }
         if (tracked.isOpen() && tracked.life.init().isEmpty()) {
-            forget(tracked); // its create failed
+            known.forget(tracked); // its create failed
         } else if (tracked.isOpen() && !endComes) {
             lose(tracked);
         }
-        settle(tracked);
+        known.settle(tracked);
     }
 
     /** The process of a life is gone, and nobody reported its end in time. */
     void lost(Life life) {
-        Tracked tracked = find(life.container(), life.id());
+        TrackedLife tracked = known.find(life.container(), life.id());
         if (tracked != null && tracked.isOpen()) {
             LOG.warn(
                     "how {} ended could not be observed: its process {} is gone, and containerd reported nothing",
                     life.container(),
                     tracked.life.init().map(it -> Long.toString(it.pid())).orElse("(not known)"));
             lose(tracked);
-            settle(tracked);
+            known.settle(tracked);
         }
     }
 
@@ -352,18 +267,13 @@ final class Lives {
     /** Finds the life whose process was reported, or begins it. */
     private void reported(
             ContainerKey container, Path bundle, long pid, Instant at, boolean isStart) {
-        List<Tracked> lives = lives(container);
-        for (Tracked each : lives.reversed()) {
-            boolean isKnown =
-                    pid != NO_PID
-                            && each.hasPid(pid)
-                            && each.exitedAt().filter(it -> !it.isAfter(at.minus(SAME))).isEmpty();
-            if (isKnown) {
-                noteStart(each, isStart);
-                return;
-            }
+        TrackedLife same =
+                pid == NO_PID ? null : known.newest(container, it -> it.hasProcess(pid, at));
+        if (same != null) {
+            noteStart(same, isStart);
+            return;
         }
-        Tracked newest = lives.isEmpty() ? null : lives.getLast();
+        TrackedLife newest = known.newest(container);
         if (newest != null && at.isBefore(newest.life.createdAt())) {
             return; // of an earlier life
         }
@@ -375,7 +285,10 @@ final class Lives {
                                 || isUnknown(newest.life.bundle())
                                 || bundle.equals(newest.life.bundle()));
         if (newest == null || !isPending) {
-            newest = add(new Tracked(Life.of(newId(), container, at, bundle), keepsAll, false));
+            newest =
+                    known.add(
+                            new TrackedLife(
+                                    Life.of(newId(), container, at, bundle), keepsAll, false));
             oomKilled.remove(container);
         }
         if (pid != NO_PID) {
@@ -383,11 +296,11 @@ final class Lives {
             noteStart(newest, isStart);
         }
         begin(newest);
-        settle(newest);
+        known.settle(newest);
     }
 
     /** Nearly always the shim has noted it; {@code restore} has no start. */
-    private void noteStart(Tracked life, boolean isStart) {
+    private void noteStart(TrackedLife life, boolean isStart) {
         if (isStart && life.registered && life.isOpen()) {
             sink.initKnown(life.life);
         }
@@ -395,12 +308,9 @@ final class Lives {
 
     /** The kernel killed a process of the container for memory; its exit comes next. */
     void outOfMemory(ContainerKey container) {
-        List<Tracked> lives = lives(container);
-        boolean isAwaited =
-                !lives.isEmpty()
-                        && (lives.getLast().isOpen() || lives.getLast().fate instanceof Fate.Held);
-        if (isAwaited) {
-            lives.getLast().oomKilled = true;
+        TrackedLife newest = known.newest(container);
+        if (newest != null && (newest.isOpen() || newest.fate instanceof Fate.Held)) {
+            newest.oomKilled = true;
         } else {
             oomKilled.put(container, true);
         }
@@ -414,9 +324,9 @@ final class Lives {
      * @param nanoTime now, by the monotonic clock
      */
     void witnessed(Life life, int waitStatus, Instant at, long nanoTime) {
-        Tracked tracked = find(life.container(), life.id());
+        TrackedLife tracked = known.find(life.container(), life.id());
         if (tracked == null) {
-            tracked = add(new Tracked(life, true, true));
+            tracked = known.add(new TrackedLife(life, true, true));
         }
         int signal = waitStatus & 0x7f;
         int code = signal == 0 ? waitStatus >> 8 & 0xff : SIGNAL_BASE + signal;
@@ -437,10 +347,10 @@ final class Lives {
             return;
         }
         ContainerKey container = exit.container();
-        Tracked life = exit.pid() == NO_PID ? namelessEnd(exit) : endedBy(exit);
+        TrackedLife life = endedBy(exit);
         if (life == null) {
-            Tracked newest = newest(container);
-            if (newest != null && isExecBeside(newest, exit)) {
+            TrackedLife newest = known.newest(container);
+            if (newest != null && newest.runsBeside(exit.pid())) {
                 execEnded(exit.asExec());
                 return;
             }
@@ -448,75 +358,38 @@ final class Lives {
         } else if (life.life.init().isEmpty() && exit.pid() != NO_PID) {
             life.life = life.life.withInit(new InitProcess(exit.pid(), OptionalLong.empty()));
         }
-        ExitSource source = isMadeUp(exit, life) ? ExitSource.ASSUMED : ExitSource.CONTAINERD;
-        report(life, exit, OptionalInt.empty(), source, nanoTime);
+        report(life, exit, OptionalInt.empty(), life.sourceOf(exit), nanoTime);
     }
 
     /** A life of which nothing but its end was reported. */
-    private Tracked unreported(TaskExit exit) {
+    private TrackedLife unreported(TaskExit exit) {
         ContainerKey container = exit.container();
         LifeRef ref = new LifeRef(newId(), exit.exitedAt(), keepsAll);
-        Tracked life = new Tracked(lifeOf(container, ref, exit.pid()), keepsAll, false);
-        List<Tracked> others = lives(container);
-        if (!others.isEmpty() && exit.exitedAt().isBefore(others.getFirst().life.createdAt())) {
-            others.addFirst(life); // reported late
-        } else {
-            add(life);
-        }
+        TrackedLife life =
+                known.addEnded(
+                        new TrackedLife(lifeOf(container, ref, exit.pid()), keepsAll, false));
         life.oomKilled = oomKilled.remove(container) != null;
         // The exit says it all, unless the life is newer than others that are known.
-        life.begun = lives(container).getFirst() == life;
+        life.begun = known.of(container).getFirst() == life;
         return life;
     }
 
-    /** The life that ended with this pid; null if none that is known did. */
-    private @Nullable Tracked endedBy(TaskExit exit) {
-        List<Tracked> lives = lives(exit.container()).reversed();
-        for (Tracked each : lives) {
-            if (each.hasPid(exit.pid()) && each.exitedAt().isEmpty()) {
-                return each;
-            }
+    /** The life that an exit ends, or has ended; null if none that is known does. */
+    private @Nullable TrackedLife endedBy(TaskExit exit) {
+        ContainerKey container = exit.container();
+        TrackedLife newest = known.newest(container);
+        if (newest == null) {
+            return null;
         }
-        for (Tracked each : lives) {
-            if (each.hasPid(exit.pid()) && isDouble(each, exit)) {
-                return each;
-            }
+        if (exit.pid() == NO_PID) {
+            // containerd could not even clean up after its shim.
+            return exit.exitedAt().isBefore(newest.life.createdAt()) ? null : newest;
         }
-        Tracked newest = lives.isEmpty() ? null : lives.getFirst();
-        boolean fits =
-                newest != null
-                        && newest.life.init().isEmpty()
-                        && !newest.hasRealEnd()
-                        && !exit.exitedAt().isBefore(newest.life.createdAt());
-        return fits ? newest : null;
-    }
-
-    /**
-     * Whether it is the exit of this life once more, and not one of a life that nobody reported.
-     */
-    private static boolean isDouble(Tracked life, TaskExit exit) {
-        Duration after = Duration.between(life.exitedAt().orElseThrow(), exit.exitedAt());
-        // The kernel's report has the time when it was read, which may be late.
-        boolean isByKernel =
-                life.fate instanceof Fate.Ended(End end, boolean _)
-                        && end.source() == ExitSource.KERNEL;
-        return (after.compareTo(SAME) <= 0 && (isByKernel || after.compareTo(SAME.negated()) >= 0))
-                || exit.exitStatus() == MADE_UP_KILLED
-                || exit.exitStatus() == MADE_UP_UNKNOWN;
-    }
-
-    /** Without a pid containerd could not even clean up after its shim. */
-    private @Nullable Tracked namelessEnd(TaskExit exit) {
-        Tracked newest = newest(exit.container());
-        return newest == null || exit.exitedAt().isBefore(newest.life.createdAt()) ? null : newest;
-    }
-
-    private static boolean isExecBeside(Tracked newest, TaskExit exit) {
-        return newest.isOpen()
-                && newest.life
-                        .init()
-                        .filter(it -> it.pid() != exit.pid() && it.exists())
-                        .isPresent();
+        TrackedLife life = known.newest(container, it -> it.awaitsEndOf(exit.pid()));
+        if (life == null) {
+            life = known.newest(container, it -> it.hasEndedWith(exit));
+        }
+        return life == null && newest.mayEndWith(exit) ? newest : life;
     }
 
     private void execEnded(TaskExit exit) {
@@ -524,12 +397,13 @@ final class Lives {
         End end = new End(exit, OptionalInt.empty(), false, ExitSource.CONTAINERD);
         Fate.Step step = execs.getOrDefault(key, new Fate.Open()).after(end, 0);
         execs.put(key, step.next());
-        Optional<LifeRef> life = Optional.ofNullable(newest(exit.container())).map(Tracked::ref);
+        Optional<LifeRef> life =
+                Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
         step.published().ifPresent(it -> sink.exit(it, life));
     }
 
     private void report(
-            Tracked life, TaskExit exit, OptionalInt signal, ExitSource source, long nanoTime) {
+            TrackedLife life, TaskExit exit, OptionalInt signal, ExitSource source, long nanoTime) {
         Fate.Step step = life.fate.after(new End(exit, signal, life.oomKilled, source), nanoTime);
         apply(life, step);
         if (step.next() instanceof Fate.Held) {
@@ -537,30 +411,23 @@ final class Lives {
         }
     }
 
-    private void apply(Tracked life, Fate.Step step) {
+    private void apply(TrackedLife life, Fate.Step step) {
         life.fate = step.next();
         step.published()
                 .ifPresent(it -> {
                     begin(life);
                     life.seq = OptionalLong.of(sink.exit(it, Optional.of(life.ref())));
                 });
-        settle(life);
+        known.settle(life);
     }
 
-    /** Without a pid containerd knows nothing; after a forced delete it makes the status up. */
-    private static boolean isMadeUp(TaskExit exit, Tracked life) {
-        boolean unknown = exit.exitStatus() == MADE_UP_UNKNOWN;
-        return (unknown && exit.pid() == NO_PID)
-                || ((unknown || exit.exitStatus() == MADE_UP_KILLED) && life.life.forceDeleted());
-    }
-
-    private void lose(Tracked life) {
+    private void lose(TrackedLife life) {
         begin(life);
         life.fate = new Fate.Lost();
         sink.lost(life.life.container(), life.ref());
     }
 
-    private void begin(Tracked life) {
+    private void begin(TrackedLife life) {
         if (!life.begun) {
             life.begun = true;
             sink.begun(life.life.container(), life.ref(), life.life.init(), OptionalLong.empty());
@@ -594,78 +461,21 @@ final class Lives {
     }
 
     private void publishHeld() {
-        Tracked life = held.remove();
+        TrackedLife life = held.remove();
         apply(life, life.fate.overdue());
     }
 
     /** The kept lives whose end is not known. */
     List<Life> open() {
-        return ofContainers.values().stream()
-                .flatMap(List::stream)
-                .filter(it -> it.kept && it.isOpen())
-                .map(it -> it.life)
-                .toList();
+        return known.all().filter(it -> it.kept && it.isOpen()).map(it -> it.life).toList();
     }
 
     /** The registered lives that are over, and were not deleted. */
     List<Life> undeleted() {
-        return ofContainers.values().stream()
-                .flatMap(List::stream)
+        return known.all()
                 .filter(it -> it.registered && !it.deleted && !it.isOpen())
                 .map(it -> it.life)
                 .toList();
-    }
-
-    private List<Tracked> lives(ContainerKey container) {
-        return ofContainers.getOrDefault(container, List.of());
-    }
-
-    private @Nullable Tracked newest(ContainerKey container) {
-        List<Tracked> lives = lives(container);
-        return lives.isEmpty() ? null : lives.getLast();
-    }
-
-    private @Nullable Tracked find(ContainerKey container, String id) {
-        for (Tracked each : lives(container)) {
-            if (each.life.id().equals(id)) {
-                return each;
-            }
-        }
-        return null;
-    }
-
-    /** Adds a life as the container's newest: it began after all that are known. */
-    private Tracked add(Tracked life) {
-        Life added = life.life;
-        List<Tracked> lives =
-                ofContainers.computeIfAbsent(added.container(), _ -> new ArrayList<>(2));
-        if (!lives.isEmpty() && !lives.getLast().life.createdAt().isBefore(added.createdAt())) {
-            Instant after = lives.getLast().life.createdAt().plus(1, ChronoUnit.MICROS);
-            life.life = added.withCreatedAt(after);
-        }
-        lives.add(life);
-        if (lives.size() > REMEMBERED_OF_ONE) {
-            lives.stream().filter(Tracked::isDone).findFirst().ifPresent(this::forget);
-        }
-        return life;
-    }
-
-    private void settle(Tracked life) {
-        if (life.isDone() && find(life.life.container(), life.life.id()) != null) {
-            done.putIfAbsent(life.life.id(), life);
-            if (done.size() > REMEMBERED) {
-                forget(done.values().iterator().next());
-            }
-        }
-    }
-
-    private void forget(Tracked life) {
-        done.remove(life.life.id());
-        List<Tracked> lives = lives(life.life.container());
-        lives.remove(life);
-        if (lives.isEmpty()) {
-            ofContainers.remove(life.life.container());
-        }
     }
 
     private static Life lifeOf(ContainerKey container, LifeRef ref, long pid) {
@@ -691,7 +501,7 @@ final class Lives {
 
             @Override
             protected boolean removeEldestEntry(Map.Entry<K, V> eldest) {
-                return size() > REMEMBERED;
+                return size() > KnownLives.REMEMBERED;
             }
         };
     }
