@@ -27,6 +27,7 @@ import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -130,6 +131,41 @@ class DaemonTest {
         try (TardisProcess _ = startDaemon()) {
             assertThat(tardis.run("get", "tc").out()).isEqualTo("7\n");
             assertThat(tardis.run("stop").status()).isEqualTo(ExitStatus.OK);
+        }
+    }
+
+    /** What a daemon left that kept the lives before, and only the ends that it knew. */
+    @Test
+    void answersWhatTheFirstFormatKept() throws Exception {
+        copy(Path.of("src/test/resources/state-1"), tardis.stateDir());
+        tardis.set("TARDIS_RETENTION", "3650d");
+        for (int start = 0; start < 2; start++) {
+            try (TardisProcess _ = startDaemon()) {
+                for (String known :
+                        List.of("plain 3", "zero 0", "seven 7", "again 0", "assumed 137")) {
+                    String[] words = known.split(" ", 2);
+                    assertThat(tardis.run("get", words[0]).out())
+                            .as(words[0])
+                            .isEqualTo(words[1] + "\n");
+                }
+                assertThat(tardis.run("get", "gone").err()).contains("nobody could observe");
+                // Its process is gone for ever, and so it is lost as soon as a daemon has waited.
+                await().atMost(PATIENCE)
+                        .until(() ->
+                                tardis.run("get", "lost").err().contains("nobody could observe"));
+                assertThat(tardis.run("ls").out().lines()).hasSize(8);
+                assertThat(tardis.run("stop").status()).isEqualTo(ExitStatus.OK);
+            }
+            assertThat(tardis.stateDir().resolve("containers/default/gone/last-life.json"))
+                    .doesNotExist();
+        }
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()));
+            }
         }
     }
 

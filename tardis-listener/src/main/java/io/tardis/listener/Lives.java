@@ -163,9 +163,8 @@ final class Lives {
         known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
     }
 
-    /** A life whose end the version before kept, or had lost. */
+    /** A life that was over in a version that kept such; its end is lost if the store has none. */
     void former(Life life) {
-        sink.begun(life.container(), life.ref(), life.init(), OptionalLong.empty());
         if (life.init().isPresent()) {
             sink.lost(life.container(), life.ref());
         }

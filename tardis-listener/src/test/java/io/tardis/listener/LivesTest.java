@@ -476,7 +476,7 @@ class LivesTest {
         lives.former(life("1", 100));
         lives.former(life("2", 0));
 
-        assertThat(lines.take()).containsExactly("begun a+", "lost a+", "begun b+");
+        assertThat(lines.take()).containsExactly("lost a+");
     }
 
     @Test
