@@ -174,6 +174,13 @@ final class ExitLogFile {
         session.execute("CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at)");
         session.execute(
                 "CREATE INDEX IF NOT EXISTS lives_by_namespace_and_age ON lives (namespace, recorded_at)");
+        // A daemon that ended too soon left these open; a late report may still bring their ends.
+        session.execute(
+                """
+                UPDATE lives AS l SET stage = 2 WHERE stage = 1 AND EXISTS (
+                  SELECT 1 FROM lives WHERE namespace = l.namespace AND container_id = l.container_id
+                                        AND created_at > l.created_at)\
+                """);
         // Lists were once in the order of the lives' beginnings, and what sources disagreed on was
         // kept.
         session.execute("DROP INDEX IF EXISTS lives_by_beginning");

@@ -175,7 +175,7 @@ final class QueryServer implements AutoCloseable {
                                 Optional<String> life,
                                 Duration maxWait) -> {
                     OfContainer state = lives.answer(container, life);
-                    Duration wait = boundedWait(state, maxWait);
+                    Duration wait = boundedWait(state, life, maxWait);
                     if (wait.isPositive()) {
                         letWait(request, container, life.or(() -> lifeOf(state)), wait);
                     } else {
@@ -290,11 +290,14 @@ final class QueryServer implements AutoCloseable {
         return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
     }
 
-    private static Duration boundedWait(OfContainer state, Duration maxWait) {
+    /** A life that is named may be on its way: whoever asks knows of its begin from elsewhere. */
+    private static Duration boundedWait(
+            OfContainer state, Optional<String> life, Duration maxWait) {
         return switch (state) {
             case Running _ -> maxWait;
             case Lost _ -> maxWait.compareTo(LATE_EXIT) < 0 ? maxWait : LATE_EXIT;
-            case Exited _, Unknown _ -> Duration.ZERO;
+            case Unknown _ -> life.isPresent() ? maxWait : Duration.ZERO;
+            case Exited _ -> Duration.ZERO;
         };
     }
 
@@ -318,7 +321,7 @@ final class QueryServer implements AutoCloseable {
                 Answer answer = answerAfterWait(each);
                 if (answer instanceof Lost) {
                     waits.hurry(each, soon);
-                } else if (!(answer instanceof Running)) {
+                } else if (!(answer instanceof Running || answer instanceof Unknown)) {
                     waits.remove(each);
                     reply(each.request().request(), answer);
                 }

@@ -411,6 +411,21 @@ class QueryServerTest {
         assertThat(soon(ofSecond)).isEqualTo(exited("second", 1, exit(2, TC, 200, 7)));
     }
 
+    /** The shim may ask before the begin of its life is recorded. */
+    @Test
+    void letsWaitForALifeThatIsNamedAndNotKnownYet() throws Exception {
+        Future<Answer.OfContainer> named = askAndWait(TC, Optional.of("life"), LONG);
+        start("other", TC, 99);
+        record("other", 0, exit(1, TC, 99, 1));
+        start("life", TC, 100);
+
+        record("life", 0, exit(2, TC, 100, 0));
+
+        assertThat(soon(named)).isEqualTo(exited("life", 0, exit(2, TC, 100, 0)));
+        assertThat(client.exitCode(TC, Optional.of("never"), Duration.ofMillis(50)))
+                .isEqualTo(new Unknown(TC));
+    }
+
     /** Nobody observed its end; a late report of containerd can still bring it. */
     @Test
     void letsNobodyWaitLongForALifeThatIsLost() throws Exception {

@@ -170,6 +170,7 @@ public final class ContainerRegistry {
                 ContainerKey container = new ContainerKey(namespace, id);
                 synchronized (this) {
                     if (!lives.containsKey(container) && isOlder(directory(container), time)) {
+                        deleteQuietly(LifeFile.beside(directory(container).resolve(OPEN)));
                         removeIfEmpty(container);
                     }
                 }

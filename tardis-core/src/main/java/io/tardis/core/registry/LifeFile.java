@@ -54,7 +54,7 @@ final class LifeFile {
      * @throws IOException if it cannot be written
      */
     static void write(Path file, Life life) throws IOException {
-        Path beside = file.resolveSibling("." + file.getFileName() + "." + life.id());
+        Path beside = beside(file);
         try {
             Files.write(beside, encode(life));
             Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
@@ -62,6 +62,11 @@ final class LifeFile {
             Files.deleteIfExists(beside); // a full disk leaves an empty one
             throw e;
         }
+    }
+
+    /** What is written before it becomes {@code file}; a process that was killed leaves it. */
+    static Path beside(Path file) {
+        return file.resolveSibling("." + file.getFileName() + ".new");
     }
 
     /**
