@@ -81,7 +81,7 @@ echo "Tardis $version is installed as $directory"
 if status=$("$directory/bin/tardis" status 9>&-) || [ $? -ne 3 ]; then
     daemon=$(echo "$status" | sed -n 's/^daemon .* process \([0-9]*\).*/\1/p')
     if [ -z "$daemon" ]; then
-        fail "whether a daemon runs cannot be told: $status"
+        fail "it cannot be found out whether a daemon runs: $status"
     elif grep -qsF "=$versions/$version/" "/proc/$daemon/cmdline"; then
         : # of this version
     elif tr '\0' '\n' <"/proc/$daemon/environ" | grep -q '^INVOCATION_ID='; then

@@ -142,7 +142,7 @@ final class BackgroundDaemon {
         }
     }
 
-    /** One that was told to end closes its socket first, and gives its lock back last. */
+    /** One that is to end closes its socket first, and gives its lock back last. */
     private void putBack(StoppedDaemon before) throws IOException, InterruptedException {
         long deadline = System.nanoTime() + PUT_BACK_PATIENCE.toNanos();
         Process again = null;

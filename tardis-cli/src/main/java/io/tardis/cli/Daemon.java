@@ -280,7 +280,7 @@ final class Daemon {
         LOG.info(
                 "taking over from process {}; the event source {}",
                 before.getAsLong(),
-                hears ? "hears" : "has had nothing to tell yet");
+                hears ? "hears" : "has reported nothing yet");
         InstanceLock.holdingProcess(settings.stateDir()).ifPresent(ProcessHandle::destroy);
         return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
     }

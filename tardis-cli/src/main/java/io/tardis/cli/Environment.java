@@ -38,7 +38,7 @@ record Environment(Map<String, String> variables) {
         return configured.isEmpty() ? SettingsReader.DEFAULT_FILE.toString() : configured;
     }
 
-    /** They are right, for all that this user can tell: so nobody has to mend them. */
+    /** They are right, as far as this user can see: so nobody has to mend them. */
     private static void refuseUnreadable(String file) {
         try {
             Path path = Path.of(file);

@@ -234,7 +234,7 @@ final class Examination {
                 ok("space", text);
             }
         } catch (IOException e) {
-            fail("space", "cannot tell how much is free for " + directory + ": " + e);
+            fail("space", "it cannot be found out how much is free for " + directory + ": " + e);
         }
     }
 
@@ -247,7 +247,7 @@ final class Examination {
                 ok(what, text + (daemon.isPresent() ? ", the daemon's" : " is free"));
             }
         } catch (IOException e) {
-            fail(what, "cannot tell who has " + text + ": " + e);
+            fail(what, "it cannot be found out who has " + text + ": " + e);
         }
     }
 
@@ -341,7 +341,7 @@ final class Examination {
         try (Stream<Path> files = Files.list(path)) {
             return files.toList().stream();
         } catch (IOException _) {
-            return Stream.empty(); // it cannot be told, and is not found then
+            return Stream.empty(); // it cannot be read, and is not found then
         }
     }
 
@@ -353,7 +353,7 @@ final class Examination {
             return new String(in.readNBytes(LONGEST_CONFIGURATION), StandardCharsets.UTF_8)
                     .contains("tardis-runc");
         } catch (IOException _) {
-            return false; // it cannot be told, and is not found then
+            return false; // it cannot be read, and is not found then
         }
     }
 }

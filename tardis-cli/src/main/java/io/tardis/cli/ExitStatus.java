@@ -11,7 +11,7 @@ final class ExitStatus {
     /** The command line or a setting is wrong. */
     static final int USAGE = 2;
 
-    /** The code is not known, or no daemon is there to tell. */
+    /** The code is not known, or no daemon answers. */
     static final int NOT_KNOWN = 3;
 
     /** Another daemon has the state directory. */

@@ -34,7 +34,11 @@ record FailedStart(String failures, String since, String reason) {
             return Optional.empty();
         } catch (IOException e) {
             throw new TardisException(
-                    "cannot tell whether a start has failed: " + file + " cannot be read: " + e, e);
+                    "it cannot be found out whether a start has failed: "
+                            + file
+                            + " cannot be read: "
+                            + e,
+                    e);
         }
         Map<String, String> values = new HashMap<>();
         text.lines()

@@ -19,8 +19,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Who listens where, as the kernel tells it in {@code /proc} (proc(5)). Sockets are known by their
- * inodes. Only root, and a process's own user, can tell whose a socket is.
+ * Who listens where, as the kernel lists it in {@code /proc} (proc(5)). Sockets are known by their
+ * inodes. Only root, and a process's own user, can see whose a socket is.
  */
 final class ListeningSockets {
 
@@ -118,7 +118,7 @@ final class ListeningSockets {
         }
     }
 
-    /** The process that has one of these sockets; empty if this user cannot tell. */
+    /** The process that has one of these sockets; empty if this user cannot see it. */
     static OptionalLong owner(Set<Long> inodes) throws IOException {
         if (inodes.isEmpty()) {
             return OptionalLong.empty();

@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * removed, its directory replaced), it is opened again, and made if need be. It is looked at before
  * a write, at most once a second.
  *
- * <p>Several processes append to it, so its size is the kernel's to tell. One that has reached its
+ * <p>Several processes append to it, so only the kernel knows its size. One that has reached its
  * limit is renamed to {@code NAME.1}, and so on; the oldest is replaced. What is no regular file (a
  * FIFO, a device) is never renamed.
  */

@@ -248,7 +248,7 @@ final class LogWriter implements AutoCloseable {
         }
     }
 
-    /** Waits before the next try; tells whether there is none, since the writer is closed. */
+    /** Waits before the next try; returns whether there is none, since the writer is closed. */
     private boolean pause() throws InterruptedException {
         long left = RETRY.toNanos();
         lock.lock();

@@ -57,7 +57,7 @@ final class Logging {
 
     private Logging() {}
 
-    /** Commands tell warnings on standard error. */
+    /** Commands print warnings on standard error. */
     static void forCommand() {
         PatternLayoutEncoder encoder = new PatternLayoutEncoder();
         encoder.setContext(context());

@@ -41,7 +41,7 @@ final class Rehearsal {
                         });
             }
         } catch (IOException e) {
-            throw new SetupException("who has the ports cannot be told: " + e, e);
+            throw new SetupException("it cannot be found out who has the ports: " + e, e);
         }
         settings.curve().ifPresent(CurveClients::open);
         Directories.makePrivate(settings.stateDir());

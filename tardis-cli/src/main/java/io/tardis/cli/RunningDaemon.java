@@ -21,8 +21,8 @@ import java.util.stream.Collectors;
  * directories. The kernel is asked: a daemon that hangs has them, too.
  *
  * @param pid its process
- * @param stateDir the directory whose lock it has; empty if that cannot be told
- * @param runDir the directory of its socket; empty if that cannot be told
+ * @param stateDir the directory whose lock it has; empty if that is not known
+ * @param runDir the directory of its socket; empty if that is not known
  */
 record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
 
@@ -39,7 +39,7 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
             }
             return pid.isEmpty() ? Optional.empty() : Optional.of(of(pid.getAsLong()));
         } catch (IOException e) {
-            throw new SetupException("whether a daemon runs cannot be told: " + e, e);
+            throw new SetupException("it cannot be found out whether a daemon runs: " + e, e);
         }
     }
 

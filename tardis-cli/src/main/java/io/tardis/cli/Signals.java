@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
  * here.
  *
  * <p>{@code sun.misc.Signal} is the only way to hear a signal in the JDK (JEP 260). It is called by
- * reflection, since javac warns of it and knows no way to be told that this is meant.
+ * reflection, since javac warns of it and has no way to say that this is meant.
  */
 final class Signals {
 

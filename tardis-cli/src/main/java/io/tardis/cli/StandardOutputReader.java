@@ -14,7 +14,7 @@ import java.lang.invoke.MethodHandle;
 /**
  * Whether whoever reads standard output has gone: the next program of a pipe, a connection, a
  * terminal. A write would say so, but a program that waits writes nothing, and a write of no bytes
- * to a pipe succeeds without a reader. poll(2) tells; Java has nothing that does.
+ * to a pipe succeeds without a reader. poll(2) finds out; Java has nothing that does.
  */
 final class StandardOutputReader {
 

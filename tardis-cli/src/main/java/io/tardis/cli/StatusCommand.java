@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "status",
         description =
-                "Tells whether the daemon runs and is well (exit status 0), runs and is not well (1), or does not run (3).",
+                "Prints whether the daemon runs and is well (exit status 0), runs and is not well (1), or does not run (3).",
         mixinStandardHelpOptions = true)
 final class StatusCommand implements Callable<Integer> {
 

@@ -74,7 +74,7 @@ final class Successor {
     /**
      * systemd puts its variables into the environment of what it starts, where all that comes from
      * there inherits them: a daemon that a container started has containerd's. The pid, of systemd
-     * 248 and later, tells them apart.
+     * 248 and later, distinguishes them.
      */
     private boolean isManaged() {
         String started = environment.get("SYSTEMD_EXEC_PID");

@@ -5,7 +5,7 @@ import picocli.CommandLine.Command;
 /** The root of the command line. */
 @Command(
         name = "tardis",
-        description = "Records how containers end, and tells it long after they are gone.",
+        description = "Records how containers end, and answers that long after they are gone.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         synopsisSubcommandLabel = "COMMAND")

@@ -72,7 +72,7 @@ final class WaitCommand implements Callable<Integer> {
         Logging.forCommand();
         long start = System.nanoTime();
         try (DaemonQueries queries = new DaemonQueries(environment.settings())) {
-            // Where nobody is there, that is told now, and not when a question's wait is over.
+            // Where nobody is there, that is answered now, and not when a question's wait is over.
             queries.client().ping();
             while (true) {
                 Duration left = timeout.map(it -> it.minus(since(start))).orElse(ONE_QUESTION);

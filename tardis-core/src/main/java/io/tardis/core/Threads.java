@@ -12,8 +12,8 @@ public final class Threads {
     private Threads() {}
 
     /**
-     * Waits for a thread that was told to end. One that does not is told in the log, at ERROR. If
-     * the caller is interrupted, it waits no longer and stays interrupted.
+     * Waits for a thread that is to end. One that does not is logged at ERROR. If the caller is
+     * interrupted, it waits no longer and stays interrupted.
      *
      * @param thread one that was never started has ended
      * @param patience the longest wait

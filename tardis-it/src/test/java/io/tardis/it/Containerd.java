@@ -249,6 +249,10 @@ final class Containerd implements AutoCloseable {
     }
 
     /** BUNDLES/NAMESPACE/ID. */
+    Path bundleOf(Container container) {
+        return bundles().resolve(container.namespace()).resolve(container.id());
+    }
+
     private Path bundles() {
         return folder.resolve("state/io.containerd.runtime.v2.task");
     }

@@ -40,14 +40,15 @@ class KernelWitnessIT {
                         .run()
                         .orFail()
                         .text();
-        assumeTrue(answer.equals("yes"), "this kernel does not tell how processes end: " + answer);
+        assumeTrue(
+                answer.equals("yes"), "this kernel does not report how processes end: " + answer);
     }
 
     @BeforeEach
     void daemonHears() {
         new Valve(lab.tardis()).open();
         lab.tardis().bringUpDaemon();
-        assertThat(lab.tardis().log()).doesNotContain("does not tell how processes end");
+        assertThat(lab.tardis().log()).doesNotContain("does not report how processes end");
     }
 
     @ContainerTest

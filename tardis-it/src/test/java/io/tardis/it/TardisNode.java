@@ -317,6 +317,11 @@ final class TardisNode implements AutoCloseable {
         return ask(question(container));
     }
 
+    /** The answer about one of its lives. */
+    JsonNode exitCode(Container container, String life) {
+        return ask(question(container).replace("}", ",\"life\":\"" + life + "\"}"));
+    }
+
     /** The answers for several containers, in their order. */
     List<JsonNode> exitCodes(List<Container> containers) {
         return askAll(containers.stream().map(TardisNode::question).toArray(String[]::new));

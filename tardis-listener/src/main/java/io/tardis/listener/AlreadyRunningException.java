@@ -14,7 +14,7 @@ public final class AlreadyRunningException extends TardisException {
      * Another listener runs.
      *
      * @param stateDir the state directory
-     * @param pid its process, if it can be told
+     * @param pid its process, if it is known
      */
     public AlreadyRunningException(Path stateDir, OptionalLong pid) {
         super(
@@ -22,6 +22,6 @@ public final class AlreadyRunningException extends TardisException {
                         + stateDir
                         + (pid.isPresent()
                                 ? " as process " + pid.getAsLong()
-                                : ", in a process that cannot be told"));
+                                : ", in a process that is not known"));
     }
 }

@@ -27,8 +27,8 @@ sealed interface CtrEvent {
      * A container's own process was started. For an exec containerd has a topic of its own.
      *
      * @param pid 0 where the line has none
-     * @param at when containerd's shim told it: some milliseconds later, and of a process that ends
-     *     at once maybe after its end
+     * @param at when containerd's shim reported it: some milliseconds later, and of a process that
+     *     ends at once maybe after its end
      */
     record TaskStart(ContainerKey container, long pid, Instant at) implements CtrEvent {}
 

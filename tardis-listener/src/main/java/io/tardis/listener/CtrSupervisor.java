@@ -29,8 +29,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>{@code ctr} never reconnects: it ends when containerd stops. The first new start is at once,
  * the following ones after a delay that doubles, up to a second in a long outage, until a source
- * has told something and stayed for a while. From its end on events may be missed, and that is told
- * as a gap.
+ * has reported something and stayed for a while. From its end on events may be missed, and that is
+ * reported as a gap.
  */
 final class CtrSupervisor implements AutoCloseable {
 
@@ -62,7 +62,7 @@ final class CtrSupervisor implements AutoCloseable {
     private static final Duration FIRST_DELAY = Duration.ofMillis(50);
 
     /**
-     * For some 15 s containerd's shims try again and again to tell an exit. The first try that
+     * For some 15 s containerd's shims try again and again to publish an exit. The first try that
      * reaches containerd is the last one: who is not back by then has missed it.
      */
     private static final Duration LONGEST_DELAY = Duration.ofMillis(200);
@@ -72,7 +72,7 @@ final class CtrSupervisor implements AutoCloseable {
 
     private static final Duration DELAY_OF_A_LONG_OUTAGE = Duration.ofSeconds(1);
 
-    /** A source that told something but ended sooner was not sound: it may do so for ever. */
+    /** A source that reported something but ended sooner was not sound: it may do so for ever. */
     private static final Duration HEALTHY_LIFE = Duration.ofSeconds(1);
 
     /**
@@ -412,7 +412,7 @@ final class CtrSupervisor implements AutoCloseable {
             try (BufferedReader characters = process.errorReader(StandardCharsets.UTF_8)) {
                 for (int next = characters.read(); next >= 0; next = characters.read()) {
                     if (next == '\n' || line.length() == MAX_STDERR_LINE) {
-                        tell(line.toString());
+                        logLine(line.toString());
                         line.setLength(0);
                     }
                     if (next != '\n') {
@@ -420,14 +420,14 @@ final class CtrSupervisor implements AutoCloseable {
                     }
                 }
                 if (!line.isEmpty()) {
-                    tell(line.toString());
+                    logLine(line.toString());
                 }
             } catch (IOException e) {
                 LOG.debug("the event source's standard error broke off", e);
             }
         }
 
-        private void tell(String line) {
+        private void logLine(String line) {
             lastLine = line;
             lastStderr = oneLine(line);
             LOG.debug("event source: {}", line);

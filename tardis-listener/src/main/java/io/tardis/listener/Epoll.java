@@ -11,7 +11,7 @@ import java.util.stream.LongStream;
 /**
  * Waits for the reaping of many processes at once (epoll(7)). Any thread may add; one waits.
  *
- * <p>A pidfd is watched for nothing but the hang-up, which epoll always tells: it comes with the
+ * <p>A pidfd is watched for nothing but the hang-up, which epoll always reports: it comes with the
  * reaping, when the exit status is there. POLLIN would come before, with the end of the process,
  * and again and again until its parent has reaped it.
  */

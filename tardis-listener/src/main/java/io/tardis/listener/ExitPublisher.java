@@ -28,9 +28,9 @@ import org.slf4j.LoggerFactory;
  * Owns the PUB socket and the numbers: takes what was heard, in order, and publishes one message
  * for each exit.
  */
-final class ExitPublisher implements Lives.Sink, AutoCloseable {
+final class ExitPublisher implements LifeSink, AutoCloseable {
 
-    /** How often the last number is told to whoever missed the message itself. */
+    /** How often the last number is published, for subscribers that missed the message itself. */
     static final Duration HEARTBEAT = Duration.ofSeconds(5);
 
     /** How often all lives are looked at, though nothing was missed as far as is known. */
@@ -44,6 +44,7 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
     private final Inbox inbox;
     private final ExitSequence sequence;
     private final Witness witness;
+    private final KnownLives known = new KnownLives();
     private final Lives lives;
     private final LifeChecker checker;
     private final Consumer<Life> onInit;
@@ -63,7 +64,7 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
 
     /**
      * From now on the socket and the sequence belong to the publisher's thread; from {@link #start}
-     * on, {@link #lives} does, too.
+     * on, {@link #known} does, too.
      *
      * @param witness asked how a process ended whose exit containerd has published
      * @param checker looks at lives whose end may have been missed
@@ -86,7 +87,7 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
         this.inbox = inbox;
         this.sequence = sequence;
         this.witness = witness;
-        this.lives = new Lives(this, keepsAll, ExitPublisher::processOf);
+        this.lives = new Lives(known, this, keepsAll, ExitPublisher::processOf);
         this.checker = checker;
         this.onInit = onInit;
         this.ownsStateDir = ownsStateDir;
@@ -99,8 +100,8 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
     }
 
     /** What is known before the start; for the thread that starts this, until it does. */
-    Lives lives() {
-        return lives;
+    KnownLives known() {
+        return known;
     }
 
     private static InitProcess processOf(long pid) {
@@ -215,7 +216,7 @@ final class ExitPublisher implements Lives.Sink, AutoCloseable {
         switch (event) {
             case CtrEvent.ContainerExit(var exit) -> {
                 // The kernel knows more, and knows it by now: the process is reaped before
-                // containerd tells its exit.
+                // containerd reports its exit.
                 witness.take(exit.container(), exit.pid()).ifPresent(this::handle);
                 lives.exited(exit, System.nanoTime());
             }

@@ -243,8 +243,8 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     /**
-     * The pid of the process that holds the lock on {@code stateDir}, as the kernel tells it; empty
-     * if none does, or if it is in another pid namespace.
+     * The pid of the process that holds the lock on {@code stateDir}, as the kernel reports it;
+     * empty if none does, or if it is in another pid namespace.
      *
      * @throws SetupException if the lock file cannot be opened
      * @throws TardisException if this user may not look at it
@@ -262,7 +262,7 @@ public final class InstanceLock implements AutoCloseable {
             throw new TardisException("cannot tell: permission denied on " + lockFile, e);
         } catch (IOException e) {
             throw new SetupException(
-                    "the holder of the lock on " + stateDir + " cannot be told: " + e, e);
+                    "the holder of the lock on " + stateDir + " cannot be found out: " + e, e);
         }
     }
 
@@ -294,7 +294,7 @@ public final class InstanceLock implements AutoCloseable {
             return Optional.empty();
         }
         // The handle knows its process by the start time, too; asked again with it in hand, the
-        // kernel tells that this very process holds the lock.
+        // kernel reports that this very process holds the lock.
         Optional<ProcessHandle> process = ProcessHandle.of(pid.getAsLong());
         return process.filter(it -> holder(stateDir).equals(pid));
     }

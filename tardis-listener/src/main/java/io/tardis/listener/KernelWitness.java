@@ -20,11 +20,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Has the kernel tell how the processes of lives end: Linux 6.15 and later answer that for a
+ * Has the kernel report how the processes of lives end: Linux 6.15 and later answer that for a
  * process that is not a child of ours, through a pidfd that was opened before it was reaped.
  *
  * <p>One thread waits for all of them. What it hears does not depend on containerd, its shim or
- * {@code ctr}, comes before {@code delete} begins, and tells a death by signal from an exit code.
+ * {@code ctr}, comes before {@code delete} begins, and distinguishes a death by signal from an exit
+ * code.
  */
 final class KernelWitness implements Witness, AutoCloseable {
 
@@ -59,7 +60,7 @@ final class KernelWitness implements Witness, AutoCloseable {
     }
 
     /**
-     * A witness, if this kernel tells how processes ended. The kernel itself is asked, with a
+     * A witness, if this kernel reports how processes ended. The kernel itself is asked, with a
      * process that is made to end: versions say little where distributions port features back.
      *
      * @param onReaped receives the number of each watched process once it was reaped, from the
@@ -71,10 +72,10 @@ final class KernelWitness implements Witness, AutoCloseable {
             if (status.isPresent()) {
                 return Optional.of(new KernelWitness(Epoll.open(), onReaped));
             }
-            LOG.info("this kernel does not tell how processes end: only containerd's events do");
+            LOG.info("this kernel does not report how processes end: only containerd's events do");
         } catch (IOException e) {
             LOG.info(
-                    "this kernel does not tell how processes end ({}): only containerd's events do",
+                    "this kernel does not report how processes end ({}): only containerd's events do",
                     e.getMessage());
         }
         return Optional.empty();

@@ -1,7 +1,15 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeRef;
+import io.tardis.core.event.TaskExit;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Published.Begun;
+import io.tardis.listener.Fate.End;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -9,6 +17,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
+import java.util.UUID;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,8 +35,14 @@ final class KnownLives {
     /** The lives of each container, the newest last. */
     private final Map<ContainerKey, List<TrackedLife>> ofContainers = new HashMap<>();
 
+    private final Execs execs = new Execs();
+
     /** Those that are done, the one that was done first first. */
     private final Map<String, TrackedLife> done = new LinkedHashMap<>();
+
+    Execs execs() {
+        return execs;
+    }
 
     /** The lives of a container, the newest last. */
     List<TrackedLife> of(ContainerKey container) {
@@ -101,5 +117,76 @@ final class KnownLives {
         if (lives.isEmpty()) {
             ofContainers.remove(container);
         }
+    }
+
+    /** An exit that was published before. */
+    void remember(ExitEvent event) {
+        TaskExit exit = event.exit();
+        if (!exit.isContainerExit()) {
+            execs.remember(exit, fateOf(event));
+            return;
+        }
+        LifeRef ref = event.life().orElseGet(() -> new LifeRef(newId(), exit.exitedAt(), false));
+        TrackedLife life = find(exit.container(), ref.id());
+        if (life == null) {
+            life =
+                    add(
+                            new TrackedLife(
+                                    lifeOf(exit.container(), ref, exit.pid()), ref.kept(), false));
+        }
+        life.begun = true;
+        life.fate = fateOf(event);
+        life.seq = OptionalLong.of(event.seq());
+        settle(life);
+    }
+
+    private static Fate fateOf(ExitEvent event) {
+        return new Fate.Ended(
+                new End(event.exit(), event.signal(), event.oomKilled(), event.source()), false);
+    }
+
+    /** A life that was registered before, and what the store knows of it. */
+    void remember(Life life, Answer.OfContainer state) {
+        TrackedLife tracked = find(life.container(), life.id());
+        if (tracked == null) {
+            tracked = add(new TrackedLife(life, true, true));
+        }
+        tracked.life = life;
+        tracked.kept = true;
+        tracked.registered = true;
+        tracked.begun = !(state instanceof Answer.Unknown);
+        switch (state) {
+            case Answer.Exited(ExitEvent event, boolean _) -> {
+                tracked.fate = fateOf(event);
+                tracked.seq = OptionalLong.of(event.seq());
+            }
+            case Answer.Lost _ -> tracked.fate = new Fate.Lost();
+            case Answer.Running _, Answer.Unknown _ -> {}
+        }
+        settle(tracked);
+    }
+
+    /** A life that the store knows, and perhaps nobody else. */
+    void remember(Begun begun, boolean lost) {
+        if (find(begun.container(), begun.life().id()) == null) {
+            Life life = lifeOf(begun.container(), begun.life(), begun.pid().orElse(0));
+            if (begun.pid().isPresent()) {
+                life = life.withInit(new InitProcess(begun.pid().getAsLong(), begun.startTime()));
+            }
+            TrackedLife tracked = add(new TrackedLife(life, begun.life().kept(), false));
+            tracked.begun = true;
+            tracked.fate = lost ? new Fate.Lost() : new Fate.Open();
+            settle(tracked);
+        }
+    }
+
+    /** A life of which no more than its process is known, or less. */
+    static Life lifeOf(ContainerKey container, LifeRef ref, long pid) {
+        Life life = Life.of(ref.id(), container, ref.createdAt(), Path.of(""));
+        return pid == 0 ? life : life.withInit(new InitProcess(pid, OptionalLong.empty()));
+    }
+
+    static String newId() {
+        return UUID.randomUUID().toString();
     }
 }

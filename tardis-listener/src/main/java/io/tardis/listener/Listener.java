@@ -34,8 +34,8 @@ import org.slf4j.LoggerFactory;
  * Hears every exit and publishes it.
  *
  * <p>One thread reads the event source and parses its lines, one waits for the kernel's word, one
- * looks after lives when events may have been missed; another one joins what they tell, numbers it
- * and publishes it.
+ * looks after lives when events may have been missed; another one joins what they report, numbers
+ * it and publishes it.
  *
  * <p>{@link #bind} first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}:
  * so nobody misses the first exit. {@link #stop} first, then let the others take what was
@@ -209,7 +209,7 @@ public final class Listener implements AutoCloseable {
 
     /**
      * A life's process is about to run: from now on its end cannot be missed, if the kernel can
-     * tell it. From any thread.
+     * report it. From any thread.
      */
     public void started(Life life) {
         inbox.put(new Signal.Begun(life, true));
@@ -252,15 +252,15 @@ public final class Listener implements AutoCloseable {
     }
 
     /**
-     * Whether a life's process was reaped, and the kernel tells how it ended: that is published and
-     * recorded within some milliseconds then. Also true where the end could not be witnessed,
+     * Whether a life's process was reaped, and the kernel reports how it ended: that is published
+     * and recorded within some milliseconds then. Also true where the end could not be witnessed,
      * because no daemon ran. From any thread.
      */
     public boolean isEndKnown(Life life) {
         try {
             return witness.isPresent() && life.init().isPresent() && !life.init().get().exists();
         } catch (UncheckedIOException e) {
-            LOG.warn("whether {} is over cannot be told now", life.container(), e);
+            LOG.warn("whether {} is over cannot be read now", life.container(), e);
             return false;
         }
     }
@@ -297,12 +297,12 @@ public final class Listener implements AutoCloseable {
         return witness.map(KernelWitness::watching).orElse(0);
     }
 
-    /** Whether the kernel tells how processes end. */
+    /** Whether the kernel reports how processes end. */
     boolean hasKernelWitness() {
         return witness.isPresent();
     }
 
-    /** Ends the sources and publishes what they had told. */
+    /** Ends the sources and publishes what they had reported. */
     public void stop() {
         source.close();
         witness.ifPresent(KernelWitness::stop);
@@ -321,7 +321,7 @@ public final class Listener implements AutoCloseable {
 
     /** What is known of lives from before. */
     private void remember() {
-        Lives lives = publisher.lives();
+        KnownLives lives = publisher.known();
         try (QueryClient store = queries.get()) {
             Events recorded = lastOf(store, sequence.last());
             if (recorded.lastSeq() > sequence.last()) {

@@ -1,14 +1,11 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
-import io.tardis.core.wire.Answer;
-import io.tardis.core.wire.Published.Begun;
 import io.tardis.listener.CtrEvent.TaskCreate;
 import io.tardis.listener.CtrEvent.TaskStart;
 import io.tardis.listener.Fate.End;
@@ -16,15 +13,10 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.UUID;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,37 +25,12 @@ import org.slf4j.LoggerFactory;
 /**
  * Decides which life an exit ends. Every life is known here from the moment that anything reports
  * it: the shim, containerd's create or start, or its end alone. An id is used many times, and so is
- * a pid; what tells lives apart is the order of the reports, the pid, and the time.
+ * a pid; what distinguishes lives is the order of the reports, the pid, and the time.
  *
  * <p>For one thread. Its memory is bounded by the open lives and those that {@link KnownLives}
  * remembers.
  */
 final class Lives {
-
-    /** Receives what is to be published, in order. */
-    interface Sink {
-        /** A life has begun; again with {@code endedSeq}, where it is to be kept after all. */
-        void begun(
-                ContainerKey container,
-                LifeRef life,
-                Optional<InitProcess> init,
-                OptionalLong endedSeq);
-
-        /**
-         * A process ended.
-         *
-         * @return the number of the exit
-         */
-        long exit(End end, Optional<LifeRef> life);
-
-        /** A life is over whose end nobody observed. */
-        void lost(ContainerKey container, LifeRef life);
-
-        /** containerd reported the process of a life that the shim has registered. */
-        void initKnown(Life life);
-    }
-
-    private record ExecKey(ContainerKey container, String id, long pid) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(Lives.class);
     private static final long NO_PID = 0;
@@ -72,90 +39,30 @@ final class Lives {
     /** A launcher notes a call when it gives up. It waits no longer than this. */
     private static final Duration LONGEST_CALL = Duration.ofSeconds(30);
 
-    private final Sink sink;
+    private final LifeSink sink;
     private final boolean keepsAll;
     private final LongFunction<InitProcess> processes;
 
-    private final KnownLives known = new KnownLives();
-    private final Map<ExecKey, Fate> execs = bounded();
+    private final KnownLives known;
 
     /** Containers whose lives were not known when the kernel killed a process of theirs. */
-    private final Map<ContainerKey, Boolean> oomKilled = bounded();
+    private final BoundedMap<ContainerKey, Boolean> oomKilled =
+            new BoundedMap<>(KnownLives.REMEMBERED);
 
-    /** In the order of their deadlines. */
-    private final Deque<TrackedLife> held = new ArrayDeque<>();
+    private final HeldDeaths held = new HeldDeaths();
 
     /**
-     * No lives yet.
+     * Goes on with what is known.
      *
+     * @param known what was there before
      * @param keepsAll whether also the ends of containers are kept that are not enabled
      * @param processes gives the process that has a pid now
      */
-    Lives(Sink sink, boolean keepsAll, LongFunction<InitProcess> processes) {
+    Lives(KnownLives known, LifeSink sink, boolean keepsAll, LongFunction<InitProcess> processes) {
+        this.known = known;
         this.sink = sink;
         this.keepsAll = keepsAll;
         this.processes = processes;
-    }
-
-    /** An exit that was published before. */
-    void remember(ExitEvent event) {
-        TaskExit exit = event.exit();
-        if (!exit.isContainerExit()) {
-            execs.put(keyOf(exit), fateOf(event));
-            return;
-        }
-        LifeRef ref = event.life().orElseGet(() -> new LifeRef(newId(), exit.exitedAt(), false));
-        TrackedLife life = known.find(exit.container(), ref.id());
-        if (life == null) {
-            life =
-                    known.add(
-                            new TrackedLife(
-                                    lifeOf(exit.container(), ref, exit.pid()), ref.kept(), false));
-        }
-        life.begun = true;
-        life.fate = fateOf(event);
-        life.seq = OptionalLong.of(event.seq());
-        known.settle(life);
-    }
-
-    private static Fate fateOf(ExitEvent event) {
-        return new Fate.Ended(
-                new End(event.exit(), event.signal(), event.oomKilled(), event.source()), false);
-    }
-
-    /** A life that was registered before, and what the store knows of it. */
-    void remember(Life life, Answer.OfContainer state) {
-        TrackedLife tracked = known.find(life.container(), life.id());
-        if (tracked == null) {
-            tracked = known.add(new TrackedLife(life, true, true));
-        }
-        tracked.life = life;
-        tracked.kept = true;
-        tracked.registered = true;
-        tracked.begun = !(state instanceof Answer.Unknown);
-        switch (state) {
-            case Answer.Exited(ExitEvent event, boolean _) -> {
-                tracked.fate = fateOf(event);
-                tracked.seq = OptionalLong.of(event.seq());
-            }
-            case Answer.Lost _ -> tracked.fate = new Fate.Lost();
-            case Answer.Running _, Answer.Unknown _ -> {}
-        }
-        known.settle(tracked);
-    }
-
-    /** A life that the store knows, and perhaps nobody else. */
-    void remember(Begun begun, boolean lost) {
-        if (known.find(begun.container(), begun.life().id()) == null) {
-            Life life = lifeOf(begun.container(), begun.life(), begun.pid().orElse(NO_PID));
-            if (begun.pid().isPresent()) {
-                life = life.withInit(new InitProcess(begun.pid().getAsLong(), begun.startTime()));
-            }
-            TrackedLife tracked = known.add(new TrackedLife(life, begun.life().kept(), false));
-            tracked.begun = true;
-            tracked.fate = lost ? new Fate.Lost() : new Fate.Open();
-            known.settle(tracked);
-        }
     }
 
     /** Publishes the begin of each life that the store did not know. */
@@ -205,7 +112,7 @@ final class Lives {
                             && !each.life
                                     .createdAt()
                                     .isBefore(each.unregistered ? at.minus(LONGEST_CALL) : at)
-                            && (each.life.bundle().equals(bundle) || isUnknown(each.life.bundle()));
+                            && each.mayHave(bundle);
             if (isThis) {
                 each.kept = true;
                 known.settle(each);
@@ -215,7 +122,7 @@ final class Lives {
                 return each.life;
             }
         }
-        return Life.of(newId(), container, at, bundle);
+        return Life.of(KnownLives.newId(), container, at, bundle);
     }
 
     /**
@@ -280,14 +187,14 @@ final class Lives {
                 newest != null
                         && newest.isOpen()
                         && newest.life.init().isEmpty()
-                        && (isUnknown(bundle)
-                                || isUnknown(newest.life.bundle())
-                                || bundle.equals(newest.life.bundle()));
+                        && newest.mayHave(bundle);
         if (newest == null || !isPending) {
             newest =
                     known.add(
                             new TrackedLife(
-                                    Life.of(newId(), container, at, bundle), keepsAll, false));
+                                    Life.of(KnownLives.newId(), container, at, bundle),
+                                    keepsAll,
+                                    false));
             oomKilled.remove(container);
         }
         if (pid != NO_PID) {
@@ -363,10 +270,11 @@ final class Lives {
     /** A life of which nothing but its end was reported. */
     private TrackedLife unreported(TaskExit exit) {
         ContainerKey container = exit.container();
-        LifeRef ref = new LifeRef(newId(), exit.exitedAt(), keepsAll);
+        LifeRef ref = new LifeRef(KnownLives.newId(), exit.exitedAt(), keepsAll);
         TrackedLife life =
                 known.addEnded(
-                        new TrackedLife(lifeOf(container, ref, exit.pid()), keepsAll, false));
+                        new TrackedLife(
+                                KnownLives.lifeOf(container, ref, exit.pid()), keepsAll, false));
         life.oomKilled = oomKilled.remove(container) != null;
         // The exit says it all, unless the life is newer than others that are known.
         life.begun = known.of(container).getFirst() == life;
@@ -392,13 +300,9 @@ final class Lives {
     }
 
     private void execEnded(TaskExit exit) {
-        ExecKey key = keyOf(exit);
-        End end = new End(exit, OptionalInt.empty(), false, ExitSource.CONTAINERD);
-        Fate.Step step = execs.getOrDefault(key, new Fate.Open()).after(end, 0);
-        execs.put(key, step.next());
         Optional<LifeRef> life =
                 Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
-        step.published().ifPresent(it -> sink.exit(it, life));
+        known.execs().ended(exit).ifPresent(it -> sink.exit(it, life));
     }
 
     private void report(
@@ -435,12 +339,7 @@ final class Lives {
 
     /** The monotonic time at which {@link #publishOverdue} has something, if anything is held. */
     OptionalLong nextDeadline() {
-        while (!held.isEmpty() && !(held.peek().fate instanceof Fate.Held)) {
-            held.remove();
-        }
-        return held.isEmpty()
-                ? OptionalLong.empty()
-                : OptionalLong.of(((Fate.Held) held.peek().fate).deadline());
+        return held.nextDeadline();
     }
 
     /** Publishes what was held, and containerd has reported nothing of in time. */
@@ -477,39 +376,11 @@ final class Lives {
                 .toList();
     }
 
-    private static Life lifeOf(ContainerKey container, LifeRef ref, long pid) {
-        Life life = Life.of(ref.id(), container, ref.createdAt(), Path.of(""));
-        return pid == NO_PID ? life : life.withInit(new InitProcess(pid, OptionalLong.empty()));
-    }
-
-    private static boolean isUnknown(Path bundle) {
-        return bundle.toString().isEmpty();
-    }
-
     private static Path pathOf(String bundle) {
         try {
             return Path.of(bundle);
         } catch (InvalidPathException e) {
             return Path.of("");
         }
-    }
-
-    private static <K, V> Map<K, V> bounded() {
-        return new LinkedHashMap<>() {
-            @java.io.Serial private static final long serialVersionUID = 1L;
-
-            @Override
-            protected boolean removeEldestEntry(Map.Entry<K, V> eldest) {
-                return size() > KnownLives.REMEMBERED;
-            }
-        };
-    }
-
-    private static ExecKey keyOf(TaskExit exit) {
-        return new ExecKey(exit.container(), exit.id(), exit.pid());
-    }
-
-    private static String newId() {
-        return UUID.randomUUID().toString();
     }
 }

@@ -40,9 +40,9 @@ record Pidfd(int fd) implements AutoCloseable {
     }
 
     /**
-     * How the process ended, as wait(2) tells it: known once its parent has reaped it.
+     * How the process ended, as in wait(2): known once its parent has reaped it.
      *
-     * @throws SystemCall.Failure if this kernel cannot tell
+     * @throws SystemCall.Failure if this kernel cannot report it
      */
     OptionalInt waitStatus() throws SystemCall.Failure {
         try (Arena arena = Arena.ofConfined()) {

@@ -12,7 +12,7 @@ import java.util.OptionalLong;
  * The lock on a whole file as the kernel knows it, which is also what the JDK's locks are
  * (fcntl(2)). Numbers and layouts are those of Linux on 64 bits.
  *
- * <p>The kernel is asked about the file itself. Its list of all locks ({@code /proc/locks}) tells
+ * <p>The kernel is asked about the file itself. Its list of all locks ({@code /proc/locks}) names
  * files by their inodes, and anybody can make a file of the same inode on another device, whose
  * number that list shows differently from stat(2) on some file systems.
  */
@@ -37,8 +37,8 @@ final class PosixLock {
      * The process that holds the exclusive lock on {@code file}; empty if none does, or if it is in
      * another pid namespace.
      *
-     * <p>Not to be called by a process that holds it: the kernel does not tell that, and takes the
-     * lock away when the file is closed here.
+     * <p>Not to be called by a process that holds it: the kernel does not report that, and takes
+     * the lock away when the file is closed here.
      *
      * @throws SystemCall.Failure if the file cannot be opened
      */

@@ -6,6 +6,7 @@ import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.listener.Fate.End;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -68,6 +69,13 @@ final class TrackedLife {
     /** Whether nobody will ask for it, and it is only remembered for reports that come late. */
     boolean isDone() {
         return !kept || (!isOpen() && (deleted || !registered));
+    }
+
+    /** Whether its bundle is this one, as far as both are known. */
+    boolean mayHave(Path bundle) {
+        return bundle.toString().isEmpty()
+                || life.bundle().toString().isEmpty()
+                || life.bundle().equals(bundle);
     }
 
     boolean hasPid(long pid) {

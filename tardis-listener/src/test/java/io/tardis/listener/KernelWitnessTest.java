@@ -40,7 +40,7 @@ class KernelWitnessTest {
         Optional<KernelWitness> opened = KernelWitness.open(reaped::add);
         assumeTrue(
                 opened.isPresent() || kernelCanTell(),
-                "this kernel does not tell how processes end");
+                "this kernel does not report how processes end");
         witness = opened.orElseThrow();
         witness.start();
     }

@@ -209,7 +209,8 @@ class ListenerTest {
         Files.write(lines, List.of(CtrLines.start("tc", process.pid())));
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
-            assumeTrue(listener.hasKernelWitness(), "this kernel does not tell how processes end");
+            assumeTrue(
+                    listener.hasKernelWitness(), "this kernel does not report how processes end");
             listener.start();
             goOnceHeardBy(inside);
             await().until(() -> listener.watching() == 1);

@@ -40,7 +40,7 @@ class LivesTest {
      * What is published, a line each: lives have the letters a, b, ... in the order of their
      * begins.
      */
-    private static final class Lines implements Lives.Sink {
+    private static final class Lines implements LifeSink {
         private final List<String> lines = new ArrayList<>();
         private final Map<String, Integer> numbers = new HashMap<>();
         private final List<Fate.End> ends = new ArrayList<>();
@@ -95,8 +95,9 @@ class LivesTest {
     }
 
     private final Lines lines = new Lines();
+    private final KnownLives known = new KnownLives();
     private final Lives lives =
-            new Lives(lines, false, pid -> new InitProcess(pid, OptionalLong.of(1)));
+            new Lives(known, lines, false, pid -> new InitProcess(pid, OptionalLong.of(1)));
 
     // --- whose end it is
 
@@ -144,7 +145,7 @@ class LivesTest {
 
     @Test
     void keepsAllWhereItIsSetTo() {
-        Lives all = new Lives(lines, true, pid -> new InitProcess(pid, OptionalLong.of(1)));
+        Lives all = new Lives(known, lines, true, pid -> new InitProcess(pid, OptionalLong.of(1)));
 
         all.created(new TaskCreate(TC, "/bundle", 100, NOW));
         all.exited(own(TC, 100, 3), 0);
@@ -173,8 +174,8 @@ class LivesTest {
      */
     @Test
     void doesNotTakeTheEndOfANewLifeForTheRememberedOneOfTheSamePid() {
-        lives.remember(event(7, 100, 3, NOW.minusSeconds(60)));
-        lives.remember(life("2", 100), new Answer.Running(TC));
+        known.remember(event(7, 100, 3, NOW.minusSeconds(60)));
+        known.remember(life("2", 100), new Answer.Running(TC));
 
         exit(TC, 100, 7);
         exit(TC, 100, 7);
@@ -184,7 +185,7 @@ class LivesTest {
 
     @Test
     void doesNotTakeALaterExitOfThePidForADoubleWhereNoLifeWasReported() {
-        lives.remember(event(7, 100, 3, NOW.minusSeconds(60)));
+        known.remember(event(7, 100, 3, NOW.minusSeconds(60)));
 
         exit(TC, 100, 7);
 
@@ -431,8 +432,8 @@ class LivesTest {
 
     @Test
     void publishesTheBeginsThatTheStoreDoesNotKnow() {
-        lives.remember(life("1", 100), new Answer.Unknown(TC));
-        lives.remember(
+        known.remember(life("1", 100), new Answer.Unknown(TC));
+        known.remember(
                 new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false),
                 new Answer.Running(OTHER));
 
@@ -443,7 +444,7 @@ class LivesTest {
 
     @Test
     void publishesNothingAgainOfALifeThatTheStoreKnows() {
-        lives.remember(life("1", 100), new Answer.Exited(event(7, 100, 3, NOW), true));
+        known.remember(life("1", 100), new Answer.Exited(event(7, 100, 3, NOW), true));
 
         lives.announce();
         exit(TC, 100, 3);
@@ -455,7 +456,7 @@ class LivesTest {
 
     @Test
     void resolvesTheLateEndOfALifeThatOnlyTheStoreKnows() {
-        lives.remember(begun("9", 100), true);
+        known.remember(begun("9", 100), true);
 
         exit(TC, 100, 3);
 
@@ -464,7 +465,7 @@ class LivesTest {
 
     @Test
     void looksAfterALifeThatOnlyTheStoreKnows() {
-        lives.remember(begun("9", 100), false);
+        known.remember(begun("9", 100), false);
 
         assertThat(lives.open()).extracting(Life::id).containsExactly("9");
         lives.lost(life("9", 100));
@@ -722,7 +723,7 @@ class LivesTest {
     @ValueSource(longs = {-80, -1, 0, 3, 60_000})
     void publishesNothingAgainOfAProcessWhoseStartComesToo(long millisFromStartToExit) {
         Instant start = NOW.minusMillis(millisFromStartToExit);
-        lives.remember(event(7, 100, 3, NOW));
+        known.remember(event(7, 100, 3, NOW));
 
         create(100, start);
         started(100, start);
@@ -734,7 +735,7 @@ class LivesTest {
 
     @Test
     void publishesTheEndOfALaterLifeWhosePidWasRemembered() {
-        lives.remember(event(7, 100, 3, NOW));
+        known.remember(event(7, 100, 3, NOW));
 
         started(100, NOW.plusSeconds(5));
         exit(TC, 100, 3);

@@ -75,7 +75,7 @@ final class Bundle {
      *
      * @param bundle the bundle's directory
      * @param state the runtime's directory for the container
-     * @return empty if neither tells
+     * @return empty if neither has it
      * @throws IOException if a file is there and cannot be read
      */
     static OptionalLong initPid(Path bundle, Path state) throws IOException {

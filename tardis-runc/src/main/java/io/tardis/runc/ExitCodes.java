@@ -13,7 +13,7 @@ public interface ExitCodes {
      *
      * @param life the life
      * @param maxWait how long to wait for an end that is not known yet
-     * @throws io.tardis.core.TardisException if nobody can tell
+     * @throws io.tardis.core.TardisException if the store does not answer
      */
     Answer.OfContainer exitCode(Life life, Duration maxWait);
 }

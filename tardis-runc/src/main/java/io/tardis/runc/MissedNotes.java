@@ -95,7 +95,7 @@ public final class MissedNotes {
      *
      * @param runDir the run directory
      * @param shim serves calls, and makes up for those that were missed
-     * @throws io.tardis.core.SetupException if this process's user cannot be told
+     * @throws io.tardis.core.SetupException if this process's user cannot be read
      */
     public MissedNotes(Path runDir, RuncShim shim) {
         this(runDir, shim, LATE_WORD);

@@ -41,7 +41,7 @@ public final class ShimClient {
     /**
      * Hands a call to the daemon and waits until it says go.
      *
-     * @return whether the daemon said go; another user who listens there is told nothing
+     * @return whether the daemon said go; another user who listens there is sent nothing
      */
     public static boolean call(Path socket, RuncCall call) {
         return ask(socket, out -> LauncherProtocol.writeCall(out, call));
@@ -70,7 +70,7 @@ public final class ShimClient {
         }
     }
 
-    /** As the launcher does: another user who listens there is neither told nor believed. */
+    /** As the launcher does: another user who listens there is neither sent a call nor believed. */
     private static void checkServer(SocketChannel channel) throws IOException {
         String server = channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
         if (!server.equals("root") && !server.equals(System.getProperty("user.name"))) {

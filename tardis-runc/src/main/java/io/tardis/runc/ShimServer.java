@@ -67,7 +67,7 @@ public final class ShimServer implements AutoCloseable {
     private final Runnable makeDirectory;
     private volatile ServerSocketChannel server;
 
-    /** Tells the socket that {@link #server} listens on from another one of its name. */
+    /** Distinguishes the socket that {@link #server} listens on from another one of its name. */
     private volatile @Nullable Object boundSocket;
 
     /** Why nobody can reach the server now. */
@@ -76,7 +76,7 @@ public final class ShimServer implements AutoCloseable {
     /** What is being done. */
     private final Set<Work> works = ConcurrentHashMap.newKeySet();
 
-    /** Whether that was told; for the keeper alone. */
+    /** Whether that was logged; for the keeper alone. */
     private boolean hangs;
 
     private final UserPrincipal owner;
@@ -95,7 +95,7 @@ public final class ShimServer implements AutoCloseable {
             new ScheduledThreadPoolExecutor(
                     1, Thread.ofPlatform().daemon().name("tardis-runc-deadlines").factory());
 
-    /** One piece of work, told from others by its identity. */
+    /** One piece of work, known by its identity. */
     private static final class Work {
         private final long began = System.nanoTime();
     }
@@ -207,7 +207,7 @@ public final class ShimServer implements AutoCloseable {
         try {
             return Files.getOwner(Path.of("/proc/self"));
         } catch (IOException e) {
-            throw new SetupException("this process's user cannot be told: " + e, e);
+            throw new SetupException("this process's user cannot be read: " + e, e);
         }
     }
 

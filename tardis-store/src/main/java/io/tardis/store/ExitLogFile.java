@@ -54,7 +54,7 @@ final class ExitLogFile {
 
     /**
      * Opens the file for writing, and makes it if there is none. One that is torn, damaged, foreign
-     * or of a newer version is set aside under another name, and told.
+     * or of a newer version is set aside under another name, and logged.
      *
      * @throws SetupException if there can be no log at this place
      */
@@ -270,7 +270,7 @@ final class ExitLogFile {
 
     /**
      * Makes sure that the file is an exit log of a version that is known, and not damaged as far as
-     * that can be told in a moment.
+     * that can be found out in a moment.
      *
      * @throws TardisException if it is not
      */
@@ -289,7 +289,7 @@ final class ExitLogFile {
     /**
      * What SQLite finds to be damaged within {@link #CHECK_TIME}, or null. The check reads every
      * page, which would take minutes for a log of gigabytes, and the first container waits for the
-     * start. What is damaged further on is told by a record's checksum when it is read, or by
+     * start. What is damaged further on is found by a record's checksum when it is read, or by
      * SQLite when it is written ({@link #noteDamage}).
      */
     private static @Nullable String damageOf(SqliteSession session) throws SQLException {

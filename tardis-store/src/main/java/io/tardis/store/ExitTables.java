@@ -92,7 +92,7 @@ final class ExitTables {
     private static final String SET_AGED_TO = "INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)";
     static final String INSERT_EVENT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)";
 
-    /** A lost life keeps its begin: its process tells it from others if its end comes late. */
+    /** A lost life keeps its begin: its process identifies it if its end comes late. */
     static final String PUT_LIFE =
             """
             INSERT INTO lives VALUES (?1, ?2, ?3, CASE WHEN ?9 THEN max(?4, coalesce((

@@ -55,7 +55,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     private final LogFiles files;
     private final InstantSource clock;
 
-    /** Tells whether the state directory is this process's, before anything is made there anew. */
+    /** Whether the state directory is this process's, before anything is made there anew. */
     private final BooleanSupplier ownsDirectory;
 
     private final FailureLog failures = new FailureLog(SqliteExitLog.class);
@@ -92,7 +92,7 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
 
     /**
      * Opens the log for writing, and makes it if there is none. A file that is torn, damaged,
-     * foreign or of a newer version is set aside under another name, and told.
+     * foreign or of a newer version is set aside under another name, and logged.
      *
      * @throws SetupException if there can be no log at this place
      */

@@ -145,7 +145,7 @@ final class SqliteSession implements AutoCloseable {
 
     /**
      * On some errors, a full disk for instance, SQLite rolls back by itself, and then refuses to do
-     * it again: what failed first is what is told.
+     * it again: what failed first is what is reported.
      */
     private static void undo(Work step, Exception first) {
         try {

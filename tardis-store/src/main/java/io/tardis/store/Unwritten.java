@@ -153,7 +153,7 @@ final class Unwritten {
         return failing;
     }
 
-    /** What others are told. From any thread. */
+    /** What a ping is answered. From any thread. */
     Backlog backlog() {
         return backlog;
     }

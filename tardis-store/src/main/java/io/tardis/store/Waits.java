@@ -23,7 +23,7 @@ final class Waits<R> {
      * A question that waits.
      *
      * @param <R> the question
-     * @param number tells it from all others
+     * @param number is no other question's
      * @param request the question
      * @param connection whose question it is
      * @param container whose end it waits for

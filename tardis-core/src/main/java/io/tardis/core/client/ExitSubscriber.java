@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
  * anew, and asks for what it may have missed.
  *
  * <p>To go on after a restart, keep {@link #position} with what was done for each exit, or in a
- * {@link PositionFile}, and begin there. What is no longer in the log by then is told by {@link
+ * {@link PositionFile}, and begin there. What is no longer in the log by then is reported by {@link
  * #missed}.
  */
 public final class ExitSubscriber implements AutoCloseable {

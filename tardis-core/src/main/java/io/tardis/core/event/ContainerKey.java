@@ -26,8 +26,8 @@ public record ContainerKey(String namespace, String id) implements Comparable<Co
     }
 
     /**
-     * Tells whether containerd would accept {@code text} as the name of a namespace, a container or
-     * an exec.
+     * Whether containerd would accept {@code text} as the name of a namespace, a container or an
+     * exec.
      *
      * @param text any text
      */

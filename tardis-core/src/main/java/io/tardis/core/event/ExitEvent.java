@@ -10,8 +10,8 @@ import java.util.OptionalInt;
  *     restarts
  * @param exit what ended, and how
  * @param signal the signal that ended the process, only where the source knows it
- * @param oomKilled whether the kernel told that it killed a process of this container for memory
- *     just before
+ * @param oomKilled whether the kernel reported that it killed a process of this container for
+ *     memory just before
  * @param source where the status comes from
  * @param life the life that it ends, or that an exec'd process ran in; empty in records of the
  *     first format, and where that is not known

@@ -5,7 +5,7 @@ import java.time.Instant;
 /**
  * Names one life of a container. An id is used many times, and a code is the code of one life.
  *
- * @param id tells this life from every other
+ * @param id is no other life's
  * @param createdAt when the life began, by the wall clock, as far as that was seen
  * @param kept whether its end is stored, so that it can be asked for
  */

@@ -3,11 +3,11 @@ package io.tardis.core.event;
 import java.time.Instant;
 
 /**
- * The end of one process of a container, as a source tells it.
+ * The end of one process of a container, as a source reports it.
  *
  * @param container the container
  * @param id the container's id for its own (init) process, else the exec id
- * @param pid the process in the host's pid namespace; 0 where the source does not tell
+ * @param pid the process in the host's pid namespace; 0 where the source does not say
  * @param exitStatus the status as containerd counts it, an unsigned 32-bit number: the exit code,
  *     or 128 plus the signal. It is not validated
  * @param exitedAt when the process ended, by the wall clock of the node

@@ -14,7 +14,7 @@ import java.util.OptionalLong;
 
 /**
  * A container's first process. A pid is given again after its process was reaped; together with the
- * time of the process's start it tells which one is meant.
+ * time of the process's start it names one process.
  *
  * @param pid its pid in the host's pid namespace
  * @param startTime when it was started, in clock ticks since the machine was booted (field 22 of
@@ -40,7 +40,7 @@ public record InitProcess(long pid, OptionalLong startTime) {
      * Whether this process is there, running or as a zombie. One whose start time is not known is
      * taken for gone: its pid may be another process's by now.
      *
-     * @throws UncheckedIOException if that cannot be told now, for want of descriptors
+     * @throws UncheckedIOException if that cannot be read now, for want of descriptors
      */
     public boolean exists() {
         return startTime.isPresent() && startTime.equals(readStartTime(pid));
@@ -50,7 +50,7 @@ public record InitProcess(long pid, OptionalLong startTime) {
      * When this process was started, by today's wall clock, in steps of some 10 ms; empty if its
      * start time is not known.
      *
-     * @throws UncheckedIOException if that cannot be told now
+     * @throws UncheckedIOException if that cannot be read now
      */
     public Optional<Instant> startedAt(InstantSource clock) {
         if (startTime.isEmpty()) {

@@ -10,7 +10,7 @@ import java.util.Optional;
  * One life of a container, from {@code create} to {@code delete}. The same id can live many times,
  * and a code is the code of one life.
  *
- * @param id tells this life from every other
+ * @param id is no other life's
  * @param container the container
  * @param createdAt when it was registered, by the wall clock
  * @param bundle its bundle's directory

@@ -35,7 +35,7 @@ final class MountPoints {
      * Reads what is mounted at or below {@code directory}.
      *
      * @param directory its real path
-     * @throws IOException if that cannot be told
+     * @throws IOException if they cannot be read
      */
     static MountPoints of(String directory) throws IOException {
         NavigableSet<String> points = new TreeSet<>();

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What a client is told. */
+/** What a client is answered. */
 public sealed interface Answer {
 
     /** What is known of one container. */

@@ -12,8 +12,8 @@ public sealed interface Query {
      *
      * @param container the container
      * @param life the id of one of its lives; empty for the newest that is known
-     * @param maxWait how long to wait for the end of a life that is still open; zero to be told at
-     *     once
+     * @param maxWait how long to wait for the end of a life that is still open; zero for an answer
+     *     at once
      */
     record ExitCode(ContainerKey container, Optional<String> life, Duration maxWait)
             implements Query {

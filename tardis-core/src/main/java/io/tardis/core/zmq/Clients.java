@@ -26,7 +26,7 @@ final class Clients {
             this.leaving = leaving;
         }
 
-        /** Tells it from every other connection of the socket, those that have ended too. */
+        /** Differs from every other connection's of the socket, those that have ended too. */
         long number() {
             return number;
         }
@@ -81,17 +81,17 @@ final class Clients {
         if (connected.remove(client.number()) != null) {
             client.arriving().close();
             client.leaving().close();
-            Runnable told = onEnd;
-            if (told != null) {
+            Runnable listener = onEnd;
+            if (listener != null) {
                 ended.add(client.number());
-                told.run();
+                listener.run();
             }
         }
     }
 
     /** From now on {@link #pollEnded} has those that end. */
-    void onEnd(Runnable told) {
-        onEnd = told;
+    void onEnd(Runnable listener) {
+        onEnd = listener;
     }
 
     /** The number of a connection that has ended; null if there is none. */

@@ -29,7 +29,7 @@ import zmq.poll.Poller;
 /**
  * Where one socket is bound to TCP. It does what JeroMQ's own listener does, and gives each
  * connection a {@link ClientSession}: JeroMQ has no other place where a connection can be limited,
- * told from others, and ended.
+ * distinguished, and ended.
  *
  * <p>JeroMQ launches listeners from within the socket only. So this one plugs itself in, hands
  * itself to the socket, which ends it with itself, and acknowledges that end.
@@ -135,7 +135,7 @@ final class TcpEndpoint extends Listener {
                 InetAddress.getByName(host.equals("*") ? "0.0.0.0" : host), port);
     }
 
-    /** JeroMQ tells its own objects only which I/O threads there are. */
+    /** JeroMQ gives the I/O threads to its own objects only. */
     private static final class Threads extends ZObject {
         Threads(ZObject parent) {
             super(parent);

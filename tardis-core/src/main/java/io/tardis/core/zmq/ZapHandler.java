@@ -13,10 +13,10 @@ import org.zeromq.SocketType;
 import org.zeromq.ZMQ;
 
 /**
- * Tells the sockets of a context who may connect (ZAP 1.0, rfc.zeromq.org/spec/27), in a thread of
- * its own. It must be there before the first CURVE socket is bound and go after the last one:
- * without a handler JeroMQ, as libzmq, lets everybody in who knows the server's public key. So a
- * handler that fails leaves its socket open, where nobody is answered and nobody gets in.
+ * Decides for the sockets of a context who may connect (ZAP 1.0, rfc.zeromq.org/spec/27), in a
+ * thread of its own. It must be there before the first CURVE socket is bound and go after the last
+ * one: without a handler JeroMQ, as libzmq, lets everybody in who knows the server's public key. So
+ * a handler that fails leaves its socket open, where nobody is answered and nobody gets in.
  *
  * <p>JeroMQ's own {@code ZAuth} wants a {@code ZContext}, and reads key files that are wrong
  * without a word.

@@ -29,15 +29,15 @@ import zmq.Options;
  *       size passes its limit of sizes and leaks its connection (zeromq/jeromq issue 1005); a
  *       message may have frames without end; what a client makes it throw leaves a connection half
  *       alive; two clients of one name get each other's answers; there is no limit of connections,
- *       nothing tells which one has ended, and none can be ended. So TCP is bound by a {@link
+ *       nothing says which one has ended, and none can be ended. So TCP is bound by a {@link
  *       TcpEndpoint} with a {@link ClientSession} for each connection, where all of that is.
  *   <li>A connecting socket hangs 30 s in some of all fresh TCP connections (zeromq/jeromq pull
  *       request 1022). Every connecting socket gives up a greeting after 250 ms, and tries again
  *       after 10.
  *   <li>{@code ZContext} closes other threads' sockets and drops what was not sent yet. This is a
  *       plain context: each owner closes its own sockets, and {@link #close} waits for them.
- *   <li>An I/O thread that dies all the same leaves sockets that look alive. The context tells its
- *       owner, who must end the process.
+ *   <li>An I/O thread that dies all the same leaves sockets that look alive. The context notifies
+ *       its owner, who must end the process.
  *   <li>What subscribers send besides subscriptions, and as long as they like, waits in a PUB
  *       socket for ever, which cannot be read. Publishers are XPUB sockets, and drop it.
  *   <li>Only 100 connections wait to be accepted; the next one's TCP tries again after a second
