@@ -186,6 +186,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             case Signal.Reaped(long number) -> witness.take(number).ifPresent(this::handle);
             case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
             case Signal.Begun(Life life, boolean isRegistered) -> lives.begun(life, isRegistered);
+            case Signal.Started(Life life) -> lives.started(life);
             case Signal.Keep(
                             ContainerKey container,
                             Path bundle,

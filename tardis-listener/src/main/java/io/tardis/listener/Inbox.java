@@ -26,8 +26,11 @@ public final class Inbox {
         /** A watched process was reaped: {@link Witness#take} says which, and how it ended. */
         record Reaped(long number) implements Signal {}
 
+        /** A registered life was started. Its process may be gone, and not known. */
+        record Started(Life life) implements Signal {}
+
         /**
-         * The shim begins a life, or notes its process.
+         * The shim begins a life.
          *
          * @param isRegistered whether the registry has it
          */

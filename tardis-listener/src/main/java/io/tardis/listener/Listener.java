@@ -212,7 +212,7 @@ public final class Listener implements AutoCloseable {
      * report it. From any thread.
      */
     public void started(Life life) {
-        inbox.put(new Signal.Begun(life, true));
+        inbox.put(new Signal.Started(life));
         watch(life);
     }
 

@@ -78,7 +78,8 @@ final class Lives {
     }
 
     /**
-     * The shim begins a life, or notes its process.
+     * The shim begins a life. It is published when its process is known, so that a create that
+     * fails leaves nothing.
      *
      * @param isRegistered whether the registry has it; not where the disk could not be written
      */
@@ -94,6 +95,15 @@ final class Lives {
             tracked.registered |= isRegistered;
         }
         if (tracked.life.init().isPresent()) {
+            begin(tracked);
+        }
+    }
+
+    /** The shim notes that a life was started, and its process if that is known. */
+    void started(Life life) {
+        begun(life, true);
+        TrackedLife tracked = known.find(life.container(), life.id());
+        if (tracked != null) {
             begin(tracked);
         }
     }
@@ -139,7 +149,7 @@ final class Lives {
         if (life.forceDeleted()) {
             tracked.life = tracked.life.withForceDeleted();
         }
-        if (tracked.isOpen() && tracked.life.init().isEmpty()) {
+        if (tracked.isOpen() && !tracked.begun) {
             known.forget(tracked); // its create failed
         } else if (tracked.isOpen() && !endComes) {
             lose(tracked);

@@ -307,6 +307,16 @@ class LivesTest {
         assertThat(lines.take()).containsExactly("a- 3 (containerd)");
     }
 
+    /** Its start was missed, and its process is gone. */
+    @Test
+    void beginsALifeThatWasStartedThoughItsProcessIsNotKnown() {
+        begun(life("1", 0));
+        lives.started(life("1", 0));
+        lives.deleted(life("1", 0), false);
+
+        assertThat(lines.take()).containsExactly("begun a+", "lost a+");
+    }
+
     @Test
     void losesALifeThatIsDeletedWithoutAnEnd() {
         begun(life("1", 100));
