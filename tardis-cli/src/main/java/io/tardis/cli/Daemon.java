@@ -335,8 +335,8 @@ final class Daemon {
         }
 
         @Override
-        public Life keep(ContainerKey container, Path bundle, Instant at) {
-            return listener.keep(container, bundle, at);
+        public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
+            return listener.keep(container, bundle, at, until);
         }
     }
 

@@ -36,6 +36,9 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     /** How often all lives are looked at, though nothing was missed as far as is known. */
     private static final Duration LOOK = Duration.ofHours(1);
 
+    /** The kernel's start times have steps of 10 ms, and so has its uptime. */
+    private static final Duration STEP = Duration.ofMillis(50);
+
     private static final Duration UNREADABLE_INTERVAL = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ExitPublisher.class);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
@@ -87,7 +90,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         this.inbox = inbox;
         this.sequence = sequence;
         this.witness = witness;
-        this.lives = new Lives(known, this, keepsAll, ExitPublisher::processOf);
+        this.lives = new Lives(known, this, keepsAll, this::processOf);
         this.checker = checker;
         this.onInit = onInit;
         this.ownsStateDir = ownsStateDir;
@@ -104,9 +107,13 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         return known;
     }
 
-    private static InitProcess processOf(long pid) {
+    /** Without its start time where the pid was given again since. */
+    private InitProcess processOf(long pid, Instant at) {
         try {
-            return InitProcess.of(pid);
+            InitProcess process = InitProcess.of(pid);
+            boolean isLater =
+                    process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isPresent();
+            return isLater ? new InitProcess(pid, OptionalLong.empty()) : process;
         } catch (UncheckedIOException e) {
             LOG.debug("when process {} was started cannot be read now", pid, e);
             return new InitProcess(pid, OptionalLong.empty());
@@ -191,8 +198,9 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                             ContainerKey container,
                             Path bundle,
                             Instant at,
+                            Instant until,
                             CompletableFuture<Life> life) ->
-                    life.complete(lives.keep(container, bundle, at));
+                    life.complete(lives.keep(container, bundle, at, until));
             case Signal.Deleted(Life life) -> lives.deleted(life, isWatched(life));
             case Signal.Lost(Life life) -> lives.lost(life);
             case Signal.Former(Life life) -> lives.former(life);

@@ -90,9 +90,9 @@ sealed interface Fate {
     }
 
     /** Publishes what was held, or what there is nothing more to be known of. */
-    default Step overdue() {
+    default Step overdue(boolean oomKilled) {
         return this instanceof Held(End end, long _)
-                ? Step.ended(end, false)
+                ? Step.ended(end.withOomKilled(oomKilled), false)
                 : new Step(this, Optional.empty());
     }
 

@@ -40,9 +40,15 @@ public final class Inbox {
          * The shim makes up for a create that it did not see.
          *
          * @param at when the container was created
+         * @param until when it was deleted, or created again; the end of time if it was not
          * @param life receives the life that is to be registered
          */
-        record Keep(ContainerKey container, Path bundle, Instant at, CompletableFuture<Life> life)
+        record Keep(
+                ContainerKey container,
+                Path bundle,
+                Instant at,
+                Instant until,
+                CompletableFuture<Life> life)
                 implements Signal {}
 
         /** A life that is over, in a registry of a version that kept such. */

@@ -3,6 +3,7 @@ package io.tardis.listener;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeRef;
+import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -74,7 +75,9 @@ final class KnownLives {
                 ofContainers.computeIfAbsent(added.container(), _ -> new ArrayList<>(2));
         if (!lives.isEmpty() && !lives.getLast().life.createdAt().isBefore(added.createdAt())) {
             Instant after = lives.getLast().life.createdAt().plus(1, ChronoUnit.MICROS);
-            life.life = added.withCreatedAt(after); // the clock was set back
+            if (after.isBefore(Rfc3339.MAX)) { // else a report had a time that nobody can be after
+                life.life = added.withCreatedAt(after); // the clock was set back
+            }
         }
         lives.add(life);
         if (lives.size() > REMEMBERED_OF_ONE) {
@@ -164,6 +167,16 @@ final class KnownLives {
             case Answer.Running _, Answer.Unknown _ -> {}
         }
         settle(tracked);
+    }
+
+    /** The newest life of a container, which the store knows, and perhaps nobody else. */
+    void remember(Answer.OfContainer state) {
+        switch (state) {
+            case Answer.Running running -> running.begun().ifPresent(it -> remember(it, false));
+            case Answer.Lost lost -> lost.begun().ifPresent(it -> remember(it, true));
+            case Answer.Exited exited -> remember(exited.event());
+            case Answer.Unknown _ -> {}
+        }
     }
 
     /** A life that the store knows, and perhaps nobody else. */

@@ -5,6 +5,7 @@ import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.LifeRef;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
@@ -20,7 +21,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -163,9 +166,9 @@ public final class Listener implements AutoCloseable {
      */
     public void start() {
         List<Life> former = registry.load();
-        remember();
+        List<Life> lost = remember(former);
         publisher.start(); // first: the source may have filled the inbox already
-        former.forEach(it -> inbox.put(new Signal.Former(it)));
+        lost.forEach(it -> inbox.put(new Signal.Former(it)));
         sequence.lastWritten()
                 .ifPresent(last ->
                         inbox.put(new Signal.Missed(last, "no listener was running until now")));
@@ -192,11 +195,12 @@ public final class Listener implements AutoCloseable {
      * from now on, and is to be registered. From any thread.
      *
      * @param at when it was created
+     * @param until when it was deleted, or created again; {@link Instant#MAX} if it was not
      * @throws TardisException if that takes too long
      */
-    public Life keep(ContainerKey container, Path bundle, Instant at) {
+    public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
         CompletableFuture<Life> life = new CompletableFuture<>();
-        inbox.put(new Signal.Keep(container, bundle, at, life));
+        inbox.put(new Signal.Keep(container, bundle, at, until, life));
         try {
             return life.get(KEEP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException e) {
@@ -319,8 +323,13 @@ public final class Listener implements AutoCloseable {
         sequence.close();
     }
 
-    /** What is known of lives from before. */
-    private void remember() {
+    /**
+     * What is known of lives from before.
+     *
+     * @param former lives that are over
+     * @return those of them of which the store knows nothing
+     */
+    private List<Life> remember(List<Life> former) {
         KnownLives lives = publisher.known();
         try (QueryClient store = queries.get()) {
             Events recorded = lastOf(store, sequence.last());
@@ -329,24 +338,38 @@ public final class Listener implements AutoCloseable {
                 recorded = lastOf(store, recorded.lastSeq());
             }
             recorded.events().forEach(lives::remember);
-            for (Life life : registry.openLives()) {
-                lives.remember(
-                        life,
-                        store.exitCode(life.container(), Optional.of(life.id()), Duration.ZERO));
-            }
+            Map<String, Answer.OfContainer> newest = new HashMap<>();
             for (Answer.OfContainer each : store.list(Optional.empty(), KNOWN).containers()) {
-                switch (each) {
-                    case Answer.Running running ->
-                            running.begun().ifPresent(it -> lives.remember(it, false));
-                    case Answer.Lost lost -> lost.begun().ifPresent(it -> lives.remember(it, true));
-                    case Answer.Exited _, Answer.Unknown _ -> {}
-                }
+                lifeOf(each).ifPresent(it -> newest.put(it, each));
             }
+            for (Life life : registry.openLives()) {
+                // One question for each would take seconds where there are thousands.
+                Answer.OfContainer state = newest.remove(life.id());
+                lives.remember(life, state != null ? state : stateOf(store, life));
+            }
+            newest.values().forEach(lives::remember);
+            return former.stream()
+                    .filter(it -> stateOf(store, it) instanceof Answer.Unknown)
+                    .toList();
         } catch (TardisException e) {
             LOG.warn("what was published before cannot be read; it may be published again", e);
             registry.openLives()
                     .forEach(it -> lives.remember(it, new Answer.Unknown(it.container())));
+            return former;
         }
+    }
+
+    private static Answer.OfContainer stateOf(QueryClient store, Life life) {
+        return store.exitCode(life.container(), Optional.of(life.id()), Duration.ZERO);
+    }
+
+    private static Optional<String> lifeOf(Answer.OfContainer state) {
+        return switch (state) {
+            case Answer.Running running -> running.begun().map(it -> it.life().id());
+            case Answer.Lost lost -> lost.begun().map(it -> it.life().id());
+            case Answer.Exited exited -> exited.event().life().map(LifeRef::id);
+            case Answer.Unknown _ -> Optional.empty();
+        };
     }
 
     private static Events lastOf(QueryClient store, long last) {

@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.function.LongFunction;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,7 +41,7 @@ final class Lives {
 
     private final LifeSink sink;
     private final boolean keepsAll;
-    private final LongFunction<InitProcess> processes;
+    private final BiFunction<Long, Instant, InitProcess> processes;
 
     private final KnownLives known;
 
@@ -56,9 +56,13 @@ final class Lives {
      *
      * @param known what was there before
      * @param keepsAll whether also the ends of containers are kept that are not enabled
-     * @param processes gives the process that has a pid now
+     * @param processes gives the process that has a pid, and had it at a time
      */
-    Lives(KnownLives known, LifeSink sink, boolean keepsAll, LongFunction<InitProcess> processes) {
+    Lives(
+            KnownLives known,
+            LifeSink sink,
+            boolean keepsAll,
+            BiFunction<Long, Instant, InitProcess> processes) {
         this.known = known;
         this.sink = sink;
         this.keepsAll = keepsAll;
@@ -113,26 +117,45 @@ final class Lives {
      * meanwhile, it is kept from now on, also where it has ended.
      *
      * @param at when it was created
+     * @param until when it was deleted, or created again; the end of time if it was not
      * @return the life, to be registered
      */
-    Life keep(ContainerKey container, Path bundle, Instant at) {
+    Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
         for (TrackedLife each : known.of(container)) {
             boolean isThis =
                     !each.registered
                             && !each.life
                                     .createdAt()
                                     .isBefore(each.unregistered ? at.minus(LONGEST_CALL) : at)
+                            && !each.life.createdAt().isAfter(until)
                             && each.mayHave(bundle);
             if (isThis) {
                 each.kept = true;
+                each.until = until;
                 known.settle(each);
                 sink.begun(container, each.ref(), each.life.init(), each.seq);
                 each.begun = true;
                 each.life = each.life.withCreatedAt(at).withBundle(bundle);
+                publishAfter(each);
                 return each.life;
             }
         }
-        return Life.of(KnownLives.newId(), container, at, bundle);
+        TrackedLife life =
+                known.add(
+                        new TrackedLife(
+                                Life.of(KnownLives.newId(), container, at, bundle), true, false));
+        life.unregistered = true;
+        life.until = until;
+        return life.life.withCreatedAt(at);
+    }
+
+    /** The store takes the life whose begin came last for the newest. */
+    private void publishAfter(TrackedLife life) {
+        List<TrackedLife> lives = known.of(life.life.container());
+        for (TrackedLife later : lives.subList(lives.indexOf(life) + 1, lives.size())) {
+            sink.begun(
+                    later.life.container(), later.ref(), later.life.init(), OptionalLong.empty());
+        }
     }
 
     /**
@@ -183,15 +206,24 @@ final class Lives {
     /** Finds the life whose process was reported, or begins it. */
     private void reported(
             ContainerKey container, Path bundle, long pid, Instant at, boolean isStart) {
+        InitProcess process =
+                pid == NO_PID
+                        ? new InitProcess(NO_PID, OptionalLong.empty())
+                        : processes.apply(pid, at);
         TrackedLife same =
-                pid == NO_PID ? null : known.newest(container, it -> it.hasProcess(pid, at));
+                pid == NO_PID ? null : known.newest(container, it -> it.hasProcess(process, at));
         if (same != null) {
             noteStart(same, isStart);
             return;
         }
         TrackedLife newest = known.newest(container);
-        if (newest != null && at.isBefore(newest.life.createdAt())) {
-            return; // of an earlier life
+        boolean isLate =
+                newest != null
+                        && newest.registered
+                        && newest.isOpen()
+                        && at.isBefore(newest.life.createdAt());
+        if (isLate) {
+            return; // of the life before, which the shim has seen deleted
         }
         boolean isPending =
                 newest != null
@@ -208,7 +240,7 @@ final class Lives {
             oomKilled.remove(container);
         }
         if (pid != NO_PID) {
-            newest.life = newest.life.withInit(processes.apply(pid));
+            newest.life = newest.life.withInit(process);
             noteStart(newest, isStart);
         }
         begin(newest);
@@ -370,7 +402,7 @@ final class Lives {
 
     private void publishHeld() {
         TrackedLife life = held.remove();
-        apply(life, life.fate.overdue());
+        apply(life, life.fate.overdue(life.oomKilled));
     }
 
     /** The kept lives whose end is not known. */

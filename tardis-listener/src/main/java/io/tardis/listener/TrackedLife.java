@@ -46,6 +46,10 @@ final class TrackedLife {
     boolean begun;
 
     boolean deleted;
+
+    /** When it was deleted at the latest, where the shim knows that only afterwards. */
+    Instant until = Instant.MAX;
+
     boolean oomKilled;
     Fate fate = new Fate.Open();
 
@@ -83,8 +87,16 @@ final class TrackedLife {
     }
 
     /** Whether it is the life of a process that was reported to be there at {@code at}. */
-    boolean hasProcess(long pid, Instant at) {
-        return hasPid(pid) && exitedAt().filter(it -> !it.isAfter(at.minus(SAME))).isEmpty();
+    boolean hasProcess(InitProcess process, Instant at) {
+        if (!hasPid(process.pid())) {
+            return false;
+        }
+        OptionalLong before = life.init().map(InitProcess::startTime).orElse(OptionalLong.empty());
+        boolean areComparable = before.isPresent() && process.startTime().isPresent();
+        if (fate instanceof Fate.Lost || (areComparable && !before.equals(process.startTime()))) {
+            return areComparable && before.equals(process.startTime());
+        }
+        return exitedAt().filter(it -> !it.isAfter(at.minus(SAME))).isEmpty();
     }
 
     /** Whether its exit may still be reported, by the pid of its process. */
@@ -97,7 +109,11 @@ final class TrackedLife {
         boolean hasRealEnd =
                 fate instanceof Fate.Ended(End end, boolean _)
                         && end.source() != ExitSource.ASSUMED;
-        return life.init().isEmpty() && !hasRealEnd && !exit.exitedAt().isBefore(life.createdAt());
+        return life.init().isEmpty()
+                && !hasRealEnd
+                && !deleted // it never had a process, or nobody knew which
+                && !exit.exitedAt().isBefore(life.createdAt())
+                && !exit.exitedAt().isAfter(until);
     }
 
     /**

@@ -1,9 +1,17 @@
 package io.tardis.listener;
 
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+
 /** Lines as {@code ctr events} of containerd 1.6 prints them, without the newline. */
 final class CtrLines {
 
     private static final String HEAD = "2026-11-23 02:54:57.829303106 +0000 UTC default ";
+
+    private static final DateTimeFormatter NOW =
+            DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss.SSSSSSSSS '+0000 UTC default '")
+                    .withZone(ZoneOffset.UTC);
 
     private CtrLines() {}
 
@@ -19,6 +27,11 @@ final class CtrLines {
 
     static String start(String container, long pid) {
         return HEAD + "/tasks/start {\"container_id\":\"%s\",\"pid\":%d}".formatted(container, pid);
+    }
+
+    /** As it comes just after the start. */
+    static String startNow(String container, long pid) {
+        return start(container, pid).replace(HEAD, NOW.format(Instant.now()));
     }
 
     static String oom(String container) {

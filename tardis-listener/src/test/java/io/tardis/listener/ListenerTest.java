@@ -206,7 +206,7 @@ class ListenerTest {
     void tellsByTheKernelHowALifeEndsWhoseStartItOnlyHears() throws Exception {
         Process process = new ProcessBuilder("sh", "-c", "read line; exit 3").start();
         registry.register(TC, stateDir, Instant.EPOCH);
-        Files.write(lines, List.of(CtrLines.start("tc", process.pid())));
+        Files.write(lines, List.of(CtrLines.startNow("tc", process.pid())));
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
             assumeTrue(

@@ -6,6 +6,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.LifeRef;
+import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -97,7 +98,7 @@ class LivesTest {
     private final Lines lines = new Lines();
     private final KnownLives known = new KnownLives();
     private final Lives lives =
-            new Lives(known, lines, false, pid -> new InitProcess(pid, OptionalLong.of(1)));
+            new Lives(known, lines, false, (pid, _) -> new InitProcess(pid, OptionalLong.of(1)));
 
     // --- whose end it is
 
@@ -145,7 +146,8 @@ class LivesTest {
 
     @Test
     void keepsAllWhereItIsSetTo() {
-        Lives all = new Lives(known, lines, true, pid -> new InitProcess(pid, OptionalLong.of(1)));
+        Lives all =
+                new Lives(known, lines, true, (pid, _) -> new InitProcess(pid, OptionalLong.of(1)));
 
         all.created(new TaskCreate(TC, "/bundle", 100, NOW));
         all.exited(own(TC, 100, 3), 0);
@@ -390,7 +392,7 @@ class LivesTest {
         exit(TC, 100, 3);
         lines.take();
 
-        Life life = lives.keep(TC, BUNDLE, NOW);
+        Life life = lives.keep(TC, BUNDLE, NOW, Instant.MAX);
         begun(life);
 
         assertThat(life.init().orElseThrow().pid()).isEqualTo(100);
@@ -401,7 +403,7 @@ class LivesTest {
     @Test
     void keepsALifeAfterAllThatHasNotEnded() {
         create(100, NOW.plusMillis(100));
-        begun(lives.keep(TC, BUNDLE, NOW));
+        begun(lives.keep(TC, BUNDLE, NOW, Instant.MAX));
         exit(TC, 100, 3);
 
         assertThat(lines.take()).containsExactly("begun a-", "begun a+", "a+ 3 (containerd)");
@@ -411,10 +413,46 @@ class LivesTest {
     void keepsNoLifeOfAnotherTime() {
         create(100, NOW.minusMillis(100));
 
-        Life life = lives.keep(TC, BUNDLE, NOW);
+        Life life = lives.keep(TC, BUNDLE, NOW, Instant.MAX);
 
         assertThat(life.init()).isEmpty();
         assertThat(lines.take()).containsExactly("begun a-");
+    }
+
+    /** Its delete was noted; the container lived again, and nobody reported its first process. */
+    @Test
+    void givesAMissedLifeNoEndFromAfterItsDelete() {
+        Life life = lives.keep(TC, BUNDLE, NOW, NOW.plusSeconds(1));
+        begun(life);
+        lives.started(life);
+
+        lives.exited(new TaskExit(TC, "tc", 200, 0, NOW.plusSeconds(9)), 0);
+        lives.lost(life);
+        lives.deleted(life, false);
+        lives.exited(new TaskExit(TC, "tc", 300, 0, NOW.plusMillis(500)), 0);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a+",
+                        "begun b-",
+                        "b- 0 (containerd)",
+                        "lost a+",
+                        "begun c-",
+                        "c- 0 (containerd)");
+    }
+
+    /** The store takes the life that was begun last for the newest. */
+    @Test
+    void beginsLaterLivesAgainAfterOneThatIsKeptAfterAll() {
+        create(100, NOW.plusMillis(100));
+        exit(TC, 100, 0);
+        create(200, NOW.plusSeconds(5));
+        lines.take();
+
+        Life life = lives.keep(TC, BUNDLE, NOW, NOW.plusSeconds(4));
+
+        assertThat(life.init().orElseThrow().pid()).isEqualTo(100);
+        assertThat(lines.take()).containsExactly("begun a+ ended by 1", "begun b-");
     }
 
     /** The disk was full when the shim began it, and the launcher left a note. */
@@ -423,7 +461,7 @@ class LivesTest {
         lives.begun(life("1", 0), false);
         create(100, NOW.plusMillis(1));
 
-        assertThat(lives.keep(TC, BUNDLE, NOW.plusSeconds(5)).id()).isEqualTo("1");
+        assertThat(lives.keep(TC, BUNDLE, NOW.plusSeconds(5), Instant.MAX).id()).isEqualTo("1");
         exit(TC, 100, 7);
         assertThat(lines.take()).containsSubsequence("begun a+", "a+ 7 (containerd)");
     }
@@ -436,6 +474,41 @@ class LivesTest {
         assertThat(lives.open())
                 .singleElement()
                 .satisfies(it -> assertThat(it.createdAt()).isAfter(NOW));
+    }
+
+    @Test
+    void beginsALifeThoughTheClockWasSetBack() {
+        create(100, NOW);
+        exit(TC, 100, 0);
+        create(200, NOW.minusSeconds(3600));
+        lives.exited(new TaskExit(TC, "tc", 200, 5, NOW.minusSeconds(3590)), 0);
+
+        assertThat(lines.take())
+                .containsExactly("begun a-", "a- 0 (containerd)", "begun b-", "b- 5 (containerd)");
+    }
+
+    /** After a reboot pids begin again. */
+    @Test
+    void beginsALifeWithThePidOfOneThatIsLost() {
+        known.remember(new Answer.Lost(TC, Optional.of(begun("9", 100))));
+
+        lives.created(new TaskCreate(TC, "/bundle", 100, NOW.plusSeconds(60)));
+        Lives other =
+                new Lives(
+                        known, lines, false, (pid, _) -> new InitProcess(pid, OptionalLong.of(7)));
+        other.created(new TaskCreate(TC, "/bundle", 100, NOW.plusSeconds(120)));
+        lives.exited(new TaskExit(TC, "tc", 100, 3, NOW.plusSeconds(180)), 0);
+
+        assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
+    }
+
+    @Test
+    void survivesTimesAtTheirEnd() {
+        for (int pid = 1; pid <= 3; pid++) {
+            create(pid, Rfc3339.MAX);
+        }
+
+        assertThat(lines.take()).containsExactly("begun a-", "begun b-", "begun c-");
     }
 
     // --- what was there before
@@ -693,6 +766,16 @@ class LivesTest {
         lives.publishAll();
         exit(TC, 100, 137);
         assertThat(lines.take()).isEmpty();
+    }
+
+    @Test
+    void publishesThatMemoryRanOutThoughContainerdReportsNoExit() {
+        begun(life("1", 100));
+        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        lives.outOfMemory(TC);
+        lives.publishAll();
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel) oom");
     }
 
     @Test

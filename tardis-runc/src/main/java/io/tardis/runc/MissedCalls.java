@@ -82,7 +82,8 @@ final class MissedCalls {
             return true;
         }
         switch (call.command()) {
-            case RuncCall.Create create -> create(create, call.at(), startFollows, deleteFollows);
+            case RuncCall.Create create ->
+                    create(create, call.at(), endOf(after), startFollows, deleteFollows);
             case RuncCall.Start start -> start(container, start.state(), call.at(), deleteFollows);
             case RuncCall.Delete delete -> {
                 boolean started = comesNext(RuncCall.Start.class, before.reversed());
@@ -102,8 +103,21 @@ final class MissedCalls {
                 .anyMatch(kind::isInstance);
     }
 
+    /** When the life that was created before these calls was over at the latest. */
+    private static Instant endOf(List<Call> after) {
+        return after.stream()
+                .filter(it -> !(it.command() instanceof RuncCall.Start))
+                .map(Call::at)
+                .findFirst()
+                .orElse(Instant.MAX);
+    }
+
     private void create(
-            RuncCall.Create create, Instant at, boolean startFollows, boolean deleteFollows)
+            RuncCall.Create create,
+            Instant at,
+            Instant until,
+            boolean startFollows,
+            boolean deleteFollows)
             throws IOException {
         ContainerKey container = create.container();
         Path bundle = create.bundle();
@@ -119,7 +133,7 @@ final class MissedCalls {
             shim.close(open.get());
         }
         if (enabled) {
-            Life life = listener.keep(container, bundle, at).withRoot(create.root());
+            Life life = listener.keep(container, bundle, at, until).withRoot(create.root());
             registry.register(life);
             listener.begun(life, true);
             LOG.warn("{} was created at {}, unseen (life {})", container, at, life.id());

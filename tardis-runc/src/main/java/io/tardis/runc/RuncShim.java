@@ -9,6 +9,7 @@ import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,9 +65,10 @@ public final class RuncShim {
          * from now on.
          *
          * @param at when it was created
+         * @param until when it was deleted, or created again; {@link Instant#MAX} if it was not
          * @throws io.tardis.core.TardisException if that cannot be had now
          */
-        Life keep(ContainerKey container, Path bundle, Instant at);
+        Life keep(ContainerKey container, Path bundle, Instant at, Instant until);
     }
 
     /** What bytes that are no UTF-8 were replaced by. */
@@ -143,14 +145,18 @@ public final class RuncShim {
             return false;
         }
         boolean isCreate = call instanceof RuncCall.Create;
-        if (isCreate && isRunning(other.get())) {
+        // The runtime has a directory for each container that it has not deleted.
+        boolean isThere =
+                isRunning(other.get())
+                        || Files.exists(other.get().root().resolve(call.container().id()));
+        if (isCreate && isThere) {
             LOG.warn(
-                    "{} below {} will not be recorded: the one below {} runs",
+                    "{} below {} will not be recorded: the one below {} is there",
                     call.container(),
                     call.root(),
                     other.get().root());
         }
-        return !isCreate || isRunning(other.get());
+        return !isCreate || isThere;
     }
 
     /** The longest time that {@link #before} waits for something. */

@@ -26,12 +26,18 @@ final class FakeListener implements RuncShim.Listener {
     private final List<Life> deleted = new CopyOnWriteArrayList<>();
     private final List<Life> kept = new CopyOnWriteArrayList<>();
     private final Set<Life> known = ConcurrentHashMap.newKeySet();
+    private final List<Instant> ends = new CopyOnWriteArrayList<>();
     private volatile Keeper keeper =
             (container, bundle, at) -> Life.of(UUID.randomUUID().toString(), container, at, bundle);
 
     /** From now on knows the end of this life. */
     void knowEnd(Life life) {
         known.add(life);
+    }
+
+    /** Until when each life that was kept lasted at the most. */
+    List<Instant> ends() {
+        return List.copyOf(ends);
     }
 
     /** From now on gives these lives; at first it gives new ones. */
@@ -92,7 +98,8 @@ final class FakeListener implements RuncShim.Listener {
     }
 
     @Override
-    public Life keep(ContainerKey container, Path bundle, Instant at) {
+    public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
+        ends.add(until);
         Life life = keeper.keep(container, bundle, at);
         kept.add(life);
         return life;

@@ -352,6 +352,9 @@ class RuncShimTest {
         assertThat(shim.before(new RuncCall.Delete(TC, otherRoot, false))).isTrue();
         process.destroyForcibly().onExit().join();
         assertThat(shim.before(new RuncCall.Delete(TC, otherRoot, true))).isTrue();
+        // It has ended, and the runtime has not deleted it.
+        Files.createDirectories(runtimeRoot().resolve(TC.id()));
+        assertThat(shim.before(new RuncCall.Create(TC, otherRoot, bundle()))).isTrue();
 
         assertThat(registry.open(TC)).hasValue(life);
         assertThat(reloaded()).hasValue(life);
