@@ -198,7 +198,7 @@ final class MissedCalls {
         }
         Life started = init.map(life::withInit).orElse(life);
         boolean stillOpen = init.isEmpty() || registry.update(started);
-        if (stillOpen && !(init.isEmpty() && deleteFollows)) {
+        if (stillOpen) {
             listener.started(started); // which also finds out that there is nothing to watch
         }
         LOG.info("{} was started at {}, unseen", container, at);
