@@ -68,6 +68,12 @@ final class KnownLives {
         return newest(container, it -> it.life.id().equals(id));
     }
 
+    /** The life that is known by this one's id; else this one, as the container's newest. */
+    TrackedLife findOrAdd(Life life, boolean kept, boolean registered) {
+        TrackedLife found = find(life.container(), life.id());
+        return found != null ? found : add(new TrackedLife(life, kept, registered));
+    }
+
     /** Adds a life as the container's newest: it began after all that are known. */
     TrackedLife add(TrackedLife life) {
         Life added = life.life;
@@ -130,13 +136,7 @@ final class KnownLives {
             return;
         }
         LifeRef ref = event.life().orElseGet(() -> new LifeRef(newId(), exit.exitedAt(), false));
-        TrackedLife life = find(exit.container(), ref.id());
-        if (life == null) {
-            life =
-                    add(
-                            new TrackedLife(
-                                    lifeOf(exit.container(), ref, exit.pid()), ref.kept(), false));
-        }
+        TrackedLife life = findOrAdd(lifeOf(exit.container(), ref, exit.pid()), ref.kept(), false);
         life.begun = true;
         life.fate = fateOf(event);
         life.seq = OptionalLong.of(event.seq());
@@ -150,10 +150,7 @@ final class KnownLives {
 
     /** A life that was registered before, and what the store knows of it. */
     void remember(Life life, Answer.OfContainer state) {
-        TrackedLife tracked = find(life.container(), life.id());
-        if (tracked == null) {
-            tracked = add(new TrackedLife(life, true, true));
-        }
+        TrackedLife tracked = findOrAdd(life, true, true);
         tracked.life = life;
         tracked.kept = true;
         tracked.registered = true;
@@ -182,7 +179,7 @@ final class KnownLives {
     /** A life that the store knows, and perhaps nobody else. */
     void remember(Begun begun, boolean lost) {
         if (find(begun.container(), begun.life().id()) == null) {
-            Life life = lifeOf(begun.container(), begun.life(), begun.pid().orElse(0));
+            Life life = lifeOf(begun.container(), begun.life(), 0);
             if (begun.pid().isPresent()) {
                 life = life.withInit(new InitProcess(begun.pid().getAsLong(), begun.startTime()));
             }

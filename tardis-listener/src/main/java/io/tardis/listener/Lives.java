@@ -88,28 +88,29 @@ final class Lives {
      * @param isRegistered whether the registry has it; not where the disk could not be written
      */
     void begun(Life life, boolean isRegistered) {
-        TrackedLife tracked = known.find(life.container(), life.id());
-        if (tracked == null) {
-            tracked = known.add(new TrackedLife(life, true, isRegistered));
-            tracked.unregistered = !isRegistered;
-        } else {
-            Optional<InitProcess> init = life.init().or(tracked.life::init);
-            tracked.life =
-                    init.map(life::withInit).orElse(life).withCreatedAt(tracked.life.createdAt());
-            tracked.registered |= isRegistered;
-        }
+        TrackedLife tracked = note(life, isRegistered);
         if (tracked.life.init().isPresent()) {
             begin(tracked);
         }
     }
 
+    private TrackedLife note(Life life, boolean isRegistered) {
+        TrackedLife tracked = known.find(life.container(), life.id());
+        if (tracked == null) {
+            tracked = known.add(new TrackedLife(life, true, isRegistered));
+            tracked.unregistered = !isRegistered;
+            return tracked;
+        }
+        Optional<InitProcess> init = life.init().or(tracked.life::init);
+        tracked.life =
+                init.map(life::withInit).orElse(life).withCreatedAt(tracked.life.createdAt());
+        tracked.registered |= isRegistered;
+        return tracked;
+    }
+
     /** The shim notes that a life was started, and its process if that is known. */
     void started(Life life) {
-        begun(life, true);
-        TrackedLife tracked = known.find(life.container(), life.id());
-        if (tracked != null) {
-            begin(tracked);
-        }
+        begin(note(life, true));
     }
 
     /**
@@ -272,10 +273,7 @@ final class Lives {
      * @param nanoTime now, by the monotonic clock
      */
     void witnessed(Life life, int waitStatus, Instant at, long nanoTime) {
-        TrackedLife tracked = known.find(life.container(), life.id());
-        if (tracked == null) {
-            tracked = known.add(new TrackedLife(life, true, true));
-        }
+        TrackedLife tracked = known.findOrAdd(life, true, true);
         int signal = waitStatus & 0x7f;
         int code = signal == 0 ? waitStatus >> 8 & 0xff : SIGNAL_BASE + signal;
         ContainerKey container = life.container();
