@@ -37,6 +37,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,6 +71,18 @@ class LauncherTest {
                         BUILT, Files.createDirectory(folder.resolve("bin")).resolve("tardis-runc"));
         runtime = script(folder.resolve("runtime"), "exit " + RUNTIME_CODE);
         Files.createFile(config());
+    }
+
+    /** Who starts the daemon writes into the folder until the attempt is over. */
+    @AfterEach
+    void awaitEndOfStart() throws IOException {
+        Files.deleteIfExists(launcher.resolveSibling("tardis"));
+        Path lock = folder.resolve("start.lock");
+        if (Files.isRegularFile(lock)) {
+            try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.WRITE)) {
+                await().atMost(TEN_SECONDS).until(() -> channel.tryLock() != null);
+            }
+        }
     }
 
     @Test
