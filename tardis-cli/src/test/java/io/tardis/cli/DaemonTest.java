@@ -19,11 +19,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -43,11 +40,6 @@ class DaemonTest {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private static final int PIPE_BYTES = 1 << 16;
-
-    /** As Go prints a time. */
-    private static final DateTimeFormatter CTR_TIME =
-            DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSSSSS '+0000 UTC'", Locale.ROOT)
-                    .withZone(ZoneOffset.UTC);
 
     /** What operators, terminals and service managers send; 29 and 16 are SIGPOLL and SIGSTKFLT. */
     private static final List<String> SURVIVED =
@@ -553,7 +545,7 @@ class DaemonTest {
                         id,
                         pid,
                         status == 0 ? "" : ",\"exit_status\":" + status,
-                        CTR_TIME.format(now),
+                        CtrTime.of(now),
                         Rfc3339.format(now));
     }
 

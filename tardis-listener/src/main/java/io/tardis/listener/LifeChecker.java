@@ -169,6 +169,9 @@ final class LifeChecker implements AutoCloseable {
             if (now - suspect.since() >= lateReport.toNanos()) {
                 suspects.remove(suspect.life().id());
                 onLost.accept(suspect.life());
+                if (isBundleGone(suspect.life())) {
+                    onDeleted.accept(suspect.life());
+                }
             }
         }
     }
