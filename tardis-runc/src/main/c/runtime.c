@@ -16,16 +16,7 @@ enum { MAX_LAUNCHER = 2 * 1024 * 1024, MAX_ANCESTORS = 64 };
 /* Tells a copy of this program from a runtime; kept apart from the code that looks for it. */
 static const char MARK[] = "\x7fTARDIS-RUNC-LAUNCHER\x7f";
 
-static const char VARIABLE[] = "TARDIS_LAUNCHER=";
-
-char *own_directory(void) {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-    while (length > 0 && path[length - 1] != '/') {
-        length--;
-    }
-    return length > 0 ? copy(path, (size_t)length) : NULL;
-}
+static const char VARIABLE[] = "TARDIS_LAUNCHER";
 
 /* ------------------------------------------------------------------------ which runtime it is */
 
@@ -79,10 +70,6 @@ char *find_runtime(const char *configured) {
 
 /* ---------------------------------------------------------------------------- no round trips */
 
-bool is_mark(const char *variable) {
-    return strncmp(variable, VARIABLE, sizeof VARIABLE - 1) == 0;
-}
-
 static uint64_t add(uint64_t hash, const char *text) {
     do { /* FNV-1a, the NUL too */
         hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
@@ -119,7 +106,7 @@ static bool comes_from(const struct mark *mark) {
 }
 
 bool is_round_trip(const struct mark *own) {
-    const char *text = getenv("TARDIS_LAUNCHER");
+    const char *text = getenv(VARIABLE);
     struct mark found;
     int pid;
     if (text == NULL
@@ -133,22 +120,12 @@ bool is_round_trip(const struct mark *own) {
     return found.command == own->command && comes_from(&found);
 }
 
-char **make_marked_environment(const struct mark *own) {
-    size_t count = 0;
-    while (environ[count] != NULL) {
-        count++;
-    }
-    char **result = calloc(count + 2, sizeof *result);
-    if (result == NULL) {
-        return environ;
-    }
-    size_t length = 0;
-    for (char **variable = environ; *variable != NULL; variable++) {
-        if (!is_mark(*variable)) {
-            result[length++] = *variable;
-        }
-    }
-    result[length] = join("%s%d:%" PRIu64 ":%" PRIx64, VARIABLE, (int)own->pid, own->start,
-                          own->command);
-    return result;
+void leave_mark(const struct mark *own) {
+    char *text = join("%d:%" PRIu64 ":%" PRIx64, (int)own->pid, own->start, own->command);
+    (void)setenv(VARIABLE, text, 1);
+    free(text);
+}
+
+void remove_mark(void) {
+    (void)unsetenv(VARIABLE);
 }

@@ -62,7 +62,7 @@ static char *before(const struct settings *settings, const struct command *comma
     if (command->kind == PASS_THROUGH) {
         return NULL;
     }
-    if (settings->state == SETTINGS_UNREADABLE) {
+    if (settings->problem != NULL) {
         /* Once, since nobody knows whose the other calls are. */
         return command->kind == CREATE ? copy(settings->problem, strlen(settings->problem)) : NULL;
     }
@@ -80,7 +80,6 @@ struct job {
     struct settings settings;
     struct command command;
     char *runtime;
-    char **environment;
     char *problem; /* why the runtime does not run */
 };
 
@@ -113,7 +112,7 @@ static void prepare(void *argument) {
     }
     job->runtime = job->settings.runtime_known ? find_runtime(job->settings.runtime) : NULL;
     job->problem = job->runtime == NULL ? runtime_problem(&job->settings) : NULL;
-    job->environment = make_marked_environment(&mark);
+    leave_mark(&mark);
 }
 
 static void give_up(void *argument) {
@@ -127,9 +126,10 @@ int main(int argc, char **argv) {
     with_descriptors(prepare, &job);
     if (job.problem == NULL) {
         argv[0] = job.runtime; /* it may say its own name, in its usage for instance */
-        execve(job.runtime, argv, job.environment);
+        execv(job.runtime, argv);
         if (errno == E2BIG) { /* by the mark alone, perhaps */
-            execve(job.runtime, argv, environ);
+            remove_mark();
+            execv(job.runtime, argv);
         }
         job.problem = join("%s cannot be run: %s", job.runtime, strerror(errno));
     }
