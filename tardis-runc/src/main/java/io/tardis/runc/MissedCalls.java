@@ -6,6 +6,7 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
+import io.tardis.runc.MissedNotes.Note;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -28,14 +29,6 @@ import org.slf4j.LoggerFactory;
  * and start.
  */
 final class MissedCalls {
-
-    /**
-     * A call that was missed.
-     *
-     * @param at when the launcher gave up, before it became the runtime
-     * @param command what was called
-     */
-    record Call(Instant at, RuncCall command) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(MissedCalls.class);
 
@@ -66,59 +59,49 @@ final class MissedCalls {
     /**
      * Makes up for one call. Doing it a second time does no harm.
      *
-     * @param before what was missed before it, oldest first
-     * @param after what was missed after it, oldest first
+     * @param notes what was missed of its container, oldest first
+     * @param index which of them it is
      * @param mayWait whether a delete may be put off as long as the end of its life is not known,
      *     which may be on its way
      * @return false if it was put off
      * @throws IOException if the registry, or a file of the bundle, cannot be used now
      */
-    boolean replay(
-            ContainerKey container, List<Call> before, Call call, List<Call> after, boolean mayWait)
-            throws IOException {
-        boolean startFollows = comesNext(RuncCall.Start.class, after);
-        boolean deleteFollows = comesNext(RuncCall.Delete.class, after);
-        if (shim.isOfAnotherRoot(call.command())) {
+    boolean replay(List<Note> notes, int index, boolean mayWait) throws IOException {
+        List<Note> before = notes.subList(0, index).reversed();
+        List<Note> after = notes.subList(index + 1, notes.size());
+        Instant at = notes.get(index).at();
+        RuncCall call = notes.get(index).call();
+        if (shim.isOfAnotherRoot(call)) {
             return true;
         }
-        switch (call.command()) {
-            case RuncCall.Create create ->
-                    create(create, call.at(), endOf(after), startFollows, deleteFollows);
-            case RuncCall.Start start -> start(container, start.state(), call.at(), deleteFollows);
+        switch (call) {
+            case RuncCall.Create create -> create(create, at, after);
+            case RuncCall.Start start -> start(start, at, comesNext(RuncCall.Delete.class, after));
             case RuncCall.Delete delete -> {
-                boolean started = comesNext(RuncCall.Start.class, before.reversed());
-                boolean seen =
-                        before.stream().noneMatch(it -> it.command() instanceof RuncCall.Create);
-                return delete(container, delete.force(), call.at(), started, seen, mayWait);
+                return delete(delete, at, before, mayWait);
             }
         }
         return true;
     }
 
     /** Whether there is such a call before the next one that creates. */
-    private static boolean comesNext(Class<? extends RuncCall> kind, List<Call> calls) {
-        return calls.stream()
-                .map(Call::command)
+    private static boolean comesNext(Class<? extends RuncCall> kind, List<Note> notes) {
+        return notes.stream()
+                .map(Note::call)
                 .takeWhile(it -> !(it instanceof RuncCall.Create))
                 .anyMatch(kind::isInstance);
     }
 
     /** When the life that was created before these calls was over at the latest. */
-    private static Instant endOf(List<Call> after) {
+    private static Instant endOf(List<Note> after) {
         return after.stream()
-                .filter(it -> !(it.command() instanceof RuncCall.Start))
-                .map(Call::at)
+                .filter(it -> !(it.call() instanceof RuncCall.Start))
+                .map(Note::at)
                 .findFirst()
                 .orElse(Instant.MAX);
     }
 
-    private void create(
-            RuncCall.Create create,
-            Instant at,
-            Instant until,
-            boolean startFollows,
-            boolean deleteFollows)
-            throws IOException {
+    private void create(RuncCall.Create create, Instant at, List<Note> after) throws IOException {
         ContainerKey container = create.container();
         Path bundle = create.bundle();
         Optional<Life> open = registry.open(container);
@@ -127,13 +110,15 @@ final class MissedCalls {
         }
         // A life that was started and deleted leaves no bundle of its own: what is there is a later
         // one's. The launcher took it for enabled.
+        boolean startFollows = comesNext(RuncCall.Start.class, after);
         boolean enabled =
-                (startFollows && deleteFollows) || isEnabled(container, bundle, startFollows);
+                (startFollows && comesNext(RuncCall.Delete.class, after))
+                        || isEnabled(container, bundle, startFollows);
         if (open.isPresent()) {
             shim.close(open.get());
         }
         if (enabled) {
-            Life life = listener.keep(container, bundle, at, until).withRoot(create.root());
+            Life life = listener.keep(container, bundle, at, endOf(after)).withRoot(create.root());
             registry.register(life);
             listener.begun(life, true);
             LOG.warn("{} was created at {}, unseen (life {})", container, at, life.id());
@@ -145,15 +130,12 @@ final class MissedCalls {
      * up, or by this note.
      */
     private static boolean isDone(Optional<Life> open, Path bundle, Instant at) {
-        return open.filter(it -> it.bundle().equals(bundle))
-                .filter(it ->
-                        it.createdAt().equals(at)
-                                || (it.init().isEmpty()
-                                        && Duration.between(it.createdAt(), at)
-                                                        .abs()
-                                                        .compareTo(LONGEST_CALL)
-                                                <= 0))
-                .isPresent();
+        if (open.filter(it -> it.bundle().equals(bundle)).isEmpty()) {
+            return false;
+        }
+        Duration between = Duration.between(open.get().createdAt(), at).abs();
+        return between.isZero()
+                || (open.get().init().isEmpty() && between.compareTo(LONGEST_CALL) <= 0);
     }
 
     private static boolean isEnabled(ContainerKey container, Path bundle, boolean startFollows)
@@ -171,9 +153,8 @@ final class MissedCalls {
         }
     }
 
-    private void start(ContainerKey container, Path state, Instant at, boolean deleteFollows)
-            throws IOException {
-        Optional<Life> open = openAt(container, at);
+    private void start(RuncCall.Start start, Instant at, boolean deleteFollows) throws IOException {
+        Optional<Life> open = openAt(start, at);
         if (open.isEmpty()) {
             return;
         }
@@ -183,7 +164,7 @@ final class MissedCalls {
             shim.noteInit(life);
             return;
         }
-        OptionalLong pid = Bundle.initPid(life.bundle(), state);
+        OptionalLong pid = Bundle.initPid(life.bundle(), start.state());
         Optional<InitProcess> init =
                 pid.stream()
                         .mapToObj(InitProcess::of)
@@ -201,7 +182,7 @@ final class MissedCalls {
         if (stillOpen) {
             listener.started(started); // which also finds out that there is nothing to watch
         }
-        LOG.info("{} was started at {}, unseen", container, at);
+        LOG.info("{} was started at {}, unseen", start.container(), at);
     }
 
     private boolean wasStartedBetween(InitProcess process, Instant from, Instant to) {
@@ -211,43 +192,43 @@ final class MissedCalls {
                 && !start.get().isAfter(to.plus(STEP));
     }
 
-    private boolean delete(
-            ContainerKey container,
-            boolean force,
-            Instant at,
-            boolean started,
-            boolean createSeen,
-            boolean mayWait)
+    private boolean delete(RuncCall.Delete delete, Instant at, List<Note> before, boolean mayWait)
             throws IOException {
-        Optional<Life> open = openAt(container, at);
+        Optional<Life> open = openAt(delete, at);
         if (open.isEmpty()) {
             return true;
         }
         Life life = open.get();
-        if (!force && RuncShim.isRunning(life)) {
+        if (!delete.force() && RuncShim.isRunning(life)) {
             return true; // the runtime refused it
         }
         Answer.OfContainer answer = shim.ask(life, Duration.ZERO);
         boolean known = answer instanceof Exited;
         // Where nobody could read the bundle it may not even be enabled: then all is kept.
+        boolean createSeen = before.stream().noneMatch(it -> it.call() instanceof RuncCall.Create);
         if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
             shim.cleanUp(life);
             return true;
         }
-        boolean ran = started || Bundle.initPid(life.bundle()).isPresent();
+        boolean ran =
+                comesNext(RuncCall.Start.class, before)
+                        || Bundle.initPid(life.bundle()).isPresent();
         if (ran && !known && mayWait) {
             return false;
         }
         if (life.init().isEmpty() && ran && !known) {
             listener.lost(life);
         }
-        shim.close(life.init().isPresent() && force && !known ? life.withForceDeleted() : life);
-        LOG.info("{} was deleted at {}, unseen; what is kept for it stays", container, at);
+        shim.close(
+                life.init().isPresent() && delete.force() && !known
+                        ? life.withForceDeleted()
+                        : life);
+        LOG.info("{} was deleted at {}, unseen; what is kept for it stays", delete.container(), at);
         return true;
     }
 
     /** The open life, unless it began later: then the call was an earlier life's. */
-    private Optional<Life> openAt(ContainerKey container, Instant at) {
-        return registry.open(container).filter(it -> !it.createdAt().isAfter(at));
+    private Optional<Life> openAt(RuncCall call, Instant at) {
+        return registry.open(call.container()).filter(it -> !it.createdAt().isAfter(at));
     }
 }

@@ -87,7 +87,7 @@ final class ContainerTree {
                     tree.move(namespace, name, path);
                     if (tree.moves == MAX_MOVES) {
                         LOG.warn(
-                                "{} holds more than {} entries beside it; others stay",
+                                "{} holds more than {} entries beside what is mounted there; the others stay",
                                 path,
                                 MAX_MOVES);
                     }

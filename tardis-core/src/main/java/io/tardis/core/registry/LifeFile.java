@@ -106,7 +106,7 @@ final class LifeFile {
         return attributes == null ? null : attributes.fileKey();
     }
 
-    /** Not by Files.exists, which makes an exception where nothing is, and drops it. */
+    /** Not by Files.exists, which takes a file that cannot be looked at for none. */
     private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
         return file.getFileSystem()
                 .provider()
