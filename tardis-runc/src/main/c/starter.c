@@ -301,9 +301,8 @@ static void start_apart(const void *argument) {
     rename_process(asked->argv, "tardis-runc: starts the daemon");
     struct starter starter = {.settings = asked->settings,
                               .tardis = join("%s/tardis", dirname(path))};
-    bool begun = begin(&starter, asked->is_silent);
-    dup2(null, STDIN_FILENO);
-    if (begun) {
+    if (begin(&starter, asked->is_silent)) {
+        dup2(null, STDIN_FILENO);
         start(&starter, asked->is_silent);
     }
 }

@@ -42,14 +42,11 @@ final class MissedCalls {
 
     private final ContainerRegistry registry;
     private final RuncShim shim;
-    private final RuncShim.Listener listener;
+    private final LifeListener listener;
     private final InstantSource clock;
 
     MissedCalls(
-            ContainerRegistry registry,
-            RuncShim shim,
-            RuncShim.Listener listener,
-            InstantSource clock) {
+            ContainerRegistry registry, RuncShim shim, LifeListener listener, InstantSource clock) {
         this.registry = registry;
         this.shim = shim;
         this.listener = listener;
@@ -114,9 +111,7 @@ final class MissedCalls {
         boolean enabled =
                 (startFollows && comesNext(RuncCall.Delete.class, after))
                         || isEnabled(container, bundle, startFollows);
-        if (open.isPresent()) {
-            shim.close(open.get());
-        }
+        shim.closeUnseen(open);
         if (enabled) {
             Life life = listener.keep(container, bundle, at, endOf(after)).withRoot(create.root());
             registry.register(life);

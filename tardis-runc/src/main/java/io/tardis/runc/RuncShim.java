@@ -13,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -38,39 +37,6 @@ public final class RuncShim {
      */
     private static final Duration RECORDING = Duration.ofSeconds(1);
 
-    /** The part of the daemon that knows lives and witnesses their ends. From any thread. */
-    public interface Listener {
-
-        /**
-         * A life begins: its process is not known yet.
-         *
-         * @param isRegistered whether the registry has it; not where it could not be written
-         */
-        void begun(Life life, boolean isRegistered);
-
-        /** A life's process is known now, and may run when this returns. */
-        void started(Life life);
-
-        /** Whether a life's end is known already, and is only to be recorded. */
-        boolean isEndKnown(Life life);
-
-        /** A life's process ran and is gone, and nobody observed how it ended. */
-        void lost(Life life);
-
-        /** A life was deleted, and is closed in the registry. */
-        void deleted(Life life);
-
-        /**
-         * The life of a container that was created unseen, as far as it is known by now; it is kept
-         * from now on.
-         *
-         * @param at when it was created
-         * @param until when it was deleted, or created again; {@link Instant#MAX} if it was not
-         * @throws io.tardis.core.TardisException if that cannot be had now
-         */
-        Life keep(ContainerKey container, Path bundle, Instant at, Instant until);
-    }
-
     /** What bytes that are no UTF-8 were replaced by. */
     private static final char NOT_UTF_8 = '\ufffd';
 
@@ -78,7 +44,7 @@ public final class RuncShim {
     private final Path checkpointDir;
     private final Runnable onRemoval;
     private final ExitCodes exitCodes;
-    private final Listener listener;
+    private final LifeListener listener;
     private final Duration deleteWait;
     private final InstantSource clock;
     private final Patience patience = new Patience();
@@ -100,7 +66,7 @@ public final class RuncShim {
             Path checkpointDir,
             Runnable onRemoval,
             ExitCodes exitCodes,
-            Listener listener,
+            LifeListener listener,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;
@@ -182,11 +148,13 @@ public final class RuncShim {
                     pidOf(before.get()));
             return true;
         }
-        boolean enabled;
+        boolean enabled = false;
+        boolean isDone = true;
         try {
             enabled = Bundle.isTardisEnabled(bundle);
         } catch (IOException | RuntimeException e) {
-            closeUnseen(before);
+            // What cannot be opened now may be later, for want of descriptors for instance.
+            isDone = e instanceof NoSuchFileException || !(e instanceof FileSystemException);
             LOG.warn(
                     "the create of {} is passed over, and its end will not be recorded: {}{}",
                     container,
@@ -194,14 +162,13 @@ public final class RuncShim {
                     bundle.toString().indexOf(NOT_UTF_8) < 0
                             ? ""
                             : " (a path that is not UTF-8 cannot be used)");
-            // What cannot be opened now may be later, for want of descriptors for instance.
-            return e instanceof NoSuchFileException || !(e instanceof FileSystemException);
         }
         closeUnseen(before);
-        return !enabled
-                || register(
+        return enabled
+                ? register(
                         Life.of(UUID.randomUUID().toString(), container, clock.instant(), bundle)
-                                .withRoot(root));
+                                .withRoot(root))
+                : isDone;
     }
 
     /** Returns false if the life is in memory only: a note makes up for that later. */
@@ -219,7 +186,7 @@ public final class RuncShim {
     }
 
     /** A life whose delete was missed. */
-    private void closeUnseen(Optional<Life> life) throws IOException {
+    void closeUnseen(Optional<Life> life) throws IOException {
         if (life.isPresent()) {
             close(life.get());
         }

@@ -1,7 +1,6 @@
 package io.tardis.runc;
 
 import io.tardis.core.FailureLog;
-import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
 import io.tardis.core.Worker;
 import java.io.BufferedInputStream;
@@ -13,7 +12,6 @@ import java.nio.channels.Channels;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
-import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -25,7 +23,6 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import jdk.net.ExtendedSocketOptions;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -245,7 +242,7 @@ public final class ShimServer implements AutoCloseable {
             DataOutputStream out =
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(connection)));
-            checkPeer(connection);
+            LauncherProtocol.checkPeer(connection);
             Optional<RuncCall> call = readCall(connection, in);
             // First a word to the launcher: one that has given up is not there to take it, and the
             // work of a call that is over would fall upon the container's next life.
@@ -270,14 +267,6 @@ public final class ShimServer implements AutoCloseable {
             return calls.serve(call);
         } finally {
             works.remove(Thread.currentThread());
-        }
-    }
-
-    /** The socket's mode lets nobody else in; this holds also if somebody changes that. */
-    private void checkPeer(SocketChannel connection) throws IOException {
-        UserPrincipal peer = connection.getOption(ExtendedSocketOptions.SO_PEERCRED).user();
-        if (!Owner.isUs(peer) && !peer.getName().equals("root")) {
-            throw new IOException("it belongs to " + peer.getName() + ", who is not served here");
         }
     }
 

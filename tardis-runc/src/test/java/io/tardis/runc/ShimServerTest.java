@@ -445,8 +445,7 @@ class ShimServerTest {
         socket = run.resolve("tardis.sock");
         Runnable makeDirectory = () -> make(run);
         try (ShimServer _ = open(makeDirectory)) {
-            Files.delete(socket);
-            Files.delete(run);
+            Files.move(run, directory.resolve("moved"));
 
             await().until(this::isAnswered);
         }
@@ -464,8 +463,7 @@ class ShimServerTest {
                 };
         try (CapturedLog log = new CapturedLog(ShimSocket.class);
                 ShimServer server = open(makeDirectory)) {
-            Files.delete(socket);
-            Files.delete(run);
+            Files.move(run, directory.resolve("moved")); // at once, socket and all
             Files.writeString(run, "in the place of the directory");
             await().until(() -> attempts.get() > 3);
             assertThat(log.at(Level.ERROR))
