@@ -28,16 +28,14 @@ static enum answer wait_for_start(const struct settings *settings, const struct 
     while (true) {
         pid_t starter = lock_holder(lock);
         enum answer answer = ask(settings->run_dir, request);
-        if (is_over(answer) || answer == SILENT || starter == 0) {
-            return answer;
-        }
         struct failure failure = read_failure(run_dir);
-        if (failure.is_there) {
-            return answer;
-        }
-        if (time_ms(CLOCK_BOOTTIME) >= deadline) {
+        bool ends = is_over(answer) || answer == SILENT || starter == 0 || failure.is_there;
+        if (!ends && time_ms(CLOCK_BOOTTIME) >= deadline) {
+            ends = true;
             write_failure(run_dir, &failure, false, false, settings->log_file,
                           join("the daemon takes long to start; process %d sees to it", (int)starter));
+        }
+        if (ends) {
             return answer;
         }
         sleep_ms(POLL_MS);

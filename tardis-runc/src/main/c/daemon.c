@@ -26,11 +26,8 @@ static void set_patience(int fd, uint32_t ms) {
 /* A connection to a daemon of this user or root's, or -1: of what the answer tells. */
 static int connect_to(const char *run_dir, enum answer *answer) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/tardis.sock", run_dir);
-    *answer = NOBODY;
-    if (length < 0 || (size_t)length >= sizeof address.sun_path) {
-        return -1;
-    }
+    /* It has room: the settings limit the directory. */
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/tardis.sock", run_dir);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     set_patience(fd, FIRST_REPLY_MS);
     int error;
@@ -43,9 +40,7 @@ static int connect_to(const char *run_dir, enum answer *answer) {
         && (peer.uid == 0 || peer.uid == geteuid())) {
         return fd;
     }
-    if (error == EAGAIN) {
-        *answer = SILENT; /* the backlog is full, and nobody accepts */
-    }
+    *answer = error == EAGAIN ? SILENT /* the backlog is full, and nobody accepts */ : NOBODY;
     close(fd);
     return -1;
 }
@@ -83,7 +78,7 @@ void write_request(struct request *request, const struct command *command) {
 }
 
 enum answer ask(const char *run_dir, const struct request *request) {
-    enum answer answer;
+    enum answer answer = NOBODY;
     int fd = connect_to(run_dir, &answer);
     if (fd < 0) {
         return answer;

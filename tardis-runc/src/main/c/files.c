@@ -121,6 +121,13 @@ bool write_text(int directory, const char *path, const char *text) {
     return written;
 }
 
+bool may_exist(char *path) {
+    struct stat status;
+    bool may = lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    free(path);
+    return may;
+}
+
 int open_regular(const char *file, off_t limit) {
     int fd = open_file(AT_FDCWD, file, O_RDONLY, 0);
     struct stat status;
@@ -211,7 +218,7 @@ bool look_at_process(pid_t pid, uint64_t *start, pid_t *parent) {
     return true;
 }
 
-bool do_apart(void (*work)(const void *), const void *what, int patience_ms) {
+bool do_apart(void (*work)(void *), void *what, int patience_ms) {
     int done[2];
     if (pipe2(done, O_CLOEXEC) != 0) {
         return false;

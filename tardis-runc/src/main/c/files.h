@@ -21,7 +21,10 @@ void with_descriptors(void (*work)(void *), void *what);
  * that closes its standard input, or ends. It has no other descriptor. False if there can be none. No
  * SIGCHLD tells of its end: what the caller does about signals is not touched.
  */
-bool do_apart(void (*work)(const void *), const void *what, int patience_ms);
+bool do_apart(void (*work)(void *), void *what, int patience_ms);
+
+/* Whether something has that name, or it cannot be told. The path is freed. */
+bool may_exist(char *path);
 
 /* Opens a file that others have made for reading; EISDIR: not a regular one, EFBIG: too large. */
 int open_regular(const char *file, off_t limit);

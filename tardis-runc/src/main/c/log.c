@@ -19,7 +19,7 @@ struct entry {
 };
 
 /* Links are followed, as the daemon does, and runc. */
-static void append(const void *argument) {
+static void append(void *argument) {
     static const int FLAGS = O_WRONLY | O_APPEND | O_CREAT;
     const struct entry *entry = argument;
     int fd = open_file(AT_FDCWD, entry->file, FLAGS, 0600);

@@ -9,6 +9,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,20 +76,10 @@ static void identify_settings(char text[128]) {
 struct failure read_failure(int run_dir) {
     char text[MAX_FAILURE];
     struct failure failure = {.is_there = read_text(run_dir, FAILURE, text, sizeof text)};
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
-         line = strtok_r(NULL, "\n", &rest)) {
-        long long number;
-        if (sscanf(line, "failures=%lld", &number) == 1 && number > 0) {
-            failure.failures = (unsigned long)number;
-        } else if (sscanf(line, "retry_at_boot_ms=%lld", &number) == 1) {
-            failure.retry_at_boot_ms = number;
-        } else if (strcmp(line, "asked=no") == 0) {
-            failure.is_silent = true;
-        } else if (sscanf(line, "since=%31s", failure.since) != 1) {
-            (void)sscanf(line, "settings=%127s", failure.settings);
-        }
-    }
+    char asked[4] = "";
+    (void)sscanf(text, "failures=%lu since=%31s retry_at_boot_ms=%" SCNd64 " settings=%127s asked=%3s",
+                 &failure.failures, failure.since, &failure.retry_at_boot_ms, failure.settings, asked);
+    failure.is_silent = strcmp(asked, "no") == 0;
     return failure;
 }
 
@@ -152,11 +143,7 @@ void write_last_start(int run_dir, struct last_start last) {
 /* ----------------------------------------------------------------------------------- missed */
 
 bool is_missed(const char *run_dir, const struct command *command) {
-    struct stat status;
-    char *note = join("%s/missed/%s:%s", run_dir, command->name_space, command->id);
-    bool is_there = lstat(note, &status) == 0;
-    free(note);
-    return is_there;
+    return may_exist(join("%s/missed/%s:%s", run_dir, command->name_space, command->id));
 }
 
 static bool are_too_many(DIR *notes) {

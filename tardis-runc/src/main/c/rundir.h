@@ -29,7 +29,7 @@ int open_run_dir(const char *run_dir);
 pid_t lock_holder(int fd);
 
 /*
- * start-failed: UTF-8, a line for each field, "name=value". Its times are of CLOCK_BOOTTIME, for the
+ * start-failed: UTF-8, a line for each field, "name=value", in this order. Its times are of CLOCK_BOOTTIME, for the
  * directory goes with the boot.
  */
 struct failure {

@@ -37,35 +37,22 @@ static bool is_runtime(const char *file) {
            && !is_launcher(file, &status);
 }
 
-static char *find_on_path(const char *name) {
-    const char *path = getenv("PATH");
-    if (path == NULL || *path == '\0') {
-        path = DEFAULT_PATH;
-    }
-    while (true) {
-        size_t length = strcspn(path, ":");
-        if (length > 0) { /* an empty element would be the current directory, a bundle perhaps */
-            char *file = join("%.*s/%s", (int)length, path, name);
-            if (is_runtime(file)) {
-                return file;
-            }
-            free(file);
-        }
-        if (path[length] == '\0') {
-            return NULL;
-        }
-        path += length + 1;
-    }
-}
-
 char *find_runtime(const char *configured) {
-    if (configured == NULL) {
-        return find_on_path("runc");
+    const char *name = configured == NULL ? "runc" : configured;
+    if (strchr(name, '/') != NULL) {
+        return is_runtime(name) ? join("%s", name) : NULL;
     }
-    if (strchr(configured, '/') == NULL) {
-        return find_on_path(configured);
+    const char *path = getenv("PATH");
+    char *rest = join("%s", path == NULL || *path == '\0' ? DEFAULT_PATH : path);
+    for (char *directory; (directory = strsep(&rest, ":")) != NULL;) {
+        char *file = join("%s/%s", directory, name);
+        /* An empty element would be the current directory, a bundle perhaps. */
+        if (*directory != '\0' && is_runtime(file)) {
+            return file;
+        }
+        free(file);
     }
-    return is_runtime(configured) ? copy(configured, strlen(configured)) : NULL;
+    return NULL;
 }
 
 /* ---------------------------------------------------------------------------- no round trips */

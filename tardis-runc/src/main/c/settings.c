@@ -106,12 +106,6 @@ static void read_line(struct reader *reader, const char *from, const char *to, u
     accept(reader, from, key_end, value + quoted, to - quoted, line);
 }
 
-/* Whether nothing has that name; a link to a file that is missing is something. */
-static bool is_absent(const char *file) {
-    struct stat status;
-    return lstat(file, &status) != 0 && errno == ENOENT;
-}
-
 static void read_settings_file(struct reader *reader) {
     static char text[MAX_FILE + 1]; /* the values stay in it */
     static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
@@ -119,7 +113,7 @@ static void read_settings_file(struct reader *reader) {
     const char *file = reader->file;
     bool is_misnamed = *file != '/';
     int fd = is_misnamed ? -1 : open_regular(file, MAX_FILE);
-    if (fd < 0 && errno == ENOENT && file == DEFAULT_FILE && is_absent(file)) {
+    if (fd < 0 && errno == ENOENT && file == DEFAULT_FILE && !may_exist(join("%s", file))) {
         return;
     }
     ssize_t length = fd < 0 ? -1 : read_all(fd, text, sizeof text);

@@ -35,6 +35,8 @@ static const char OOM_SCORE[] = "-500";
 
 struct starter {
     const struct settings *settings;
+    char **argv; /* the launcher's */
+    bool is_silent;
     const char *tardis; /* bin/tardis */
     int run_dir;
     struct failure before; /* the failures before this attempt, which counts as one at most */
@@ -123,7 +125,7 @@ static pid_t start_daemon(const struct starter *starter) {
 }
 
 /* The last thing that it said as a tardis command does, or the last that is no stack trace. */
-static char *last_words(int run_dir) {
+static const char *last_words(int run_dir) {
     static char text[MAX_LOG_TAIL + 1];
     const char *found = NULL;
     int fd = open_file(run_dir, "start.log", O_RDONLY | O_NOFOLLOW, 0);
@@ -142,19 +144,16 @@ static char *last_words(int run_dir) {
             is_said |= says;
         }
     }
-    return found == NULL || *found == '\0' ? NULL : copy(found, strlen(found));
+    return found == NULL || *found == '\0' ? NULL : found;
 }
 
 static char *describe_end(const struct starter *starter, int status) {
-    char *words = last_words(starter->run_dir);
-    char *result =
-            words != NULL ? join("the daemon does not start: %s", words)
-            : WIFSIGNALED(status)
-                    ? join("the daemon does not start: it was killed by signal %d", WTERMSIG(status))
-                    : join("the daemon does not start: it ended with status %d and said nothing",
-                           WEXITSTATUS(status));
-    free(words);
-    return result;
+    const char *words = last_words(starter->run_dir);
+    return words != NULL ? join("the daemon does not start: %s", words)
+           : WIFSIGNALED(status)
+                   ? join("the daemon does not start: it was killed by signal %d", WTERMSIG(status))
+                   : join("the daemon does not start: it ended with status %d and said nothing",
+                          WEXITSTATUS(status));
 }
 
 /* Who has the state directory: no second daemon could live there. */
@@ -168,7 +167,7 @@ static pid_t state_holder(const struct settings *settings) {
 }
 
 /* Sees to it that a daemon answers, until one does or it is clear why not. */
-static void start(struct starter *starter, bool is_silent) {
+static void start(struct starter *starter) {
     static struct request ping;
     write_request(&ping, &(struct command){.kind = PASS_THROUGH});
     int64_t begin = time_ms(CLOCK_BOOTTIME);
@@ -185,29 +184,27 @@ static void start(struct starter *starter, bool is_silent) {
         }
         int64_t age = time_ms(CLOCK_BOOTTIME) - begin;
         int status;
+        char *reason = NULL;
         if (daemon > 0 && waitpid(daemon, &status, WNOHANG) == daemon) {
-            daemon = 0;
-            if (state_holder(starter->settings) == 0) {
-                fail(starter, answer == SILENT, false, describe_end(starter, status));
-                return;
-            } /* else it was another one's turn, which will answer soon */
+            daemon = 0; /* if it was another one's turn, that will answer soon */
+            reason = describe_end(starter, status);
         }
         pid_t holder = daemon > 0 ? daemon : state_holder(starter->settings);
         if (holder == 0) {
-            if (is_started) {
-                fail(starter, answer == SILENT, false, join("the daemon ended before it answered"));
+            if (reason == NULL && is_started) {
+                reason = join("the daemon ended before it answered");
+            } else if (reason == NULL && (daemon = start_daemon(starter)) < 0) {
+                reason = join("no process can be made for the daemon: %s", strerror(errno));
+            }
+            if (reason != NULL) {
+                fail(starter, answer == SILENT, false, reason);
                 return;
             }
             is_started = true;
-            daemon = start_daemon(starter);
-            if (daemon < 0) {
-                fail(starter, answer == SILENT, false, join("no process can be made for the daemon: %s", strerror(errno)));
-                return;
-            }
-        } else if (answer == SILENT && !is_silent) {
-            is_silent = true;
+        } else if (answer == SILENT && !starter->is_silent) {
+            starter->is_silent = true;
             fail(starter, true, true, join("the daemon (process %d) does not answer", (int)holder));
-        } else if (!is_late && !is_silent && age > BUDGET_MS) {
+        } else if (!is_late && !starter->is_silent && age > BUDGET_MS) {
             is_late = true;
             starter->before = read_failure(starter->run_dir);
             if (!starter->before.is_there) { /* else a launcher that waited has noted it */
@@ -221,6 +218,7 @@ static void start(struct starter *starter, bool is_silent) {
         if (daemon <= 0 && age > STARTER_LIFE_MS) {
             return; /* the next container has it looked at again */
         }
+        free(reason);
         sleep_ms(age > BUDGET_MS ? STARTER_SLOW_POLL_MS : STARTER_POLL_MS);
     }
 }
@@ -248,7 +246,7 @@ static bool died_young(struct starter *starter) {
 }
 
 /* Takes the lock, if nobody has it, and the note of the last failure says that it is time. */
-static bool begin(struct starter *starter, bool is_silent) {
+static bool begin(struct starter *starter) {
     starter->run_dir = open_run_dir(starter->settings->run_dir);
     int lock_file = open_file(starter->run_dir, "start.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -256,11 +254,11 @@ static bool begin(struct starter *starter, bool is_silent) {
         return false;
     }
     starter->before = read_failure(starter->run_dir);
-    bool is_news = is_silent && !starter->before.is_silent;
+    bool is_news = starter->is_silent && !starter->before.is_silent;
     if (starter->before.is_there && !is_news && !is_due(&starter->before)) {
         return false;
     }
-    if (is_silent) {
+    if (starter->is_silent) {
         fail(starter, true, true, join("the daemon does not answer"));
         return true;
     }
@@ -278,15 +276,9 @@ static void rename_process(char **argv, const char *name) {
     strncpy(argv[0], name, room);
 }
 
-struct start {
-    const struct settings *settings;
-    char **argv;
-    bool is_silent;
-};
-
 /* The launcher waits for the end of this process's standard input. */
-static void start_apart(const void *argument) {
-    const struct start *asked = argument;
+static void start_apart(void *argument) {
+    struct starter *starter = argument;
     char path[PATH_MAX];
     int null = open("/dev/null", O_RDWR); /* for the daemon, too: not close-on-exec */
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -298,15 +290,15 @@ static void start_apart(const void *argument) {
     dup2(null, STDERR_FILENO);
     (void)setsid();
     become_ordinary();
-    rename_process(asked->argv, "tardis-runc: starts the daemon");
-    struct starter starter = {.settings = asked->settings,
-                              .tardis = join("%s/tardis", dirname(path))};
-    if (begin(&starter, asked->is_silent)) {
+    rename_process(starter->argv, "tardis-runc: starts the daemon");
+    starter->tardis = join("%s/tardis", dirname(path));
+    if (begin(starter)) {
         dup2(null, STDIN_FILENO);
-        start(&starter, asked->is_silent);
+        start(starter);
     }
 }
 
 void spawn_starter(const struct settings *settings, char **argv, bool is_silent) {
-    (void)do_apart(start_apart, &(struct start){settings, argv, is_silent}, SETTLE_MS);
+    struct starter starter = {.settings = settings, .argv = argv, .is_silent = is_silent};
+    (void)do_apart(start_apart, &starter, SETTLE_MS);
 }

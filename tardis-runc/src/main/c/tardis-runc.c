@@ -30,7 +30,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_CONFIG = 8 * 1024 * 1024 /* as Bundle reads */ };
@@ -49,12 +48,9 @@ static bool is_enabled(const struct command *command, char **problem) {
 
 /* Whether a life of that name is open; one that cannot be looked at is for the daemon to tell. */
 static bool is_open(const struct settings *settings, const struct command *command) {
-    struct stat status;
-    char *life = join("%s/containers/%s/%s/life.json", settings->state_dir, command->name_space,
-                      command->id);
-    bool open = lstat(life, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
-    free(life);
-    return open || is_missed(settings->run_dir, command);
+    return may_exist(join("%s/containers/%s/%s/life.json", settings->state_dir, command->name_space,
+                          command->id))
+           || is_missed(settings->run_dir, command);
 }
 
 /* Does what is to be done before the runtime runs; returns what is to be logged, or NULL. */

@@ -28,7 +28,8 @@ import org.slf4j.LoggerFactory;
  * another one: a pid counts only if its process lives, and was started between this life's create
  * and start.
  */
-final class MissedCalls {
+record MissedCalls(
+        ContainerRegistry registry, RuncShim shim, LifeListener listener, InstantSource clock) {
 
     private static final Logger LOG = LoggerFactory.getLogger(MissedCalls.class);
 
@@ -39,19 +40,6 @@ final class MissedCalls {
 
     /** The kernel's start times have steps of 10 ms, and so has its uptime. */
     private static final Duration STEP = Duration.ofMillis(50);
-
-    private final ContainerRegistry registry;
-    private final RuncShim shim;
-    private final LifeListener listener;
-    private final InstantSource clock;
-
-    MissedCalls(
-            ContainerRegistry registry, RuncShim shim, LifeListener listener, InstantSource clock) {
-        this.registry = registry;
-        this.shim = shim;
-        this.listener = listener;
-        this.clock = clock;
-    }
 
     /**
      * Makes up for one call. Doing it a second time does no harm.
@@ -154,29 +142,22 @@ final class MissedCalls {
             return;
         }
         Life life = open.get();
-        if (life.init().isPresent()) {
-            // The listener had it from others, or the disk did not take it when the start came.
-            shim.noteInit(life);
-            return;
-        }
-        OptionalLong pid = Bundle.initPid(life.bundle(), start.state());
-        Optional<InitProcess> init =
-                pid.stream()
-                        .mapToObj(InitProcess::of)
-                        .filter(it -> wasStartedBetween(it, life.createdAt(), at))
-                        .findFirst();
-        if (init.isEmpty() && !deleteFollows) {
-            // The bundle is this life's own, and so is the pid; its process has gone.
+        // Where it is known, the listener had it from others, or the disk did not take it.
+        Optional<InitProcess> init = life.init();
+        if (init.isEmpty()) {
+            OptionalLong pid = Bundle.initPid(life.bundle(), start.state());
             init =
                     pid.stream()
-                            .mapToObj(it -> new InitProcess(it, OptionalLong.empty()))
+                            .mapToObj(InitProcess::of)
+                            .filter(it -> wasStartedBetween(it, life.createdAt(), at))
                             .findFirst();
+            if (init.isEmpty() && pid.isPresent() && !deleteFollows) {
+                // The bundle is this life's own, and so is the pid; its process has gone.
+                init = Optional.of(new InitProcess(pid.getAsLong(), OptionalLong.empty()));
+            }
         }
-        Life started = init.map(life::withInit).orElse(life);
-        boolean stillOpen = init.isEmpty() || registry.update(started);
-        if (stillOpen) {
-            listener.started(started); // which also finds out that there is nothing to watch
-        }
+        // The listener also finds out that there is nothing to watch.
+        shim.noteInit(init.map(life::withInit).orElse(life));
         LOG.info("{} was started at {}, unseen", start.container(), at);
     }
 
@@ -214,10 +195,7 @@ final class MissedCalls {
         if (life.init().isEmpty() && ran && !known) {
             listener.lost(life);
         }
-        shim.close(
-                life.init().isPresent() && delete.force() && !known
-                        ? life.withForceDeleted()
-                        : life);
+        shim.closeDeleted(life, delete.force(), answer);
         LOG.info("{} was deleted at {}, unseen; what is kept for it stays", delete.container(), at);
         return true;
     }

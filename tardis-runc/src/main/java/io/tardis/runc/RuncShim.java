@@ -192,12 +192,18 @@ public final class RuncShim {
         }
     }
 
-    void close(Life life) throws IOException {
+    private void close(Life life) throws IOException {
         try {
             registry.close(life);
         } finally {
             listener.deleted(life);
         }
+    }
+
+    /** Closes a deleted life; with {@code --force}, an end that comes later may be made up. */
+    void closeDeleted(Life life, boolean force, Answer answer) throws IOException {
+        boolean isEarly = force && life.init().isPresent() && !(answer instanceof Exited);
+        close(isEarly ? life.withForceDeleted() : life);
     }
 
     static boolean isRunning(Life life) {
@@ -223,11 +229,10 @@ public final class RuncShim {
         if (life.init().filter(it -> isAnother(it, init)).isPresent()) {
             // Its create looked like one that the runtime would refuse.
             closeUnseen(open);
-            if (!create(container, life.root(), life.bundle())
-                    || registry.open(container).isEmpty()) {
-                return;
+            if (create(container, life.root(), life.bundle())) {
+                start(container, state);
             }
-            life = registry.open(container).get();
+            return;
         }
         noteInit(life.init().isPresent() ? life : life.withInit(init));
         LOG.debug("{} starts as pid {}", container, pid.getAsLong());
@@ -277,10 +282,7 @@ public final class RuncShim {
             cleanUp(life);
             return;
         }
-        close(
-                force && life.init().isPresent() && !(answer instanceof Exited)
-                        ? life.withForceDeleted()
-                        : life);
+        closeDeleted(life, force, answer);
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
     }
 

@@ -118,8 +118,15 @@ public final class RemovedTrees implements AutoCloseable {
             String realPath = root.toRealPath().resolve(NAME).toString();
             boolean more = true;
             while (more && !worker.isStopping()) {
+                more = false;
                 try (SecureDirectoryStream<Path> trees = open(root, rootStream)) {
-                    more = removeAll(trees, directory, realPath);
+                    for (Path entry : trees) {
+                        Path tree = directory.resolve(entry.getFileName());
+                        if (!left.contains(tree)) {
+                            more = true;
+                            remove(trees, tree, realPath + "/" + tree.getFileName());
+                        }
+                    }
                 }
             }
         } catch (IOException | DirectoryIteratorException e) {
@@ -127,27 +134,16 @@ public final class RemovedTrees implements AutoCloseable {
         }
     }
 
-    /** Returns whether there was something new. */
-    private boolean removeAll(SecureDirectoryStream<Path> trees, Path directory, String realPath)
+    private void remove(SecureDirectoryStream<Path> trees, Path tree, String path)
             throws IOException {
-        boolean found = false;
-        for (Path entry : trees) {
-            Path name = entry.getFileName();
-            Path tree = directory.resolve(name);
-            if (worker.isStopping() || left.contains(tree)) {
-                continue;
-            }
-            found = true;
-            Removal removal = new Removal(trees, MountPoints.of(realPath + "/" + name));
-            if (!removal.remove(trees, name, realPath + "/" + name, 0) && !worker.isStopping()) {
-                left.add(tree);
-                LOG.warn(
-                        "{} is left, and is tried again at the next start: {}",
-                        tree,
-                        removal.reason);
-            }
+        if (worker.isStopping()) {
+            return;
         }
-        return found;
+        Removal removal = new Removal(trees, MountPoints.of(path));
+        if (!removal.remove(trees, tree.getFileName(), path, 0) && !worker.isStopping()) {
+            left.add(tree);
+            LOG.warn("{} is left, and is tried again at the next start: {}", tree, removal.reason);
+        }
     }
 
     /** The removal of one tree. */

@@ -450,8 +450,9 @@ class ContainerRegistryTest {
 
     @Test
     void takesAZombieForOneThatIsThereAndDoesNotRun() throws IOException {
-        // The shell becomes a program that never waits for the shell's child.
-        Process parent = new ProcessBuilder("sh", "-c", "true & echo $!; exec sleep 60").start();
+        // The shell becomes a program that never waits for the shell's child, which ends later.
+        Process parent =
+                new ProcessBuilder("sh", "-c", "sleep 0.2 & echo $!; exec sleep 60").start();
         try {
             InitProcess zombie =
                     InitProcess.of(Long.parseLong(parent.inputReader().readLine().strip()));
