@@ -33,7 +33,8 @@ static enum answer wait_for_start(const struct settings *settings, const struct 
         if (!ends && time_ms(CLOCK_BOOTTIME) >= deadline) {
             ends = true;
             write_failure(run_dir, &failure, false, false, settings->log_file,
-                          join("the daemon takes long to start; process %d sees to it", (int)starter));
+                          join("the daemon takes long to start; process %d sees to it",
+                               (int)starter));
         }
         if (ends) {
             return answer;

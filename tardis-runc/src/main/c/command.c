@@ -107,14 +107,14 @@ static char *last_element(const char *path) {
     }
     const char *slash = memrchr(path, '/', end);
     const char *start = slash == NULL ? path : slash + 1;
-    return copy(start, (size_t)(path + end - start));
+    return join("%.*s", (int)(path + end - start), start);
 }
 
 /* As runc takes a path: "" is the current directory. */
 static char *absolute(const char *path) {
     char directory[PATH_MAX];
     if (*path == '/') {
-        return copy(path, strlen(path));
+        return join("%s", path);
     }
     if (getcwd(directory, sizeof directory) == NULL || *directory != '/') {
         strcpy(directory, "."); /* it has been removed, or is outside of this root */

@@ -86,7 +86,8 @@ enum answer ask(const char *run_dir, const struct request *request) {
     enum answer in_vain = SILENT;
     unsigned char step = 0;
     uint32_t ms;
-    bool alive = send(fd, request->bytes, request->length, MSG_NOSIGNAL) == (ssize_t)request->length;
+    ssize_t sent = send(fd, request->bytes, request->length, MSG_NOSIGNAL);
+    bool alive = sent == (ssize_t)request->length;
     while (alive && receive(fd, &step, 1)) {
         alive = step == 'W' && receive(fd, &ms, sizeof ms);
         if (alive) {

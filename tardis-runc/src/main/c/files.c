@@ -241,7 +241,7 @@ bool do_apart(void (*work)(void *), void *what, int patience_ms) {
 }
 
 void make_parents(const char *path) {
-    char *part = copy(path, strlen(path));
+    char *part = join("%s", path);
     for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         (void)mkdir(part, 0755); /* what fails here fails again below */

@@ -77,8 +77,10 @@ struct failure read_failure(int run_dir) {
     char text[MAX_FAILURE];
     struct failure failure = {.is_there = read_text(run_dir, FAILURE, text, sizeof text)};
     char asked[4] = "";
-    (void)sscanf(text, "failures=%lu since=%31s retry_at_boot_ms=%" SCNd64 " settings=%127s asked=%3s",
-                 &failure.failures, failure.since, &failure.retry_at_boot_ms, failure.settings, asked);
+    (void)sscanf(text,
+                 "failures=%lu since=%31s retry_at_boot_ms=%" SCNd64 " settings=%127s asked=%3s",
+                 &failure.failures, failure.since, &failure.retry_at_boot_ms, failure.settings,
+                 asked);
     failure.is_silent = strcmp(asked, "no") == 0;
     return failure;
 }
@@ -99,7 +101,7 @@ void write_failure(int run_dir, const struct failure *before, bool is_silent, bo
     char since[TIME_TEXT];
     identify_settings(settings);
     write_time(since);
-    char *line = copy(reason, MAX_REASON);
+    char *line = join("%.*s", MAX_REASON, reason);
     for (char *c = line; *c != '\0'; c++) {
         *c = (unsigned char)*c < ' ' ? ' ' : *c;
     }

@@ -16,8 +16,6 @@ enum { MAX_LAUNCHER = 2 * 1024 * 1024, MAX_ANCESTORS = 64 };
 /* Tells a copy of this program from a runtime; kept apart from the code that looks for it. */
 static const char MARK[] = "\x7fTARDIS-RUNC-LAUNCHER\x7f";
 
-static const char VARIABLE[] = "TARDIS_LAUNCHER";
-
 /* ------------------------------------------------------------------------ which runtime it is */
 
 /* Whether it is this program, under whatever name: starting it would never end. */
@@ -93,7 +91,7 @@ static bool comes_from(const struct mark *mark) {
 }
 
 bool is_round_trip(const struct mark *own) {
-    const char *text = getenv(VARIABLE);
+    const char *text = getenv(MARK_VARIABLE);
     struct mark found;
     int pid;
     if (text == NULL
@@ -109,10 +107,6 @@ bool is_round_trip(const struct mark *own) {
 
 void leave_mark(const struct mark *own) {
     char *text = join("%d:%" PRIu64 ":%" PRIx64, (int)own->pid, own->start, own->command);
-    (void)setenv(VARIABLE, text, 1);
+    (void)setenv(MARK_VARIABLE, text, 1);
     free(text);
-}
-
-void remove_mark(void) {
-    (void)unsetenv(VARIABLE);
 }

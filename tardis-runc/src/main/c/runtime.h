@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define MARK_VARIABLE "TARDIS_LAUNCHER"
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /*
@@ -30,8 +31,7 @@ bool is_round_trip(const struct mark *own);
 /* The file to be run, or NULL. What is configured is never replaced by another one. */
 char *find_runtime(const char *configured);
 
-/* Puts it into the environment, in the place of another launcher's, and takes it out. */
+/* Puts it into the environment, in the place of another launcher's. */
 void leave_mark(const struct mark *own);
-void remove_mark(void);
 
 #endif

@@ -192,12 +192,12 @@ static const char *fault(enum key key, const struct value *value) {
 static char *take(struct reader *reader, enum key key) {
     struct value *value = &reader->values[key];
     if (value->from == NULL) {
-        const char *otherwise = value->unknown ? NULL : ALL[key].otherwise;
-        return otherwise == NULL ? NULL : copy(otherwise, strlen(otherwise));
+        bool none = value->unknown || ALL[key].otherwise == NULL;
+        return none ? NULL : join("%s", ALL[key].otherwise);
     }
     const char *reason = fault(key, value);
     if (reason == NULL) {
-        return copy(value->from, (size_t)(value->to - value->from));
+        return join("%.*s", (int)(value->to - value->from), value->from);
     }
     value->unknown = true;
     refuse(reader,

@@ -64,7 +64,7 @@ static void clear_environment(void) {
         }
     }
     *kept = NULL;
-    remove_mark();
+    (void)unsetenv(MARK_VARIABLE);
     (void)unsetenv("TARDIS_ENABLE");
     (void)setenv("PATH", DEFAULT_PATH, 0);
     (void)setenv("LC_ALL", "C.UTF-8", 1);

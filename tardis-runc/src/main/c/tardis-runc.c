@@ -60,7 +60,7 @@ static char *before(const struct settings *settings, const struct command *comma
     }
     if (settings->problem != NULL) {
         /* Once, since nobody knows whose the other calls are. */
-        return command->kind == CREATE ? copy(settings->problem, strlen(settings->problem)) : NULL;
+        return command->kind == CREATE ? join("%s", settings->problem) : NULL;
     }
     char *problem = NULL;
     if (is_open(settings, command) || (command->kind == CREATE && is_enabled(command, &problem))) {
@@ -124,7 +124,7 @@ int main(int argc, char **argv) {
         argv[0] = job.runtime; /* it may say its own name, in its usage for instance */
         execv(job.runtime, argv);
         if (errno == E2BIG) { /* by the mark alone, perhaps */
-            remove_mark();
+            (void)unsetenv(MARK_VARIABLE);
             execv(job.runtime, argv);
         }
         job.problem = join("%s cannot be run: %s", job.runtime, strerror(errno));

@@ -5,10 +5,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-char *copy(const char *text, size_t length) {
-    return join("%.*s", (int)length, text);
-}
-
 char *join(const char *format, ...) {
     va_list arguments;
     char *result;

@@ -163,13 +163,9 @@ final class LauncherProtocol {
         out.flush();
     }
 
-    static void writeNote(DataOutputStream out) throws IOException {
-        out.writeByte(NOTE);
-        out.flush();
-    }
-
-    static void writeGo(DataOutputStream out) throws IOException {
-        out.writeByte(GO);
+    /** The launcher may go on; what is not done, it notes. */
+    static void writeEnd(DataOutputStream out, boolean isDone) throws IOException {
+        out.writeByte(isDone ? GO : NOTE);
         out.flush();
     }
 

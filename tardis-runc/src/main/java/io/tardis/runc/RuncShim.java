@@ -145,7 +145,7 @@ public final class RuncShim {
             LOG.warn(
                     "{} is to be created while process {} of it runs",
                     container,
-                    pidOf(before.get()));
+                    before.get().init().orElseThrow().pid());
             return true;
         }
         boolean enabled = false;
@@ -210,10 +210,6 @@ public final class RuncShim {
         return life.init().filter(InitProcess::isRunning).isPresent();
     }
 
-    private static String pidOf(Life life) {
-        return life.init().map(it -> Long.toString(it.pid())).orElse("(not known)");
-    }
-
     private void start(ContainerKey container, Path state) throws IOException {
         Optional<Life> open = registry.open(container);
         if (open.isEmpty()) {
@@ -268,7 +264,10 @@ public final class RuncShim {
         }
         Life life = open.get().init().isPresent() ? open.get() : noteMissedStart(open.get());
         if (!force && isRunning(life)) {
-            LOG.info("{} is not deleted: its process {} runs", container, pidOf(life));
+            LOG.info(
+                    "{} is not deleted: its process {} runs",
+                    container,
+                    life.init().orElseThrow().pid());
             return;
         }
         Duration wait = force || life.init().isEmpty() ? Duration.ZERO : deleteWait;

@@ -247,11 +247,7 @@ public final class ShimServer implements AutoCloseable {
             // First a word to the launcher: one that has given up is not there to take it, and the
             // work of a call that is over would fall upon the container's next life.
             LauncherProtocol.writeWait(out, longestWork);
-            if (call.isEmpty() || serve(call.get())) {
-                LauncherProtocol.writeGo(out);
-            } else {
-                LauncherProtocol.writeNote(out);
-            }
+            LauncherProtocol.writeEnd(out, call.isEmpty() || serve(call.get()));
         } catch (IOException e) {
             LOG.warn("a launcher could not be served: {}", e.toString());
         }

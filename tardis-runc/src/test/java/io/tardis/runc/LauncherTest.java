@@ -206,7 +206,7 @@ class LauncherTest {
                 new FakeDaemon((_, out) -> {
                     LauncherProtocol.writeWait(out, Duration.ofSeconds(20));
                     Thread.sleep(work);
-                    LauncherProtocol.writeGo(out);
+                    LauncherProtocol.writeEnd(out, true);
                 })) {
             Run run = run(DELETE);
 
@@ -484,7 +484,7 @@ class LauncherTest {
                             if (hangs.get()) {
                                 in.readAllBytes();
                             } else {
-                                LauncherProtocol.writeGo(out);
+                                LauncherProtocol.writeEnd(out, true);
                             }
                         })) {
             List<Run> runs = List.of(run(START), run(DELETE), run(DELETE));
@@ -530,7 +530,7 @@ class LauncherTest {
         try (FakeDaemon daemon =
                 new FakeDaemon((_, out) -> {
                     LauncherProtocol.writeWait(out, TEN_SECONDS);
-                    LauncherProtocol.writeNote(out);
+                    LauncherProtocol.writeEnd(out, false);
                 })) {
             assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
             assertThat(daemon.calls()).hasSize(1);
@@ -1085,7 +1085,7 @@ class LauncherTest {
         }
 
         static void go(DataInputStream in, DataOutputStream out) throws IOException {
-            LauncherProtocol.writeGo(out);
+            LauncherProtocol.writeEnd(out, true);
         }
 
         /** Without those that only ask whether it answers. */
