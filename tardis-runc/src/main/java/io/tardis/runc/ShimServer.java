@@ -201,8 +201,8 @@ public final class ShimServer implements AutoCloseable {
                 if (hand(socket.accept()) && failures.over()) {
                     LOG.info("command lines are accepted again");
                 }
-            } catch (ClosedChannelException e) {
-                LOG.debug("{} is bound again, or no more", socket, e);
+            } catch (ClosedChannelException _) {
+                LOG.debug("stopped listening on {}; it may be bound again", socket);
             } catch (IOException e) {
                 // Out of descriptors, for instance: they will return, and launchers try again.
                 failures.error("no command line can be accepted on " + socket + " now", e);
