@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "text.h"
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +20,15 @@ struct words {
     bool force;
 };
 
+static bool is(const char *expected, const char *name, size_t length) {
+    return strlen(expected) == length && memcmp(expected, name, length) == 0;
+}
+
 static bool is_one_of(const char *const *names, const char *name, size_t length) {
-    for (; *names != NULL; names++) {
-        if (strlen(*names) == length && memcmp(*names, name, length) == 0) {
-            return true;
-        }
+    while (*names != NULL && !is(*names, name, length)) {
+        names++;
     }
-    return false;
+    return *names != NULL;
 }
 
 static void keep(struct words *words, const char *name, size_t length, const char *value) {
@@ -36,7 +39,7 @@ static void keep(struct words *words, const char *name, size_t length, const cha
                 {"b", &words->bundle},      {"log", &words->log},
                 {"log-format", &words->log_format}};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        if (strlen(kept[i].name) == length && memcmp(kept[i].name, name, length) == 0) {
+        if (is(kept[i].name, name, length)) {
             *kept[i].value = value;
         }
     }
@@ -88,10 +91,8 @@ static bool is_identifier(const char *text) {
     bool after_separator = true;
     size_t length = 0;
     for (; text[length] != '\0'; length++) {
-        char c = text[length];
-        bool alphanumeric =
-                (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!alphanumeric && (after_separator || (c != '.' && c != '_' && c != '-'))) {
+        bool alphanumeric = isalnum((unsigned char)text[length]) != 0;
+        if (!alphanumeric && (after_separator || strchr("._-", text[length]) == NULL)) {
             return false;
         }
         after_separator = !alphanumeric;
@@ -104,18 +105,16 @@ static char *last_element(const char *path) {
     while (end > 0 && path[end - 1] == '/') {
         end--;
     }
-    size_t start = end;
-    while (start > 0 && path[start - 1] != '/') {
-        start--;
-    }
-    return copy(path + start, end - start);
+    const char *slash = memrchr(path, '/', end);
+    const char *start = slash == NULL ? path : slash + 1;
+    return join("%.*s", (int)(path + end - start), start);
 }
 
 /* As runc takes a path: "" is the current directory. */
 static char *absolute(const char *path) {
     char directory[PATH_MAX];
     if (*path == '/') {
-        return copy(path, strlen(path));
+        return join("%s", path);
     }
     if (getcwd(directory, sizeof directory) == NULL || *directory != '/') {
         strcpy(directory, "."); /* it has been removed, or is outside of this root */
@@ -126,18 +125,17 @@ static char *absolute(const char *path) {
 struct command parse_command(char **argv) {
     static const char *const GLOBAL[] = {"root", "log", "log-format", "rootless", "criu", NULL};
     static const char *const NONE[] = {NULL};
-    static const char *const CREATE_OPTIONS[] = {"bundle",   "b",             "console-socket",
-                                                 "pid-file", "preserve-fds", NULL};
-    static const char *const RESTORE_OPTIONS[] = {
-            "bundle",      "b",        "console-socket", "image-path",  "work-path",
-            "parent-path", "pid-file", "empty-ns",       "lsm-profile", "lsm-mount-context",
-            "manage-cgroups-mode",     NULL};
+    /* Of create and restore: what one of them does not know, it refuses. */
+    static const char *const CREATE_OPTIONS[] = {
+            "bundle",         "b",          "console-socket",      "pid-file",    "preserve-fds",
+            "image-path",     "work-path",  "parent-path",         "empty-ns",    "lsm-profile",
+            "lsm-mount-context", "manage-cgroups-mode", NULL};
     static const struct {
         const char *name;
         enum kind kind;
         const char *const *valued;
     } COMMANDS[] = {{"create", CREATE, CREATE_OPTIONS},
-                    {"restore", CREATE, RESTORE_OPTIONS},
+                    {"restore", CREATE, CREATE_OPTIONS},
                     {"start", START, NONE},
                     {"delete", DELETE, NONE}};
 

@@ -1,99 +1,58 @@
 #define _GNU_SOURCE
 #include "daemon.h"
 
-#include "files.h"
+#include <endian.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FIRST_REPLY_MS = 500, LONGEST_WAIT_MS = 30000 };
 
 static const char MAGIC[] = "TARDIS2\n";
 
-static int64_t now_ms(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-static bool wait_for(int fd, short events, int64_t deadline) {
-    struct pollfd poll_fd = {.fd = fd, .events = events};
-    int64_t left;
-    while ((left = deadline - now_ms()) > 0) {
-        int ready = poll(&poll_fd, 1, (int)left);
-        if (ready > 0) {
-            return true;
-        }
-        if (ready < 0 && errno != EINTR) {
-            return false;
-        }
-    }
-    return false;
+/* Bounds each later call with this socket. */
+static void set_patience(int fd, uint32_t ms) {
+    const struct timeval time = {ms / 1000, ms % 1000 * 1000 + 1 /* 0 would be no bound */};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
 }
 
 /* A connection to a daemon of this user or root's, or -1: of what the answer tells. */
-static int connect_to(const char *run_dir, int64_t deadline, enum answer *answer) {
+static int connect_to(const char *run_dir, enum answer *answer) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/tardis.sock", run_dir);
-    *answer = NOBODY;
-    if (length < 0 || (size_t)length >= sizeof address.sun_path) {
-        return -1;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        /* EAGAIN: the backlog is full, and poll cannot tell when it no longer is. */
-        bool is_full = errno == EAGAIN;
-        if ((!is_full && errno != EINTR) || now_ms() >= deadline) {
-            *answer = is_full ? SILENT : NOBODY;
-            close(fd);
-            return -1;
-        }
-        sleep_ms(1);
-    }
+    /* It has room: the settings limit the directory. */
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/tardis.sock", run_dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    set_patience(fd, FIRST_REPLY_MS);
+    int error;
+    do {
+        error = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    } while (error == EINTR);
     struct ucred peer;
     socklen_t size = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0
-        || (peer.uid != 0 && peer.uid != geteuid())) {
-        close(fd);
-        return -1;
+    if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0
+        && (peer.uid == 0 || peer.uid == geteuid())) {
+        return fd;
     }
-    return fd;
+    *answer = error == EAGAIN ? SILENT /* the backlog is full, and nobody accepts */ : NOBODY;
+    close(fd);
+    return -1;
 }
 
-static bool send_all(int fd, const char *bytes, size_t length, int64_t deadline) {
-    while (length > 0) {
-        ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
-        if (n > 0) {
-            bytes += n;
-            length -= (size_t)n;
-        } else if (errno == EAGAIN ? !wait_for(fd, POLLOUT, deadline) : errno != EINTR) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool receive_all(int fd, unsigned char *bytes, size_t length, int64_t deadline) {
-    while (length > 0) {
-        ssize_t n = recv(fd, bytes, length, 0);
-        if (n > 0) {
-            bytes += n;
-            length -= (size_t)n;
-        } else if (n == 0 || (errno == EAGAIN ? !wait_for(fd, POLLIN, deadline) : errno != EINTR)) {
-            return false;
-        }
-    }
-    return true;
+/* Without an answer in time it fails with EAGAIN. */
+static bool receive(int fd, void *bytes, size_t length) {
+    ssize_t n;
+    errno = 0; /* a connection that ends is none */
+    do {
+        n = recv(fd, bytes, length, MSG_WAITALL);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)length;
 }
 
 void write_request(struct request *request, const struct command *command) {
@@ -112,36 +71,32 @@ void write_request(struct request *request, const struct command *command) {
         memcpy(request->bytes + length, field, size);
         length += size;
     }
+    uint32_t size = htobe32((uint32_t)(length - REQUEST_HEAD));
     memcpy(request->bytes, MAGIC, sizeof MAGIC - 1);
-    for (size_t i = 0; i < 4; i++) {
-        request->bytes[sizeof MAGIC - 1 + i] = (char)((length - REQUEST_HEAD) >> (24 - 8 * i));
-    }
+    memcpy(request->bytes + sizeof MAGIC - 1, &size, sizeof size);
     request->length = length;
 }
 
 enum answer ask(const char *run_dir, const struct request *request) {
-    int64_t deadline = now_ms() + FIRST_REPLY_MS;
-    enum answer answer;
-    int fd = connect_to(run_dir, deadline, &answer);
+    enum answer answer = NOBODY;
+    int fd = connect_to(run_dir, &answer);
     if (fd < 0) {
         return answer;
     }
-    bool works = false;
+    enum answer in_vain = SILENT;
     unsigned char step = 0;
-    unsigned char ms[4];
-    bool alive = send_all(fd, request->bytes, request->length, deadline);
-    while (alive && receive_all(fd, &step, 1, deadline)) {
-        alive = step == 'W' && receive_all(fd, ms, sizeof ms, deadline);
+    uint32_t ms;
+    ssize_t sent = send(fd, request->bytes, request->length, MSG_NOSIGNAL);
+    bool alive = sent == (ssize_t)request->length;
+    while (alive && receive(fd, &step, 1)) {
+        alive = step == 'W' && receive(fd, &ms, sizeof ms);
         if (alive) {
-            works = true;
-            uint32_t wait = (uint32_t)ms[0] << 24 | ms[1] << 16 | ms[2] << 8 | ms[3];
-            deadline = now_ms() + (wait < LONGEST_WAIT_MS ? wait : LONGEST_WAIT_MS);
+            in_vain = LATE;
+            ms = be32toh(ms);
+            set_patience(fd, ms < LONGEST_WAIT_MS ? ms : LONGEST_WAIT_MS);
         }
     }
+    answer = step == 'G' ? GO : step == 'N' ? NOTE : errno == EAGAIN ? in_vain : BROKEN;
     close(fd);
-    return step == 'G'           ? GO
-           : step == 'N'         ? NOTE
-           : now_ms() < deadline ? BROKEN
-           : works               ? LATE
-                                 : SILENT;
+    return answer;
 }

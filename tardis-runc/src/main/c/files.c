@@ -4,6 +4,7 @@
 #include "text.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,13 +37,18 @@ static bool has_spare_descriptors(void) {
     return enough;
 }
 
-static int work_apart(void *argument) {
-    const struct task *task = argument;
-    if (syscall(SYS_close_range, 0U, ~0U, 0U) != 0) {
-        for (long fd = 0, end = sysconf(_SC_OPEN_MAX); fd < end; fd++) {
+/* Closes all descriptors from this number on. */
+static void close_from(int first) {
+    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) != 0) { /* before Linux 5.9 */
+        for (long fd = first, end = sysconf(_SC_OPEN_MAX); fd < end; fd++) {
             close((int)fd);
         }
     }
+}
+
+static int work_apart(void *argument) {
+    const struct task *task = argument;
+    close_from(0);
     task->work(task->what);
     return 0;
 }
@@ -86,6 +92,14 @@ ssize_t read_all(int fd, char *bytes, size_t size) {
     return (ssize_t)length;
 }
 
+bool read_text(int directory, const char *path, char *text, size_t size) {
+    int fd = open_file(directory, path, O_RDONLY | O_NOFOLLOW, 0);
+    ssize_t length = read_all(fd, text, size - 1); /* without a file it fails, too */
+    close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    return fd >= 0;
+}
+
 bool write_all(int fd, const char *bytes, size_t length) {
     /* Where the caller limits the size of files, a write would end this process by SIGXFSZ. */
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
@@ -100,16 +114,36 @@ bool write_all(int fd, const char *bytes, size_t length) {
     return n >= 0 && (size_t)n == length; /* a file takes all, or the disk is full */
 }
 
+bool write_text(int directory, const char *path, const char *text) {
+    int fd = open_file(directory, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    bool written = write_all(fd, text, strlen(text));
+    close(fd);
+    return written;
+}
+
+bool may_exist(char *path) {
+    struct stat status;
+    bool may = lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    free(path);
+    return may;
+}
+
+int open_regular(const char *file, off_t limit) {
+    int fd = open_file(AT_FDCWD, file, O_RDONLY, 0);
+    struct stat status;
+    if (fd >= 0 && fstat(fd, &status) == 0) {
+        int error = !S_ISREG(status.st_mode) ? EISDIR : status.st_size > limit ? EFBIG : 0;
+        if (error == 0) {
+            return fd;
+        }
+        close(fd);
+        errno = error;
+    }
+    return -1;
+}
+
 static enum look look_into(int fd, const void *text, size_t length, off_t limit) {
     static char bytes[PIECE];
-    struct stat status;
-    if (fstat(fd, &status) != 0) {
-        return UNREADABLE;
-    }
-    if (!S_ISREG(status.st_mode) || status.st_size > limit) {
-        errno = S_ISREG(status.st_mode) ? EFBIG : EISDIR;
-        return UNREADABLE;
-    }
     /* Read, not mapped: who cuts a mapped file ends its reader by SIGBUS. */
     size_t kept = 0;
     off_t total = 0;
@@ -133,9 +167,9 @@ static enum look look_into(int fd, const void *text, size_t length, off_t limit)
 }
 
 enum look look_for(const char *file, const void *text, size_t length, off_t limit) {
-    int fd = open_file(AT_FDCWD, file, O_RDONLY, 0);
+    int fd = open_regular(file, limit);
     if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? ABSENT : UNREADABLE;
+        return errno == ENOENT || errno == ENOTDIR ? WITHOUT : UNREADABLE;
     }
     enum look result = look_into(fd, text, length, limit);
     int error = errno;
@@ -146,13 +180,13 @@ enum look look_for(const char *file, const void *text, size_t length, off_t limi
 
 const char *why(int error) {
     return error == EISDIR  ? "it is not a regular file"
-           : error == EFBIG ? "it is larger than the daemon reads"
+           : error == EFBIG ? "it is larger than it may be"
                             : strerror(error);
 }
 
-int64_t boot_ms(void) {
+int64_t time_ms(clockid_t clock) {
     struct timespec time;
-    clock_gettime(CLOCK_BOOTTIME, &time);
+    clock_gettime(clock, &time);
     return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
@@ -165,15 +199,9 @@ bool look_at_process(pid_t pid, uint64_t *start, pid_t *parent) {
     char path[sizeof "/proc/2147483647/stat"];
     char text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int fd = open_file(AT_FDCWD, path, O_RDONLY, 0);
-    ssize_t length = fd < 0 ? -1 : read_all(fd, text, sizeof text - 1);
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (length <= 0) {
+    if (!read_text(AT_FDCWD, path, text, sizeof text)) {
         return false;
     }
-    text[length] = '\0';
     /* Fields are numbered from 1; the second is the name, which may hold anything, in brackets. */
     const char *rest = strrchr(text, ')');
     unsigned long long ticks;
@@ -190,27 +218,30 @@ bool look_at_process(pid_t pid, uint64_t *start, pid_t *parent) {
     return true;
 }
 
-bool in_own_process(void (*work)(void *), void *what) {
+bool do_apart(void (*work)(void *), void *what, int patience_ms) {
+    int done[2];
+    if (pipe2(done, O_CLOEXEC) != 0) {
+        return false;
+    }
     pid_t child = (pid_t)syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
     if (child == 0) {
-        work(what);
+        if (fork() == 0) { /* an orphan: the runtime is to have no child that it does not know */
+            dup2(done[1], STDIN_FILENO);
+            close_from(STDIN_FILENO + 1);
+            work(what);
+        }
         _exit(0);
     }
     while (child > 0 && waitpid(child, NULL, __WALL) < 0 && errno == EINTR) {
     }
+    close(done[1]);
+    (void)poll(&(struct pollfd){.fd = done[0], .events = POLLIN}, 1, patience_ms);
+    close(done[0]);
     return child > 0;
 }
 
-void close_from(int first) {
-    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) != 0) { /* before Linux 5.9 */
-        for (long fd = first, end = sysconf(_SC_OPEN_MAX); fd < end; fd++) {
-            close((int)fd);
-        }
-    }
-}
-
 void make_parents(const char *path) {
-    char *part = copy(path, strlen(path));
+    char *part = join("%s", path);
     for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         (void)mkdir(part, 0755); /* what fails here fails again below */

@@ -17,34 +17,43 @@ int open_file(int directory, const char *path, int flags, mode_t mode);
 void with_descriptors(void (*work)(void *), void *what);
 
 /*
- * Does some work in a process of its own, and waits for that; false if there can be none. No SIGCHLD
- * tells of its end: what the caller does about signals is not touched.
+ * Does some work in a process of its own that outlives this one, and waits, but not for long, until
+ * that closes its standard input, or ends. It has no other descriptor. False if there can be none. No
+ * SIGCHLD tells of its end: what the caller does about signals is not touched.
  */
-bool in_own_process(void (*work)(void *), void *what);
+bool do_apart(void (*work)(void *), void *what, int patience_ms);
 
-/* Closes all descriptors from this number on. */
-void close_from(int first);
+/* Whether something has that name, or it cannot be told. The path is freed. */
+bool may_exist(char *path);
+
+/* Opens a file that others have made for reading; EISDIR: not a regular one, EFBIG: too large. */
+int open_regular(const char *file, off_t limit);
 
 /* A look into a file that others have made, or may replace and cut meanwhile. */
 enum look {
-    ABSENT,
-    WITHOUT, /* it is read, and the text is not in it */
+    WITHOUT, /* also: there is no such file */
     WITH,
-    UNREADABLE /* errno says why; EISDIR: not a regular file, EFBIG: larger than the limit */
+    UNREADABLE /* errno says why, as for open_regular */
 };
 
 enum look look_for(const char *file, const void *text, size_t length, off_t limit);
 
-/* "larger than 8 MiB" and the like, for an errno. */
+/* "larger than it may be" and the like, for an errno. */
 const char *why(int error);
 
 /* Reads up to size bytes, as far as the file goes; -1 and errno if that is impossible. */
 ssize_t read_all(int fd, char *bytes, size_t size);
 
+/* Reads a small file as a text, "" if that is impossible; false if it cannot be opened. */
+bool read_text(int directory, const char *path, char *text, size_t size);
+
 bool write_all(int fd, const char *bytes, size_t length);
 
-/* Of a clock that goes on while the machine sleeps; what /proc tells of processes is measured by it. */
-int64_t boot_ms(void);
+/* Writes a text as the whole of a file. */
+bool write_text(int directory, const char *path, const char *text);
+
+/* In milliseconds. CLOCK_BOOTTIME goes on while the machine sleeps; /proc measures processes by it. */
+int64_t time_ms(clockid_t clock);
 
 void sleep_ms(long ms);
 

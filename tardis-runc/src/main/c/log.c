@@ -5,7 +5,6 @@
 #include "text.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,54 +13,22 @@
 
 enum { PATIENCE_MS = 100 };
 
-/* Links are followed, as the daemon does, and runc. */
-static int open_log(const char *file) {
-    return open_file(AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT, 0600);
-}
-
-static void append(const char *file, const char *line) {
-    int fd = open_log(file);
-    if (fd < 0 && errno == ENOENT) {
-        make_parents(file); /* as the daemon does when it first starts */
-        fd = open_log(file);
-    }
-    if (fd >= 0) {
-        (void)write_all(fd, line, strlen(line)); /* nobody is left to be told */
-        close(fd);
-    }
-}
-
 struct entry {
     const char *file;
     const char *line;
-    int written; /* closed when it is */
 };
 
-static void append_detached(void *argument) {
+/* Links are followed, as the daemon does, and runc. */
+static void append(void *argument) {
+    static const int FLAGS = O_WRONLY | O_APPEND | O_CREAT;
     const struct entry *entry = argument;
-    if (fork() == 0) {
-        dup2(entry->written, 0);
-        close_from(1);
-        append(entry->file, entry->line);
+    int fd = open_file(AT_FDCWD, entry->file, FLAGS, 0600);
+    if (fd < 0 && errno == ENOENT) {
+        make_parents(entry->file); /* as the daemon does when it first starts */
+        fd = open_file(AT_FDCWD, entry->file, FLAGS, 0600);
     }
-}
-
-/*
- * The same in a process of its own, with no descriptor of the caller's, which is waited for a moment:
- * a disk that hangs must not hold the container up.
- */
-static void append_apart(const char *file, const char *line) {
-    int written[2];
-    if (pipe2(written, O_CLOEXEC) != 0) {
-        append(file, line);
-        return;
-    }
-    if (!in_own_process(append_detached, &(struct entry){file, line, written[1]})) {
-        append(file, line);
-    }
-    close(written[1]);
-    (void)poll(&(struct pollfd){.fd = written[0], .events = POLLIN}, 1, PATIENCE_MS);
-    close(written[0]);
+    (void)write_all(fd, entry->line, strlen(entry->line)); /* nobody is left to be told */
+    close(fd);
 }
 
 void write_time(char text[TIME_TEXT]) {
@@ -70,7 +37,8 @@ void write_time(char text[TIME_TEXT]) {
     strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &parts));
 }
 
-void clean(char *text) {
+/* Replaces what could break a line, or leave a JSON string. */
+static void clean(char *text) {
     for (; *text != '\0'; text++) {
         if ((unsigned char)*text < ' ' || *text == '"' || *text == '\\') {
             *text = '?';
@@ -78,35 +46,35 @@ void clean(char *text) {
     }
 }
 
-static void tell(const char *log_file, const char *level, const char *time, const char *message) {
+static void tell(const char *log_file, const char *level, char *message) {
+    char time[TIME_TEXT];
+    write_time(time);
+    clean(message);
     if (log_file != NULL) {
-        char *line = join("%s %s tardis-runc: %s\n", time, level, message);
-        append_apart(log_file, line);
-        free(line);
+        struct entry entry = {log_file, join("%s %s tardis-runc: %s\n", time, level, message)};
+        /* A disk that hangs must not hold the container up. */
+        if (!do_apart(append, &entry, PATIENCE_MS)) {
+            append(&entry);
+        }
     }
 }
 
 void log_warning(const char *log_file, char *message) {
-    char time[TIME_TEXT];
-    write_time(time);
-    clean(message);
-    tell(log_file, "WARN", time, message);
+    tell(log_file, "WARN", message);
     free(message);
 }
 
 void log_error(const char *log_file, const struct command *command, char *message) {
     char time[TIME_TEXT];
     write_time(time);
-    clean(message);
-    tell(log_file, "ERROR", time, message);
+    tell(log_file, "ERROR", message);
     if (command->log != NULL) {
-        char *line = command->log_json
-                             ? join("{\"level\":\"error\",\"msg\":\"tardis-runc: %s\",\"time\":\"%s\"}\n",
-                                    message, time)
-                             : join("time=\"%s\" level=error msg=\"tardis-runc: %s\"\n", time,
-                                    message);
-        append(command->log, line);
-        free(line);
+        append(&(struct entry){
+                command->log,
+                command->log_json
+                        ? join("{\"level\":\"error\",\"msg\":\"tardis-runc: %s\",\"time\":\"%s\"}\n",
+                               message, time)
+                        : join("time=\"%s\" level=error msg=\"tardis-runc: %s\"\n", time, message)});
     }
     free(message);
 }

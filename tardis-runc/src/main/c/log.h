@@ -14,7 +14,4 @@ void log_error(const char *log_file, const struct command *command, char *messag
 enum { TIME_TEXT = sizeof "2026-11-23T00:00:00Z" };
 void write_time(char text[TIME_TEXT]);
 
-/* Replaces what could break a line, or leave a JSON string. */
-void clean(char *text);
-
 #endif

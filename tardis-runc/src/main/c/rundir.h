@@ -28,11 +28,8 @@ int open_run_dir(const char *run_dir);
 /* The pid that holds the exclusive lock; 0: nobody, -1: somebody in another pid namespace. */
 pid_t lock_holder(int fd);
 
-/* How long after so many failures in a row it is tried again: twice as long each time, up to 60 s. */
-int64_t delay_after(unsigned long failures);
-
 /*
- * start-failed: UTF-8, a line for each field, "name=value". Its times are of CLOCK_BOOTTIME, for the
+ * start-failed: UTF-8, a line for each field, "name=value", in this order. Its times are of CLOCK_BOOTTIME, for the
  * directory goes with the boot.
  */
 struct failure {
@@ -45,14 +42,18 @@ struct failure {
 };
 
 /* A file that tells less is there all the same, and due. */
-void read_failure(const char *run_dir, struct failure *failure);
+struct failure read_failure(int run_dir);
 
 /* Whether it is to be tried again. */
 bool is_due(const struct failure *failure);
 
-/* One failure more. It is written beside and renamed: whoever looks sees all of it, or what was. */
-bool write_failure(int run_dir, const struct failure *before, bool is_silent, const char *reason,
-                   int64_t delay_ms);
+/*
+ * Notes and logs one failure more, and frees the reason. The note is written beside and renamed:
+ * whoever looks sees all of it, or what was. It is tried again after a second, twice as long for each
+ * failure in a row, up to a minute; after a minute, too, if a starter watches what it is about.
+ */
+void write_failure(int run_dir, const struct failure *before, bool is_silent, bool is_watched,
+                   const char *log_file, char *reason);
 
 void remove_failure(int run_dir);
 
@@ -68,7 +69,7 @@ struct last_start {
 
 struct last_start read_last_start(int run_dir);
 
-void write_last_start(int run_dir, const struct last_start *last);
+void write_last_start(int run_dir, struct last_start last);
 
 /* Whether a call of this container went on without the daemon, which has not caught up yet. */
 bool is_missed(const char *run_dir, const struct command *command);

@@ -16,17 +16,6 @@ enum { MAX_LAUNCHER = 2 * 1024 * 1024, MAX_ANCESTORS = 64 };
 /* Tells a copy of this program from a runtime; kept apart from the code that looks for it. */
 static const char MARK[] = "\x7fTARDIS-RUNC-LAUNCHER\x7f";
 
-static const char VARIABLE[] = "TARDIS_LAUNCHER=";
-
-char *own_directory(void) {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-    while (length > 0 && path[length - 1] != '/') {
-        length--;
-    }
-    return length > 0 ? copy(path, (size_t)length) : NULL;
-}
-
 /* ------------------------------------------------------------------------ which runtime it is */
 
 /* Whether it is this program, under whatever name: starting it would never end. */
@@ -46,42 +35,25 @@ static bool is_runtime(const char *file) {
            && !is_launcher(file, &status);
 }
 
-static char *find_on_path(const char *name) {
-    const char *path = getenv("PATH");
-    if (path == NULL || *path == '\0') {
-        path = DEFAULT_PATH;
-    }
-    while (true) {
-        size_t length = strcspn(path, ":");
-        if (length > 0) { /* an empty element would be the current directory, a bundle perhaps */
-            char *file = join("%.*s/%s", (int)length, path, name);
-            if (is_runtime(file)) {
-                return file;
-            }
-            free(file);
-        }
-        if (path[length] == '\0') {
-            return NULL;
-        }
-        path += length + 1;
-    }
-}
-
 char *find_runtime(const char *configured) {
-    if (configured == NULL) {
-        return find_on_path("runc");
+    const char *name = configured == NULL ? "runc" : configured;
+    if (strchr(name, '/') != NULL) {
+        return is_runtime(name) ? join("%s", name) : NULL;
     }
-    if (strchr(configured, '/') == NULL) {
-        return find_on_path(configured);
+    const char *path = getenv("PATH");
+    char *rest = join("%s", path == NULL || *path == '\0' ? DEFAULT_PATH : path);
+    for (char *directory; (directory = strsep(&rest, ":")) != NULL;) {
+        char *file = join("%s/%s", directory, name);
+        /* An empty element would be the current directory, a bundle perhaps. */
+        if (*directory != '\0' && is_runtime(file)) {
+            return file;
+        }
+        free(file);
     }
-    return is_runtime(configured) ? copy(configured, strlen(configured)) : NULL;
+    return NULL;
 }
 
 /* ---------------------------------------------------------------------------- no round trips */
-
-bool is_mark(const char *variable) {
-    return strncmp(variable, VARIABLE, sizeof VARIABLE - 1) == 0;
-}
 
 static uint64_t add(uint64_t hash, const char *text) {
     do { /* FNV-1a, the NUL too */
@@ -119,7 +91,7 @@ static bool comes_from(const struct mark *mark) {
 }
 
 bool is_round_trip(const struct mark *own) {
-    const char *text = getenv("TARDIS_LAUNCHER");
+    const char *text = getenv(MARK_VARIABLE);
     struct mark found;
     int pid;
     if (text == NULL
@@ -133,22 +105,8 @@ bool is_round_trip(const struct mark *own) {
     return found.command == own->command && comes_from(&found);
 }
 
-char **make_marked_environment(const struct mark *own) {
-    size_t count = 0;
-    while (environ[count] != NULL) {
-        count++;
-    }
-    char **result = calloc(count + 2, sizeof *result);
-    if (result == NULL) {
-        return environ;
-    }
-    size_t length = 0;
-    for (char **variable = environ; *variable != NULL; variable++) {
-        if (!is_mark(*variable)) {
-            result[length++] = *variable;
-        }
-    }
-    result[length] = join("%s%d:%" PRIu64 ":%" PRIx64, VARIABLE, (int)own->pid, own->start,
-                          own->command);
-    return result;
+void leave_mark(const struct mark *own) {
+    char *text = join("%d:%" PRIu64 ":%" PRIx64, (int)own->pid, own->start, own->command);
+    (void)setenv(MARK_VARIABLE, text, 1);
+    free(text);
 }

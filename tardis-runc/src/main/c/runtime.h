@@ -8,15 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define MARK_VARIABLE "TARDIS_LAUNCHER"
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-extern char **environ;
-
-/* The directory of this program, ended by a slash; NULL if it cannot be told. */
-char *own_directory(void);
-
-/* Whether a variable of the environment is the mark of a launcher. */
-bool is_mark(const char *variable);
 
 /*
  * The mark that the runtime gets in its environment: the launcher (pid and start time), and what it
@@ -38,7 +31,7 @@ bool is_round_trip(const struct mark *own);
 /* The file to be run, or NULL. What is configured is never replaced by another one. */
 char *find_runtime(const char *configured);
 
-/* The environment and the mark. */
-char **make_marked_environment(const struct mark *own);
+/* Puts it into the environment, in the place of another launcher's. */
+void leave_mark(const struct mark *own);
 
 #endif

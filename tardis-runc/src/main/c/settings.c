@@ -1,9 +1,10 @@
 #define _GNU_SOURCE
 #include "settings.h"
 
+#include "files.h"
 #include "text.h"
+#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -43,15 +44,12 @@ struct reader {
     struct value values[KEYS];
 };
 
-static void refuse(struct reader *reader, unsigned line, int error, char *problem) {
-    struct settings *result = &reader->result;
-    if (result->state != SETTINGS_UNREADABLE) {
-        result->state = SETTINGS_UNREADABLE;
-        result->line = line;
-        result->error = error;
-        result->problem = problem;
+/* The first problem is enough: the commands name them all. */
+static void refuse(struct reader *reader, char *problem) {
+    if (reader->result.problem == NULL) {
+        reader->result.problem = problem;
     } else {
-        free(problem); /* the first one is enough: the commands name them all */
+        free(problem);
     }
 }
 
@@ -67,8 +65,7 @@ static void trim(const char **from, const char **to) {
 /* A letter or _, then letters, digits and _. */
 static bool is_key(const char *from, const char *to) {
     for (const char *c = from; c < to; c++) {
-        bool letter = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c == '_';
-        if (!letter && (c == from || *c < '0' || *c > '9')) {
+        if (*c != '_' && !(c == from ? isalpha((unsigned char)*c) : isalnum((unsigned char)*c))) {
             return false;
         }
     }
@@ -94,7 +91,7 @@ static void read_line(struct reader *reader, const char *from, const char *to, u
     const char *key_end = equals == NULL ? from : equals;
     trim(&from, &key_end);
     if (!is_key(from, key_end)) {
-        refuse(reader, line, 0, join("%s, line %u: not a KEY=VALUE line", reader->file, line));
+        refuse(reader, join("%s, line %u: not a KEY=VALUE line", reader->file, line));
         for (size_t i = 0; i < KEYS; i++) {
             if (memmem(from, (size_t)(to - from), ALL[i].name, strlen(ALL[i].name)) != NULL) {
                 reader->values[i] = (struct value){.unknown = true};
@@ -109,51 +106,22 @@ static void read_line(struct reader *reader, const char *from, const char *to, u
     accept(reader, from, key_end, value + quoted, to - quoted, line);
 }
 
-/* Reads the file's bytes into text; returns 0, or the errno that says why that is impossible. */
-static int read_file(const char *file, char *text, size_t *length) {
-    /* O_NONBLOCK: the open of a FIFO would wait for somebody who writes into it. */
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        return errno;
-    }
-    struct stat status;
-    int error = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EISDIR;
-    ssize_t n = 1;
-    while (error == 0 && n != 0 && *length <= MAX_FILE) {
-        n = read(fd, text + *length, MAX_FILE + 1 - *length);
-        if (n > 0) {
-            *length += (size_t)n;
-        } else if (n < 0 && errno != EINTR) {
-            error = errno;
-        }
-    }
-    close(fd);
-    return error == 0 && *length > MAX_FILE ? EFBIG : error;
-}
-
-/* Whether nothing has that name; a link to a file that is missing is something. */
-static bool is_absent(const char *file) {
-    struct stat status;
-    return lstat(file, &status) != 0 && errno == ENOENT;
-}
-
-static void read_settings_file(struct reader *reader, bool is_named) {
+static void read_settings_file(struct reader *reader) {
     static char text[MAX_FILE + 1]; /* the values stay in it */
     static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
     const size_t mark = sizeof BYTE_ORDER_MARK - 1;
     const char *file = reader->file;
-    size_t length = 0;
-    int error = is_named && *file != '/' ? ENOENT : read_file(file, text, &length);
-    if (error == ENOENT && !is_named && is_absent(file)) {
-        reader->result.state = SETTINGS_ABSENT;
+    bool is_misnamed = *file != '/';
+    int fd = is_misnamed ? -1 : open_regular(file, MAX_FILE);
+    if (fd < 0 && errno == ENOENT && file == DEFAULT_FILE && !may_exist(join("%s", file))) {
         return;
     }
-    if (error != 0) {
-        refuse(reader, 0, error,
-               is_named && *file != '/' ? join("TARDIS_CONFIG=%s is not an absolute path", file)
-               : error == EISDIR        ? join("%s is not a regular file", file)
-               : error == EFBIG         ? join("%s is larger than 256 KiB", file)
-                                        : join("%s cannot be read: %s", file, strerror(error)));
+    ssize_t length = fd < 0 ? -1 : read_all(fd, text, sizeof text);
+    int error = length > MAX_FILE ? EFBIG : errno; /* it grew meanwhile */
+    close(fd);
+    if (length < 0 || length > MAX_FILE) {
+        refuse(reader, is_misnamed ? join("TARDIS_CONFIG=%s is not an absolute path", file)
+                                   : join("%s cannot be read: %s", file, why(error)));
         for (size_t i = 0; i < KEYS; i++) {
             reader->values[i].unknown = true;
         }
@@ -161,7 +129,7 @@ static void read_settings_file(struct reader *reader, bool is_named) {
     }
     const char *line = text;
     const char *end = text + length;
-    if (length >= mark && memcmp(text, BYTE_ORDER_MARK, mark) == 0) {
+    if ((size_t)length >= mark && memcmp(text, BYTE_ORDER_MARK, mark) == 0) {
         line += mark;
     }
     for (unsigned number = 1; line < end; number++) {
@@ -209,43 +177,44 @@ static const char *fault(enum key key, const struct value *value) {
     if ((size_t)(value->to - value->from) > ALL[key].max) {
         return "is too long";
     }
-    bool is_a_word = memchr(value->from, '/', (size_t)(value->to - value->from)) == NULL;
     if (*value->from != '/') {
+        bool is_a_word = memchr(value->from, '/', (size_t)(value->to - value->from)) == NULL;
         return ALL[key].a_word && is_a_word ? NULL : "is not an absolute path";
     }
-    for (const char *c = value->from; c < value->to; c++) {
-        if (*c != '/') {
-            return NULL;
-        }
+    const char *name = value->from;
+    while (name < value->to && *name == '/') {
+        name++;
     }
-    return "is the root directory";
+    return name < value->to ? NULL : "is the root directory";
 }
 
 /* The value, the default, or NULL if there is no default or the value is not known. */
 static char *take(struct reader *reader, enum key key) {
     struct value *value = &reader->values[key];
     if (value->from == NULL) {
-        const char *otherwise = value->unknown ? NULL : ALL[key].otherwise;
-        return otherwise == NULL ? NULL : copy(otherwise, strlen(otherwise));
+        bool none = value->unknown || ALL[key].otherwise == NULL;
+        return none ? NULL : join("%s", ALL[key].otherwise);
     }
     const char *reason = fault(key, value);
     if (reason == NULL) {
-        return copy(value->from, (size_t)(value->to - value->from));
+        return join("%.*s", (int)(value->to - value->from), value->from);
     }
     value->unknown = true;
-    refuse(reader, value->line, 0,
+    refuse(reader,
            value->line == 0 ? join("the environment: %s %s", ALL[key].name, reason)
                             : join("%s, line %u: %s %s", reader->file, value->line, ALL[key].name,
                                    reason));
     return NULL;
 }
 
-struct settings read_settings(void) {
+const char *settings_file(void) {
     const char *named = getenv("TARDIS_CONFIG");
-    bool is_named = named != NULL && *named != '\0';
-    struct reader reader = {.result = {.state = SETTINGS_READ},
-                            .file = is_named ? named : DEFAULT_FILE};
-    read_settings_file(&reader, is_named);
+    return named != NULL && *named != '\0' ? named : DEFAULT_FILE;
+}
+
+struct settings read_settings(void) {
+    struct reader reader = {.file = settings_file()};
+    read_settings_file(&reader);
     for (char **variable = environ; *variable != NULL; variable++) {
         const char *equals = strchr(*variable, '=');
         if (equals != NULL) {

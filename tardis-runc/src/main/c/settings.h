@@ -10,18 +10,8 @@
 
 #include <stdbool.h>
 
-enum settings_state {
-    SETTINGS_READ,
-    SETTINGS_ABSENT,    /* there is no settings file: the defaults and the environment hold */
-    SETTINGS_UNREADABLE /* the file cannot be read, or something in it is refused */
-};
-
 struct settings {
-    enum settings_state state;
-    /* All three are of SETTINGS_UNREADABLE. */
-    char *problem; /* which file or line, and why: one line of text, for a log */
-    int error;     /* the errno of a file that cannot be read, or 0 */
-    unsigned line; /* the first line that is refused; 0: the whole file, or the environment */
+    char *problem; /* NULL, or which file or line is refused, and why: one line of text, for a log */
 
     /* NULL: not known, because the file cannot be read, or the line that names it is refused. */
     char *run_dir;
@@ -33,7 +23,10 @@ struct settings {
     bool runtime_known;
 };
 
-/* Reads the settings file and the environment. */
+/* Where the settings file is, or would be. */
+const char *settings_file(void);
+
+/* Reads the settings file, if there is one, and the environment. */
 struct settings read_settings(void);
 
 #endif

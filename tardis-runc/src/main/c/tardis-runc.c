@@ -30,7 +30,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_CONFIG = 8 * 1024 * 1024 /* as Bundle reads */ };
@@ -49,12 +48,9 @@ static bool is_enabled(const struct command *command, char **problem) {
 
 /* Whether a life of that name is open; one that cannot be looked at is for the daemon to tell. */
 static bool is_open(const struct settings *settings, const struct command *command) {
-    struct stat status;
-    char *life = join("%s/containers/%s/%s/life.json", settings->state_dir, command->name_space,
-                      command->id);
-    bool open = lstat(life, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
-    free(life);
-    return open || is_missed(settings->run_dir, command);
+    return may_exist(join("%s/containers/%s/%s/life.json", settings->state_dir, command->name_space,
+                          command->id))
+           || is_missed(settings->run_dir, command);
 }
 
 /* Does what is to be done before the runtime runs; returns what is to be logged, or NULL. */
@@ -62,9 +58,9 @@ static char *before(const struct settings *settings, const struct command *comma
     if (command->kind == PASS_THROUGH) {
         return NULL;
     }
-    if (settings->state == SETTINGS_UNREADABLE) {
+    if (settings->problem != NULL) {
         /* Once, since nobody knows whose the other calls are. */
-        return command->kind == CREATE ? copy(settings->problem, strlen(settings->problem)) : NULL;
+        return command->kind == CREATE ? join("%s", settings->problem) : NULL;
     }
     char *problem = NULL;
     if (is_open(settings, command) || (command->kind == CREATE && is_enabled(command, &problem))) {
@@ -80,7 +76,6 @@ struct job {
     struct settings settings;
     struct command command;
     char *runtime;
-    char **environment;
     char *problem; /* why the runtime does not run */
 };
 
@@ -113,7 +108,7 @@ static void prepare(void *argument) {
     }
     job->runtime = job->settings.runtime_known ? find_runtime(job->settings.runtime) : NULL;
     job->problem = job->runtime == NULL ? runtime_problem(&job->settings) : NULL;
-    job->environment = make_marked_environment(&mark);
+    leave_mark(&mark);
 }
 
 static void give_up(void *argument) {
@@ -127,9 +122,10 @@ int main(int argc, char **argv) {
     with_descriptors(prepare, &job);
     if (job.problem == NULL) {
         argv[0] = job.runtime; /* it may say its own name, in its usage for instance */
-        execve(job.runtime, argv, job.environment);
+        execv(job.runtime, argv);
         if (errno == E2BIG) { /* by the mark alone, perhaps */
-            execve(job.runtime, argv, environ);
+            (void)unsetenv(MARK_VARIABLE);
+            execv(job.runtime, argv);
         }
         job.problem = join("%s cannot be run: %s", job.runtime, strerror(errno));
     }

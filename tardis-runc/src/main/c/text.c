@@ -3,23 +3,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
-
-char *copy(const char *text, size_t length) {
-    char *result = strndup(text, length);
-    if (result == NULL) {
-        _exit(NO_RUNTIME); /* not even a few hundred bytes of memory */
-    }
-    return result;
-}
 
 char *join(const char *format, ...) {
     va_list arguments;
     char *result;
     va_start(arguments, format);
     if (vasprintf(&result, format, arguments) < 0) {
-        _exit(NO_RUNTIME);
+        _exit(NO_RUNTIME); /* not even a few hundred bytes of memory */
     }
     va_end(arguments);
     return result;

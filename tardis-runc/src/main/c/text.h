@@ -2,14 +2,9 @@
 #ifndef TARDIS_TEXT_H
 #define TARDIS_TEXT_H
 
-#include <stddef.h>
-
 enum { NO_RUNTIME = 127 /* as a shell says "command not found" */ };
 
-/* The first bytes of a text. Without memory the process ends: execve would fail too. */
-char *copy(const char *text, size_t length);
-
-/* As asprintf. Without memory the process ends. */
+/* As asprintf. Without memory the process ends: execve would fail too. */
 char *join(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *argv[MAX_ARGUMENTS + 2] = {size == 0 ? NULL : "tardis-runc"};
     int count = 1;
     for (size_t start = 0; start < size && count <= MAX_ARGUMENTS; count++) {
-        argv[count] = copy((const char *)data + start, size - start);
+        argv[count] = join("%.*s", (int)(size - start), (const char *)data + start);
         start += strlen(argv[count]) + 1;
     }
     struct command command = parse_command(argv);

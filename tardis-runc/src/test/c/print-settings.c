@@ -1,7 +1,7 @@
 /*
  * Reads the settings as the launcher does, once for each file that is named, and prints what it
- * has: state, line, problem, run_dir, state_dir, log_file, runtime; each ends with NUL. "?" is a
- * value that is not known.
+ * has: problem, run_dir, state_dir, log_file, runtime; each ends with NUL. "?" is a value that is not
+ * known.
  */
 #define _GNU_SOURCE
 #include "settings.h"
@@ -15,12 +15,9 @@ static void print(const char *text, const char *otherwise) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const STATES[] = {"read", "absent", "unreadable"};
     for (int i = 1; i < argc; i++) {
         setenv("TARDIS_CONFIG", argv[i], 1);
         struct settings settings = read_settings();
-        print(STATES[settings.state], "");
-        printf("%u%c", settings.line, '\0');
         print(settings.problem, "");
         print(settings.run_dir, "?");
         print(settings.state_dir, "?");

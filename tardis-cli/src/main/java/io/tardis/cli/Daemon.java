@@ -15,6 +15,7 @@ import io.tardis.listener.EventSource;
 import io.tardis.listener.Inbox;
 import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
+import io.tardis.runc.LifeListener;
 import io.tardis.runc.MissedNotes;
 import io.tardis.runc.RuncShim;
 import io.tardis.runc.ShimServer;
@@ -308,7 +309,7 @@ final class Daemon {
     }
 
     /** What the shim has to do with the listener, which does not know it. */
-    private record LivesListener(Listener listener) implements RuncShim.Listener {
+    private record LivesListener(Listener listener) implements LifeListener {
         @Override
         public void begun(Life life, boolean isRegistered) {
             listener.begun(life, isRegistered);

@@ -275,13 +275,8 @@ class ExitPublisherTest {
     }
 
     private static Life life(long pid) {
-        return new Life(
-                "1",
-                TC,
-                Instant.EPOCH,
-                Path.of("/bundle"),
-                Optional.of(new InitProcess(pid, OptionalLong.of(1))),
-                false);
+        return Life.of("1", TC, Instant.EPOCH, Path.of("/bundle"))
+                .withInit(new InitProcess(pid, OptionalLong.of(1)));
     }
 
     private void hear(CtrEvent event) {

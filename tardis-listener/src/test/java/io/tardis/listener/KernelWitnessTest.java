@@ -301,13 +301,9 @@ class KernelWitnessTest {
     }
 
     private static Life life(String id, InitProcess init) {
-        return new Life(
-                "life of " + id,
-                new ContainerKey("default", id),
-                Instant.EPOCH,
-                Path.of("/bundle"),
-                Optional.of(init),
-                false);
+        ContainerKey container = new ContainerKey("default", id);
+        return Life.of("life of " + id, container, Instant.EPOCH, Path.of("/bundle"))
+                .withInit(init);
     }
 
     private Witness.Ended next() throws InterruptedException {

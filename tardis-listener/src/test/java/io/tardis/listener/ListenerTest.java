@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -142,11 +143,11 @@ class ListenerTest {
     void marksWhatContainerdMadeUpAfterAForcedDelete() throws IOException {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
         Life forced =
-                registry.register(TC, stateDir, before)
+                register(TC, stateDir, before)
                         .withInit(new InitProcess(100, OptionalLong.of(1)))
                         .withForceDeleted();
         registry.update(forced);
-        registry.register(new ContainerKey("default", "sound"), stateDir, before);
+        register(new ContainerKey("default", "sound"), stateDir, before);
         Files.write(
                 lines, List.of(CtrLines.exit("tc", 100, 137), CtrLines.exit("sound", 200, 137)));
         try (Listener listener = bind();
@@ -205,7 +206,7 @@ class ListenerTest {
     @Test
     void tellsByTheKernelHowALifeEndsWhoseStartItOnlyHears() throws Exception {
         Process process = new ProcessBuilder("sh", "-c", "read line; exit 3").start();
-        registry.register(TC, stateDir, Instant.EPOCH);
+        register(TC, stateDir, Instant.EPOCH);
         Files.write(lines, List.of(CtrLines.startNow("tc", process.pid())));
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
@@ -229,7 +230,7 @@ class ListenerTest {
     @Test
     void looksAfterLivesThatWereThereBeforeTheFirstListener() throws IOException {
         InitProcess gone = new InitProcess(ProcessHandle.current().pid(), OptionalLong.of(1));
-        registry.update(registry.register(TC, stateDir, Instant.EPOCH).withInit(gone));
+        registry.update(register(TC, stateDir, Instant.EPOCH).withInit(gone));
         try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")))) {
             listener.start();
 
@@ -242,8 +243,7 @@ class ListenerTest {
     void watchesTheLivesThatWereThereWhenItHasStarted() throws Exception {
         Process process = new ProcessBuilder("sh", "-c", "read line; exit 3").start();
         registry.update(
-                registry.register(TC, stateDir, Instant.EPOCH)
-                        .withInit(InitProcess.of(process.pid())));
+                register(TC, stateDir, Instant.EPOCH).withInit(InitProcess.of(process.pid())));
         try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")));
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tasks/exit/")) {
             assumeTrue(
@@ -317,9 +317,7 @@ class ListenerTest {
     @Test
     void knowsThatAnEndIsToldFromTheReapingOn() throws IOException, InterruptedException {
         Process process = new ProcessBuilder("sleep", "60").start();
-        Life life =
-                registry.register(TC, stateDir, Instant.EPOCH)
-                        .withInit(InitProcess.of(process.pid()));
+        Life life = register(TC, stateDir, Instant.EPOCH).withInit(InitProcess.of(process.pid()));
         try (Listener listener = bind()) {
             listener.started(life);
             assertThat(listener.isEndKnown(life)).isFalse();
@@ -397,5 +395,11 @@ class ListenerTest {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         }
+    }
+
+    private Life register(ContainerKey container, Path bundle, Instant at) throws IOException {
+        Life life = Life.of(UUID.randomUUID().toString(), container, at, bundle);
+        registry.register(life);
+        return life;
     }
 }

@@ -219,7 +219,7 @@ class LivesTest {
     /** Lines may come late: the container was created again before the first create is read. */
     @Test
     void doesNotTakeTheCreateOfTheLifeBeforeForTheNewOnes() {
-        begun(new Life("2", TC, NOW, BUNDLE, Optional.empty(), false));
+        begun(Life.of("2", TC, NOW, BUNDLE));
 
         create(100, NOW.minusMillis(5));
         started(100, NOW.minusMillis(1));
@@ -363,7 +363,7 @@ class LivesTest {
     @Test
     void namesTheLivesThatAreToBeLookedAt() {
         begun(life("1", 100));
-        begun(new Life("2", OTHER, NOW, BUNDLE, Optional.empty(), false));
+        begun(Life.of("2", OTHER, NOW, BUNDLE));
         create(OTHER, 5, NOW.plusMillis(1));
         create(new ContainerKey("default", "plain"), 6, NOW);
         exit(OTHER, 5, 0);
@@ -469,7 +469,7 @@ class LivesTest {
     @Test
     void ordersLivesByTheirBeginsThoughTheClockWasSetBack() {
         create(100, NOW);
-        begun(new Life("2", TC, NOW.minusSeconds(3600), BUNDLE, Optional.of(process(200)), false));
+        begun(Life.of("2", TC, NOW.minusSeconds(3600), BUNDLE).withInit(process(200)));
 
         assertThat(lives.open())
                 .singleElement()
@@ -517,8 +517,7 @@ class LivesTest {
     void publishesTheBeginsThatTheStoreDoesNotKnow() {
         known.remember(life("1", 100), new Answer.Unknown(TC));
         known.remember(
-                new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false),
-                new Answer.Running(OTHER));
+                Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)), new Answer.Running(OTHER));
 
         lives.announce();
 
@@ -615,16 +614,13 @@ class LivesTest {
     @Test
     void logsADisagreementOfTheKernelAndContainerdWhoeverWasFirst() {
         begun(life("1", 100));
-        begun(new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false));
+        begun(Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)));
         try (CapturedLog log = new CapturedLog(Fate.class)) {
             lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
             exit(TC, 100, 0);
             exit(OTHER, 200, 0);
             lives.witnessed(
-                    new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false),
-                    3 << 8,
-                    NOW,
-                    0);
+                    Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)), 3 << 8, NOW, 0);
 
             assertThat(log.at(Level.WARN))
                     .satisfiesExactly(
@@ -706,11 +702,14 @@ class LivesTest {
     void publishesARealCodeAfterAMadeUpOne() {
         exit(TC, 0, 255);
         exit(TC, 100, 3);
-        begun(new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), true));
+        begun(Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)).withForceDeleted());
         exit(OTHER, 200, 137);
         try (CapturedLog log = new CapturedLog(Fate.class)) {
             lives.witnessed(
-                    new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), true), 0, NOW, 0);
+                    Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)).withForceDeleted(),
+                    0,
+                    NOW,
+                    0);
             assertThat(log.at(Level.WARN)).isEmpty();
         }
 
@@ -845,8 +844,7 @@ class LivesTest {
         exit(TC, 100, 3);
         lives.deleted(life("1", 100), false);
 
-        Life second =
-                new Life("2", TC, NOW.plusSeconds(5), BUNDLE, Optional.of(process(100)), false);
+        Life second = Life.of("2", TC, NOW.plusSeconds(5), BUNDLE).withInit(process(100));
         begun(second);
         lives.witnessed(second, 0, NOW.plusSeconds(6), 0);
         started(100, NOW.plusSeconds(6));

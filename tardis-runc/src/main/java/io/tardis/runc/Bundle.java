@@ -8,7 +8,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import tools.jackson.core.JsonToken;
 
 /**
  * Reads what containerd and runc leave on disk for a container: the bundle's {@code config.json},
@@ -33,38 +34,27 @@ final class Bundle {
         AtomicBoolean enabled = new AtomicBoolean();
         GoJson.read(
                 bundle.resolve("config.json"),
-                json ->
-                        json.object(name -> {
-                            if (name.equalsIgnoreCase("process")) {
-                                readProcess(json, enabled);
-                            } else {
-                                json.skip();
-                            }
-                        }));
+                json -> json.fields("process", () -> readProcess(json, enabled)));
         return enabled.get();
     }
 
     private static void readProcess(GoJson json, AtomicBoolean enabled) {
-        if (json.isNull()) {
+        if (json.is(JsonToken.VALUE_NULL)) {
             enabled.set(false);
         }
-        json.object(name -> {
-            if (name.equalsIgnoreCase("env")) {
-                enabled.set(false); // an array takes the place of an earlier one, and so does null
-                json.array(() -> readVariable(json, enabled));
-            } else {
-                json.skip();
-            }
-        });
+        json.fields(
+                "env",
+                () -> {
+                    // An array takes the place of an earlier one, and so does null.
+                    enabled.set(false);
+                    json.elements(() -> readVariable(json, enabled));
+                });
     }
 
     private static void readVariable(GoJson json, AtomicBoolean enabled) {
-        if (json.isString()) {
-            if (json.startsWith(ENABLE)) {
-                enabled.set(json.text(ENABLE.length() + 1).equals(ENABLE + "1"));
-            }
-        } else {
-            json.skip();
+        String text = json.is(JsonToken.VALUE_STRING) ? json.text(ENABLE.length() + 2) : "";
+        if (text.startsWith(ENABLE)) {
+            enabled.set(text.equals(ENABLE + "1"));
         }
     }
 
@@ -92,28 +82,26 @@ final class Bundle {
         try (InputStream in = Files.newInputStream(file)) {
             byte[] text = in.readNBytes(MAX_PID_FILE_SIZE);
             return pid(new String(text, StandardCharsets.US_ASCII).strip());
-        } catch (NoSuchFileException e) {
-            return OptionalLong.empty();
         }
     }
 
     private static OptionalLong pidInState(Path state) throws IOException {
-        AtomicLong pid = new AtomicLong();
+        AtomicReference<OptionalLong> pid = new AtomicReference<>(OptionalLong.empty());
         try {
             GoJson.read(
                     state.resolve("state.json"),
                     json ->
-                            json.object(name -> {
-                                if (name.equalsIgnoreCase("init_process_pid") && json.isInteger()) {
-                                    pid.set(pid(json.text(LONGEST_PID)).orElse(0));
-                                } else {
-                                    json.skip();
-                                }
-                            }));
+                            json.fields(
+                                    "init_process_pid",
+                                    () ->
+                                            pid.set(
+                                                    json.is(JsonToken.VALUE_NUMBER_INT)
+                                                            ? pid(json.text(LONGEST_PID + 1))
+                                                            : OptionalLong.empty())));
         } catch (NoSuchFileException e) {
             return OptionalLong.empty();
         }
-        return pid.get() == 0 ? OptionalLong.empty() : OptionalLong.of(pid.get());
+        return pid.get();
     }
 
     private static OptionalLong pid(String text) {

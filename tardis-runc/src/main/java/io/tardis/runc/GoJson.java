@@ -1,10 +1,8 @@
 package io.tardis.runc;
 
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +45,7 @@ final class GoJson {
             JsonFactory.builder()
                     .streamReadConstraints(
                             StreamReadConstraints.builder()
+                                    .maxDocumentLength(MAX_FILE_SIZE) // it may grow meanwhile
                                     .maxNestingDepth(10_000)
                                     .maxNameLength(MAX_FILE_SIZE)
                                     .maxNumberLength(MAX_FILE_SIZE)
@@ -69,7 +68,7 @@ final class GoJson {
     /**
      * Reads {@code file}.
      *
-     * @param value reads the value, and must read all of it
+     * @param value looks at the value
      * @throws java.nio.file.NoSuchFileException if there is none
      * @throws IOException if it cannot be read, is too large, or is not JSON
      */
@@ -89,12 +88,12 @@ final class GoJson {
                 JsonParser parser =
                         JSON.createParser(
                                 ObjectReadContext.empty(),
-                                new InputStreamReader(
-                                        new FirstBytes(in, size), StandardCharsets.UTF_8))) {
+                                new InputStreamReader(in, StandardCharsets.UTF_8))) {
             if (parser.nextToken() == null) {
                 throw new IOException(file + " is not JSON: it is empty");
             }
             value.accept(new GoJson(parser));
+            parser.skipChildren();
         } catch (JacksonException e) {
             throw new IOException(file + " is not JSON: " + e.getMessage(), e);
         } finally {
@@ -115,87 +114,39 @@ final class GoJson {
         }
     }
 
-    /**
-     * Reads this value, if it is an object, and has {@code field} look at each of its fields.
-     * Anything else is read and passed over.
-     */
-    void object(Consumer<String> field) {
-        if (parser.currentToken() != JsonToken.START_OBJECT) {
-            skip();
-            return;
-        }
-        while (parser.nextToken() != JsonToken.END_OBJECT) {
-            String name = parser.currentName();
-            parser.nextToken();
-            field.accept(name);
+    /** If this value is an object, has {@code value} look at each of its fields of this name. */
+    void fields(String name, Runnable value) {
+        if (is(JsonToken.START_OBJECT)) {
+            while (parser.nextToken() != JsonToken.END_OBJECT) {
+                boolean isWanted = name.equalsIgnoreCase(parser.currentName());
+                parser.nextToken();
+                if (isWanted) {
+                    value.run();
+                }
+                parser.skipChildren(); // if it has not read them
+            }
         }
     }
 
-    /** The same for an array and its elements. */
-    void array(Runnable element) {
-        if (parser.currentToken() != JsonToken.START_ARRAY) {
-            skip();
-            return;
+    /** If this value is an array, has {@code element} look at each of its elements. */
+    void elements(Runnable element) {
+        if (is(JsonToken.START_ARRAY)) {
+            while (parser.nextToken() != JsonToken.END_ARRAY) {
+                element.run();
+                parser.skipChildren();
+            }
         }
-        while (parser.nextToken() != JsonToken.END_ARRAY) {
-            element.run();
-        }
     }
 
-    /** Reads this value and passes it over. */
-    void skip() {
-        parser.skipChildren();
+    boolean is(JsonToken token) {
+        return parser.currentToken() == token;
     }
 
-    boolean isNull() {
-        return parser.currentToken() == JsonToken.VALUE_NULL;
-    }
-
-    boolean isString() {
-        return parser.currentToken() == JsonToken.VALUE_STRING;
-    }
-
-    boolean isInteger() {
-        return parser.currentToken() == JsonToken.VALUE_NUMBER_INT;
-    }
-
-    /** Whether this string begins so; a long one is not copied for that. */
-    boolean startsWith(String prefix) {
-        return parser.getStringLength() >= prefix.length()
-                && prefix.contentEquals(
-                        CharBuffer.wrap(
-                                parser.getStringCharacters(),
-                                parser.getStringOffset(),
-                                prefix.length()));
-    }
-
-    /** Returns this string or number; empty if it has more characters than {@code limit}. */
-    String text(int limit) {
-        return parser.getStringLength() > limit ? "" : parser.getString();
-    }
-
-    /** The first bytes of a file; what was added to it since is not read. */
-    private static final class FirstBytes extends FilterInputStream {
-
-        private int left;
-
-        FirstBytes(InputStream in, int count) {
-            super(in);
-            left = count;
-        }
-
-        @Override
-        public int read() throws IOException {
-            int next = left == 0 ? -1 : super.read();
-            left -= next < 0 ? 0 : 1;
-            return next;
-        }
-
-        @Override
-        public int read(byte[] buffer, int offset, int length) throws IOException {
-            int count = left == 0 ? -1 : super.read(buffer, offset, Math.min(length, left));
-            left -= Math.max(0, count);
-            return count;
-        }
+    /** Returns the first characters of this string or number; a long one is not copied. */
+    String text(int most) {
+        return new String(
+                parser.getStringCharacters(),
+                parser.getStringOffset(),
+                Math.min(most, parser.getStringLength()));
     }
 }

@@ -1,15 +1,19 @@
 package io.tardis.runc;
 
+import io.tardis.core.Owner;
 import io.tardis.core.event.ContainerKey;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
+import jdk.net.ExtendedSocketOptions;
 
 /**
  * What the native launcher and the daemon say to each other on {@code tardis.sock}. The launcher's
@@ -54,6 +58,14 @@ final class LauncherProtocol {
 
     private LauncherProtocol() {}
 
+    /** Both sides speak with their own user and root alone, also if the socket lets others in. */
+    static void checkPeer(SocketChannel connection) throws IOException {
+        UserPrincipal peer = connection.getOption(ExtendedSocketOptions.SO_PEERCRED).user();
+        if (!Owner.isUs(peer) && !peer.getName().equals("root")) {
+            throw new IOException("it belongs to " + peer.getName() + ", who is not served here");
+        }
+    }
+
     static void writePing(DataOutputStream out) throws IOException {
         write(out, PING, "", "", "", "", "0");
     }
@@ -92,12 +104,7 @@ final class LauncherProtocol {
      * @throws IOException if there is none, or it is not one of this version
      */
     static Optional<RuncCall> readRequest(DataInputStream in) throws IOException {
-        byte[] magic = in.readNBytes(MAGIC.length);
-        if (magic.length < MAGIC.length
-                && Arrays.equals(magic, 0, magic.length, MAGIC, 0, magic.length)) {
-            throw new EOFException("the request broke off");
-        }
-        if (!Arrays.equals(magic, MAGIC)) {
+        if (!Arrays.equals(read(in, MAGIC.length), MAGIC)) {
             throw new IOException("this is not a request of this version's launcher");
         }
         int length = in.readInt();
@@ -105,11 +112,7 @@ final class LauncherProtocol {
             throw new IOException(
                     "a request of " + Integer.toUnsignedString(length) + " bytes is refused");
         }
-        byte[] body = in.readNBytes(length);
-        if (body.length < length) {
-            throw new EOFException("the request broke off");
-        }
-        String[] fields = new String(body, StandardCharsets.UTF_8).split("\0", -1);
+        String[] fields = new String(read(in, length), StandardCharsets.UTF_8).split("\0", -1);
         if (fields.length != FIELDS + 1 || !fields[FIELDS].isEmpty()) {
             throw new UnusableRequestException("it has not " + FIELDS + " fields");
         }
@@ -118,6 +121,14 @@ final class LauncherProtocol {
         } catch (IllegalArgumentException e) {
             throw new UnusableRequestException(String.valueOf(e.getMessage()));
         }
+    }
+
+    private static byte[] read(DataInputStream in, int length) throws IOException {
+        byte[] bytes = in.readNBytes(length);
+        if (bytes.length < length) {
+            throw new EOFException("the request broke off");
+        }
+        return bytes;
     }
 
     private static RuncCall call(String[] fields) {
@@ -152,13 +163,9 @@ final class LauncherProtocol {
         out.flush();
     }
 
-    static void writeNote(DataOutputStream out) throws IOException {
-        out.writeByte(NOTE);
-        out.flush();
-    }
-
-    static void writeGo(DataOutputStream out) throws IOException {
-        out.writeByte(GO);
+    /** The launcher may go on; what is not done, it notes. */
+    static void writeEnd(DataOutputStream out, boolean isDone) throws IOException {
+        out.writeByte(isDone ? GO : NOTE);
         out.flush();
     }
 

@@ -6,6 +6,7 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
+import io.tardis.runc.MissedNotes.Note;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -27,15 +28,8 @@ import org.slf4j.LoggerFactory;
  * another one: a pid counts only if its process lives, and was started between this life's create
  * and start.
  */
-final class MissedCalls {
-
-    /**
-     * A call that was missed.
-     *
-     * @param at when the launcher gave up, before it became the runtime
-     * @param command what was called
-     */
-    record Call(Instant at, RuncCall command) {}
+record MissedCalls(
+        ContainerRegistry registry, RuncShim shim, LifeListener listener, InstantSource clock) {
 
     private static final Logger LOG = LoggerFactory.getLogger(MissedCalls.class);
 
@@ -47,78 +41,52 @@ final class MissedCalls {
     /** The kernel's start times have steps of 10 ms, and so has its uptime. */
     private static final Duration STEP = Duration.ofMillis(50);
 
-    private final ContainerRegistry registry;
-    private final RuncShim shim;
-    private final RuncShim.Listener listener;
-    private final InstantSource clock;
-
-    MissedCalls(
-            ContainerRegistry registry,
-            RuncShim shim,
-            RuncShim.Listener listener,
-            InstantSource clock) {
-        this.registry = registry;
-        this.shim = shim;
-        this.listener = listener;
-        this.clock = clock;
-    }
-
     /**
      * Makes up for one call. Doing it a second time does no harm.
      *
-     * @param before what was missed before it, oldest first
-     * @param after what was missed after it, oldest first
+     * @param notes what was missed of its container, oldest first
+     * @param index which of them it is
      * @param mayWait whether a delete may be put off as long as the end of its life is not known,
      *     which may be on its way
      * @return false if it was put off
      * @throws IOException if the registry, or a file of the bundle, cannot be used now
      */
-    boolean replay(
-            ContainerKey container, List<Call> before, Call call, List<Call> after, boolean mayWait)
-            throws IOException {
-        boolean startFollows = comesNext(RuncCall.Start.class, after);
-        boolean deleteFollows = comesNext(RuncCall.Delete.class, after);
-        if (shim.isOfAnotherRoot(call.command())) {
+    boolean replay(List<Note> notes, int index, boolean mayWait) throws IOException {
+        List<Note> before = notes.subList(0, index).reversed();
+        List<Note> after = notes.subList(index + 1, notes.size());
+        Instant at = notes.get(index).at();
+        RuncCall call = notes.get(index).call();
+        if (shim.isOfAnotherRoot(call)) {
             return true;
         }
-        switch (call.command()) {
-            case RuncCall.Create create ->
-                    create(create, call.at(), endOf(after), startFollows, deleteFollows);
-            case RuncCall.Start start -> start(container, start.state(), call.at(), deleteFollows);
+        switch (call) {
+            case RuncCall.Create create -> create(create, at, after);
+            case RuncCall.Start start -> start(start, at, comesNext(RuncCall.Delete.class, after));
             case RuncCall.Delete delete -> {
-                boolean started = comesNext(RuncCall.Start.class, before.reversed());
-                boolean seen =
-                        before.stream().noneMatch(it -> it.command() instanceof RuncCall.Create);
-                return delete(container, delete.force(), call.at(), started, seen, mayWait);
+                return delete(delete, at, before, mayWait);
             }
         }
         return true;
     }
 
     /** Whether there is such a call before the next one that creates. */
-    private static boolean comesNext(Class<? extends RuncCall> kind, List<Call> calls) {
-        return calls.stream()
-                .map(Call::command)
+    private static boolean comesNext(Class<? extends RuncCall> kind, List<Note> notes) {
+        return notes.stream()
+                .map(Note::call)
                 .takeWhile(it -> !(it instanceof RuncCall.Create))
                 .anyMatch(kind::isInstance);
     }
 
     /** When the life that was created before these calls was over at the latest. */
-    private static Instant endOf(List<Call> after) {
+    private static Instant endOf(List<Note> after) {
         return after.stream()
-                .filter(it -> !(it.command() instanceof RuncCall.Start))
-                .map(Call::at)
+                .filter(it -> !(it.call() instanceof RuncCall.Start))
+                .map(Note::at)
                 .findFirst()
                 .orElse(Instant.MAX);
     }
 
-    private void create(
-            RuncCall.Create create,
-            Instant at,
-            Instant until,
-            boolean startFollows,
-            boolean deleteFollows)
-            throws IOException {
+    private void create(RuncCall.Create create, Instant at, List<Note> after) throws IOException {
         ContainerKey container = create.container();
         Path bundle = create.bundle();
         Optional<Life> open = registry.open(container);
@@ -127,13 +95,13 @@ final class MissedCalls {
         }
         // A life that was started and deleted leaves no bundle of its own: what is there is a later
         // one's. The launcher took it for enabled.
+        boolean startFollows = comesNext(RuncCall.Start.class, after);
         boolean enabled =
-                (startFollows && deleteFollows) || isEnabled(container, bundle, startFollows);
-        if (open.isPresent()) {
-            shim.close(open.get());
-        }
+                (startFollows && comesNext(RuncCall.Delete.class, after))
+                        || isEnabled(container, bundle, startFollows);
+        shim.closeUnseen(open);
         if (enabled) {
-            Life life = listener.keep(container, bundle, at, until).withRoot(create.root());
+            Life life = listener.keep(container, bundle, at, endOf(after)).withRoot(create.root());
             registry.register(life);
             listener.begun(life, true);
             LOG.warn("{} was created at {}, unseen (life {})", container, at, life.id());
@@ -145,15 +113,12 @@ final class MissedCalls {
      * up, or by this note.
      */
     private static boolean isDone(Optional<Life> open, Path bundle, Instant at) {
-        return open.filter(it -> it.bundle().equals(bundle))
-                .filter(it ->
-                        it.createdAt().equals(at)
-                                || (it.init().isEmpty()
-                                        && Duration.between(it.createdAt(), at)
-                                                        .abs()
-                                                        .compareTo(LONGEST_CALL)
-                                                <= 0))
-                .isPresent();
+        if (open.filter(it -> it.bundle().equals(bundle)).isEmpty()) {
+            return false;
+        }
+        Duration between = Duration.between(open.get().createdAt(), at).abs();
+        return between.isZero()
+                || (open.get().init().isEmpty() && between.compareTo(LONGEST_CALL) <= 0);
     }
 
     private static boolean isEnabled(ContainerKey container, Path bundle, boolean startFollows)
@@ -171,37 +136,29 @@ final class MissedCalls {
         }
     }
 
-    private void start(ContainerKey container, Path state, Instant at, boolean deleteFollows)
-            throws IOException {
-        Optional<Life> open = openAt(container, at);
+    private void start(RuncCall.Start start, Instant at, boolean deleteFollows) throws IOException {
+        Optional<Life> open = openAt(start, at);
         if (open.isEmpty()) {
             return;
         }
         Life life = open.get();
-        if (life.init().isPresent()) {
-            // The listener had it from others, or the disk did not take it when the start came.
-            shim.noteInit(life);
-            return;
-        }
-        OptionalLong pid = Bundle.initPid(life.bundle(), state);
-        Optional<InitProcess> init =
-                pid.stream()
-                        .mapToObj(InitProcess::of)
-                        .filter(it -> wasStartedBetween(it, life.createdAt(), at))
-                        .findFirst();
-        if (init.isEmpty() && !deleteFollows) {
-            // The bundle is this life's own, and so is the pid; its process has gone.
+        // Where it is known, the listener had it from others, or the disk did not take it.
+        Optional<InitProcess> init = life.init();
+        if (init.isEmpty()) {
+            OptionalLong pid = Bundle.initPid(life.bundle(), start.state());
             init =
                     pid.stream()
-                            .mapToObj(it -> new InitProcess(it, OptionalLong.empty()))
+                            .mapToObj(InitProcess::of)
+                            .filter(it -> wasStartedBetween(it, life.createdAt(), at))
                             .findFirst();
+            if (init.isEmpty() && pid.isPresent() && !deleteFollows) {
+                // The bundle is this life's own, and so is the pid; its process has gone.
+                init = Optional.of(new InitProcess(pid.getAsLong(), OptionalLong.empty()));
+            }
         }
-        Life started = init.map(life::withInit).orElse(life);
-        boolean stillOpen = init.isEmpty() || registry.update(started);
-        if (stillOpen) {
-            listener.started(started); // which also finds out that there is nothing to watch
-        }
-        LOG.info("{} was started at {}, unseen", container, at);
+        // The listener also finds out that there is nothing to watch.
+        shim.noteInit(init.map(life::withInit).orElse(life));
+        LOG.info("{} was started at {}, unseen", start.container(), at);
     }
 
     private boolean wasStartedBetween(InitProcess process, Instant from, Instant to) {
@@ -211,43 +168,40 @@ final class MissedCalls {
                 && !start.get().isAfter(to.plus(STEP));
     }
 
-    private boolean delete(
-            ContainerKey container,
-            boolean force,
-            Instant at,
-            boolean started,
-            boolean createSeen,
-            boolean mayWait)
+    private boolean delete(RuncCall.Delete delete, Instant at, List<Note> before, boolean mayWait)
             throws IOException {
-        Optional<Life> open = openAt(container, at);
+        Optional<Life> open = openAt(delete, at);
         if (open.isEmpty()) {
             return true;
         }
         Life life = open.get();
-        if (!force && RuncShim.isRunning(life)) {
+        if (!delete.force() && RuncShim.isRunning(life)) {
             return true; // the runtime refused it
         }
         Answer.OfContainer answer = shim.ask(life, Duration.ZERO);
         boolean known = answer instanceof Exited;
         // Where nobody could read the bundle it may not even be enabled: then all is kept.
+        boolean createSeen = before.stream().noneMatch(it -> it.call() instanceof RuncCall.Create);
         if (createSeen && life.init().isPresent() && RuncShim.isCleanEnd(answer, life)) {
             shim.cleanUp(life);
             return true;
         }
-        boolean ran = started || Bundle.initPid(life.bundle()).isPresent();
+        boolean ran =
+                comesNext(RuncCall.Start.class, before)
+                        || Bundle.initPid(life.bundle()).isPresent();
         if (ran && !known && mayWait) {
             return false;
         }
         if (life.init().isEmpty() && ran && !known) {
             listener.lost(life);
         }
-        shim.close(life.init().isPresent() && force && !known ? life.withForceDeleted() : life);
-        LOG.info("{} was deleted at {}, unseen; what is kept for it stays", container, at);
+        shim.closeDeleted(life, delete.force(), answer);
+        LOG.info("{} was deleted at {}, unseen; what is kept for it stays", delete.container(), at);
         return true;
     }
 
     /** The open life, unless it began later: then the call was an earlier life's. */
-    private Optional<Life> openAt(ContainerKey container, Instant at) {
-        return registry.open(container).filter(it -> !it.createdAt().isAfter(at));
+    private Optional<Life> openAt(RuncCall call, Instant at) {
+        return registry.open(call.container()).filter(it -> !it.createdAt().isAfter(at));
     }
 }

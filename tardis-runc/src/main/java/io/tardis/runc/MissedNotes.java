@@ -1,31 +1,31 @@
 package io.tardis.runc;
 
+import io.tardis.core.Owner;
 import io.tardis.core.event.ContainerKey;
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,10 +73,15 @@ public final class MissedNotes {
     /** An exit that is not known when a delete is replayed has this long to be heard. */
     private static final Duration LATE_WORD = Duration.ofSeconds(20);
 
-    private record Note(int position, MissedCalls.Call call, boolean replayed) {}
+    /**
+     * A call that was missed.
+     *
+     * @param position where its record begins in the file
+     * @param at when the launcher gave up, before it became the runtime
+     */
+    record Note(int position, Instant at, RuncCall call, boolean replayed) {}
 
     private final Path directory;
-    private final UserPrincipal owner;
     private final RuncShim shim;
     private final MissedCalls calls;
     private final Duration lateWord;
@@ -95,7 +100,6 @@ public final class MissedNotes {
      *
      * @param runDir the run directory
      * @param shim serves calls, and makes up for those that were missed
-     * @throws io.tardis.core.SetupException if this process's user cannot be read
      */
     public MissedNotes(Path runDir, RuncShim shim) {
         this(runDir, shim, LATE_WORD);
@@ -104,7 +108,6 @@ public final class MissedNotes {
     MissedNotes(Path runDir, RuncShim shim, Duration lateWord) {
         this.lateWord = lateWord;
         this.directory = runDir.resolve("missed");
-        this.owner = ShimServer.ownUser();
         this.shim = shim;
         this.calls = shim.missedCalls();
     }
@@ -149,24 +152,15 @@ public final class MissedNotes {
     }
 
     private List<Path> files() {
-        List<Path> files = new ArrayList<>();
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-            if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
-                remove(directory, "it is not a directory");
-            }
-            return files;
+            return List.of();
         }
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-            for (Path entry : entries) {
-                files.add(entry);
-                if (files.size() == MAX_FILES) {
-                    break;
-                }
-            }
-        } catch (IOException | DirectoryIteratorException e) {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.limit(MAX_FILES).toList();
+        } catch (IOException | UncheckedIOException e) {
             LOG.debug("{} cannot be listed now", directory, e);
+            return List.of();
         }
-        return files;
     }
 
     private static Optional<ContainerKey> container(Path file) {
@@ -179,19 +173,22 @@ public final class MissedNotes {
                 : Optional.empty();
     }
 
-    private Path file(ContainerKey container) {
-        return directory.resolve(container.namespace() + ":" + container.id());
-    }
-
-    /** Returns false if that cannot be done now. */
+    /** Returns false if that cannot be done now. For one thread at a time for each container. */
     private boolean replay(ContainerKey container, boolean mayWait) {
-        Path file = file(container);
+        Path file = directory.resolve(container.namespace() + ":" + container.id());
         try {
-            if (isThere(file)) {
-                replayFile(container, mayWait);
+            Optional<String> reason =
+                    reasonToRefuse(
+                            Files.readAttributes(
+                                    file, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
+            if (reason.isPresent()) {
+                remove(file, reason.get());
+            } else {
+                replayFile(container, file, mayWait);
+                failing.remove(file);
             }
         } catch (NoSuchFileException e) {
-            LOG.debug("{} has gone meanwhile", file, e);
+            LOG.trace("{} has missed nothing", container, e);
         } catch (IOException | RuntimeException e) {
             giveUpAtLast(container, file, e);
             return false;
@@ -199,83 +196,46 @@ public final class MissedNotes {
         return true;
     }
 
-    /** For one thread at a time for each container. */
-    private void replayFile(ContainerKey container, boolean mayWait) throws IOException {
-        Path file = file(container);
-        Optional<String> reason = reasonToRefuse(file);
-        if (reason.isPresent()) {
-            remove(file, reason.get());
-            return;
+    private static Optional<String> reasonToRefuse(PosixFileAttributes attributes)
+            throws IOException {
+        if (!attributes.isRegularFile()) {
+            return Optional.of("it is not a regular file");
         }
+        UserPrincipal owner = attributes.owner();
+        if (!Owner.isUs(owner) && !owner.getName().equals("root")) {
+            return Optional.of("it belongs to " + owner.getName());
+        }
+        return attributes.size() > MAX_SIZE
+                ? Optional.of("it has %d bytes".formatted(attributes.size()))
+                : Optional.empty();
+    }
+
+    /** Replays what was not replayed yet, and removes the file unless it has grown meanwhile. */
+    private void replayFile(ContainerKey container, Path file, boolean mayWait) throws IOException {
         try (FileChannel channel =
                 FileChannel.open(
                         file,
                         StandardOpenOption.READ,
                         StandardOpenOption.WRITE,
                         LinkOption.NOFOLLOW_LINKS)) {
-            long replayed;
-            do {
-                replayed = replayNotes(container, file, channel, mayWait);
-            } while (replayed >= 0 && !isDone(file, channel, replayed));
-        }
-        failing.remove(file);
-    }
-
-    private static boolean isThere(Path file) throws IOException {
-        return file.getFileSystem()
-                        .provider()
-                        .readAttributesIfExists(
-                                file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
-                != null;
-    }
-
-    /** Removes the file, unless it has grown. One that a launcher writes to has its turn later. */
-    private static boolean isDone(Path file, FileChannel channel, long size) throws IOException {
-        try (FileLock lock = channel.tryLock()) {
-            if (lock != null) {
-                if (channel.size() > size) {
-                    return false;
+            byte[] bytes = Channels.newInputStream(channel).readNBytes(MAX_SIZE);
+            List<Note> notes = read(container, file, bytes);
+            for (int i = 0; i < notes.size(); i++) {
+                Note note = notes.get(i);
+                if (!note.replayed() && !calls.replay(notes, i, mayWait && !isOverdue(file))) {
+                    waiting.putIfAbsent(file, System.nanoTime());
+                    return;
                 }
-                Files.deleteIfExists(file);
+                mark(channel, note);
             }
-            return true;
-        }
-    }
-
-    /**
-     * Replays what was not replayed yet.
-     *
-     * @return how many bytes the file had; less than 0 if something of them waits
-     */
-    private long replayNotes(
-            ContainerKey container, Path file, FileChannel channel, boolean mayWait)
-            throws IOException {
-        byte[] bytes = readAll(channel);
-        List<Note> notes = new ArrayList<>();
-        read(container, file, bytes, notes);
-        List<MissedCalls.Call> all = notes.stream().map(Note::call).toList();
-        boolean goOn = true;
-        for (int i = 0; goOn && i < notes.size(); i++) {
-            Note note = notes.get(i);
-            if (!note.replayed()) {
-                goOn =
-                        calls.replay(
-                                container,
-                                all.subList(0, i),
-                                note.call(),
-                                all.subList(i + 1, all.size()),
-                                mayWait && !isOverdue(file));
-                if (goOn) {
-                    mark(channel, note);
-                }
-            }
-        }
-        if (goOn) {
             waiting.remove(file);
-            return bytes.length;
+            // A launcher that has the lock writes to it: what it adds has its turn later.
+            try (FileLock lock = channel.tryLock()) {
+                if (lock != null && channel.size() == bytes.length) {
+                    Files.deleteIfExists(file);
+                }
+            }
         }
-        waiting.putIfAbsent(file, System.nanoTime());
-        return -1;
     }
 
     private boolean isOverdue(Path file) {
@@ -283,31 +243,9 @@ public final class MissedNotes {
         return since != null && System.nanoTime() - since >= lateWord.toNanos();
     }
 
-    private static byte[] readAll(FileChannel channel) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(channel.size(), MAX_SIZE));
-        int count = 0;
-        while (count >= 0 && buffer.hasRemaining()) {
-            count = channel.read(buffer, buffer.position());
-        }
-        return Arrays.copyOf(buffer.array(), buffer.position());
-    }
-
-    private Optional<String> reasonToRefuse(Path file) throws IOException {
-        PosixFileAttributes attributes =
-                Files.readAttributes(file, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        if (!attributes.isRegularFile()) {
-            return Optional.of("it is not a regular file");
-        }
-        if (!attributes.owner().equals(owner) && !attributes.owner().getName().equals("root")) {
-            return Optional.of("it belongs to " + attributes.owner().getName());
-        }
-        return attributes.size() > MAX_SIZE
-                ? Optional.of("it has %d bytes".formatted(attributes.size()))
-                : Optional.empty();
-    }
-
     /** Reads the whole records. */
-    private static void read(ContainerKey container, Path file, byte[] bytes, List<Note> notes) {
+    private static List<Note> read(ContainerKey container, Path file, byte[] bytes) {
+        List<Note> notes = new ArrayList<>();
         int end = 0;
         while (end < bytes.length) {
             ByteArrayInputStream rest = new ByteArrayInputStream(bytes, end, bytes.length - end);
@@ -327,19 +265,19 @@ public final class MissedNotes {
                                 .filter(it -> it.container().equals(container))
                                 .orElseThrow(() ->
                                         new IOException("it is not a call of this container"));
-                Instant at = Instant.ofEpochMilli(time);
-                notes.add(new Note(end, new MissedCalls.Call(at, call), replayed));
+                notes.add(new Note(end, Instant.ofEpochMilli(time), call, replayed));
             } catch (EOFException e) {
                 LOG.warn("the last record of {} is not whole and is passed over", file);
-                return;
+                return notes;
             } catch (LauncherProtocol.UnusableRequestException e) {
                 LOG.warn("a call that {} missed is passed over: {}", container, e.getMessage());
             } catch (IOException | RuntimeException e) {
                 LOG.warn("the rest of {} is passed over, it is no record: {}", file, e.toString());
-                return;
+                return notes;
             }
             end = bytes.length - rest.available();
         }
+        return notes;
     }
 
     private static void mark(FileChannel channel, Note note) throws IOException {

@@ -13,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -38,39 +37,6 @@ public final class RuncShim {
      */
     private static final Duration RECORDING = Duration.ofSeconds(1);
 
-    /** The part of the daemon that knows lives and witnesses their ends. From any thread. */
-    public interface Listener {
-
-        /**
-         * A life begins: its process is not known yet.
-         *
-         * @param isRegistered whether the registry has it; not where it could not be written
-         */
-        void begun(Life life, boolean isRegistered);
-
-        /** A life's process is known now, and may run when this returns. */
-        void started(Life life);
-
-        /** Whether a life's end is known already, and is only to be recorded. */
-        boolean isEndKnown(Life life);
-
-        /** A life's process ran and is gone, and nobody observed how it ended. */
-        void lost(Life life);
-
-        /** A life was deleted, and is closed in the registry. */
-        void deleted(Life life);
-
-        /**
-         * The life of a container that was created unseen, as far as it is known by now; it is kept
-         * from now on.
-         *
-         * @param at when it was created
-         * @param until when it was deleted, or created again; {@link Instant#MAX} if it was not
-         * @throws io.tardis.core.TardisException if that cannot be had now
-         */
-        Life keep(ContainerKey container, Path bundle, Instant at, Instant until);
-    }
-
     /** What bytes that are no UTF-8 were replaced by. */
     private static final char NOT_UTF_8 = '\ufffd';
 
@@ -78,7 +44,7 @@ public final class RuncShim {
     private final Path checkpointDir;
     private final Runnable onRemoval;
     private final ExitCodes exitCodes;
-    private final Listener listener;
+    private final LifeListener listener;
     private final Duration deleteWait;
     private final InstantSource clock;
     private final Patience patience = new Patience();
@@ -100,7 +66,7 @@ public final class RuncShim {
             Path checkpointDir,
             Runnable onRemoval,
             ExitCodes exitCodes,
-            Listener listener,
+            LifeListener listener,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;
@@ -179,14 +145,16 @@ public final class RuncShim {
             LOG.warn(
                     "{} is to be created while process {} of it runs",
                     container,
-                    pidOf(before.get()));
+                    before.get().init().orElseThrow().pid());
             return true;
         }
-        boolean enabled;
+        boolean enabled = false;
+        boolean isDone = true;
         try {
             enabled = Bundle.isTardisEnabled(bundle);
         } catch (IOException | RuntimeException e) {
-            closeUnseen(before);
+            // What cannot be opened now may be later, for want of descriptors for instance.
+            isDone = e instanceof NoSuchFileException || !(e instanceof FileSystemException);
             LOG.warn(
                     "the create of {} is passed over, and its end will not be recorded: {}{}",
                     container,
@@ -194,14 +162,13 @@ public final class RuncShim {
                     bundle.toString().indexOf(NOT_UTF_8) < 0
                             ? ""
                             : " (a path that is not UTF-8 cannot be used)");
-            // What cannot be opened now may be later, for want of descriptors for instance.
-            return e instanceof NoSuchFileException || !(e instanceof FileSystemException);
         }
         closeUnseen(before);
-        return !enabled
-                || register(
+        return enabled
+                ? register(
                         Life.of(UUID.randomUUID().toString(), container, clock.instant(), bundle)
-                                .withRoot(root));
+                                .withRoot(root))
+                : isDone;
     }
 
     /** Returns false if the life is in memory only: a note makes up for that later. */
@@ -219,13 +186,13 @@ public final class RuncShim {
     }
 
     /** A life whose delete was missed. */
-    private void closeUnseen(Optional<Life> life) throws IOException {
+    void closeUnseen(Optional<Life> life) throws IOException {
         if (life.isPresent()) {
             close(life.get());
         }
     }
 
-    void close(Life life) throws IOException {
+    private void close(Life life) throws IOException {
         try {
             registry.close(life);
         } finally {
@@ -233,12 +200,14 @@ public final class RuncShim {
         }
     }
 
-    static boolean isRunning(Life life) {
-        return life.init().filter(InitProcess::isRunning).isPresent();
+    /** Closes a deleted life; with {@code --force}, an end that comes later may be made up. */
+    void closeDeleted(Life life, boolean force, Answer answer) throws IOException {
+        boolean isEarly = force && life.init().isPresent() && !(answer instanceof Exited);
+        close(isEarly ? life.withForceDeleted() : life);
     }
 
-    private static String pidOf(Life life) {
-        return life.init().map(it -> Long.toString(it.pid())).orElse("(not known)");
+    static boolean isRunning(Life life) {
+        return life.init().filter(InitProcess::isRunning).isPresent();
     }
 
     private void start(ContainerKey container, Path state) throws IOException {
@@ -256,11 +225,10 @@ public final class RuncShim {
         if (life.init().filter(it -> isAnother(it, init)).isPresent()) {
             // Its create looked like one that the runtime would refuse.
             closeUnseen(open);
-            if (!create(container, life.root(), life.bundle())
-                    || registry.open(container).isEmpty()) {
-                return;
+            if (create(container, life.root(), life.bundle())) {
+                start(container, state);
             }
-            life = registry.open(container).get();
+            return;
         }
         noteInit(life.init().isPresent() ? life : life.withInit(init));
         LOG.debug("{} starts as pid {}", container, pid.getAsLong());
@@ -296,7 +264,10 @@ public final class RuncShim {
         }
         Life life = open.get().init().isPresent() ? open.get() : noteMissedStart(open.get());
         if (!force && isRunning(life)) {
-            LOG.info("{} is not deleted: its process {} runs", container, pidOf(life));
+            LOG.info(
+                    "{} is not deleted: its process {} runs",
+                    container,
+                    life.init().orElseThrow().pid());
             return;
         }
         Duration wait = force || life.init().isEmpty() ? Duration.ZERO : deleteWait;
@@ -310,10 +281,7 @@ public final class RuncShim {
             cleanUp(life);
             return;
         }
-        close(
-                force && life.init().isPresent() && !(answer instanceof Exited)
-                        ? life.withForceDeleted()
-                        : life);
+        closeDeleted(life, force, answer);
         LOG.info("{} is deleted; what is kept for it stays: {}", container, describe(answer));
     }
 

@@ -4,8 +4,6 @@ import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.net.ConnectException;
-import java.net.SocketException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
@@ -15,7 +13,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import jdk.net.ExtendedSocketOptions;
 
 /** Speaks to the daemon on {@code tardis.sock}, as the native launcher does. */
 public final class ShimClient {
@@ -52,45 +49,26 @@ public final class ShimClient {
     }
 
     private static boolean ask(Path socket, Request request) {
-        // A blocking channel has no timeout: the call runs in a thread of its own, and closing the
-        // channel ends it.
+        // A blocking channel has no timeout: each reply is read in a thread of its own, and closing
+        // the channel ends it.
         try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
-            checkServer(channel);
+            LauncherProtocol.checkPeer(channel); // nobody else is sent a call, or believed
             DataInputStream in = new DataInputStream(Channels.newInputStream(channel));
             request.write(
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(channel))));
             Duration wait = FIRST_REPLY;
             while (!wait.isZero()) {
-                wait = within(wait, in);
+                FutureTask<Duration> reply = new FutureTask<>(() -> LauncherProtocol.readReply(in));
+                Thread.ofPlatform().daemon().name("tardis-runc-reply").start(reply);
+                wait = reply.get(wait.toMillis(), TimeUnit.MILLISECONDS);
             }
             return true;
-        } catch (IOException | IllegalArgumentException e) {
-            return false;
-        }
-    }
-
-    /** As the launcher does: another user who listens there is neither sent a call nor believed. */
-    private static void checkServer(SocketChannel channel) throws IOException {
-        String server = channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
-        if (!server.equals("root") && !server.equals(System.getProperty("user.name"))) {
-            throw new ConnectException("the socket is served by " + server);
-        }
-    }
-
-    private static Duration within(Duration wait, DataInputStream in) throws IOException {
-        FutureTask<Duration> reply = new FutureTask<>(() -> LauncherProtocol.readReply(in));
-        Thread reader = Thread.ofPlatform().daemon().name("tardis-runc-reply").start(reply);
-        try {
-            return reply.get(wait.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException e) {
-            throw new SocketException("no reply within " + wait.toMillis() + " ms");
-        } catch (ExecutionException e) {
-            throw new ConnectException("the daemon broke off: " + e.getCause());
         } catch (InterruptedException e) {
-            reader.interrupt();
             Thread.currentThread().interrupt();
-            throw new ConnectException("interrupted");
+            return false;
+        } catch (IOException | IllegalArgumentException | ExecutionException | TimeoutException e) {
+            return false;
         }
     }
 }

@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A listener that remembers what the shim reports, in order. */
-final class FakeListener implements RuncShim.Listener {
+final class FakeListener implements LifeListener {
 
     /** Gives the life of a container that was created unseen. */
     @FunctionalInterface

@@ -188,7 +188,7 @@ class LauncherProtocolTest {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(bytes);
         LauncherProtocol.writeWait(out, Duration.ofMillis(1234));
-        LauncherProtocol.writeGo(out);
+        LauncherProtocol.writeEnd(out, true);
 
         assertThat(bytes.toByteArray()).isEqualTo(new byte[] {'W', 0, 0, 4, (byte) 0xd2, 'G'});
         DataInputStream in = in(bytes.toByteArray());

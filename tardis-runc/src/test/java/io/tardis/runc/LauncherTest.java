@@ -219,7 +219,7 @@ class LauncherTest {
                 new FakeDaemon((_, out) -> {
                     LauncherProtocol.writeWait(out, Duration.ofSeconds(20));
                     Thread.sleep(work);
-                    LauncherProtocol.writeGo(out);
+                    LauncherProtocol.writeEnd(out, true);
                 })) {
             Run run = run(DELETE);
 
@@ -302,6 +302,7 @@ class LauncherTest {
             }
 
             assertThat(daemon.calls()).hasSize(3);
+            awaitStarter();
         }
         assertThat(starts()).isEqualTo(1);
         assertThat(note()).doesNotExist();
@@ -327,10 +328,7 @@ class LauncherTest {
         assertThat(later).allMatch(it -> it.code() == RUNTIME_CODE);
         assertThat(failureLines())
                 .contains("failures=1", "reason=the daemon does not start: the port is taken");
-        assertThat(Files.readAllLines(folder.resolve("tardis.log")))
-                .singleElement()
-                .asString()
-                .contains("WARN", "the port is taken");
+        assertThat(log().lines()).singleElement().asString().contains("WARN", "the port is taken");
         assertThat(notes()).hasSize(4);
     }
 
@@ -423,7 +421,7 @@ class LauncherTest {
         assertThat(failureLines())
                 .anyMatch(line -> line.startsWith("since=2"))
                 .anyMatch(line -> line.contains("/start.lock cannot be opened: Is a directory"));
-        assertThat(Files.readAllLines(folder.resolve("tardis.log"))).hasSize(1);
+        assertThat(log().lines()).hasSize(1);
         assertThat(notes()).hasSize(2);
     }
 
@@ -498,7 +496,7 @@ class LauncherTest {
                             if (hangs.get()) {
                                 in.readAllBytes();
                             } else {
-                                LauncherProtocol.writeGo(out);
+                                LauncherProtocol.writeEnd(out, true);
                             }
                         })) {
             List<Run> runs = List.of(run(START), run(DELETE), run(DELETE));
@@ -544,7 +542,7 @@ class LauncherTest {
         try (FakeDaemon daemon =
                 new FakeDaemon((_, out) -> {
                     LauncherProtocol.writeWait(out, TEN_SECONDS);
-                    LauncherProtocol.writeNote(out);
+                    LauncherProtocol.writeEnd(out, false);
                 })) {
             assertThat(run(START).code()).isEqualTo(RUNTIME_CODE);
             assertThat(daemon.calls()).hasSize(1);
@@ -570,8 +568,7 @@ class LauncherTest {
 
         assertThat(note()).hasSize(64 * 1024 - 10);
         assertThat(folder.resolve("missed/default:new")).doesNotExist();
-        assertThat(Files.readString(folder.resolve("tardis.log")))
-                .contains("default/tc goes on without", "default/new goes on without");
+        assertThat(log()).contains("default/tc goes on without", "default/new goes on without");
     }
 
     /** The clock of the boot begins anew, and the run directory need not be in memory. */
@@ -654,8 +651,7 @@ class LauncherTest {
                             "ours",
                             "tc");
             assertThat(create.code()).isEqualTo(RUNTIME_CODE);
-            assertThat(Files.readString(folder.resolve("tardis.log")))
-                    .contains("left in " + directory + ",");
+            assertThat(log()).contains("left in " + directory + ",");
         }
         assertThat(folder.resolve("starts")).doesNotExist();
     }
@@ -673,6 +669,7 @@ class LauncherTest {
         for (Path directory : modes.keySet()) {
             Run _ = start(launcher, Map.of("TARDIS_RUN_DIR", directory.toString()), START);
 
+            awaitStarter(directory);
             assertThat(directory.resolve("start-failed")).exists();
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory)))
                     .isEqualTo(modes.get(directory));
@@ -737,7 +734,7 @@ class LauncherTest {
         assertThat(run.code()).isEqualTo(127);
         assertThat(Files.readAllLines(folder.resolve("rounds"))).hasSize(1);
         assertThat(Files.readString(folder.resolve("log"))).contains(wrapper + " leads back");
-        assertThat(Files.readString(folder.resolve("tardis.log"))).contains("ERROR", "leads back");
+        assertThat(log()).contains("ERROR", "leads back");
     }
 
     @Test
@@ -794,8 +791,7 @@ class LauncherTest {
             assertThat(run.taken()).isLessThan(TEN_SECONDS);
             assertThat(daemon.calls()).isEmpty();
         }
-        assertThat(Files.readString(folder.resolve("tardis.log")))
-                .contains("WARN", "default/tc goes on without Tardis", "odd/config.json");
+        assertThat(log()).contains("WARN", "default/tc goes on without Tardis", "odd/config.json");
     }
 
     /** A file that is mapped, and cut meanwhile, ends its reader by SIGBUS. */
@@ -844,8 +840,7 @@ class LauncherTest {
             assertThat(run.code()).isEqualTo(RUNTIME_CODE);
             assertThat(daemon.requests).isEmpty();
         }
-        assertThat(Files.readString(folder.resolve("tardis.log")))
-                .contains("default/tc goes on without Tardis", "too long");
+        assertThat(log()).contains("default/tc goes on without Tardis", "too long");
     }
 
     @Test
@@ -892,7 +887,7 @@ class LauncherTest {
                 .startsWith("{\"level\":\"error\",\"msg\":\"tardis-runc: ")
                 .contains("TARDIS_REAL_RUNC_CMD=" + command)
                 .endsWith("Z\"}\n");
-        assertThat(Files.readString(folder.resolve("tardis.log"))).contains("ERROR", command);
+        assertThat(log()).contains("ERROR", command);
     }
 
     @Test
@@ -1032,14 +1027,25 @@ class LauncherTest {
         return notes;
     }
 
+    /** The launcher does not wait for its log longer than a moment. */
+    private String log() throws IOException {
+        Path log = folder.resolve("tardis.log");
+        await().atMost(TEN_SECONDS).until(() -> Files.exists(log) && Files.size(log) > 0);
+        return Files.readString(log);
+    }
+
     private static FileChannel openNew(Path file) throws IOException {
         return FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     }
 
     /** It has the lock until the daemon answers, or has failed. */
     private void awaitStarter() throws IOException {
+        awaitStarter(folder);
+    }
+
+    private static void awaitStarter(Path runDirectory) throws IOException {
         try (FileChannel lock =
-                FileChannel.open(folder.resolve("start.lock"), StandardOpenOption.WRITE)) {
+                FileChannel.open(runDirectory.resolve("start.lock"), StandardOpenOption.WRITE)) {
             await().atMost(TEN_SECONDS).until(() -> lock.tryLock() != null);
         }
     }
@@ -1099,7 +1105,7 @@ class LauncherTest {
         }
 
         static void go(DataInputStream in, DataOutputStream out) throws IOException {
-            LauncherProtocol.writeGo(out);
+            LauncherProtocol.writeEnd(out, true);
         }
 
         /** Without those that only ask whether it answers. */

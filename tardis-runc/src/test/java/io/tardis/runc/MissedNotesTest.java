@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -114,7 +115,7 @@ class MissedNotesTest {
             notes.replayAll();
             Life first = registry.open(TC).orElseThrow();
             registry.close(first);
-            Life second = registry.register(TC, bundle, Instant.EPOCH);
+            Life second = register(TC, bundle, Instant.EPOCH);
 
             notes.replayAll();
             newNotes().replayAll();
@@ -184,7 +185,7 @@ class MissedNotesTest {
 
     @Test
     void takesALifeThatTheDaemonRegisteredAllTheSame() throws IOException {
-        Life life = registry.register(TC, bundle, Instant.now().minusSeconds(3));
+        Life life = register(TC, bundle, Instant.now().minusSeconds(3));
         note(now(), create());
 
         notes.replayAll();
@@ -195,7 +196,7 @@ class MissedNotesTest {
 
     @Test
     void endsTheLifeBeforeWhereAnotherContainerTookItsName() throws IOException {
-        Life before = registry.register(TC, directory.resolve("elsewhere"), Instant.EPOCH);
+        Life before = register(TC, directory.resolve("elsewhere"), Instant.EPOCH);
         Bundles.write(bundle, Bundles.NOT_ENABLED);
         note(now(), create());
 
@@ -209,7 +210,7 @@ class MissedNotesTest {
     /** The runtime refused it. */
     @Test
     void leavesTheLifeWhereTheContainerWasCreatedWhileItRan() throws IOException {
-        Life life = registry.register(TC, bundle, now().minusSeconds(60));
+        Life life = register(TC, bundle, now().minusSeconds(60));
         Life running = life.withInit(InitProcess.of(init().pid()));
         registry.update(running);
         note(now().minusSeconds(1), create());
@@ -225,7 +226,7 @@ class MissedNotesTest {
     /** The runtime refused it. */
     @Test
     void leavesTheLifeWhereTheContainerWasDeletedWhileItRan() throws IOException {
-        Life life = registry.register(TC, bundle, now().minusSeconds(60));
+        Life life = register(TC, bundle, now().minusSeconds(60));
         Life running = life.withInit(InitProcess.of(init().pid()));
         registry.update(running);
         exitCodes.answer(Answer.Running::new);
@@ -260,7 +261,7 @@ class MissedNotesTest {
     @Test
     void writesAProcessThatIsKnownOnlyHere() throws IOException {
         Instant at = now();
-        Life life = registry.register(TC, bundle, at);
+        Life life = register(TC, bundle, at);
         Path file = directory.resolve("containers/default/tc/life.json");
         Path away = Files.move(file, file.resolveSibling("away"));
         Files.createDirectory(file);
@@ -317,7 +318,7 @@ class MissedNotesTest {
     /** Whatever the store answers of the lives before. */
     @Test
     void aLifeThatWasMissedAsAWholeIsLost() throws IOException {
-        Life before = registry.register(TC, bundle, Instant.EPOCH);
+        Life before = register(TC, bundle, Instant.EPOCH);
         registry.close(before);
         Files.delete(bundle.resolve("config.json"));
         Instant at = now();
@@ -356,7 +357,7 @@ class MissedNotesTest {
 
     @Test
     void cleansUpAfterADeleteThatWasMissedIfThisVeryLifeEndedWithZero() throws IOException {
-        Life life = registry.register(TC, bundle, Instant.now().minusSeconds(5));
+        Life life = register(TC, bundle, Instant.now().minusSeconds(5));
         registry.update(life.withInit(InitProcess.of(FakeExitCodes.PID)));
         Files.createDirectories(directory.resolve("checkpoint/default/tc/kept"));
         exitCodes.answerExited(0);
@@ -501,7 +502,7 @@ class MissedNotesTest {
 
     @Test
     void aDeleteFromBeforeTheLifeIsNotItsOwn() throws IOException {
-        Life life = registry.register(TC, bundle, Instant.now());
+        Life life = register(TC, bundle, Instant.now());
         note(now().minusSeconds(60), delete(false));
 
         notes.replayAll();
@@ -638,5 +639,11 @@ class MissedNotesTest {
             LauncherProtocol.writeCall(out, call);
         }
         return bytes.toByteArray();
+    }
+
+    private Life register(ContainerKey container, Path path, Instant at) throws IOException {
+        Life life = Life.of(UUID.randomUUID().toString(), container, at, path);
+        registry.register(life);
+        return life;
     }
 }

@@ -135,8 +135,11 @@ class ShimServerTest {
         CountDownLatch ended = answersAreHeldBack();
         Duration longestWork = Duration.ofMillis(200);
         try (ShimServer server =
-                        ShimServer.start(
-                                socket, ShimServer.bind(socket), shim, longestWork, FOR_EVER);
+                        start(
+                                ShimSocket.bind(socket),
+                                longestWork,
+                                FOR_EVER,
+                                ShimServer.workerThreads());
                 SocketChannel hanging = connect()) {
             call(create(TC));
             send(hanging, delete());
@@ -267,12 +270,12 @@ class ShimServerTest {
 
     @Test
     void doesNoWorkForALauncherThatHasGivenUp() throws IOException {
-        ServerSocketChannel server = ShimServer.bind(socket);
+        ServerSocketChannel server = ShimSocket.bind(socket);
         try (SocketChannel client = connect()) {
             send(client, create(TC));
         }
 
-        try (ShimServer _ = ShimServer.start(socket, server, shim, LONGEST_WORK, FOR_EVER)) {
+        try (ShimServer _ = start(server, LONGEST_WORK, FOR_EVER, ShimServer.workerThreads())) {
             assertThat(isAnswered()).isTrue();
         }
 
@@ -326,8 +329,8 @@ class ShimServerTest {
     @Test
     void goesOnWhenAConnectionCannotBeAccepted() throws IOException {
         FailingServerSocketChannel server =
-                new FailingServerSocketChannel(ShimServer.bind(socket), FAILED_ACCEPTS);
-        try (ShimServer _ = ShimServer.start(socket, server, shim, LONGEST_WORK, FOR_EVER)) {
+                new FailingServerSocketChannel(ShimSocket.bind(socket), FAILED_ACCEPTS);
+        try (ShimServer _ = start(server, LONGEST_WORK, FOR_EVER, ShimServer.workerThreads())) {
             await().until(this::isAnswered);
 
             assertThat(server.failures()).isEqualTo(FAILED_ACCEPTS);
@@ -349,13 +352,7 @@ class ShimServerTest {
                 };
         List<SocketChannel> silent = new ArrayList<>();
         try (ShimServer _ =
-                ShimServer.start(
-                        socket,
-                        ShimServer.bind(socket),
-                        shim,
-                        LONGEST_WORK,
-                        Duration.ofMillis(300),
-                        limited)) {
+                start(ShimSocket.bind(socket), LONGEST_WORK, Duration.ofMillis(300), limited)) {
             for (int i = 0; i < 2 * SPARE_THREADS; i++) {
                 silent.add(connect());
             }
@@ -448,8 +445,7 @@ class ShimServerTest {
         socket = run.resolve("tardis.sock");
         Runnable makeDirectory = () -> make(run);
         try (ShimServer _ = open(makeDirectory)) {
-            Files.delete(socket);
-            Files.delete(run);
+            Files.move(run, directory.resolve("moved"));
 
             await().until(this::isAnswered);
         }
@@ -465,10 +461,9 @@ class ShimServerTest {
                     attempts.incrementAndGet();
                     make(run);
                 };
-        try (CapturedLog log = new CapturedLog(ShimServer.class);
+        try (CapturedLog log = new CapturedLog(ShimSocket.class);
                 ShimServer server = open(makeDirectory)) {
-            Files.delete(socket);
-            Files.delete(run);
+            Files.move(run, directory.resolve("moved")); // at once, socket and all
             Files.writeString(run, "in the place of the directory");
             await().until(() -> attempts.get() > 3);
             assertThat(log.at(Level.ERROR))
@@ -486,10 +481,10 @@ class ShimServerTest {
 
     @Test
     void neitherTakesNorRemovesTheSocketOfAnotherServer() throws IOException {
-        try (CapturedLog log = new CapturedLog(ShimServer.class)) {
+        try (CapturedLog log = new CapturedLog(ShimSocket.class)) {
             ShimServer first = open();
             Path elsewhere = directory.resolve("other.sock");
-            try (ServerSocketChannel other = ShimServer.bind(elsewhere)) {
+            try (ServerSocketChannel other = ShimSocket.bind(elsewhere)) {
                 // At once: between its end and the next one's begin the first would bind it again.
                 Files.move(elsewhere, socket, StandardCopyOption.ATOMIC_MOVE);
                 await().until(() -> !log.at(Level.ERROR).isEmpty());
@@ -573,15 +568,26 @@ class ShimServerTest {
 
     private ShimServer open(Runnable makeDirectory) {
         return ShimServer.open(
-                socket,
-                makeDirectory,
-                new MissedNotes(socket.resolveSibling(""), shim),
-                LONGEST_WORK);
+                socket, makeDirectory, new MissedNotes(directory, shim), LONGEST_WORK);
     }
 
     private ShimServer start(Duration requestPatience) {
-        return ShimServer.start(
-                socket, ShimServer.bind(socket), shim, LONGEST_WORK, requestPatience);
+        return start(
+                ShimSocket.bind(socket), LONGEST_WORK, requestPatience, ShimServer.workerThreads());
+    }
+
+    private ShimServer start(
+            ServerSocketChannel server,
+            Duration longestWork,
+            Duration requestPatience,
+            ThreadFactory threads) {
+        return new ShimServer(
+                        new ShimSocket(socket, () -> {}, server),
+                        new MissedNotes(directory, shim),
+                        longestWork,
+                        requestPatience,
+                        threads)
+                .start();
     }
 
     private boolean isAnswered() {

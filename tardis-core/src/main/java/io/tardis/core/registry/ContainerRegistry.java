@@ -3,9 +3,7 @@ package io.tardis.core.registry;
 import io.tardis.core.event.ContainerKey;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -18,7 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,10 +38,10 @@ import org.slf4j.LoggerFactory;
 public final class ContainerRegistry {
 
     private static final Logger LOG = LoggerFactory.getLogger(ContainerRegistry.class);
-    private static final String OPEN = "life.json";
+    static final Path OPEN = Path.of("life.json");
 
     /** Written by versions that kept the life before, also where it had ended. */
-    private static final String FORMER = "last-life.json";
+    private static final Path FORMER = Path.of("last-life.json");
 
     private static final int LIVES_LOOK = 10;
 
@@ -72,13 +70,10 @@ public final class ContainerRegistry {
      */
     public synchronized List<Life> load() {
         List<Life> former = new ArrayList<>();
-        for (String namespace : names(containersDir)) {
-            for (String id : names(containersDir.resolve(namespace))) {
-                ContainerKey container = new ContainerKey(namespace, id);
-                read(container, OPEN).ifPresent(it -> lives.put(container, it));
-                read(container, FORMER).ifPresent(former::add);
-                deleteQuietly(directory(container).resolve(FORMER));
-            }
+        for (ContainerKey container : registered()) {
+            read(container, OPEN).ifPresent(it -> lives.put(container, it));
+            read(container, FORMER).ifPresent(former::add);
+            deleteQuietly(directory(container).resolve(FORMER));
         }
         directoryKey = key(containersDir);
         return former;
@@ -89,21 +84,9 @@ public final class ContainerRegistry {
      *
      * @throws IOException if it cannot be written; then it is not registered
      */
-    public Life register(ContainerKey container, Path bundle, Instant now) throws IOException {
-        Life life = Life.of(UUID.randomUUID().toString(), container, now, bundle);
-        register(life);
-        return life;
-    }
-
-    /**
-     * Begins a life that has an id.
-     *
-     * @throws IOException if it cannot be written; then it is not registered
-     */
     public synchronized void register(Life life) throws IOException {
-        Path directory = makeDirectory(life.container());
         try {
-            LifeFile.write(directory.resolve(OPEN), life);
+            write(life);
         } catch (IOException e) {
             removeIfEmpty(life.container());
             throw e;
@@ -126,7 +109,7 @@ public final class ContainerRegistry {
         }
         lives.put(life.container(), life);
         try {
-            LifeFile.append(directory(life.container()).resolve(OPEN), life);
+            LifeFile.append(file(life.container()), life);
         } catch (NoSuchFileException e) {
             LOG.debug("the life of {} was removed, and is written again", life.container(), e);
             register(life);
@@ -152,7 +135,7 @@ public final class ContainerRegistry {
      */
     public synchronized void close(Life life) throws IOException {
         if (isOpen(life)) {
-            Files.deleteIfExists(directory(life.container()).resolve(OPEN));
+            Files.deleteIfExists(file(life.container()));
             lives.remove(life.container());
             if (life.init().isEmpty()) {
                 removeIfEmpty(life.container());
@@ -165,14 +148,11 @@ public final class ContainerRegistry {
      * {@code time}. It looks at each directory, so it is to be called rarely.
      */
     public void removeEmpty(Instant time) {
-        for (String namespace : names(containersDir)) {
-            for (String id : names(containersDir.resolve(namespace))) {
-                ContainerKey container = new ContainerKey(namespace, id);
-                synchronized (this) {
-                    if (!lives.containsKey(container) && isOlder(directory(container), time)) {
-                        deleteQuietly(LifeFile.beside(directory(container).resolve(OPEN)));
-                        removeIfEmpty(container);
-                    }
+        for (ContainerKey container : registered()) {
+            synchronized (this) {
+                if (!lives.containsKey(container) && isOlder(directory(container), time)) {
+                    deleteQuietly(LifeFile.beside(file(container)));
+                    removeIfEmpty(container);
                 }
             }
         }
@@ -216,9 +196,9 @@ public final class ContainerRegistry {
     private synchronized void removeOwn(Life life) throws IOException {
         if (isOpen(life)) {
             try {
-                ContainerTree.remove(containersDir, life.container(), Optional.of(Path.of(OPEN)));
+                ContainerTree.remove(containersDir, life.container());
             } finally {
-                if (!LifeFile.isThere(directory(life.container()).resolve(OPEN))) {
+                if (LifeFile.key(file(life.container())) == null) {
                     lives.remove(life.container());
                 }
             }
@@ -248,13 +228,12 @@ public final class ContainerRegistry {
     }
 
     private boolean writeAgain(Life life) {
-        Path file = directory(life.container()).resolve(OPEN);
         try {
-            if (LifeFile.isThere(file) || life.init().filter(InitProcess::exists).isEmpty()) {
+            if (LifeFile.key(file(life.container())) != null
+                    || life.init().filter(InitProcess::exists).isEmpty()) {
                 return false;
             }
-            makeDirectory(life.container());
-            LifeFile.write(file, life);
+            write(life);
             return true;
         } catch (IOException | UncheckedIOException e) {
             LOG.error("the life of {} cannot be written again", life.container(), e);
@@ -276,7 +255,7 @@ public final class ContainerRegistry {
         }
     }
 
-    private Optional<Life> read(ContainerKey container, String name) {
+    private Optional<Life> read(ContainerKey container, Path name) {
         try {
             return LifeFile.read(directory(container).resolve(name), container);
         } catch (IOException e) {
@@ -288,10 +267,11 @@ public final class ContainerRegistry {
         }
     }
 
-    private Path makeDirectory(ContainerKey container) throws IOException {
-        return Files.createDirectories(
-                directory(container),
+    private void write(Life life) throws IOException {
+        Files.createDirectories(
+                directory(life.container()),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        LifeFile.write(file(life.container()), life);
     }
 
     private void removeIfEmpty(ContainerKey container) {
@@ -313,24 +293,32 @@ public final class ContainerRegistry {
         return containersDir.resolve(container.namespace()).resolve(container.id());
     }
 
+    private Path file(ContainerKey container) {
+        return directory(container).resolve(OPEN);
+    }
+
+    private List<ContainerKey> registered() {
+        return names(containersDir).stream()
+                .flatMap(namespace ->
+                        names(containersDir.resolve(namespace)).stream()
+                                .map(id -> new ContainerKey(namespace, id)))
+                .toList();
+    }
+
     private static List<String> names(Path directory) {
-        List<String> names = new ArrayList<>();
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-            for (Path entry : entries) {
-                String name = entry.getFileName().toString();
-                if (ContainerKey.isIdentifier(name)
-                        && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
-                    names.add(name);
-                }
-            }
+        try (Stream<Path> entries = Files.list(directory)) {
+            return entries.filter(it -> Files.isDirectory(it, LinkOption.NOFOLLOW_LINKS))
+                    .map(it -> it.getFileName().toString())
+                    .filter(ContainerKey::isIdentifier)
+                    .toList();
         } catch (NoSuchFileException | NotDirectoryException e) {
             LOG.trace("nothing is registered in {}", directory, e);
-        } catch (IOException | DirectoryIteratorException e) {
+        } catch (IOException | UncheckedIOException e) {
             LOG.error(
                     "{} cannot be listed, and what is registered there is passed over",
                     directory,
                     e);
         }
-        return names;
+        return List.of();
     }
 }

@@ -29,20 +29,9 @@ public record Life(
         boolean forceDeleted,
         Path root) {
 
-    /** A life whose root is not known. */
-    public Life(
-            String id,
-            ContainerKey container,
-            Instant createdAt,
-            Path bundle,
-            Optional<InitProcess> init,
-            boolean forceDeleted) {
-        this(id, container, createdAt, bundle, init, forceDeleted, Path.of(""));
-    }
-
-    /** A life whose process is not known yet. */
+    /** A life whose process and root are not known yet. */
     public static Life of(String id, ContainerKey container, Instant createdAt, Path bundle) {
-        return new Life(id, container, createdAt, bundle, Optional.empty(), false);
+        return new Life(id, container, createdAt, bundle, Optional.empty(), false, Path.of(""));
     }
 
     /** This life, with its first process known. */

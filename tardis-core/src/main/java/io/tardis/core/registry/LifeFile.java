@@ -6,15 +6,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.DateTimeException;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
@@ -56,7 +53,7 @@ final class LifeFile {
     static void write(Path file, Life life) throws IOException {
         Path beside = beside(file);
         try {
-            Files.write(beside, encode(life));
+            Files.writeString(beside, encode(life));
             Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             Files.deleteIfExists(beside); // a full disk leaves an empty one
@@ -76,14 +73,11 @@ final class LifeFile {
      */
     static void append(Path file, Life life) throws IOException {
         // The line break comes first: what is there may end with a torn state.
-        byte[] state = encode(life);
-        byte[] line = new byte[state.length + 1];
-        line[0] = '\n';
-        System.arraycopy(state, 0, line, 1, state.length);
-        Files.write(file, line, StandardOpenOption.APPEND, LinkOption.NOFOLLOW_LINKS);
+        Files.writeString(
+                file, "\n" + encode(life), StandardOpenOption.APPEND, LinkOption.NOFOLLOW_LINKS);
     }
 
-    private static byte[] encode(Life life) {
+    private static String encode(Life life) {
         ObjectNode node =
                 JSON.createObjectNode()
                         .put("v", VERSION)
@@ -103,12 +97,7 @@ final class LifeFile {
         if (life.forceDeleted()) {
             node.put("force_deleted", true);
         }
-        return JSON.writeValueAsBytes(node);
-    }
-
-    /** Whether there is anything of that name, be it a life or not. */
-    static boolean isThere(Path file) throws IOException {
-        return attributes(file) != null;
+        return JSON.writeValueAsString(node);
     }
 
     /** The device and inode of what has that name; null if nothing has it. */
@@ -117,7 +106,7 @@ final class LifeFile {
         return attributes == null ? null : attributes.fileKey();
     }
 
-    /** Not by Files.exists, which makes an exception where nothing is, and drops it. */
+    /** Not by Files.exists, which takes a file that cannot be looked at for none. */
     private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
         return file.getFileSystem()
                 .provider()
@@ -137,14 +126,8 @@ final class LifeFile {
         if (!attributes.isRegularFile() || attributes.size() > MAX_BYTES) {
             throw new IOException(file + " is no file, or too long for a life");
         }
-        byte[] bytes;
         try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
-            bytes = in.readNBytes(MAX_BYTES);
-        } catch (NoSuchFileException e) {
-            return Optional.empty();
-        }
-        try {
-            JsonNode node = newestState(bytes);
+            JsonNode node = newestState(in.readNBytes(MAX_BYTES));
             if (node.path("v").asInt(0) != VERSION) {
                 throw new IOException(file + " is not a life of version " + VERSION);
             }
@@ -157,7 +140,7 @@ final class LifeFile {
             }
             String id = node.path("life").asString();
             if (!ContainerKey.isIdentifier(id)) {
-                // It becomes part of a file's name when the life is written again.
+                // Messages name the life by it.
                 throw new IOException(file + " has no life's id");
             }
             return Optional.of(
@@ -172,29 +155,24 @@ final class LifeFile {
                                     .findFirst(),
                             node.path("force_deleted").asBoolean(false),
                             Path.of(node.path("root").asString(""))));
-        } catch (JacksonException | DateTimeException | InvalidPathException e) {
+        } catch (DateTimeException | IllegalArgumentException e) {
             throw new IOException(file + " is not a life: " + e.getMessage(), e);
-        } catch (IllegalArgumentException e) {
-            throw new IOException(file + " is not the life of a container: " + e.getMessage(), e);
         }
     }
 
     /** The last line that is whole; a file has one or more. */
     private static JsonNode newestState(byte[] bytes) {
-        List<String> lines =
-                new String(bytes, StandardCharsets.UTF_8)
-                        .lines()
-                        .filter(line -> !line.isEmpty())
-                        .toList();
-        JacksonException torn = null;
-        for (String line : lines.reversed()) {
+        for (String line : new String(bytes, StandardCharsets.UTF_8).lines().toList().reversed()) {
             try {
-                return JSON.readTree(line);
-            } catch (JacksonException e) {
-                torn = torn == null ? e : torn;
+                JsonNode node = JSON.readTree(line);
+                if (node.isObject()) {
+                    return node;
+                }
+            } catch (JacksonException _) {
+                // It is torn, and one before it may be whole.
             }
         }
-        throw torn == null ? new IllegalArgumentException("it is empty") : torn;
+        throw new IllegalArgumentException("no state in it is whole");
     }
 
     private static OptionalLong number(JsonNode node, String key) {

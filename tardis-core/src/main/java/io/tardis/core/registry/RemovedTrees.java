@@ -1,5 +1,6 @@
 package io.tardis.core.registry;
 
+import io.tardis.core.Owner;
 import io.tardis.core.Worker;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
@@ -8,9 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
-import java.nio.file.attribute.PosixFileAttributeView;
-import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.FileOwnerAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -37,6 +39,9 @@ public final class RemovedTrees implements AutoCloseable {
     static final String NAME = ".removed";
 
     private static final Logger LOG = LoggerFactory.getLogger(RemovedTrees.class);
+
+    private static final FileAttribute<?> FOR_ITS_USER =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
     /** Every level holds a descriptor. */
     private static final int MAX_DEPTH = 64;
@@ -80,48 +85,20 @@ public final class RemovedTrees implements AutoCloseable {
     @SuppressWarnings("StreamResourceLeak") // the caller closes what this returns
     static SecureDirectoryStream<Path> open(Path root, SecureDirectoryStream<Path> rootStream)
             throws IOException {
-        Path name = Path.of(NAME);
+        Path directory = root.resolve(NAME);
         try {
-            return openOwn(root, rootStream, name);
-        } catch (NoSuchFileException e) {
-            LOG.trace("{} is made in {}", NAME, root, e);
-        }
-        try {
-            Files.createDirectory(
-                    root.resolve(name),
-                    PosixFilePermissions.asFileAttribute(
-                            PosixFilePermissions.fromString("rwx------")));
+            Files.createDirectory(directory, FOR_ITS_USER);
         } catch (FileAlreadyExistsException e) {
-            LOG.trace("somebody else made {} meanwhile", NAME, e);
+            LOG.trace("{} is there", directory, e);
         }
-        return openOwn(root, rootStream, name);
-    }
-
-    @SuppressWarnings("StreamResourceLeak") // the caller closes what this returns
-    private static SecureDirectoryStream<Path> openOwn(
-            Path root, SecureDirectoryStream<Path> rootStream, Path name) throws IOException {
-        SecureDirectoryStream<Path> stream = DirectoryStreams.openBelow(rootStream, name);
-        boolean own = false;
-        try {
-            PosixFileAttributeView view = stream.getFileAttributeView(PosixFileAttributeView.class);
-            PosixFileAttributes attributes = view.readAttributes();
-            if (!attributes.owner().equals(Files.getOwner(Path.of("/proc/self")))) {
-                throw new IOException(
-                        root.resolve(name)
-                                + " belongs to "
-                                + attributes.owner().getName()
-                                + ", and not to this process's user; remove it");
-            }
-            if (!PosixFilePermissions.toString(attributes.permissions()).equals("rwx------")) {
-                view.setPermissions(PosixFilePermissions.fromString("rwx------"));
-            }
-            own = true;
-            return stream;
-        } finally {
-            if (!own) {
-                stream.close();
-            }
+        SecureDirectoryStream<Path> stream =
+                DirectoryStreams.openBelow(rootStream, directory.getFileName());
+        UserPrincipal owner = stream.getFileAttributeView(FileOwnerAttributeView.class).getOwner();
+        if (!Owner.isUs(owner)) {
+            stream.close();
+            throw new IOException(directory + " " + Owner.complaint(owner) + "; remove it");
         }
+        return stream;
     }
 
     private void run() throws InterruptedException {
@@ -141,8 +118,15 @@ public final class RemovedTrees implements AutoCloseable {
             String realPath = root.toRealPath().resolve(NAME).toString();
             boolean more = true;
             while (more && !worker.isStopping()) {
+                more = false;
                 try (SecureDirectoryStream<Path> trees = open(root, rootStream)) {
-                    more = removeAll(trees, directory, realPath);
+                    for (Path entry : trees) {
+                        Path tree = directory.resolve(entry.getFileName());
+                        if (!left.contains(tree)) {
+                            more = true;
+                            remove(trees, tree, realPath + "/" + tree.getFileName());
+                        }
+                    }
                 }
             }
         } catch (IOException | DirectoryIteratorException e) {
@@ -150,27 +134,16 @@ public final class RemovedTrees implements AutoCloseable {
         }
     }
 
-    /** Returns whether there was something new. */
-    private boolean removeAll(SecureDirectoryStream<Path> trees, Path directory, String realPath)
+    private void remove(SecureDirectoryStream<Path> trees, Path tree, String path)
             throws IOException {
-        boolean found = false;
-        for (Path entry : trees) {
-            Path name = entry.getFileName();
-            Path tree = directory.resolve(name);
-            if (worker.isStopping() || left.contains(tree)) {
-                continue;
-            }
-            found = true;
-            Removal removal = new Removal(trees, MountPoints.of(realPath + "/" + name));
-            if (!removal.remove(trees, name, realPath + "/" + name, 0) && !worker.isStopping()) {
-                left.add(tree);
-                LOG.warn(
-                        "{} is left, and is tried again at the next start: {}",
-                        tree,
-                        removal.reason);
-            }
+        if (worker.isStopping()) {
+            return;
         }
-        return found;
+        Removal removal = new Removal(trees, MountPoints.of(path));
+        if (!removal.remove(trees, tree.getFileName(), path, 0) && !worker.isStopping()) {
+            left.add(tree);
+            LOG.warn("{} is left, and is tried again at the next start: {}", tree, removal.reason);
+        }
     }
 
     /** The removal of one tree. */

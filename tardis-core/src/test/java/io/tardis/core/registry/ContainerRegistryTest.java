@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.OptionalLong;
 import java.util.Random;
+import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -49,6 +50,17 @@ class ContainerRegistryTest {
         return next;
     }
 
+    private Life register(ContainerKey container) throws IOException {
+        return register(registry, container);
+    }
+
+    private static Life register(ContainerRegistry registry, ContainerKey container)
+            throws IOException {
+        Life life = Life.of(UUID.randomUUID().toString(), container, NOW, BUNDLE);
+        registry.register(life);
+        return life;
+    }
+
     @Test
     void knowsNothingAtFirst() {
         assertThat(registry.open(TC)).isEmpty();
@@ -59,7 +71,7 @@ class ContainerRegistryTest {
 
     @Test
     void keepsALifeAsTheNextDaemonReadsIt() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         Life all = life.withInit(INIT).withForceDeleted();
 
         assertThat(registry.open(TC)).hasValue(life);
@@ -74,9 +86,7 @@ class ContainerRegistryTest {
 
     @Test
     void keepsAPidWhoseStartIsNotKnown() throws IOException {
-        Life life =
-                registry.register(TC, BUNDLE, NOW)
-                        .withInit(new InitProcess(6615, OptionalLong.empty()));
+        Life life = register(TC).withInit(new InitProcess(6615, OptionalLong.empty()));
         registry.update(life);
 
         assertThat(next().open(TC)).hasValue(life);
@@ -84,7 +94,7 @@ class ContainerRegistryTest {
 
     @Test
     void keepsItsDirectoriesToItsUser() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
+        register(TC);
 
         assertThat(
                         PosixFilePermissions.toString(
@@ -93,17 +103,9 @@ class ContainerRegistryTest {
     }
 
     @Test
-    void givesEachLifeAnIdOfItsOwn() throws IOException {
-        Life first = registry.register(TC, BUNDLE, NOW);
-        Life second = registry.register(TC, BUNDLE, NOW);
-
-        assertThat(first.id()).isNotEqualTo(second.id());
-    }
-
-    @Test
     void beginsALifeInThePlaceOfOneWhoseDeleteWasMissed() throws IOException {
-        Life first = registry.register(TC, BUNDLE, NOW);
-        Life second = registry.register(TC, BUNDLE, NOW);
+        Life first = register(TC);
+        Life second = register(TC);
 
         assertThat(registry.update(first.withInit(INIT))).isFalse();
         registry.close(first);
@@ -124,7 +126,7 @@ class ContainerRegistryTest {
 
     @Test
     void endsALifeAndLeavesWhatOthersKeep() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         Files.writeString(containers.resolve("default/tc/kept"), "kept");
 
         registry.close(life);
@@ -138,7 +140,7 @@ class ContainerRegistryTest {
 
     @Test
     void leavesNoDirectoryWhereNothingIsKept() throws IOException {
-        registry.close(registry.register(TC, BUNDLE, NOW));
+        registry.close(register(TC));
 
         assertThat(containers).isEmptyDirectory();
     }
@@ -146,11 +148,11 @@ class ContainerRegistryTest {
     /** For a while: people look for it. */
     @Test
     void removesTheDirectoryOfALifeThatRanWhenItIsOld() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW).withInit(INIT);
+        Life life = register(TC).withInit(INIT);
         registry.update(life);
         registry.close(life);
         assertThat(containers.resolve("default/tc")).isEmptyDirectory();
-        registry.register(OTHER, BUNDLE, NOW);
+        register(OTHER);
         Path kept = Files.createDirectories(containers.resolve("default/kept"));
         Files.writeString(kept.resolve("file"), "kept");
 
@@ -165,15 +167,13 @@ class ContainerRegistryTest {
 
     @Test
     void registersNoLifeThatCannotBeWritten() throws IOException {
-        Life first = registry.register(TC, BUNDLE, NOW);
+        Life first = register(TC);
         Files.createDirectories(containers.resolve("k8s.io/other/life.json/d"));
         Files.delete(containers.resolve("default/tc/life.json"));
         Files.createDirectories(containers.resolve("default/tc/life.json/d"));
 
-        assertThatThrownBy(() -> registry.register(OTHER, BUNDLE, NOW))
-                .isInstanceOf(IOException.class);
-        assertThatThrownBy(() -> registry.register(TC, BUNDLE, NOW))
-                .isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> register(OTHER)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> register(TC)).isInstanceOf(IOException.class);
 
         assertThat(registry.openLives()).containsExactly(first);
         assertThat(containers.resolve("k8s.io/other")).isDirectoryNotContaining("regex:.*/\\..*");
@@ -181,7 +181,7 @@ class ContainerRegistryTest {
 
     @Test
     void givesAwayTheLivesThatEarlierVersionsKept() throws IOException {
-        Life open = registry.register(TC, BUNDLE, NOW);
+        Life open = register(TC);
         Life before = Life.of("before", TC, NOW.minusSeconds(1), BUNDLE).withInit(INIT);
         Life alone = Life.of("alone", OTHER, NOW, BUNDLE);
         LifeFile.write(containers.resolve("default/tc/last-life.json"), before);
@@ -201,7 +201,7 @@ class ContainerRegistryTest {
     /** It becomes part of a file's name when the life is written again. */
     @Test
     void passesOverALifeWhoseIdCouldLeaveItsDirectory() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         Path file = containers.resolve("default/tc/life.json");
         Files.writeString(file, Files.readString(file).replace(life.id(), "/../../x"));
 
@@ -213,7 +213,7 @@ class ContainerRegistryTest {
 
     @Test
     void readsTheNewestStateThatIsWhole() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         Life started = life.withInit(new InitProcess(6615, OptionalLong.of(1)));
         Path file = containers.resolve("default/tc/life.json");
         registry.update(started);
@@ -233,7 +233,7 @@ class ContainerRegistryTest {
 
     @Test
     void updatesNoLifeThatIsNotOpen() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         registry.close(life);
 
         assertThat(registry.update(life.withInit(INIT))).isFalse();
@@ -245,7 +245,7 @@ class ContainerRegistryTest {
     @Test
     @Timeout(10)
     void opensNothingThatIsNoFile() throws Exception {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         Path file = containers.resolve("default/tc/life.json");
         Path elsewhere = Files.move(file, containers.resolve("elsewhere"));
         String content = Files.readString(elsewhere);
@@ -268,8 +268,8 @@ class ContainerRegistryTest {
 
     @Test
     void removesEverything() throws IOException {
-        registry.close(registry.register(TC, BUNDLE, NOW));
-        Life life = registry.register(TC, BUNDLE, NOW);
+        registry.close(register(TC));
+        Life life = register(TC);
         Files.writeString(containers.resolve("default/tc/kept"), "kept");
 
         assertThat(registry.remove(life, folder.resolve("checkpoints"))).isTrue();
@@ -281,9 +281,9 @@ class ContainerRegistryTest {
 
     @Test
     void listsEveryOpenLifeAndPassesOverWhatIsNone() throws IOException {
-        Life one = registry.register(TC, BUNDLE, NOW);
-        Life two = registry.register(OTHER, BUNDLE, NOW);
-        registry.close(registry.register(new ContainerKey("default", "closed"), BUNDLE, NOW));
+        Life one = register(TC);
+        Life two = register(OTHER);
+        registry.close(register(new ContainerKey("default", "closed")));
         Files.createDirectories(containers.resolve("default/.hidden"));
         Files.createDirectories(containers.resolve("default/empty"));
         Files.writeString(containers.resolve("default/file"), "");
@@ -308,19 +308,19 @@ class ContainerRegistryTest {
                 "{\"v\":1,\"life\":\"x\",\"namespace\":\"../..\",\"container_id\":\"tc\",\"created_at\":\"2026-11-23T06:51:23Z\",\"bundle\":\"/b\"}"
             })
     void passesOverAFileThatIsNotALifeOfTheContainer(String content) throws IOException {
-        registry.register(TC, BUNDLE, NOW);
+        register(TC);
         Files.writeString(containers.resolve("default/tc/life.json"), content);
 
         ContainerRegistry next = next();
         assertThat(next.open(TC)).isEmpty();
         assertThat(next.openLives()).isEmpty();
-        Life life = next.register(TC, BUNDLE, NOW);
+        Life life = register(next, TC);
         assertThat(next().open(TC)).hasValue(life);
     }
 
     @Test
     void passesOverALifeThatIsTorn() throws IOException {
-        registry.register(TC, BUNDLE, NOW);
+        register(TC);
         byte[] whole = Files.readAllBytes(containers.resolve("default/tc/life.json"));
 
         for (int length = 0; length < whole.length; length++) {
@@ -332,7 +332,7 @@ class ContainerRegistryTest {
 
     @Test
     void takesASpoiledLifeForNoneOrForOneOfTheSameContainer() throws IOException {
-        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT).withForceDeleted());
+        registry.update(register(TC).withInit(INIT).withForceDeleted());
         byte[] whole = Files.readAllBytes(containers.resolve("default/tc/life.json"));
         long seed = System.nanoTime();
         Random random = new Random(seed);
@@ -351,7 +351,7 @@ class ContainerRegistryTest {
     @Test
     void writesALifeAsOtherVersionsReadIt() throws IOException {
         Path file = containers.resolve("default/tc/life.json");
-        Life life = registry.register(TC, BUNDLE, NOW).withInit(INIT);
+        Life life = register(TC).withInit(INIT);
         registry.update(life);
 
         String begin =
@@ -364,7 +364,7 @@ class ContainerRegistryTest {
 
     @Test
     void leavesNothingBesideALifeThatItWrites() throws IOException {
-        registry.update(registry.register(TC, BUNDLE, NOW).withInit(INIT));
+        registry.update(register(TC).withInit(INIT));
 
         assertThat(containers.resolve("default/tc")).isDirectoryNotContaining("regex:.*/\\..*");
     }
@@ -380,8 +380,8 @@ class ContainerRegistryTest {
     @Test
     void changesNothingBehindALinkWhenItRemoves() throws IOException {
         Path checkpoints = folder.resolve("checkpoints");
-        Life one = registry.register(TC, BUNDLE, NOW);
-        Life two = registry.register(new ContainerKey("moby", "tc"), BUNDLE, NOW);
+        Life one = register(TC);
+        Life two = register(new ContainerKey("moby", "tc"));
         Path outside = Files.createDirectories(folder.resolve("outside/tc"));
         Files.writeString(outside.resolve("life.json"), "precious");
         Files.move(containers.resolve("default/tc"), folder.resolve("one"));
@@ -398,7 +398,7 @@ class ContainerRegistryTest {
 
     @Test
     void leavesNoLifeOpenThatItCouldNotRemoveAsAWhole() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         Files.createDirectories(containers.resolve("default/tc/kept"));
         Files.createFile(containers.resolve(".removed"));
 
@@ -413,8 +413,8 @@ class ContainerRegistryTest {
     @Test
     void removesNothingForALifeThatIsNotTheOpenOne() throws IOException {
         Path checkpoints = folder.resolve("checkpoints");
-        Life first = registry.register(TC, BUNDLE, NOW);
-        Life second = registry.register(TC, BUNDLE, NOW);
+        Life first = register(TC);
+        Life second = register(TC);
         Files.createDirectories(checkpoints.resolve("default/tc/of-the-second"));
 
         assertThat(registry.remove(first, checkpoints)).isFalse();
@@ -428,7 +428,7 @@ class ContainerRegistryTest {
 
     @Test
     void takesNoDirectoryForWhatIsRemovedForALife() throws IOException {
-        Life life = registry.register(TC, BUNDLE, NOW);
+        Life life = register(TC);
         Files.createDirectories(containers.resolve("default/tc/d"));
         registry.remove(life, folder.resolve("checkpoints"));
         assertThat(containers.resolve(".removed")).isNotEmptyDirectory();
@@ -450,8 +450,9 @@ class ContainerRegistryTest {
 
     @Test
     void takesAZombieForOneThatIsThereAndDoesNotRun() throws IOException {
-        // The shell becomes a program that never waits for the shell's child.
-        Process parent = new ProcessBuilder("sh", "-c", "true & echo $!; exec sleep 60").start();
+        // The shell becomes a program that never waits for the shell's child, which ends later.
+        Process parent =
+                new ProcessBuilder("sh", "-c", "sleep 0.2 & echo $!; exec sleep 60").start();
         try {
             InitProcess zombie =
                     InitProcess.of(Long.parseLong(parent.inputReader().readLine().strip()));
@@ -473,10 +474,10 @@ class ContainerRegistryTest {
         ContainerKey ended = new ContainerKey("default", "ended");
         ContainerKey deleted = new ContainerKey("default", "deleted");
         registry.keepInPlace();
-        Life living = registry.register(TC, BUNDLE, NOW).withInit(self);
+        Life living = register(TC).withInit(self);
         registry.update(living);
-        registry.update(registry.register(ended, BUNDLE, NOW).withInit(INIT));
-        registry.update(registry.register(deleted, BUNDLE, NOW).withInit(self));
+        registry.update(register(ended).withInit(INIT));
+        registry.update(register(deleted).withInit(self));
         assertThat(registry.openLives()).hasSize(3);
         registry.close(registry.open(deleted).orElseThrow());
         assertThat(registry.open(deleted)).isEmpty();
@@ -497,9 +498,9 @@ class ContainerRegistryTest {
         InitProcess self = InitProcess.of(ProcessHandle.current().pid());
         ContainerKey ended = new ContainerKey("default", "ended");
         registry.keepInPlace();
-        Life living = registry.register(TC, BUNDLE, NOW).withInit(self);
+        Life living = register(TC).withInit(self);
         registry.update(living);
-        Life closed = registry.register(ended, BUNDLE, NOW).withInit(self);
+        Life closed = register(ended).withInit(self);
         registry.update(closed);
         registry.close(closed);
         ContainerTree.remove(containers, TC);

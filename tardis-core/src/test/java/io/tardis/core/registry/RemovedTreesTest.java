@@ -11,7 +11,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -137,7 +136,7 @@ class RemovedTreesTest {
         Path precious = Files.createFile(place.resolve("precious"));
         Files.createFile(container.resolve("a/b/beside"));
 
-        removeAndAwait(Optional.empty());
+        removeAndAwait();
 
         assertThat(precious).exists();
         assertThat(entries(container))
@@ -151,7 +150,7 @@ class RemovedTreesTest {
                 Files.createFile(Files.createDirectory(folder.resolve("p")).resolve("precious"));
         bind(folder.resolve("p"), Files.createDirectory(container.resolve("bind")));
 
-        removeAndAwait(Optional.empty());
+        removeAndAwait();
 
         assertThat(precious).exists();
         assertThat(entries(container)).containsExactly("bind", "bind/precious");
@@ -164,9 +163,10 @@ class RemovedTreesTest {
         bind(precious, Files.createFile(container.resolve("bind")));
         Path life = Files.createFile(container.resolve("life.json"));
 
-        ContainerTree.remove(root, TC, Optional.of(life.getFileName()));
+        ContainerTree.remove(root, TC);
 
         assertThat(precious).hasContent("precious");
+        assertThat(life).doesNotExist();
         assertThat(entries(container)).containsExactly("bind");
         assertThat(root.resolve(".removed")).isEmptyDirectory();
     }
@@ -177,7 +177,7 @@ class RemovedTreesTest {
         Path life = Files.createFile(container.resolve("life.json"));
         Path kept = Files.createDirectory(container.resolve("kept"));
 
-        ContainerTree.remove(root, TC, Optional.of(life.getFileName()));
+        ContainerTree.remove(root, TC);
 
         assertThat(kept).exists();
         assertThat(life).doesNotExist();
@@ -214,9 +214,9 @@ class RemovedTreesTest {
         assertThat(entries(moved)).containsExactly("d1", "d1/m", "d1/m/precious");
     }
 
-    private void removeAndAwait(Optional<Path> first) throws IOException {
+    private void removeAndAwait() throws IOException {
         try (RemovedTrees removed = start()) {
-            ContainerTree.remove(root, TC, first);
+            ContainerTree.remove(root, TC);
             removed.look();
             awaitNothingIsLeft();
         }

@@ -1,0 +1,138 @@
+package io.tardis.runc;
+
+import io.tardis.core.SetupException;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** {@code tardis.sock}, which is bound again where somebody removes or replaces it. */
+final class ShimSocket {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ShimSocket.class);
+    private static final int BACKLOG = 256;
+
+    private final Path path;
+    private final Runnable makeDirectory;
+    private volatile ServerSocketChannel server;
+
+    /** Distinguishes the socket that {@link #server} listens on from another one of its name. */
+    private volatile @Nullable Object key;
+
+    private volatile @Nullable String problem;
+
+    /** A socket that listens on {@code path} by {@code server}. */
+    ShimSocket(Path path, Runnable makeDirectory, ServerSocketChannel server) {
+        this.path = path;
+        this.makeDirectory = makeDirectory;
+        this.server = server;
+        this.key = keyOf(path);
+    }
+
+    /**
+     * Listens on {@code path}. A socket there that nobody listens on any more is replaced.
+     *
+     * @throws SetupException if somebody listens there already, or it cannot be bound
+     */
+    static ServerSocketChannel bind(Path path) {
+        try {
+            if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+                if (ShimClient.isServed(path)) {
+                    throw new SetupException("another process listens on " + path);
+                }
+                Files.delete(path);
+            }
+            ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+            try {
+                server.bind(UnixDomainSocketAddress.of(path), BACKLOG);
+                Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
+            } catch (IOException e) {
+                server.close();
+                throw e;
+            }
+            return server;
+        } catch (IOException e) {
+            throw new SetupException("cannot listen on " + path + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Waits for a launcher.
+     *
+     * @throws java.nio.channels.ClosedChannelException if it was closed, or bound again
+     */
+    SocketChannel accept() throws IOException {
+        return server.accept();
+    }
+
+    /** Why nobody can reach it now; null if that is possible. From any thread. */
+    @Nullable String problem() {
+        return problem;
+    }
+
+    /** Binds it again if somebody removed it, or its directory, or put another one there. */
+    void keep() {
+        if (isBound()) {
+            return;
+        }
+        try {
+            makeDirectory.run();
+            ServerSocketChannel before = server;
+            server = bind(path);
+            key = keyOf(path);
+            before.close();
+            problem = null;
+            LOG.warn("{} had been removed or replaced, and is bound again", path);
+        } catch (SetupException | IOException e) {
+            if (problem == null) {
+                LOG.error(
+                        "launchers cannot reach the daemon: {} was removed or replaced, and is bound again as soon as possible: {}",
+                        path,
+                        e.getMessage());
+            }
+            problem = String.valueOf(e.getMessage());
+        }
+    }
+
+    /** Stops listening, and removes the socket unless it is another one by now. */
+    void close() {
+        try {
+            if (isBound()) {
+                Files.deleteIfExists(path);
+            }
+            server.close();
+        } catch (IOException e) {
+            LOG.warn("{} cannot be closed", path, e);
+        }
+    }
+
+    private boolean isBound() {
+        Object bound = key;
+        return bound != null && bound.equals(keyOf(path));
+    }
+
+    /** The inode of what has this name; null if there is nothing, or it cannot be looked at. */
+    private static @Nullable Object keyOf(Path path) {
+        try {
+            return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                    .fileKey();
+        } catch (IOException e) {
+            LOG.debug("{} cannot be looked at", path, e);
+            return null;
+        }
+    }
+
+    @Override
+    public String toString() {
+        return path.toString();
+    }
+}
