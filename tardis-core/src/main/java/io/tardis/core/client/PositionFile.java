@@ -3,7 +3,7 @@ package io.tardis.core.client;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -166,12 +166,8 @@ public final class PositionFile implements AutoCloseable {
         }
         if (Integer.parseInt(head.group(1)) != VERSION) {
             throw new SetupException(
-                    file
-                            + " is a position of version "
-                            + head.group(1)
-                            + ", but only version "
-                            + VERSION
-                            + " is understood");
+                    "%s is a position of version %s, but only version %d is understood"
+                            .formatted(file, head.group(1), VERSION));
         }
         Matcher whole = WHOLE.matcher(text);
         if (!whole.matches() || !whole.group(2).equals(checksum(whole.group(1)))) {
@@ -191,10 +187,7 @@ public final class PositionFile implements AutoCloseable {
                         next,
                         Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                         PRIVATE)) {
-            ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
-            while (bytes.hasRemaining()) {
-                out.write(bytes);
-            }
+            Channels.newOutputStream(out).write(text.getBytes(StandardCharsets.US_ASCII));
             out.force(true);
         }
         Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);

@@ -9,8 +9,16 @@ import java.util.OptionalLong;
 /** The second frame of a published message. */
 public sealed interface Published {
 
+    /** The number of the last exit that was published, this one included. */
+    long lastSeq();
+
     /** An exit. */
-    record Exit(ExitEvent event) implements Published {}
+    record Exit(ExitEvent event) implements Published {
+        @Override
+        public long lastSeq() {
+            return event.seq();
+        }
+    }
 
     /**
      * A sign of life.
