@@ -44,8 +44,11 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
             return number;
         }
 
-        static Optional<Stage> of(int number) {
-            return Arrays.stream(values()).filter(it -> it.number == number).findFirst();
+        static Stage of(int number) {
+            return Arrays.stream(values())
+                    .filter(it -> it.number == number)
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("no stage " + number));
         }
     }
 

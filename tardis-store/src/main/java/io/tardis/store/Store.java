@@ -61,9 +61,9 @@ public final class Store implements AutoCloseable {
             InstantSource clock) {
         SqliteLibrary.load(settings.stateDir());
         SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
-        SqliteExitLog reader = null;
-        SqliteExitLog listReader = null;
-        SqliteExitLog replayReader = null;
+        SqliteReader reader = null;
+        SqliteReader listReader = null;
+        SqliteReader replayReader = null;
         ZmqReplier replier;
         try {
             reader = writer.openReader();
@@ -73,7 +73,7 @@ public final class Store implements AutoCloseable {
         } catch (RuntimeException e) {
             Stream.of(replayReader, listReader, reader, writer)
                     .filter(Objects::nonNull)
-                    .forEach(SqliteExitLog::close);
+                    .forEach(ExitTables::close);
             throw e;
         }
         LifeCache lives = new LifeCache(reader);

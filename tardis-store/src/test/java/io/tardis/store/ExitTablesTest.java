@@ -67,7 +67,7 @@ class ExitTablesTest {
     @BeforeEach
     void open() {
         file = directory.resolve("exits.db");
-        log = SqliteExitLog.openWriter(file, clock);
+        log = SqliteExitLog.openWriter(file, clock, () -> true);
     }
 
     @AfterEach
@@ -436,16 +436,16 @@ class ExitTablesTest {
                     ExitTables.OPEN_OF_NAMESPACE,
                     ExitTables.OVER,
                     ExitTables.OVER_OF_NAMESPACE,
-                    ExitTables.KNOWS,
+                    SqliteExitLog.KNOWS,
                     ExitTables.EVENTS_AFTER,
                     ExitTables.FIRST_SEQ,
                     ExitTables.LAST_SEQ,
-                    ExitTables.OLDEST,
-                    ExitTables.AGED_TO,
-                    ExitTables.INSERT_EVENT,
-                    ExitTables.PUT_LIFE,
-                    ExitTables.DELETE_EVENTS,
-                    ExitTables.DELETE_LIVES);
+                    SqliteExitLog.OLDEST,
+                    SqliteExitLog.AGED_TO,
+                    SqliteExitLog.INSERT_EVENT,
+                    SqliteExitLog.PUT_LIFE,
+                    SqliteExitLog.DELETE_EVENTS,
+                    SqliteExitLog.DELETE_LIVES);
 
     private static final Set<String> BOUNDED_SCANS =
             Set.of(
@@ -484,7 +484,7 @@ class ExitTablesTest {
         }
 
         for (int start = 0; start < 2; start++) {
-            log = SqliteExitLog.openWriter(file, clock);
+            log = SqliteExitLog.openWriter(file, clock, () -> true);
 
             assertThat(newest()).isEqualTo(end("second", 1, exit(2, TC, 200, 4)).answer(true));
             assertThat(log.life(TC, "first")).contains(end("first", 0, exit(1, TC, 100, 3)));
@@ -504,7 +504,7 @@ class ExitTablesTest {
             log.close();
         }
 
-        log = SqliteExitLog.openWriter(file, clock);
+        log = SqliteExitLog.openWriter(file, clock, () -> true);
         log.append(List.of(ending("second", 1, exit(11, TC, 200, 7))));
         log.append(List.of(ending("third", 0, exit(12, container("killed"), 300, 8))));
         append(begun(life("fourth", 2), container("other"), 500));
@@ -556,7 +556,7 @@ class ExitTablesTest {
 
     private void reopen() {
         log.close();
-        log = SqliteExitLog.openWriter(file, clock);
+        log = SqliteExitLog.openWriter(file, clock, () -> true);
     }
 
     private Answer newest() {

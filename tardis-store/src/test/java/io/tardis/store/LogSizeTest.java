@@ -43,7 +43,7 @@ class LogSizeTest {
 
     @Test
     void aReaderThatHasGoneLeavesNoLongWriteAheadLog() throws Exception {
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock);
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true);
                 CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
             record(log, 1, 100);
             try (Connection reader = DriverManager.getConnection("jdbc:sqlite:" + file);
@@ -74,7 +74,7 @@ class LogSizeTest {
 
     @Test
     void theFileShrinksWhenWhatWasRecordedIsRemoved() throws IOException {
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             record(log, 1, EXITS);
             while (log.shrink()) {
                 assertThat(log.lastSeq()).isEqualTo(EXITS);
@@ -90,14 +90,14 @@ class LogSizeTest {
             assertThat(Files.size(file)).isLessThan(2 * MIB);
             record(log, EXITS + 1, EXITS + 1);
         }
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             assertThat(log.lastSeq()).isEqualTo(EXITS + 1);
         }
     }
 
     @Test
     void aFileOfTheFirstVersionShrinksFromTheNextStartOn() throws Exception {
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             record(log, 1, 1000);
         }
         try (Connection other = DriverManager.getConnection("jdbc:sqlite:" + file);
@@ -108,7 +108,7 @@ class LogSizeTest {
             assertThat(autoVacuum(statement)).isZero();
         }
 
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock);
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true);
                 Connection other = DriverManager.getConnection("jdbc:sqlite:" + file);
                 Statement statement = other.createStatement()) {
             assertThat(autoVacuum(statement)).isEqualTo(2);

@@ -120,7 +120,7 @@ class SqliteExitLogTest {
     @Test
     void showsAReaderWhatTheWriterHasAppended() {
         try (SqliteExitLog writer = open();
-                SqliteExitLog reader = writer.openReader()) {
+                SqliteReader reader = writer.openReader()) {
             for (long seq = 1; seq <= 20; seq++) {
                 writer.append(List.of(ending("life-" + seq, seq, exit(seq, TC, seq, 0))));
 
@@ -469,7 +469,7 @@ class SqliteExitLogTest {
     }
 
     private SqliteExitLog open() {
-        return SqliteExitLog.openWriter(file, clock);
+        return SqliteExitLog.openWriter(file, clock, () -> true);
     }
 
     /** Enough for several pages, all in the main file. */

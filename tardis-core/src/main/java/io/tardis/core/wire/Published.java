@@ -60,7 +60,13 @@ public sealed interface Published {
             OptionalLong pid,
             OptionalLong startTime,
             OptionalLong endedSeq)
-            implements Published {}
+            implements Published {
+
+        /** The same begin, of another life. */
+        public Begun ofLife(LifeRef other) {
+            return new Begun(lastSeq, container, other, pid, startTime, endedSeq);
+        }
+    }
 
     /**
      * A life is over, and nobody observed how it ended: its code is not 0, and not any other
