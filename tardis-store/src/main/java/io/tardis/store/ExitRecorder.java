@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -66,9 +67,9 @@ final class ExitRecorder implements AutoCloseable {
     private final Set<ContainerKey> batched = new HashSet<>();
 
     private long nextTry;
-    private long nextPrune;
-    private long nextLook;
-    private long nextShrink;
+    private long nextPrune = System.nanoTime();
+    private long nextLook = nextPrune;
+    private long nextShrink = nextPrune;
     private @Nullable RetentionClock age;
     private Instant agedTo = Instant.EPOCH;
 
@@ -99,20 +100,12 @@ final class ExitRecorder implements AutoCloseable {
     }
 
     void start() {
-        nextPrune = System.nanoTime();
-        nextLook = nextPrune;
-        nextShrink = nextPrune;
         worker.start();
     }
 
     /** Writes what has arrived, and ends. */
     @Override
     public void close() {
-        if (!worker.wasStarted()) {
-            subscriber.close();
-            log.close();
-            return;
-        }
         worker.close();
     }
 
@@ -134,7 +127,7 @@ final class ExitRecorder implements AutoCloseable {
                 }
             } while (!last || (mayBeMore && !unwritten.isFailing()));
             if (unwritten.isFailing() && log.replaceIfUnusable(REPLACE_PATIENCE)) {
-                writeLast();
+                record(List.of()); // into a new log, for the next daemon
             }
             if (!unwritten.isEmpty()) {
                 LOG.error(
@@ -173,22 +166,6 @@ final class ExitRecorder implements AutoCloseable {
                 LOG.warn("the exit log cannot be made smaller now", e);
                 nextShrink = now + PRUNE_INTERVAL.toNanos();
             }
-        }
-    }
-
-    /**
-     * Into a new log, for the next daemon; what this one still answers, it answers from memory and
-     * from the old log.
-     */
-    private void writeLast() {
-        try {
-            while (!unwritten.isEmpty()) {
-                List<Recorded> batch = unwritten.oldest(BATCH);
-                log.append(batch);
-                unwritten.written(batch);
-            }
-        } catch (ExitLogException e) {
-            LOG.error("the new exit log cannot be written", e);
         }
     }
 
@@ -282,17 +259,13 @@ final class ExitRecorder implements AutoCloseable {
     private void keepInMemory(List<Recorded> arrived) {
         List<LifeState> kept = statesOf(arrived);
         kept.forEach(lives::notRecorded);
-        for (var given = unwritten.dropOverLimit();
-                given.isPresent();
-                given = unwritten.dropOverLimit()) {
-            given.get().state().ifPresent(lives::forget);
-            given.get()
-                    .event()
+        for (Recorded given : unwritten.dropOverLimit()) {
+            given.state().ifPresent(lives::forget);
+            given.event()
                     .ifPresent(it ->
                             dropped.error(
-                                    "too many exits wait for the disk ("
-                                            + Setting.MAX_UNWRITTEN.key()
-                                            + ", or a quarter of the memory): some are given up, and are lost",
+                                    "too many exits wait for the disk (%s, or a quarter of the memory): some are given up, and are lost"
+                                            .formatted(Setting.MAX_UNWRITTEN.key()),
                                     "exit " + it.seq()));
         }
         unwritten.notWritten();
@@ -319,7 +292,15 @@ final class ExitRecorder implements AutoCloseable {
     private void prune() {
         long now = System.nanoTime();
         try {
-            Instant time = retentionClock(now).advance(clock.instant(), log.oldest(), now);
+            Instant wall = clock.instant();
+            RetentionClock running = age;
+            if (running == null) {
+                Optional<Instant> stored = log.agedTo();
+                agedTo = stored.orElse(Instant.EPOCH);
+                running = new RetentionClock(stored.orElse(wall), now);
+                age = running;
+            }
+            Instant time = running.advance(wall, log.oldest(), now);
             ExitLog.Pruned pruned =
                     log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
             pruned.containers().forEach(lives::changed);
@@ -332,19 +313,5 @@ final class ExitRecorder implements AutoCloseable {
             LOG.warn("old records cannot be removed now", e);
             nextPrune = now + PRUNE_INTERVAL.toNanos();
         }
-    }
-
-    private RetentionClock retentionClock(long now) {
-        RetentionClock known = age;
-        if (known == null) {
-            Instant begin = clock.instant();
-            agedTo = log.agedTo().orElse(begin);
-            if (agedTo.equals(begin)) {
-                log.setAgedTo(begin);
-            }
-            known = new RetentionClock(agedTo, now);
-            age = known;
-        }
-        return known;
     }
 }

@@ -97,6 +97,11 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
         return begun.life().id();
     }
 
+    /** Whether {@code other} is of the same life, which had come as far by then or further. */
+    boolean isNoFurther(LifeState other) {
+        return lifeId().equals(other.lifeId()) && stage.compareTo(other.stage) <= 0;
+    }
+
     /**
      * The same choice that the log makes: the newer life, and of one life the later stage.
      *

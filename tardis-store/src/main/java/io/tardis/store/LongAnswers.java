@@ -1,19 +1,16 @@
 package io.tardis.store;
 
-import io.tardis.core.UnavailableException;
 import io.tardis.core.Worker;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.zmq.ZmqReplier;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
-import java.util.function.Function;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,22 +20,18 @@ import org.jspecify.annotations.Nullable;
  *
  * @param <Q> what is asked for
  */
-final class LongAnswers<Q> implements AutoCloseable {
+final class LongAnswers<Q> {
 
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
-    /**
-     * An answer that is made.
-     *
-     * @param request who asked for it
-     * @param answer gives its bytes, or throws what kept it from being made
-     */
-    record Made(ZmqReplier.Request request, Supplier<byte[]> answer) {}
+    /** An answer that is made. */
+    @SuppressWarnings("ArrayRecordComponent") // sent once, never compared
+    record Made(ZmqReplier.Request request, byte[] answer) {}
 
     private record Asked<Q>(ZmqReplier.Request request, Q query) {}
 
     private final ExitLog.Reader log;
-    private final Function<Q, Answer> maker;
+    private final BiFunction<ExitLog.Reader, Q, Answer> maker;
     private final Queue<Asked<Q>> asked;
 
     /** At most one. */
@@ -60,7 +53,7 @@ final class LongAnswers<Q> implements AutoCloseable {
             String name,
             int maxWaiting,
             ExitLog.Reader log,
-            Function<Q, Answer> maker,
+            BiFunction<ExitLog.Reader, Q, Answer> maker,
             Runnable onMade) {
         this.log = log;
         this.maker = maker;
@@ -100,20 +93,11 @@ final class LongAnswers<Q> implements AutoCloseable {
      * @param last given all that {@link #poll} would still have given
      */
     void close(Consumer<Made> last) {
-        if (!worker.wasStarted()) {
-            log.close();
-            return;
-        }
         worker.close(STOP_PATIENCE);
         made.forEach(last);
         byte[] refusal =
                 AnswerCodec.encode(new Refused(Refused.UNAVAILABLE, "the daemon is stopping"));
-        asked.forEach(it -> last.accept(new Made(it.request(), () -> refusal)));
-    }
-
-    @Override
-    public void close() {
-        close(_ -> {});
+        asked.forEach(it -> last.accept(new Made(it.request(), refusal)));
     }
 
     private void run() throws InterruptedException {
@@ -123,28 +107,14 @@ final class LongAnswers<Q> implements AutoCloseable {
                 if (next == null) {
                     worker.await();
                 } else {
-                    made.add(make(next));
+                    // Asked for again: what came before it may be unread still.
+                    Answer answer =
+                            Gate.refusalOfLongAnswer(next.request())
+                                    .orElseGet(() -> maker.apply(log, next.query()));
+                    made.add(new Made(next.request(), AnswerCodec.encode(answer)));
                     onMade.run();
                 }
             }
-        }
-    }
-
-    private Made make(Asked<Q> next) {
-        try {
-            // Asked for again: what came before it may be unread still.
-            Answer made =
-                    Gate.refusalOfLongAnswer(next.request())
-                            .<Answer>map(it -> it)
-                            .orElseGet(() -> maker.apply(next.query()));
-            byte[] answer = AnswerCodec.encode(made);
-            return new Made(next.request(), () -> answer);
-        } catch (UnavailableException | UncheckedIOException e) {
-            return new Made(
-                    next.request(),
-                    () -> {
-                        throw e;
-                    });
         }
     }
 }

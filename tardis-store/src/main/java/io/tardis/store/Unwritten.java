@@ -4,10 +4,10 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.wire.Answer.Backlog;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -138,15 +138,16 @@ final class Unwritten {
         refresh();
     }
 
-    /** Gives one up if there are too many; empty if there are not. */
-    synchronized Optional<Recorded> dropOverLimit() {
-        if (exits <= max && bytes <= maxBytes) {
-            return Optional.empty();
+    /** Gives up what is too much, and returns it. */
+    synchronized List<Recorded> dropOverLimit() {
+        List<Recorded> given = new ArrayList<>();
+        while (exits > max || bytes > maxBytes) {
+            Recorded next = others.isEmpty() ? lives.remove() : others.remove();
+            count(next, -1);
+            dropped += next.event().isPresent() ? 1 : 0;
+            given.add(next);
         }
-        Recorded given = others.isEmpty() ? lives.remove() : others.remove();
-        count(given, -1);
-        dropped += given.event().isPresent() ? 1 : 0;
-        return Optional.of(given);
+        return given;
     }
 
     synchronized boolean isFailing() {

@@ -44,10 +44,6 @@ final class Waits<R> {
 
     private long added;
 
-    boolean isEmpty() {
-        return byDeadline.isEmpty();
-    }
-
     int size() {
         return byDeadline.size();
     }

@@ -166,7 +166,7 @@ public final class PositionFile implements AutoCloseable {
         }
         if (Integer.parseInt(head.group(1)) != VERSION) {
             throw new SetupException(
-                    "%s is a position of version %s, but only version %d is understood"
+                    "%s is a position of version %s, but only version %s is understood"
                             .formatted(file, head.group(1), VERSION));
         }
         Matcher whole = WHOLE.matcher(text);

@@ -202,7 +202,7 @@ final class EventJson {
         JsonNode version = node.path("v");
         if (!version.isIntegralNumber() || version.asInt(0) != VERSION) {
             throw new MalformedMessageException(
-                    "v is %s, but only version %d is understood"
+                    "v is %s, but only version %s is understood"
                             .formatted(shortened(version.toString()), VERSION));
         }
     }
