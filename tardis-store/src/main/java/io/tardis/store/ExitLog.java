@@ -4,9 +4,9 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * The exits on disk. Split into who writes and who reads, since each belongs to one thread; a
@@ -22,11 +22,7 @@ interface ExitLog {
      * @param more whether there may be more to remove
      * @param containers whose lives were removed
      */
-    record Pruned(boolean more, Set<ContainerKey> containers) {
-        public Pruned {
-            containers = Set.copyOf(containers);
-        }
-    }
+    record Pruned(boolean more, Collection<ContainerKey> containers) {}
 
     /** Appends and removes. For one thread. */
     interface Writer extends AutoCloseable {

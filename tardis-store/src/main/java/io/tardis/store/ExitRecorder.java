@@ -42,13 +42,13 @@ final class ExitRecorder implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(500);
 
     private static final Duration RETRY = Duration.ofSeconds(1);
-    private static final Duration PRUNE_INTERVAL = Duration.ofMinutes(1);
+    private static final Duration TIDY_INTERVAL = Duration.ofSeconds(10);
+    private static final Duration TIDY_RETRY = Duration.ofMinutes(1);
 
     /** How much the time by which records grow old moves before it is written down. */
     private static final Duration AGE_STEP = Duration.ofHours(1);
 
     private static final int PRUNE_BATCH = 1_000;
-    private static final Duration SHRINK_INTERVAL = Duration.ofSeconds(10);
     private static final Duration REPLACE_PATIENCE = Duration.ofMillis(1500);
 
     private final ZmqSubscriber subscriber;
@@ -67,9 +67,8 @@ final class ExitRecorder implements AutoCloseable {
     private final Set<ContainerKey> batched = new HashSet<>();
 
     private long nextTry;
-    private long nextPrune = System.nanoTime();
-    private long nextLook = nextPrune;
-    private long nextShrink = nextPrune;
+    private long nextTidy = System.nanoTime();
+    private long nextLook = nextTidy;
     private @Nullable RetentionClock age;
     private Instant agedTo = Instant.EPOCH;
 
@@ -122,7 +121,7 @@ final class ExitRecorder implements AutoCloseable {
                 if (last || System.nanoTime() - nextLook >= 0) {
                     look();
                 }
-                if (!last) {
+                if (!last && System.nanoTime() - nextTidy >= 0) {
                     tidy();
                 }
             } while (!last || (mayBeMore && !unwritten.isFailing()));
@@ -150,21 +149,6 @@ final class ExitRecorder implements AutoCloseable {
             if (!unwritten.isFailing()) {
                 LOG.error("exits are kept in memory only, until the log is in its place again", e);
                 keepInMemory(List.of());
-            }
-        }
-    }
-
-    private void tidy() {
-        long now = System.nanoTime();
-        if (now - nextPrune >= 0) {
-            prune();
-        }
-        if (now - nextShrink >= 0 && !unwritten.isFailing()) {
-            try {
-                nextShrink = now + (log.shrink() ? RETRY : SHRINK_INTERVAL).toNanos();
-            } catch (ExitLogException e) {
-                LOG.warn("the exit log cannot be made smaller now", e);
-                nextShrink = now + PRUNE_INTERVAL.toNanos();
             }
         }
     }
@@ -288,8 +272,10 @@ final class ExitRecorder implements AutoCloseable {
         return recorded.stream().flatMap(it -> it.state().stream()).toList();
     }
 
-    /** One small step, so that exits never wait for it. */
-    private void prune() {
+    /**
+     * One small step, so that exits never wait for it: removes what is old, and gives space back.
+     */
+    private void tidy() {
         long now = System.nanoTime();
         try {
             Instant wall = clock.instant();
@@ -308,10 +294,11 @@ final class ExitRecorder implements AutoCloseable {
                 log.setAgedTo(time);
                 agedTo = time;
             }
-            nextPrune = now + (pruned.more() ? RETRY : PRUNE_INTERVAL).toNanos();
+            boolean more = log.shrink() || pruned.more();
+            nextTidy = now + (more ? RETRY : TIDY_INTERVAL).toNanos();
         } catch (ExitLogException e) {
-            LOG.warn("old records cannot be removed now", e);
-            nextPrune = now + PRUNE_INTERVAL.toNanos();
+            LOG.warn("old records cannot be removed now, or the log not made smaller", e);
+            nextTidy = now + TIDY_RETRY.toNanos();
         }
     }
 }

@@ -80,7 +80,7 @@ final class LogPlace implements AutoCloseable {
      */
     SqliteSession writing() {
         if (outOfPlace) {
-            throw notInPlace("it is not used meanwhile", null);
+            throw new ExitLogException(notInPlace("it is not used meanwhile"));
         }
         requireWhole();
         return session;
@@ -116,10 +116,10 @@ final class LogPlace implements AutoCloseable {
      * @throws ExitLogException if more steps are needed
      */
     void requireInPlace() {
-        if (!outOfPlace && files.areInPlace()) {
-            return;
-        }
         if (!outOfPlace) {
+            if (files.areInPlace()) {
+                return;
+            }
             outOfPlace = true;
             files.notSafe();
             LOG.error(
@@ -147,12 +147,13 @@ final class LogPlace implements AutoCloseable {
 
     private void replace() {
         if (!ownsDirectory.getAsBoolean()) {
-            throw notInPlace("its directory cannot be used now", null);
+            throw new ExitLogException(notInPlace("its directory cannot be used now"));
         }
         FutureTask<Path> running = copy;
         if (running == null) {
             if (System.nanoTime() - nextCopy < 0) {
-                throw notInPlace("it could not be written and is tried again soon", null);
+                throw new ExitLogException(
+                        notInPlace("it could not be written and is tried again soon"));
             }
             SqliteSession copied = session;
             running = new FutureTask<>(() -> copied.copyTo(files.beside()));
@@ -164,12 +165,13 @@ final class LogPlace implements AutoCloseable {
             copy = null;
             copyDelay = FIRST_COPY_DELAY;
         } catch (TimeoutException | InterruptedException e) {
-            throw notInPlace("it is being written", e);
+            throw new ExitLogException(notInPlace("it is being written"), e);
         } catch (Exception e) {
             copy = null;
             nextCopy = System.nanoTime() + copyDelay.toNanos();
             copyDelay = Collections.min(List.of(copyDelay.multipliedBy(2), LAST_COPY_DELAY));
-            ExitLogException failure = notInPlace("it cannot be written: " + e.getMessage(), e);
+            ExitLogException failure =
+                    new ExitLogException(notInPlace("it cannot be written: " + e.getMessage()), e);
             failures.error("the exit log cannot be put back into its place", failure);
             throw failure;
         }
@@ -191,9 +193,8 @@ final class LogPlace implements AutoCloseable {
                 aside == null ? "" : "; what was in its place is " + aside + " now");
     }
 
-    private ExitLogException notInPlace(String why, @Nullable Exception cause) {
-        String message = "the exit log " + files.file() + " is not in its place: " + why;
-        return cause == null ? new ExitLogException(message) : new ExitLogException(message, cause);
+    private String notInPlace(String why) {
+        return "the exit log " + files.file() + " is not in its place: " + why;
     }
 
     /** As {@link ExitLog.Writer#replaceIfUnusable}. */

@@ -9,18 +9,16 @@ import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Makes answers that take long in a thread of their own, one after the other: nobody else's
  * question is to wait for them. One that is made waits until it is taken before the next one is
  * begun, so that they fill no memory.
- *
- * @param <Q> what is asked for
  */
-final class LongAnswers<Q> {
+final class LongAnswers {
 
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
@@ -28,11 +26,10 @@ final class LongAnswers<Q> {
     @SuppressWarnings("ArrayRecordComponent") // sent once, never compared
     record Made(ZmqReplier.Request request, byte[] answer) {}
 
-    private record Asked<Q>(ZmqReplier.Request request, Q query) {}
+    private record Asked(ZmqReplier.Request request, Function<ExitLog.Reader, Answer> maker) {}
 
     private final ExitLog.Reader log;
-    private final BiFunction<ExitLog.Reader, Q, Answer> maker;
-    private final Queue<Asked<Q>> asked;
+    private final Queue<Asked> asked;
 
     /** At most one. */
     private final Queue<Made> made = new ConcurrentLinkedQueue<>();
@@ -45,18 +42,11 @@ final class LongAnswers<Q> {
      *
      * @param name of the thread
      * @param maxWaiting how many may wait until they are made
-     * @param log what {@code maker} reads
-     * @param maker makes an answer, in that thread
+     * @param log what answers are made of
      * @param onMade called when {@link #poll} has something, from that thread
      */
-    LongAnswers(
-            String name,
-            int maxWaiting,
-            ExitLog.Reader log,
-            BiFunction<ExitLog.Reader, Q, Answer> maker,
-            Runnable onMade) {
+    LongAnswers(String name, int maxWaiting, ExitLog.Reader log, Runnable onMade) {
         this.log = log;
-        this.maker = maker;
         this.asked = new LinkedBlockingQueue<>(maxWaiting);
         this.onMade = onMade;
         this.worker = new Worker(name, this::run);
@@ -66,9 +56,9 @@ final class LongAnswers<Q> {
         worker.start();
     }
 
-    /** Takes the question, if there are not too many. */
-    boolean ask(ZmqReplier.Request request, Q query) {
-        boolean taken = asked.offer(new Asked<>(request, query));
+    /** Takes the question, if there are not too many; {@code maker} makes its answer. */
+    boolean ask(ZmqReplier.Request request, Function<ExitLog.Reader, Answer> maker) {
+        boolean taken = asked.offer(new Asked(request, maker));
         worker.wake();
         return taken;
     }
@@ -103,14 +93,14 @@ final class LongAnswers<Q> {
     private void run() throws InterruptedException {
         try (log) {
             while (!worker.isStopping()) {
-                Asked<Q> next = made.isEmpty() ? asked.poll() : null;
+                Asked next = made.isEmpty() ? asked.poll() : null;
                 if (next == null) {
                     worker.await();
                 } else {
                     // Asked for again: what came before it may be unread still.
                     Answer answer =
                             Gate.refusalOfLongAnswer(next.request())
-                                    .orElseGet(() -> maker.apply(log, next.query()));
+                                    .orElseGet(() -> next.maker().apply(log));
                     made.add(new Made(next.request(), AnswerCodec.encode(answer)));
                     onMade.run();
                 }

@@ -71,8 +71,8 @@ final class QueryServer implements AutoCloseable {
     /** Guarded by itself: the threads that make long answers have failures, too. */
     private final FailureLog failures = new FailureLog(QueryServer.class);
 
-    private final LongAnswers<Query.ListContainers> lists;
-    private final LongAnswers<Query.Replay> replays;
+    private final LongAnswers lists;
+    private final LongAnswers replays;
 
     /** Who asked, and for which life: the one that was open then. */
     private record Question(ZmqReplier.Request request, Optional<String> life) {}
@@ -96,20 +96,9 @@ final class QueryServer implements AutoCloseable {
         this.lives = lives;
         this.unwritten = unwritten;
         this.maker = new AnswerMaker(lives, unwritten);
-        this.lists =
-                new LongAnswers<>(
-                        "tardis-store-lists",
-                        MAX_LISTS,
-                        readers.get(),
-                        (reader, it) -> orRefusal(() -> maker.list(reader, it), why -> why),
-                        replier::wake);
+        this.lists = new LongAnswers("tardis-store-lists", MAX_LISTS, readers.get(), replier::wake);
         this.replays =
-                new LongAnswers<>(
-                        "tardis-store-replays",
-                        MAX_REPLAYS,
-                        readers.get(),
-                        (reader, it) -> orRefusal(() -> maker.replay(reader, it), why -> why),
-                        replier::wake);
+                new LongAnswers("tardis-store-replays", MAX_REPLAYS, readers.get(), replier::wake);
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.health = health;
@@ -147,14 +136,12 @@ final class QueryServer implements AutoCloseable {
                 answerEnded();
                 answerMade(lists);
                 answerMade(replays);
-                answerExpired();
+                answerWaiting(false);
                 synchronized (failures) {
                     failures.logCounts();
                 }
             }
-            for (var it = waits.first(); it != null; it = waits.first()) {
-                answer(it);
-            }
+            answerWaiting(true);
             lists.close(it -> reply(it.request(), it.answer()));
             replays.close(it -> reply(it.request(), it.answer()));
         }
@@ -168,8 +155,14 @@ final class QueryServer implements AutoCloseable {
         }
         return switch (QueryCodec.decode(request.payload())) {
             case Query.ExitCode query -> answer(request, query);
-            case Query.Replay query -> letMake(replays, request, query, MAX_REPLAYS + " replays");
-            case Query.ListContainers query -> letMake(lists, request, query, MAX_LISTS + " lists");
+            case Query.Replay query ->
+                    letMake(
+                            replays,
+                            request,
+                            MAX_REPLAYS + " replays",
+                            it -> maker.replay(it, query));
+            case Query.ListContainers query ->
+                    letMake(lists, request, MAX_LISTS + " lists", it -> maker.list(it, query));
             case Query.Ping() ->
                     Optional.of(
                             new Pong(
@@ -211,14 +204,19 @@ final class QueryServer implements AutoCloseable {
         };
     }
 
-    private static <Q> Optional<Answer> letMake(
-            LongAnswers<Q> makers, ZmqReplier.Request request, Q query, String most) {
-        return makers.ask(request.withoutPayload(), query)
+    private Optional<Answer> letMake(
+            LongAnswers makers,
+            ZmqReplier.Request request,
+            String most,
+            Function<ExitLog.Reader, Answer> made) {
+        return makers.ask(
+                        request.withoutPayload(),
+                        log -> orRefusal(() -> made.apply(log), why -> why))
                 ? Optional.empty()
                 : Optional.of(new Refused(Refused.TOO_MANY, most + " are asked for already"));
     }
 
-    private void answerMade(LongAnswers<?> makers) {
+    private void answerMade(LongAnswers makers) {
         for (LongAnswers.Made it = makers.poll(); it != null; it = makers.poll()) {
             reply(it.request(), it.answer());
         }
@@ -282,17 +280,14 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
-    private void answerExpired() {
+    /** Those whose time is over, or all. */
+    private void answerWaiting(boolean all) {
         for (var first = waits.first();
-                first != null && first.deadline() - System.nanoTime() <= 0;
+                first != null && (all || first.deadline() - System.nanoTime() <= 0);
                 first = waits.first()) {
-            answer(first);
+            waits.remove(first);
+            reply(first.request().request(), answerAfterWait(first));
         }
-    }
-
-    private void answer(Waits.Waiting<Question> waiting) {
-        waits.remove(waiting);
-        reply(waiting.request().request(), answerAfterWait(waiting));
     }
 
     private Duration untilNextDeadline() {

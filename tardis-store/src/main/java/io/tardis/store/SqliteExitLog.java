@@ -18,7 +18,6 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -181,7 +180,7 @@ final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
                             SqliteExitLog::container,
                             livesBefore.toEpochMilli(),
                             limit);
-            return new ExitLog.Pruned(events == limit || lives.size() == limit, Set.copyOf(lives));
+            return new ExitLog.Pruned(events == limit || lives.size() == limit, lives);
         });
     }
 

@@ -47,14 +47,14 @@ final class SqliteSession implements AutoCloseable {
     private final Map<String, PreparedStatement> statements = new HashMap<>();
 
     private SqliteSession(Path file, SQLiteConfig config) {
-        config.setBusyTimeout(BUSY_MILLIS);
         this.file = file;
-        this.connection =
-                attempt(
-                        "open",
-                        () ->
-                                DriverManager.getConnection(
-                                        "jdbc:sqlite:" + file, config.toProperties()));
+        config.setBusyTimeout(BUSY_MILLIS);
+        try {
+            this.connection =
+                    DriverManager.getConnection("jdbc:sqlite:" + file, config.toProperties());
+        } catch (SQLException e) {
+            throw failure("open", e);
+        }
     }
 
     /** Connects, and changes nothing in the file. */
@@ -69,16 +69,21 @@ final class SqliteSession implements AutoCloseable {
         return new SqliteSession(file, config);
     }
 
-    private interface Call<T> {
-        T call() throws SQLException;
+    /** Nobody relies on the state that the statements are left in: some cannot be run again. */
+    private ExitLogException failure(String what, SQLException e) {
+        closeStatements();
+        return new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
     }
 
-    private <T> T attempt(String what, Call<T> call) {
-        try {
-            return call.call();
-        } catch (SQLException e) {
-            throw new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
+    private void closeStatements() {
+        for (PreparedStatement each : statements.values()) {
+            try {
+                each.close();
+            } catch (SQLException e) {
+                LOG.debug("SQLite repeats what failed before", e);
+            }
         }
+        statements.clear();
     }
 
     Path file() {
@@ -87,19 +92,20 @@ final class SqliteSession implements AutoCloseable {
 
     /** Runs one or more statements, each to its end. */
     void execute(String sql) {
-        int _ =
-                attempt(
-                        "write",
-                        () -> {
-                            try (Statement statement = connection.createStatement()) {
-                                return statement.executeUpdate(sql);
-                            }
-                        });
+        try (Statement statement = connection.createStatement()) {
+            statement.executeUpdate(sql);
+        } catch (SQLException e) {
+            throw failure("write", e);
+        }
     }
 
     /** Runs one statement, which is prepared once; returns how many rows it changed. */
     int update(String sql, Object... values) {
-        return attempt("write", () -> prepare(sql, values).executeUpdate());
+        try {
+            return prepare(sql, values).executeUpdate();
+        } catch (SQLException e) {
+            throw failure("write", e);
+        }
     }
 
     private PreparedStatement prepare(String sql, Object... values) throws SQLException {
@@ -122,7 +128,6 @@ final class SqliteSession implements AutoCloseable {
             execute("COMMIT");
             return result;
         } catch (RuntimeException e) {
-            closeStatements();
             try {
                 execute("ROLLBACK");
             } catch (ExitLogException late) {
@@ -131,21 +136,6 @@ final class SqliteSession implements AutoCloseable {
             }
             throw e;
         }
-    }
-
-    /**
-     * After a failure nobody relies on the state that they were left in; and beside one that was
-     * run, SQLite refuses to VACUUM.
-     */
-    private void closeStatements() {
-        for (PreparedStatement each : statements.values()) {
-            try {
-                each.close();
-            } catch (SQLException e) {
-                LOG.debug("SQLite repeats what failed before", e);
-            }
-        }
-        statements.clear();
     }
 
     interface RowReader<T> {
@@ -158,24 +148,17 @@ final class SqliteSession implements AutoCloseable {
      * shorter, since that means the end to who turns the pages.
      */
     <T> List<T> query(int limit, String sql, RowReader<T> reader, Object... values) {
-        try {
-            return attempt(
-                    "read",
-                    () -> {
-                        List<T> rows = new ArrayList<>();
-                        try (ResultSet results = prepare(sql, values).executeQuery()) {
-                            while (rows.size() < limit && results.next()) {
-                                T row = reader.read(results);
-                                if (row != null) {
-                                    rows.add(row);
-                                }
-                            }
-                        }
-                        return rows;
-                    });
-        } catch (ExitLogException e) {
-            closeStatements();
-            throw e;
+        List<T> rows = new ArrayList<>();
+        try (ResultSet results = prepare(sql, values).executeQuery()) {
+            while (rows.size() < limit && results.next()) {
+                T row = reader.read(results);
+                if (row != null) {
+                    rows.add(row);
+                }
+            }
+            return rows;
+        } catch (SQLException e) {
+            throw failure("read", e);
         }
     }
 
@@ -205,16 +188,14 @@ final class SqliteSession implements AutoCloseable {
                     }
                 };
         try {
-            return attempt(
-                    "read",
-                    () -> {
-                        ProgressHandler.setHandler(connection, PROGRESS_STEPS, handler);
-                        try {
-                            return first(sql, row -> row.getString(1));
-                        } finally {
-                            ProgressHandler.clearHandler(connection);
-                        }
-                    });
+            ProgressHandler.setHandler(connection, PROGRESS_STEPS, handler);
+            try {
+                return first(sql, row -> row.getString(1));
+            } finally {
+                ProgressHandler.clearHandler(connection);
+            }
+        } catch (SQLException e) {
+            throw failure("read", e);
         } catch (ExitLogException e) {
             if (e.isOneOf(SQLiteErrorCode.SQLITE_INTERRUPT)) {
                 return Optional.empty();
@@ -233,7 +214,7 @@ final class SqliteSession implements AutoCloseable {
         Files.createFile(
                 target,
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        closeStatements();
+        closeStatements(); // SQLite refuses to VACUUM beside one that was run
         int _ = update("VACUUM INTO ?", target.toString());
         try (FileChannel copy = FileChannel.open(target, StandardOpenOption.WRITE)) {
             copy.force(true);

@@ -311,8 +311,10 @@ class ExitTablesTest {
         append(lost(life("lost", 0), container("lost")));
         Instant before = clock.instant().minus(Duration.ofDays(30));
 
-        assertThat(log.prune(Instant.EPOCH, before, 10))
-                .isEqualTo(new ExitLog.Pruned(false, Set.of(container("old"), container("other"))));
+        ExitLog.Pruned pruned = log.prune(Instant.EPOCH, before, 10);
+        assertThat(pruned.more()).isFalse();
+        assertThat(pruned.containers())
+                .containsExactlyInAnyOrder(container("old"), container("other"));
         assertThat(list(Optional.empty(), 10)).containsExactlyInAnyOrder("open", "ended", "lost");
 
         clock.move(Duration.ofDays(31));

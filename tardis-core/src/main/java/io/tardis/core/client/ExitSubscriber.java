@@ -13,6 +13,7 @@ import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqSubscriber;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Supplier;
@@ -232,8 +233,7 @@ public final class ExitSubscriber implements AutoCloseable {
             askAt(System.nanoTime());
         } else {
             nextReplay = System.nanoTime() + retry.toNanos();
-            Duration twice = retry.multipliedBy(2);
-            retry = twice.compareTo(LONGEST_RETRY) < 0 ? twice : LONGEST_RETRY;
+            retry = Collections.min(List.of(retry.multipliedBy(2), LONGEST_RETRY));
         }
     }
 
