@@ -4,7 +4,6 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 
@@ -15,14 +14,6 @@ import java.util.Optional;
  * <p>All methods throw {@link ExitLogException} if the disk does not do its part.
  */
 interface ExitLog {
-
-    /**
-     * What {@link Writer#prune} did.
-     *
-     * @param more whether there may be more to remove
-     * @param containers whose lives were removed
-     */
-    record Pruned(boolean more, Collection<ContainerKey> containers) {}
 
     /** Appends and removes. For one thread. */
     interface Writer extends AutoCloseable {
@@ -40,8 +31,9 @@ interface ExitLog {
          * @param eventsBefore exits recorded before this go
          * @param livesBefore lives that were over before this go; an open one stays
          * @param limit how many of each at the most
+         * @return whether there may be more to remove
          */
-        Pruned prune(Instant eventsBefore, Instant livesBefore, int limit);
+        boolean prune(Instant eventsBefore, Instant livesBefore, int limit);
 
         /** Whether there is a life of {@code container}. */
         boolean knows(ContainerKey container);

@@ -287,14 +287,12 @@ final class ExitRecorder implements AutoCloseable {
                 age = running;
             }
             Instant time = running.advance(wall, log.oldest(), now);
-            ExitLog.Pruned pruned =
-                    log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
-            pruned.containers().forEach(lives::changed);
+            boolean more = log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
             if (Duration.between(agedTo, time).abs().compareTo(AGE_STEP) >= 0) {
                 log.setAgedTo(time);
                 agedTo = time;
             }
-            boolean more = log.shrink() || pruned.more();
+            more |= log.shrink();
             nextTidy = now + (more ? RETRY : TIDY_INTERVAL).toNanos();
         } catch (ExitLogException e) {
             LOG.warn("old records cannot be removed now, or the log not made smaller", e);

@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.LoadingCache;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,6 +27,9 @@ final class LifeCache {
     private static final Logger LOG = LoggerFactory.getLogger(LifeCache.class);
     private static final int MAX_ENTRIES = 20_000;
 
+    /** For what is too old, and is removed from the log. */
+    private static final Duration LONGEST = Duration.ofSeconds(5);
+
     private final ExitLog.Reader log;
     private final LoadingCache<ContainerKey, Optional<LifeState>> recorded;
 
@@ -37,7 +41,11 @@ final class LifeCache {
 
     LifeCache(ExitLog.Reader log) {
         this.log = log;
-        this.recorded = Caffeine.newBuilder().maximumSize(MAX_ENTRIES).build(log::newest);
+        this.recorded =
+                Caffeine.newBuilder()
+                        .maximumSize(MAX_ENTRIES)
+                        .expireAfterWrite(LONGEST)
+                        .build(log::newest);
     }
 
     /**
@@ -81,11 +89,6 @@ final class LifeCache {
     void recorded(LifeState state) {
         recorded.invalidate(state.container());
         forget(state);
-    }
-
-    /** The log has something new about {@code container}. */
-    void changed(ContainerKey container) {
-        recorded.invalidate(container);
     }
 
     /** The log could not take this state; until it can, it is kept here. */

@@ -41,6 +41,14 @@ final class LogPlace implements AutoCloseable {
     private static final Duration FIRST_COPY_DELAY = Duration.ofMillis(500);
     private static final Duration LAST_COPY_DELAY = Duration.ofMinutes(1);
 
+    private enum State {
+        IN_PLACE,
+        /** A copy is to take its place, and has the connection. */
+        OUT_OF_PLACE,
+        /** For good, until the next start. */
+        DAMAGED
+    }
+
     private final LogFiles files;
     private final InstantSource clock;
 
@@ -49,8 +57,7 @@ final class LogPlace implements AutoCloseable {
 
     private final FailureLog failures = new FailureLog(LogPlace.class);
     private SqliteSession session;
-    private boolean damaged;
-    private boolean outOfPlace;
+    private State state = State.IN_PLACE;
 
     /** Of what was in the files that are not in their place. */
     private @Nullable FutureTask<Path> copy;
@@ -79,11 +86,15 @@ final class LogPlace implements AutoCloseable {
      * @throws ExitLogException if it belongs to a copy, or the log is damaged
      */
     SqliteSession writing() {
-        if (outOfPlace) {
-            throw new ExitLogException(notInPlace("it is not used meanwhile"));
+        if (state == State.IN_PLACE && files.areCut()) {
+            noteDamage("it, or its write-ahead log, was cut while it was in use");
         }
-        requireWhole();
-        return session;
+        return switch (state) {
+            case IN_PLACE -> session;
+            case OUT_OF_PLACE -> throw new ExitLogException(notInPlace("it is not used meanwhile"));
+            case DAMAGED ->
+                    throw new ExitLogException("the exit log " + files.file() + " is damaged");
+        };
     }
 
     /** All of {@code work} is written, or nothing. */
@@ -107,7 +118,7 @@ final class LogPlace implements AutoCloseable {
             LOG.debug("the directory of {} is not this process's now", files.file());
         }
         requireInPlace();
-        requireWhole();
+        var _ = writing();
     }
 
     /**
@@ -116,31 +127,21 @@ final class LogPlace implements AutoCloseable {
      * @throws ExitLogException if more steps are needed
      */
     void requireInPlace() {
-        if (!outOfPlace) {
-            if (files.areInPlace()) {
-                return;
-            }
-            outOfPlace = true;
+        if (state == State.IN_PLACE && !files.areInPlace()) {
+            state = State.OUT_OF_PLACE;
             files.notSafe();
             LOG.error(
                     "{}, or its -wal or -shm file, was removed or replaced while it was in use; what is known"
                             + " is written there again, and not durable until then",
                     files.file());
         }
-        replace();
-    }
-
-    private void requireWhole() {
-        if (!damaged && files.areCut()) {
-            noteDamage("it, or its write-ahead log, was cut while it was in use");
-        }
-        if (damaged) {
-            throw new ExitLogException("the exit log " + files.file() + " is damaged");
+        if (state == State.OUT_OF_PLACE) {
+            replace();
         }
     }
 
     private void noteDamage(String damage) {
-        damaged = true;
+        state = State.DAMAGED;
         files.notSafe();
         ExitLogFile.noteDamage(files.file(), damage);
     }
@@ -186,7 +187,7 @@ final class LogPlace implements AutoCloseable {
         session.close();
         session = next;
         files.setOpened();
-        outOfPlace = false;
+        state = State.IN_PLACE;
         LOG.warn(
                 "{} was written again with all that was in it{}",
                 file,
@@ -199,17 +200,19 @@ final class LogPlace implements AutoCloseable {
 
     /** As {@link ExitLog.Writer#replaceIfUnusable}. */
     boolean replaceIfUnusable(Duration patience) {
-        if (outOfPlace) {
-            return replaceWithin(patience);
-        }
-        if (!damaged) {
-            return false;
-        }
+        return switch (state) {
+            case IN_PLACE -> false;
+            case OUT_OF_PLACE -> replaceWithin(patience);
+            case DAMAGED -> beginNew();
+        };
+    }
+
+    private boolean beginNew() {
         session.close();
         try {
             session = ExitLogFile.openForWriting(files.file(), clock);
             files.setOpened();
-            damaged = false;
+            state = State.IN_PLACE;
             return true;
         } catch (SetupException e) {
             LOG.error("there is no exit log in the place of the damaged one", e);

@@ -9,8 +9,6 @@ import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.store.LifeState.Stage;
 import java.nio.file.Path;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -19,7 +17,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The exit log in a SQLite file, {@code exits.db}: what is written into it. What is in it, {@link
@@ -76,8 +73,7 @@ final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
     static final String DELETE_LIVES =
             """
             DELETE FROM lives WHERE life IN (
-              SELECT life FROM lives WHERE recorded_at < ? AND stage <> 1 LIMIT ?)
-            RETURNING namespace, container_id\
+              SELECT life FROM lives WHERE recorded_at < ? AND stage <> 1 LIMIT ?)\
             """;
 
     private final InstantSource clock;
@@ -170,26 +166,12 @@ final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
     }
 
     @Override
-    public ExitLog.Pruned prune(Instant eventsBefore, Instant livesBefore, int limit) {
+    public boolean prune(Instant eventsBefore, Instant livesBefore, int limit) {
         return place.write(session -> {
             int events = session.update(DELETE_EVENTS, eventsBefore.toEpochMilli(), limit);
-            List<ContainerKey> lives =
-                    session.query(
-                            limit,
-                            DELETE_LIVES,
-                            SqliteExitLog::container,
-                            livesBefore.toEpochMilli(),
-                            limit);
-            return new ExitLog.Pruned(events == limit || lives.size() == limit, lives);
+            int lives = session.update(DELETE_LIVES, livesBefore.toEpochMilli(), limit);
+            return events == limit || lives == limit;
         });
-    }
-
-    private static @Nullable ContainerKey container(ResultSet row) throws SQLException {
-        String namespace = row.getString(1);
-        String id = row.getString(2);
-        return ContainerKey.isIdentifier(namespace) && ContainerKey.isIdentifier(id)
-                ? new ContainerKey(namespace, id)
-                : null;
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -134,11 +135,9 @@ class LogSizeTest {
     }
 
     private void removeAll(SqliteExitLog log) {
-        boolean more = true;
-        while (more) {
-            more =
-                    log.prune(clock.instant().plusSeconds(1), clock.instant().plusSeconds(1), 1_000)
-                            .more();
+        Instant later = clock.instant().plusSeconds(1);
+        while (log.prune(later, later, 1_000)) {
+            // Step by step.
         }
     }
 }

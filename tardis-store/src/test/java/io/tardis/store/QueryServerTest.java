@@ -747,7 +747,7 @@ class QueryServerTest {
     /** Returns when the server has the question, and is about to let it wait. */
     private Future<Answer.OfContainer> askAndWait(
             ContainerKey container, Optional<String> life, Duration wait) {
-        lives.changed(container); // so that the log is asked
+        lives.recorded(Exits.state(Exits.lost(life("no", 0), container))); // the log is asked then
         int before = log.lookups.get();
         Future<Answer.OfContainer> answer =
                 clients.submit(() -> {
