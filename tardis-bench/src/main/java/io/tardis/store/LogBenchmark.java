@@ -78,7 +78,7 @@ public final class LogBenchmark {
 
     private void run() throws IOException {
         long begin = System.nanoTime();
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             for (long seq = 1; seq <= exits; seq += BATCH) {
                 log.append(batch(seq));
             }
@@ -91,10 +91,10 @@ public final class LogBenchmark {
                 "open the log",
                 3,
                 () -> {
-                    SqliteExitLog.openWriter(file, clock).close();
+                    SqliteExitLog.openWriter(file, clock, () -> true).close();
                     return file;
                 });
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             read(log);
             write(log);
         }

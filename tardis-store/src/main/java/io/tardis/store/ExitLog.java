@@ -6,7 +6,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * The exits on disk. Split into who writes and who reads, since each belongs to one thread; a
@@ -15,18 +14,6 @@ import java.util.Set;
  * <p>All methods throw {@link ExitLogException} if the disk does not do its part.
  */
 interface ExitLog {
-
-    /**
-     * What {@link Writer#prune} did.
-     *
-     * @param more whether there may be more to remove
-     * @param containers whose lives were removed
-     */
-    record Pruned(boolean more, Set<ContainerKey> containers) {
-        public Pruned {
-            containers = Set.copyOf(containers);
-        }
-    }
 
     /** Appends and removes. For one thread. */
     interface Writer extends AutoCloseable {
@@ -44,8 +31,9 @@ interface ExitLog {
          * @param eventsBefore exits recorded before this go
          * @param livesBefore lives that were over before this go; an open one stays
          * @param limit how many of each at the most
+         * @return whether there may be more to remove
          */
-        Pruned prune(Instant eventsBefore, Instant livesBefore, int limit);
+        boolean prune(Instant eventsBefore, Instant livesBefore, int limit);
 
         /** Whether there is a life of {@code container}. */
         boolean knows(ContainerKey container);

@@ -8,7 +8,6 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.sql.SQLException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,21 +44,28 @@ public final class ExitLogBackup {
                         ".%s.%d.new"
                                 .formatted(target.getFileName(), ProcessHandle.current().pid()));
         try (SqliteSession session = SqliteSession.openReadOnly(log)) {
-            ExitLogFile.check(session);
-            LogCopy.write(session, beside);
+            check(session);
+            session.copyTo(beside);
             try (SqliteSession copy = SqliteSession.open(beside)) {
-                ExitLogFile.check(copy);
+                check(copy);
             }
             put(beside, target);
             LogFiles.forceDirectory(target);
         } catch (FileAlreadyExistsException e) {
             throw new SetupException(target + " exists already, and is not overwritten", e);
-        } catch (IOException | SQLException | ExitLogException e) {
+        } catch (IOException | ExitLogException e) {
             throw new TardisException(
                     "no backup of %s in %s: %s".formatted(log, target, e.getMessage()), e);
         } finally {
             LogFiles.remove(beside);
             LogFiles.remove(beside.resolveSibling(beside.getFileName() + "-journal"));
+        }
+    }
+
+    private static void check(SqliteSession session) {
+        String problem = ExitLogFile.problemOf(session);
+        if (problem != null) {
+            throw new TardisException(session.file() + ": " + problem);
         }
     }
 

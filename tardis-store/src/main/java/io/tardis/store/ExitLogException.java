@@ -2,6 +2,9 @@ package io.tardis.store;
 
 import io.tardis.core.UnavailableException;
 import java.io.Serial;
+import java.util.stream.Stream;
+import org.sqlite.SQLiteErrorCode;
+import org.sqlite.SQLiteException;
 
 /** The exit log could not be read or written; it may work later. */
 final class ExitLogException extends UnavailableException {
@@ -14,5 +17,12 @@ final class ExitLogException extends UnavailableException {
 
     ExitLogException(String message, Throwable cause) {
         super(message, cause);
+    }
+
+    /** Whether SQLite gave one of these reasons; the upper bits of its codes only say more. */
+    boolean isOneOf(SQLiteErrorCode... reasons) {
+        return getCause() instanceof SQLiteException cause
+                && Stream.of(reasons)
+                        .anyMatch(it -> it.code == (cause.getResultCode().code & 0xff));
     }
 }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -41,13 +42,13 @@ final class ExitRecorder implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(500);
 
     private static final Duration RETRY = Duration.ofSeconds(1);
-    private static final Duration PRUNE_INTERVAL = Duration.ofMinutes(1);
+    private static final Duration TIDY_INTERVAL = Duration.ofSeconds(10);
+    private static final Duration TIDY_RETRY = Duration.ofMinutes(1);
 
     /** How much the time by which records grow old moves before it is written down. */
     private static final Duration AGE_STEP = Duration.ofHours(1);
 
     private static final int PRUNE_BATCH = 1_000;
-    private static final Duration SHRINK_INTERVAL = Duration.ofSeconds(10);
     private static final Duration REPLACE_PATIENCE = Duration.ofMillis(1500);
 
     private final ZmqSubscriber subscriber;
@@ -66,9 +67,8 @@ final class ExitRecorder implements AutoCloseable {
     private final Set<ContainerKey> batched = new HashSet<>();
 
     private long nextTry;
-    private long nextPrune;
-    private long nextLook;
-    private long nextShrink;
+    private long nextTidy = System.nanoTime();
+    private long nextLook = nextTidy;
     private @Nullable RetentionClock age;
     private Instant agedTo = Instant.EPOCH;
 
@@ -99,20 +99,12 @@ final class ExitRecorder implements AutoCloseable {
     }
 
     void start() {
-        nextPrune = System.nanoTime();
-        nextLook = nextPrune;
-        nextShrink = nextPrune;
         worker.start();
     }
 
     /** Writes what has arrived, and ends. */
     @Override
     public void close() {
-        if (!worker.wasStarted()) {
-            subscriber.close();
-            log.close();
-            return;
-        }
         worker.close();
     }
 
@@ -129,12 +121,12 @@ final class ExitRecorder implements AutoCloseable {
                 if (last || System.nanoTime() - nextLook >= 0) {
                     look();
                 }
-                if (!last) {
+                if (!last && System.nanoTime() - nextTidy >= 0) {
                     tidy();
                 }
             } while (!last || (mayBeMore && !unwritten.isFailing()));
             if (unwritten.isFailing() && log.replaceIfUnusable(REPLACE_PATIENCE)) {
-                writeLast();
+                record(List.of()); // into a new log, for the next daemon
             }
             if (!unwritten.isEmpty()) {
                 LOG.error(
@@ -158,37 +150,6 @@ final class ExitRecorder implements AutoCloseable {
                 LOG.error("exits are kept in memory only, until the log is in its place again", e);
                 keepInMemory(List.of());
             }
-        }
-    }
-
-    private void tidy() {
-        long now = System.nanoTime();
-        if (now - nextPrune >= 0) {
-            prune();
-        }
-        if (now - nextShrink >= 0 && !unwritten.isFailing()) {
-            try {
-                nextShrink = now + (log.shrink() ? RETRY : SHRINK_INTERVAL).toNanos();
-            } catch (ExitLogException e) {
-                LOG.warn("the exit log cannot be made smaller now", e);
-                nextShrink = now + PRUNE_INTERVAL.toNanos();
-            }
-        }
-    }
-
-    /**
-     * Into a new log, for the next daemon; what this one still answers, it answers from memory and
-     * from the old log.
-     */
-    private void writeLast() {
-        try {
-            while (!unwritten.isEmpty()) {
-                List<Recorded> batch = unwritten.oldest(BATCH);
-                log.append(batch);
-                unwritten.written(batch);
-            }
-        } catch (ExitLogException e) {
-            LOG.error("the new exit log cannot be written", e);
         }
     }
 
@@ -282,17 +243,13 @@ final class ExitRecorder implements AutoCloseable {
     private void keepInMemory(List<Recorded> arrived) {
         List<LifeState> kept = statesOf(arrived);
         kept.forEach(lives::notRecorded);
-        for (var given = unwritten.dropOverLimit();
-                given.isPresent();
-                given = unwritten.dropOverLimit()) {
-            given.get().state().ifPresent(lives::forget);
-            given.get()
-                    .event()
+        for (Recorded given : unwritten.dropOverLimit()) {
+            given.state().ifPresent(lives::forget);
+            given.event()
                     .ifPresent(it ->
                             dropped.error(
-                                    "too many exits wait for the disk ("
-                                            + Setting.MAX_UNWRITTEN.key()
-                                            + ", or a quarter of the memory): some are given up, and are lost",
+                                    "too many exits wait for the disk (%s, or a quarter of the memory): some are given up, and are lost"
+                                            .formatted(Setting.MAX_UNWRITTEN.key()),
                                     "exit " + it.seq()));
         }
         unwritten.notWritten();
@@ -315,36 +272,31 @@ final class ExitRecorder implements AutoCloseable {
         return recorded.stream().flatMap(it -> it.state().stream()).toList();
     }
 
-    /** One small step, so that exits never wait for it. */
-    private void prune() {
+    /**
+     * One small step, so that exits never wait for it: removes what is old, and gives space back.
+     */
+    private void tidy() {
         long now = System.nanoTime();
         try {
-            Instant time = retentionClock(now).advance(clock.instant(), log.oldest(), now);
-            ExitLog.Pruned pruned =
-                    log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
-            pruned.containers().forEach(lives::changed);
+            Instant wall = clock.instant();
+            RetentionClock running = age;
+            if (running == null) {
+                Optional<Instant> stored = log.agedTo();
+                agedTo = stored.orElse(Instant.EPOCH);
+                running = new RetentionClock(stored.orElse(wall), now);
+                age = running;
+            }
+            Instant time = running.advance(wall, log.oldest(), now);
+            boolean more = log.prune(time.minus(replay), time.minus(retention), PRUNE_BATCH);
             if (Duration.between(agedTo, time).abs().compareTo(AGE_STEP) >= 0) {
                 log.setAgedTo(time);
                 agedTo = time;
             }
-            nextPrune = now + (pruned.more() ? RETRY : PRUNE_INTERVAL).toNanos();
+            more |= log.shrink();
+            nextTidy = now + (more ? RETRY : TIDY_INTERVAL).toNanos();
         } catch (ExitLogException e) {
-            LOG.warn("old records cannot be removed now", e);
-            nextPrune = now + PRUNE_INTERVAL.toNanos();
+            LOG.warn("old records cannot be removed now, or the log not made smaller", e);
+            nextTidy = now + TIDY_RETRY.toNanos();
         }
-    }
-
-    private RetentionClock retentionClock(long now) {
-        RetentionClock known = age;
-        if (known == null) {
-            Instant begin = clock.instant();
-            agedTo = log.agedTo().orElse(begin);
-            if (agedTo.equals(begin)) {
-                log.setAgedTo(begin);
-            }
-            known = new RetentionClock(agedTo, now);
-            age = known;
-        }
-        return known;
     }
 }

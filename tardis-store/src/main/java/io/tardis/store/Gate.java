@@ -2,6 +2,7 @@ package io.tardis.store;
 
 import io.tardis.core.config.Limits;
 import io.tardis.core.config.Setting;
+import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.zmq.ZmqReplier;
 import java.util.HashMap;
@@ -48,7 +49,7 @@ final class Gate {
      *
      * @param nanoTime now, by the monotonic clock
      */
-    Optional<Refused> refusal(ZmqReplier.Request request, long nanoTime) {
+    Optional<Answer> refusal(ZmqReplier.Request request, long nanoTime) {
         if (request.fromThisProcess()) {
             return Optional.empty();
         }
@@ -57,24 +58,21 @@ final class Gate {
             requests.clear();
         }
         if (requests.merge(request.connection(), 1, Integer::sum) > limits.maxRequestsPerSecond()) {
-            return tooMany(
-                    "this connection asked more than "
-                            + limits.maxRequestsPerSecond()
-                            + " times within a second ("
-                            + Setting.MAX_REQUESTS_PER_SECOND.key()
-                            + ")");
+            return refused(
+                    Refused.TOO_MANY,
+                    "this connection asked more than %s times within a second (%s)"
+                            .formatted(
+                                    limits.maxRequestsPerSecond(),
+                                    Setting.MAX_REQUESTS_PER_SECOND.key()));
         }
         if (request.size() > limits.maxRequestBytes()) {
-            return Optional.of(
-                    new Refused(
-                            Refused.BAD_REQUEST,
-                            "the request has "
-                                    + request.size()
-                                    + " bytes, more than "
-                                    + limits.maxRequestBytes()
-                                    + " ("
-                                    + Setting.MAX_REQUEST_BYTES.key()
-                                    + ")"));
+            return refused(
+                    Refused.BAD_REQUEST,
+                    "the request has %s bytes, more than %s (%s)"
+                            .formatted(
+                                    request.size(),
+                                    limits.maxRequestBytes(),
+                                    Setting.MAX_REQUEST_BYTES.key()));
         }
         return Optional.empty();
     }
@@ -85,44 +83,42 @@ final class Gate {
      * @param waiting how many of other processes wait already
      * @param waitingOfIts how many of its own connection
      */
-    Optional<Refused> refusalToWait(ZmqReplier.Request request, int waiting, int waitingOfIts) {
+    Optional<Answer> refusalToWait(ZmqReplier.Request request, int waiting, int waitingOfIts) {
         if (request.fromThisProcess()) {
             return Optional.empty();
         }
         if (waiting >= limits.maxWaiting()) {
-            return tooMany(
-                    waiting
-                            + " requests wait for an end already ("
-                            + Setting.MAX_WAITING.key()
-                            + ")");
+            return refused(
+                    Refused.TOO_MANY,
+                    "%s requests wait for an end already (%s)"
+                            .formatted(waiting, Setting.MAX_WAITING.key()));
         }
         if (waitingOfIts >= MAX_WAITING_OF_ONE) {
-            return tooMany(
+            return refused(
+                    Refused.TOO_MANY,
                     waitingOfIts
                             + " requests of this connection wait for an end already, as many as one"
                             + " connection may have");
         }
-        if (request.envelopeSize() > MAX_WAITING_ENVELOPE) {
-            return Optional.of(
-                    new Refused(
-                            Refused.BAD_REQUEST,
-                            "the envelope of a request that waits has "
-                                    + request.envelopeSize()
-                                    + " bytes, more than "
-                                    + MAX_WAITING_ENVELOPE));
-        }
-        return Optional.empty();
+        return request.envelopeSize() <= MAX_WAITING_ENVELOPE
+                ? Optional.empty()
+                : refused(
+                        Refused.BAD_REQUEST,
+                        "the envelope of a request that waits has %s bytes, more than %s"
+                                .formatted(request.envelopeSize(), MAX_WAITING_ENVELOPE));
     }
 
     /** Why the question, which has a long answer, is not answered now; empty if it is. */
-    static Optional<Refused> refusalOfLongAnswer(ZmqReplier.Request request) {
+    static Optional<Answer> refusalOfLongAnswer(ZmqReplier.Request request) {
         long unread = request.unread();
         return unread <= MAX_UNREAD
                 ? Optional.empty()
-                : tooMany("answers of " + unread + " bytes wait until this connection reads them");
+                : refused(
+                        Refused.TOO_MANY,
+                        "answers of " + unread + " bytes wait until this connection reads them");
     }
 
-    private static Optional<Refused> tooMany(String message) {
-        return Optional.of(new Refused(Refused.TOO_MANY, message));
+    private static Optional<Answer> refused(String error, String message) {
+        return Optional.of(new Refused(error, message));
     }
 }

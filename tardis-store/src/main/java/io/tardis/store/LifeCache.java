@@ -4,11 +4,12 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.LoadingCache;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,6 +27,9 @@ final class LifeCache {
     private static final Logger LOG = LoggerFactory.getLogger(LifeCache.class);
     private static final int MAX_ENTRIES = 20_000;
 
+    /** For what is too old, and is removed from the log. */
+    private static final Duration LONGEST = Duration.ofSeconds(5);
+
     private final ExitLog.Reader log;
     private final LoadingCache<ContainerKey, Optional<LifeState>> recorded;
 
@@ -37,7 +41,11 @@ final class LifeCache {
 
     LifeCache(ExitLog.Reader log) {
         this.log = log;
-        this.recorded = Caffeine.newBuilder().maximumSize(MAX_ENTRIES).build(log::newest);
+        this.recorded =
+                Caffeine.newBuilder()
+                        .maximumSize(MAX_ENTRIES)
+                        .expireAfterWrite(LONGEST)
+                        .build(log::newest);
     }
 
     /**
@@ -51,41 +59,36 @@ final class LifeCache {
                         ? Optional.ofNullable(notRecorded.get(life.get()))
                                 .filter(it -> it.container().equals(container))
                         : Optional.ofNullable(newestNotRecorded.get(container));
-        Supplier<Optional<LifeState>> onDisk =
-                () ->
-                        life.isPresent()
-                                ? lifeOnDisk(container, life.get())
-                                : recorded.get(container);
-        if (inMemory.isEmpty()) {
-            return onDisk.get()
-                    .map(it -> it.answer(log.isSafe()))
-                    .orElseGet(() -> new Answer.Unknown(container));
+        Optional<LifeState> onDisk;
+        try {
+            onDisk = onDisk(container, life);
+        } catch (ExitLogException e) {
+            if (inMemory.isEmpty()) {
+                throw e;
+            }
+            // A disk that cannot be written may not be readable either; then memory must do.
+            LOG.debug("what is recorded of {} cannot be read", container, e);
+            onDisk = Optional.empty();
         }
-        Optional<LifeState> written = ifReadable(container, onDisk);
-        LifeState known = written.map(it -> it.or(inMemory.get())).orElseGet(inMemory::get);
-        boolean isOnDisk =
-                written.filter(it ->
-                                it.lifeId().equals(known.lifeId()) && it.stage() == known.stage())
-                        .isPresent();
-        return known.answer(isOnDisk && log.isSafe());
+        Optional<LifeState> written = onDisk;
+        return Stream.of(written, inMemory)
+                .flatMap(Optional::stream)
+                .reduce(LifeState::or)
+                .map(it -> it.answer(written.filter(it::isNoFurther).isPresent() && log.isSafe()))
+                .orElseGet(() -> new Answer.Unknown(container));
     }
 
-    private Optional<LifeState> lifeOnDisk(ContainerKey container, String life) {
+    private Optional<LifeState> onDisk(ContainerKey container, Optional<String> life) {
         Optional<LifeState> newest = recorded.get(container);
-        return newest.filter(it -> it.lifeId().equals(life)).isPresent()
+        return life.isEmpty() || newest.filter(it -> it.lifeId().equals(life.get())).isPresent()
                 ? newest
-                : log.life(container, life);
+                : log.life(container, life.get());
     }
 
     /** The log has this state of a life. */
     void recorded(LifeState state) {
         recorded.invalidate(state.container());
         forget(state);
-    }
-
-    /** The log has something new about {@code container}. */
-    void changed(ContainerKey container) {
-        recorded.invalidate(container);
     }
 
     /** The log could not take this state; until it can, it is kept here. */
@@ -104,9 +107,7 @@ final class LifeCache {
 
     /** {@code known}, if it says more than {@code state}; else null. */
     private static @Nullable LifeState later(LifeState known, LifeState state) {
-        return known.lifeId().equals(state.lifeId()) && known.stage().compareTo(state.stage()) <= 0
-                ? null
-                : known;
+        return known.isNoFurther(state) ? null : known;
     }
 
     /** Whether the log could not take something about {@code container}. */
@@ -117,16 +118,5 @@ final class LifeCache {
     /** The newest life of each container that the log could not take, in no order. */
     List<LifeState> notRecorded() {
         return List.copyOf(newestNotRecorded.values());
-    }
-
-    /** A disk that cannot be written may not be readable either; then memory must do. */
-    private static Optional<LifeState> ifReadable(
-            ContainerKey container, Supplier<Optional<LifeState>> lookup) {
-        try {
-            return lookup.get();
-        } catch (ExitLogException e) {
-            LOG.debug("what is recorded of {} cannot be read", container, e);
-            return Optional.empty();
-        }
     }
 }

@@ -44,8 +44,11 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
             return number;
         }
 
-        static Optional<Stage> of(int number) {
-            return Arrays.stream(values()).filter(it -> it.number == number).findFirst();
+        static Stage of(int number) {
+            return Arrays.stream(values())
+                    .filter(it -> it.number == number)
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("no stage " + number));
         }
     }
 
@@ -92,6 +95,11 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
 
     String lifeId() {
         return begun.life().id();
+    }
+
+    /** Whether {@code other} is of the same life, which had come as far by then or further. */
+    boolean isNoFurther(LifeState other) {
+        return lifeId().equals(other.lifeId()) && stage.compareTo(other.stage) <= 0;
     }
 
     /**

@@ -11,7 +11,6 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,8 +30,12 @@ final class LogFiles {
 
     private final Path file;
     private volatile List<Object> opened = List.of();
-    private final AtomicInteger openings = new AtomicInteger();
     private volatile boolean safe;
+
+    /** How large the files were when the writer had last to do with them. */
+    private long size;
+
+    private long journalSize;
 
     LogFiles(Path file) {
         this.file = file;
@@ -47,11 +50,6 @@ final class LogFiles {
         return file.resolveSibling("." + file.getFileName() + ".new");
     }
 
-    /** Removes what a copy left that was not finished. */
-    void removeBeside() {
-        remove(beside());
-    }
-
     /** Removes a file that is not needed, if it is there. */
     static void remove(Path file) {
         try {
@@ -62,21 +60,24 @@ final class LogFiles {
     }
 
     /** What is at the paths now has been opened by the writer. */
-    void opened() {
+    void setOpened() {
         opened = present();
-        openings.incrementAndGet();
         safe = true;
+        noteSizes();
     }
 
-    /** How often the writer has opened the log: a reader that has seen fewer opens it again. */
-    int openings() {
-        return openings.get();
+    /**
+     * Device and inode of each file that the writer has opened: a reader that has others opens the
+     * log again.
+     */
+    List<Object> opened() {
+        return opened;
     }
 
     /** Looks whether the files at the paths are those that were opened. */
     boolean areInPlace() {
         List<Object> present = present();
-        return present.size() == SUFFIXES.size() && present.equals(opened);
+        return !present.isEmpty() && present.equals(opened);
     }
 
     /** Whether the next start finds what is in the log, as far as the writer knows. */
@@ -84,27 +85,34 @@ final class LogFiles {
         return safe;
     }
 
-    /** The next start does not find what is in the log, until it is {@link #opened} again. */
+    /** The next start does not find what is in the log, until it is {@link #setOpened} again. */
     void notSafe() {
         safe = false;
     }
 
-    /** How many bytes the file has; it must not be opened for that, SQLite's locks would go. */
-    long size() {
-        try {
-            return Files.size(file);
-        } catch (IOException e) {
-            LOG.debug("{} cannot be looked at, and counts as empty", file, e);
-            return 0;
-        }
+    /** Notes how large the files are. For the writer, after it had to do with them. */
+    void noteSizes() {
+        size = size("");
+        journalSize = journalSize();
+    }
+
+    /** Whether somebody has cut a file since. SQLite goes on with what it remembers of it. */
+    boolean areCut() {
+        // Else they were removed, and are put back.
+        return (size("") < size || journalSize() < journalSize) && areInPlace();
     }
 
     /** How many bytes the write-ahead log takes. */
     long journalSize() {
+        return size("-wal");
+    }
+
+    /** The files must not be opened for that, SQLite's locks would go. */
+    private long size(String suffix) {
         try {
-            return Files.size(sibling(file, SUFFIXES.get(1)));
+            return Files.size(sibling(file, suffix));
         } catch (IOException e) {
-            LOG.debug("there is no write-ahead log of {}", file, e);
+            LOG.debug("{}{} cannot be looked at, and counts as empty", file, suffix, e);
             return 0;
         }
     }
@@ -129,36 +137,23 @@ final class LogFiles {
     }
 
     /**
-     * Makes room for a new log: what was opened is not needed any more, and what is somebody else's
-     * gets another name.
+     * Makes room for a new log, since all that is in the old one has been copied: what was opened
+     * is removed, and what is somebody else's gets another name. SQLite would take a journal that
+     * is left for the new log's.
      *
      * @return the new name; null if there was nothing of somebody else's
      */
     @Nullable Path clear(Instant now) throws IOException {
-        // SQLite would take these for the new database's, also those that somebody put there.
-        for (String suffix : SUFFIXES.subList(1, SUFFIXES.size())) {
+        boolean foreign = false;
+        for (String suffix : SUFFIXES.reversed()) {
             Path part = sibling(file, suffix);
-            if (isOwn(part)) {
+            if (!Files.exists(part) || !opened.contains(key(part))) {
+                foreign |= Files.exists(part, LinkOption.NOFOLLOW_LINKS);
+            } else if (foreign || !suffix.isEmpty()) { // else the new one replaces it in one step
                 Files.delete(part);
             }
         }
-        if (!isOwn(file)) {
-            return setAside(file, now);
-        }
-        boolean foreign =
-                SUFFIXES.stream()
-                        .skip(1)
-                        .anyMatch(it -> Files.exists(sibling(file, it), LinkOption.NOFOLLOW_LINKS));
-        if (foreign) {
-            Files.delete(file); // all that is in it has been copied
-            return setAside(file, now);
-        }
-        return null;
-    }
-
-    private boolean isOwn(Path part) throws IOException {
-        Object key = key(part);
-        return key != null && opened.contains(key);
+        return foreign ? setAside(file, now) : null;
     }
 
     /** Makes the names in the directory of {@code file} survive a loss of power. */
@@ -169,29 +164,24 @@ final class LogFiles {
         }
     }
 
+    /** Nothing, unless all are there. */
     private List<Object> present() {
-        List<Object> keys = new ArrayList<>();
         try {
             // SQLite keeps the journals beside the file that a link names.
             Path real = Files.isSymbolicLink(file) ? file.toRealPath() : file;
+            List<Object> keys = new ArrayList<>();
             for (String suffix : SUFFIXES) {
-                Object key = key(sibling(real, suffix));
-                if (key != null) {
-                    keys.add(key);
-                }
+                keys.add(key(sibling(real, suffix)));
             }
+            return keys;
         } catch (IOException e) {
             LOG.debug("{} cannot be looked at, and counts as not there", file, e);
+            return List.of();
         }
-        return List.copyOf(keys);
     }
 
-    private static @Nullable Object key(Path path) throws IOException {
-        BasicFileAttributes attributes =
-                path.getFileSystem()
-                        .provider()
-                        .readAttributesIfExists(path, BasicFileAttributes.class);
-        return attributes == null ? null : attributes.fileKey();
+    private static Object key(Path path) throws IOException {
+        return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
     }
 
     private static Path sibling(Path file, String suffix) {

@@ -1,45 +1,35 @@
 package io.tardis.store;
 
-import io.tardis.core.UnavailableException;
 import io.tardis.core.Worker;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.zmq.ZmqReplier;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Makes answers that take long in a thread of their own, one after the other: nobody else's
  * question is to wait for them. One that is made waits until it is taken before the next one is
  * begun, so that they fill no memory.
- *
- * @param <Q> what is asked for
  */
-final class LongAnswers<Q> implements AutoCloseable {
+final class LongAnswers {
 
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(1);
 
-    /**
-     * An answer that is made.
-     *
-     * @param request who asked for it
-     * @param answer gives its bytes, or throws what kept it from being made
-     */
-    record Made(ZmqReplier.Request request, Supplier<byte[]> answer) {}
+    /** An answer that is made. */
+    @SuppressWarnings("ArrayRecordComponent") // sent once, never compared
+    record Made(ZmqReplier.Request request, byte[] answer) {}
 
-    private record Asked<Q>(ZmqReplier.Request request, Q query) {}
+    private record Asked(ZmqReplier.Request request, Function<ExitLog.Reader, Answer> maker) {}
 
     private final ExitLog.Reader log;
-    private final Function<Q, Answer> maker;
-    private final Queue<Asked<Q>> asked;
+    private final Queue<Asked> asked;
 
     /** At most one. */
     private final Queue<Made> made = new ConcurrentLinkedQueue<>();
@@ -52,18 +42,11 @@ final class LongAnswers<Q> implements AutoCloseable {
      *
      * @param name of the thread
      * @param maxWaiting how many may wait until they are made
-     * @param log what {@code maker} reads
-     * @param maker makes an answer, in that thread
+     * @param log what answers are made of
      * @param onMade called when {@link #poll} has something, from that thread
      */
-    LongAnswers(
-            String name,
-            int maxWaiting,
-            ExitLog.Reader log,
-            Function<Q, Answer> maker,
-            Runnable onMade) {
+    LongAnswers(String name, int maxWaiting, ExitLog.Reader log, Runnable onMade) {
         this.log = log;
-        this.maker = maker;
         this.asked = new LinkedBlockingQueue<>(maxWaiting);
         this.onMade = onMade;
         this.worker = new Worker(name, this::run);
@@ -73,9 +56,9 @@ final class LongAnswers<Q> implements AutoCloseable {
         worker.start();
     }
 
-    /** Takes the question, if there are not too many. */
-    boolean ask(ZmqReplier.Request request, Q query) {
-        boolean taken = asked.offer(new Asked<>(request, query));
+    /** Takes the question, if there are not too many; {@code maker} makes its answer. */
+    boolean ask(ZmqReplier.Request request, Function<ExitLog.Reader, Answer> maker) {
+        boolean taken = asked.offer(new Asked(request, maker));
         worker.wake();
         return taken;
     }
@@ -100,51 +83,28 @@ final class LongAnswers<Q> implements AutoCloseable {
      * @param last given all that {@link #poll} would still have given
      */
     void close(Consumer<Made> last) {
-        if (!worker.wasStarted()) {
-            log.close();
-            return;
-        }
         worker.close(STOP_PATIENCE);
         made.forEach(last);
         byte[] refusal =
                 AnswerCodec.encode(new Refused(Refused.UNAVAILABLE, "the daemon is stopping"));
-        asked.forEach(it -> last.accept(new Made(it.request(), () -> refusal)));
-    }
-
-    @Override
-    public void close() {
-        close(_ -> {});
+        asked.forEach(it -> last.accept(new Made(it.request(), refusal)));
     }
 
     private void run() throws InterruptedException {
         try (log) {
             while (!worker.isStopping()) {
-                Asked<Q> next = made.isEmpty() ? asked.poll() : null;
+                Asked next = made.isEmpty() ? asked.poll() : null;
                 if (next == null) {
                     worker.await();
                 } else {
-                    made.add(make(next));
+                    // Asked for again: what came before it may be unread still.
+                    Answer answer =
+                            Gate.refusalOfLongAnswer(next.request())
+                                    .orElseGet(() -> next.maker().apply(log));
+                    made.add(new Made(next.request(), AnswerCodec.encode(answer)));
                     onMade.run();
                 }
             }
-        }
-    }
-
-    private Made make(Asked<Q> next) {
-        try {
-            // Asked for again: what came before it may be unread still.
-            Answer made =
-                    Gate.refusalOfLongAnswer(next.request())
-                            .<Answer>map(it -> it)
-                            .orElseGet(() -> maker.apply(next.query()));
-            byte[] answer = AnswerCodec.encode(made);
-            return new Made(next.request(), () -> answer);
-        } catch (UnavailableException | UncheckedIOException e) {
-            return new Made(
-                    next.request(),
-                    () -> {
-                        throw e;
-                    });
         }
     }
 }

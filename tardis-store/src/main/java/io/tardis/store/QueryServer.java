@@ -3,10 +3,7 @@ package io.tardis.store;
 import io.tardis.core.FailureLog;
 import io.tardis.core.Worker;
 import io.tardis.core.config.Limits;
-import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.ExitEvent;
 import io.tardis.core.wire.Answer;
-import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.OfContainer;
@@ -22,12 +19,13 @@ import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqReplier;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,15 +60,19 @@ final class QueryServer implements AutoCloseable {
     private final ExitLog.Reader log;
     private final LifeCache lives;
     private final Unwritten unwritten;
+    private final AnswerMaker maker;
     private final Gate gate;
     private final String version;
     private final Supplier<Health> health;
     private final Worker worker;
     private final Queue<LifeState> over = new ConcurrentLinkedQueue<>();
     private final Waits<Question> waits = new Waits<>();
+
+    /** Guarded by itself: the threads that make long answers have failures, too. */
     private final FailureLog failures = new FailureLog(QueryServer.class);
-    private final LongAnswers<Query.ListContainers> lists;
-    private final LongAnswers<Query.Replay> replays;
+
+    private final LongAnswers lists;
+    private final LongAnswers replays;
 
     /** Who asked, and for which life: the one that was open then. */
     private record Question(ZmqReplier.Request request, Optional<String> life) {}
@@ -78,14 +80,12 @@ final class QueryServer implements AutoCloseable {
     /**
      * From now on the replier and the log belong to the server's thread.
      *
-     * @param listLog another connection to the log, for lists
-     * @param replayLog and one for replays
+     * @param readers opens other connections to the log, for lists and for replays
      */
     QueryServer(
             ZmqReplier replier,
             ExitLog.Reader log,
-            ExitLog.Reader listLog,
-            ExitLog.Reader replayLog,
+            Supplier<? extends ExitLog.Reader> readers,
             LifeCache lives,
             Unwritten unwritten,
             Limits limits,
@@ -95,17 +95,10 @@ final class QueryServer implements AutoCloseable {
         this.log = log;
         this.lives = lives;
         this.unwritten = unwritten;
-        ListMaker maker = new ListMaker(listLog, lives);
-        this.lists =
-                new LongAnswers<>(
-                        "tardis-store-lists", MAX_LISTS, listLog, maker::list, replier::wake);
+        this.maker = new AnswerMaker(lives, unwritten);
+        this.lists = new LongAnswers("tardis-store-lists", MAX_LISTS, readers.get(), replier::wake);
         this.replays =
-                new LongAnswers<>(
-                        "tardis-store-replays",
-                        MAX_REPLAYS,
-                        replayLog,
-                        it -> replay(replayLog, it),
-                        replier::wake);
+                new LongAnswers("tardis-store-replays", MAX_REPLAYS, readers.get(), replier::wake);
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.health = health;
@@ -127,102 +120,80 @@ final class QueryServer implements AutoCloseable {
     /** Answers what waits with what is known, and ends. */
     @Override
     public void close() {
-        if (!worker.wasStarted()) {
-            replier.close();
-            log.close();
-            lists.close();
-            replays.close();
-            return;
-        }
         worker.close();
     }
 
     private void run() {
         try (log;
-                replier;
-                lists;
-                replays) {
+                replier) {
             while (!worker.isStopping()) {
                 ZmqReplier.Request request = replier.receive(untilNextDeadline());
                 if (request != null) {
-                    handle(request);
+                    orRefusal(() -> answer(request), Optional::of)
+                            .ifPresent(it -> reply(request, it));
                 }
                 forgetEnded();
                 answerEnded();
                 answerMade(lists);
                 answerMade(replays);
-                answerExpired();
-                failures.logCounts();
-            }
-            for (var it = waits.first(); it != null; it = waits.first()) {
-                answer(it);
-            }
-            lists.close(this::answer);
-            replays.close(this::answer);
-        }
-    }
-
-    private void handle(ZmqReplier.Request request) {
-        Optional<Refused> refusal = gate.refusal(request, System.nanoTime());
-        if (refusal.isPresent()) {
-            reply(request, refusal.get());
-            return;
-        }
-        try {
-            switch (QueryCodec.decode(request.payload())) {
-                case Query.ExitCode(
-                                ContainerKey container,
-                                Optional<String> life,
-                                Duration maxWait) -> {
-                    OfContainer state = lives.answer(container, life);
-                    Duration wait = boundedWait(state, life, maxWait);
-                    if (wait.isPositive()) {
-                        letWait(request, container, life.or(() -> lifeOf(state)), wait);
-                    } else {
-                        reply(request, state);
-                    }
+                answerWaiting(false);
+                synchronized (failures) {
+                    failures.logCounts();
                 }
-                case Query.Replay query ->
-                        letMake(replays, request, query, MAX_REPLAYS + " replays");
-                case Query.ListContainers query ->
-                        letMake(lists, request, query, MAX_LISTS + " lists");
-                case Query.Ping() ->
-                        reply(
-                                request,
-                                new Pong(
-                                        version,
-                                        lastSeq(log),
-                                        unwritten.backlog(),
-                                        Optional.of(health.get())));
             }
-        } catch (MalformedMessageException e) {
-            reply(request, new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));
-        } catch (ExitLogException e) {
-            reply(request, unavailable(e));
+            answerWaiting(true);
+            lists.close(it -> reply(it.request(), it.answer()));
+            replays.close(it -> reply(it.request(), it.answer()));
         }
     }
 
-    private Events replay(ExitLog.Reader reader, Query.Replay query) {
-        // The number is read first: whatever is recorded up to it is among the events. Memory
-        // comes before the log: what is written in between is seen twice, and not overlooked.
-        long lastSeq = lastSeq(reader);
-        List<ExitEvent> inMemory = unwritten.eventsAfter(query.after(), query.limit());
-        List<ExitEvent> events = reader.eventsAfter(query.after(), query.limit());
-        if (!inMemory.isEmpty()) {
-            long onDisk = events.isEmpty() ? 0 : events.getLast().seq();
-            events =
-                    Stream.concat(
-                                    events.stream(),
-                                    inMemory.stream().filter(it -> it.seq() > onDisk))
-                            .limit(query.limit())
-                            .toList();
+    /** The answer at once; empty where it comes later. */
+    private Optional<Answer> answer(ZmqReplier.Request request) {
+        Optional<Answer> refusal = gate.refusal(request, System.nanoTime());
+        if (refusal.isPresent()) {
+            return refusal;
         }
-        return new Events(events, reader.firstSeq(), lastSeq);
+        return switch (QueryCodec.decode(request.payload())) {
+            case Query.ExitCode query -> answer(request, query);
+            case Query.Replay query ->
+                    letMake(
+                            replays,
+                            request,
+                            MAX_REPLAYS + " replays",
+                            it -> maker.replay(it, query));
+            case Query.ListContainers query ->
+                    letMake(lists, request, MAX_LISTS + " lists", it -> maker.list(it, query));
+            case Query.Ping() ->
+                    Optional.of(
+                            new Pong(
+                                    version,
+                                    maker.lastSeq(log),
+                                    unwritten.backlog(),
+                                    Optional.of(health.get())));
+        };
     }
 
-    /** The last exit that can be replayed. */
-    private long lastSeq(ExitLog.Reader reader) {
-        return Math.max(reader.lastSeq(), unwritten.lastSeq());
+    private Optional<Answer> answer(ZmqReplier.Request request, Query.ExitCode query) {
+        OfContainer state = lives.answer(query.container(), query.life());
+        Duration wait = boundedWait(state, query);
+        if (!wait.isPositive()) {
+            return Optional.of(state);
+        }
+        Optional<Answer> refusal =
+                gate.refusalToWait(
+                        request,
+                        waits.size() - waits.size(OF_THIS_PROCESS),
+                        waits.size(request.connection()));
+        if (refusal.isEmpty()) {
+            waits.add(
+                    new Question(request.withoutPayload(), query.life().or(() -> lifeOf(state))),
+                    request.connection(),
+                    query.container(),
+                    System.nanoTime() + wait.toNanos());
+            LOG.debug(
+                    "a question waits for the end of {}, for {} at most", query.container(), wait);
+        }
+        return refusal;
     }
 
     private static Optional<String> lifeOf(OfContainer state) {
@@ -233,70 +204,50 @@ final class QueryServer implements AutoCloseable {
         };
     }
 
-    private void letWait(
+    private Optional<Answer> letMake(
+            LongAnswers makers,
             ZmqReplier.Request request,
-            ContainerKey container,
-            Optional<String> life,
-            Duration wait) {
-        Optional<Refused> refusal =
-                gate.refusalToWait(
-                        request,
-                        waits.size() - waits.size(OF_THIS_PROCESS),
-                        waits.size(request.connection()));
-        if (refusal.isPresent()) {
-            reply(request, refusal.get());
-            return;
-        }
-        waits.add(
-                new Question(request.withoutPayload(), life),
-                request.connection(),
-                container,
-                System.nanoTime() + wait.toNanos());
-        LOG.debug("a question waits for the end of {}, for {} at most", container, wait);
+            String most,
+            Function<ExitLog.Reader, Answer> made) {
+        return makers.ask(
+                        request.withoutPayload(),
+                        log -> orRefusal(() -> made.apply(log), why -> why))
+                ? Optional.empty()
+                : Optional.of(new Refused(Refused.TOO_MANY, most + " are asked for already"));
     }
 
-    private <Q> void letMake(
-            LongAnswers<Q> makers, ZmqReplier.Request request, Q query, String most) {
-        if (!makers.ask(request.withoutPayload(), query)) {
-            reply(request, new Refused(Refused.TOO_MANY, most + " are asked for already"));
-        }
-    }
-
-    private void answerMade(LongAnswers<?> makers) {
+    private void answerMade(LongAnswers makers) {
         for (LongAnswers.Made it = makers.poll(); it != null; it = makers.poll()) {
-            answer(it);
+            reply(it.request(), it.answer());
         }
     }
 
-    private void answer(LongAnswers.Made made) {
-        try {
-            reply(made.request(), made.answer().get());
-        } catch (ExitLogException e) {
-            reply(made.request(), unavailable(e));
-        }
-    }
-
-    /** What to answer after a wait, also when the log cannot be read any more. */
+    /** What to answer after a wait. */
     private Answer answerAfterWait(Waits.Waiting<Question> waiting) {
-        try {
-            return lives.answer(waiting.container(), waiting.request().life());
-        } catch (ExitLogException e) {
-            return unavailable(e);
-        }
+        return orRefusal(
+                () -> lives.answer(waiting.container(), waiting.request().life()), why -> why);
     }
 
-    private Refused unavailable(RuntimeException e) {
-        failures.error("a question cannot be answered", e);
-        return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
+    /** What {@code answer} gives, or why there is none: no question, or no log to be read now. */
+    private <T> T orRefusal(Supplier<T> answer, Function<Refused, T> why) {
+        try {
+            return answer.get();
+        } catch (MalformedMessageException e) {
+            return why.apply(new Refused(Refused.BAD_REQUEST, String.valueOf(e.getMessage())));
+        } catch (ExitLogException e) {
+            synchronized (failures) {
+                failures.error("a question cannot be answered", e);
+            }
+            return why.apply(new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage())));
+        }
     }
 
     /** A life that is named may be on its way: whoever asks knows of its begin from elsewhere. */
-    private static Duration boundedWait(
-            OfContainer state, Optional<String> life, Duration maxWait) {
+    private static Duration boundedWait(OfContainer state, Query.ExitCode query) {
         return switch (state) {
-            case Running _ -> maxWait;
-            case Lost _ -> maxWait.compareTo(LATE_EXIT) < 0 ? maxWait : LATE_EXIT;
-            case Unknown _ -> life.isPresent() ? maxWait : Duration.ZERO;
+            case Running _ -> query.maxWait();
+            case Lost _ -> Collections.min(List.of(query.maxWait(), LATE_EXIT));
+            case Unknown _ -> query.life().isPresent() ? query.maxWait() : Duration.ZERO;
             case Exited _ -> Duration.ZERO;
         };
     }
@@ -329,17 +280,14 @@ final class QueryServer implements AutoCloseable {
         }
     }
 
-    private void answerExpired() {
+    /** Those whose time is over, or all. */
+    private void answerWaiting(boolean all) {
         for (var first = waits.first();
-                first != null && first.deadline() - System.nanoTime() <= 0;
+                first != null && (all || first.deadline() - System.nanoTime() <= 0);
                 first = waits.first()) {
-            answer(first);
+            waits.remove(first);
+            reply(first.request().request(), answerAfterWait(first));
         }
-    }
-
-    private void answer(Waits.Waiting<Question> waiting) {
-        waits.remove(waiting);
-        reply(waiting.request().request(), answerAfterWait(waiting));
     }
 
     private Duration untilNextDeadline() {
@@ -357,10 +305,8 @@ final class QueryServer implements AutoCloseable {
     }
 
     private void reply(ZmqReplier.Request request, byte[] answer) {
-        boolean answered =
-                replier.reply(request, answer)
-                        || replier.reply(request, AnswerCodec.encode(UNREAD));
-        if (!answered) {
+        if (!replier.reply(request, answer)
+                && !replier.reply(request, AnswerCodec.encode(UNREAD))) {
             replier.end(request);
         }
     }

@@ -4,37 +4,28 @@ import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
-import java.io.IOException;
-import java.nio.file.Files;
+import io.tardis.core.event.LifeRef;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
+import io.tardis.store.LifeState.Stage;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.ArrayList;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.locks.LockSupport;
+import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * The exit log in a SQLite file, {@code exits.db}: what becomes of the file. What is in it, {@link
- * ExitTables} says.
+ * The exit log in a SQLite file, {@code exits.db}: what is written into it. What is in it, {@link
+ * ExitTables} says; what becomes of the file, {@link LogPlace}.
  *
  * <p>{@code application_id} is {@code 'TARD'} and {@code user_version} the version of this format.
  * Write-ahead log, {@code synchronous=FULL}: a commit that returned survives the loss of power.
- *
- * <p>A log that turns out to be damaged when it is written is used as far as it goes, for what it
- * still answers, and the next start sets it aside.
  */
-final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
-
-    private static final Logger LOG = LoggerFactory.getLogger(SqliteExitLog.class);
+final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
 
     /** SQLite itself empties it at 1,000 pages, 4 MiB, if nobody reads just then. */
     private static final long MOST_JOURNAL_BYTES = 8 << 20;
@@ -46,74 +37,66 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
     /** 2 MiB, which takes some 50 ms. */
     private static final int SHRINK_PAGES = 512;
 
-    /** How long the recorder waits for a copy before it goes on with something else. */
-    private static final Duration SHORT_COPY = Duration.ofMillis(50);
+    static final String KNOWS =
+            "SELECT count(*) FROM (SELECT 1 FROM lives WHERE namespace = ? AND container_id = ? LIMIT 1)";
 
-    private static final Duration FIRST_COPY_DELAY = Duration.ofMillis(500);
-    private static final Duration LAST_COPY_DELAY = Duration.ofMinutes(1);
+    private static final String SET_LAST_SEQ =
+            """
+            UPDATE meta SET value = max(value, (SELECT coalesce(max(seq), 0) FROM events))
+            WHERE key = 'last_seq'\
+            """;
+    static final String OLDEST =
+            """
+            SELECT min(t) FROM (SELECT min(recorded_at) AS t FROM events
+                                UNION ALL SELECT min(recorded_at) FROM lives)\
+            """;
+    static final String AGED_TO = "SELECT max(value) FROM meta WHERE key = 'aged_to'";
+    private static final String SET_AGED_TO = "INSERT OR REPLACE INTO meta VALUES ('aged_to', ?)";
+    static final String INSERT_EVENT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)";
 
-    private final LogFiles files;
+    /** A lost life keeps its begin: its process identifies it if its end comes late. */
+    static final String PUT_LIFE =
+            """
+            INSERT INTO lives VALUES (?1, ?2, ?3, CASE WHEN ?9 THEN max(?4, coalesce((
+                SELECT created_at + 1 FROM lives
+                WHERE namespace = ?2 AND container_id = ?3 AND life <> ?1
+                ORDER BY created_at DESC LIMIT 1), ?4)) ELSE ?4 END,
+              ?5, ?6, ?7, ?8)
+            ON CONFLICT (life) DO UPDATE SET recorded_at = excluded.recorded_at, stage = excluded.stage,
+              event = CASE excluded.stage WHEN 2 THEN event ELSE excluded.event END,
+              crc = CASE excluded.stage WHEN 2 THEN crc ELSE excluded.crc END
+            WHERE lives.stage < excluded.stage\
+            """;
+
+    static final String DELETE_EVENTS =
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE recorded_at < ? LIMIT ?)";
+    static final String DELETE_LIVES =
+            """
+            DELETE FROM lives WHERE life IN (
+              SELECT life FROM lives WHERE recorded_at < ? AND stage <> 1 LIMIT ?)\
+            """;
+
     private final InstantSource clock;
-
-    /** Whether the state directory is this process's, before anything is made there anew. */
-    private final BooleanSupplier ownsDirectory;
-
+    private final LogPlace place;
     private final FailureLog failures = new FailureLog(SqliteExitLog.class);
-    private SqliteSession session;
-    private int openings;
-    private boolean damaged;
 
-    /** How large the files were when the writer had last to do with them. */
-    private long size;
-
-    private long journalSize;
-
-    /** Whether somebody has cut the file since. SQLite goes on with what it remembers of it. */
-    private boolean cut;
-
-    /** Of what was in the files that are not in their place; null while they are. */
-    private @Nullable LogCopy copy;
-
-    private boolean outOfPlace;
-    private Duration copyDelay = FIRST_COPY_DELAY;
-    private long nextCopy;
-
-    private SqliteExitLog(
-            SqliteSession session,
-            LogFiles files,
-            InstantSource clock,
-            BooleanSupplier ownsDirectory) {
-        this.session = session;
-        this.files = files;
+    private SqliteExitLog(LogFiles files, InstantSource clock, LogPlace place) {
+        super(files);
         this.clock = clock;
-        this.ownsDirectory = ownsDirectory;
-        this.openings = files.openings();
+        this.place = place;
     }
 
     /**
      * Opens the log for writing, and makes it if there is none. A file that is torn, damaged,
      * foreign or of a newer version is set aside under another name, and logged.
      *
-     * @throws SetupException if there can be no log at this place
-     */
-    static SqliteExitLog openWriter(Path file, InstantSource clock) {
-        return openWriter(file, clock, () -> true);
-    }
-
-    /**
-     * As {@link #openWriter(Path, InstantSource)}.
-     *
      * @param ownsDirectory whether this process may write a new log where its own is not any more:
      *     its directory is there, and nobody else's
+     * @throws SetupException if there can be no log at this place
      */
     static SqliteExitLog openWriter(Path file, InstantSource clock, BooleanSupplier ownsDirectory) {
         LogFiles files = new LogFiles(file);
-        SqliteSession session = ExitLogFile.openForWriting(file, clock);
-        files.removeBeside();
-        files.opened();
-        SqliteExitLog log = new SqliteExitLog(session, files, clock, ownsDirectory);
-        log.noteSizes();
-        return log;
+        return new SqliteExitLog(files, clock, new LogPlace(files, clock, ownsDirectory));
     }
 
     /**
@@ -121,230 +104,128 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
      *
      * @throws SetupException if it cannot be opened
      */
-    SqliteExitLog openReader() {
-        return new SqliteExitLog(
-                ExitLogFile.openForReading(files.file()), files, clock, () -> false);
-    }
-
-    /** The session of a reader; the writer may have put another file in the place of its own. */
-    private SqliteSession reading() {
-        if (openings != files.openings()) {
-            int now = files.openings();
-            try {
-                SqliteSession next = ExitLogFile.openForReading(files.file());
-                session.close();
-                session = next;
-                openings = now;
-            } catch (SetupException e) {
-                LOG.debug("the old exit log is read until the new one can be opened", e);
-            }
-        }
-        return session;
+    SqliteReader openReader() {
+        return new SqliteReader(files);
     }
 
     @Override
-    public boolean isSafe() {
-        return files.isSafe();
+    SqliteSession session() {
+        return place.session();
     }
 
     @Override
     public void append(List<Recorded> batch) {
-        requireInPlace();
+        place.requireInPlace();
         long now = clock.millis();
-        write("write " + batch.size() + " exits to", () -> ExitTables.append(session, batch, now));
-        requireInPlace(); // into which file was it written?
+        int _ =
+                place.write(session -> {
+                    for (Recorded each : batch) {
+                        each.event().ifPresent(it -> insert(session, it, now));
+                        each.state().ifPresent(it -> put(session, it, now));
+                    }
+                    return session.update(SET_LAST_SEQ);
+                });
+        place.requireInPlace(); // into which file was it written?
+    }
+
+    private static void insert(SqliteSession session, ExitEvent exit, long now) {
+        byte[] json = PublishedCodec.encode(new Published.Exit(exit));
+        int _ = session.update(INSERT_EVENT, exit.seq(), now, json, crc(json));
+    }
+
+    private void put(SqliteSession session, LifeState state, long now) {
+        byte[] json =
+                PublishedCodec.encode(
+                        state.end().<Published>map(Published.Exit::new).orElse(state.begun()));
+        int _ =
+                session.update(
+                        PUT_LIFE,
+                        state.lifeId(),
+                        state.container().namespace(),
+                        state.container().id(),
+                        ChronoUnit.MICROS.between(Instant.EPOCH, state.begun().life().createdAt()),
+                        now,
+                        state.stage().number(),
+                        json,
+                        crc(json),
+                        state.newest());
+        OptionalLong endedSeq = state.begun().endedSeq();
+        if (endedSeq.isPresent() && state.stage() == Stage.OPEN) {
+            put(session, ended(state, endedSeq.getAsLong()), now);
+        }
+    }
+
+    /** A life whose end was published before it was known that it is kept. */
+    private LifeState ended(LifeState state, long seq) {
+        LifeRef life = state.begun().life();
+        return eventsAfter(seq - 1, 1).stream()
+                .filter(it -> it.seq() == seq)
+                .findFirst()
+                .map(it -> LifeState.ended(life, it))
+                .orElseGet(() -> LifeState.lost(state.container(), life));
     }
 
     @Override
-    public ExitLog.Pruned prune(Instant eventsBefore, Instant livesBefore, int limit) {
-        int events =
-                written(
-                        "remove old exits from",
-                        () -> ExitTables.deleteEvents(session, eventsBefore, limit));
-        List<ContainerKey> lives =
-                written(
-                        "remove old lives from",
-                        () -> ExitTables.deleteLives(session, livesBefore, limit));
-        return new ExitLog.Pruned(events == limit || lives.size() == limit, Set.copyOf(lives));
+    public boolean prune(Instant eventsBefore, Instant livesBefore, int limit) {
+        return place.write(session -> {
+            int events = session.update(DELETE_EVENTS, eventsBefore.toEpochMilli(), limit);
+            int lives = session.update(DELETE_LIVES, livesBefore.toEpochMilli(), limit);
+            return events == limit || lives == limit;
+        });
     }
 
     @Override
     public boolean knows(ContainerKey container) {
-        return ExitTables.knows(writing(), container);
+        return place.writing().number(KNOWS, container.namespace(), container.id()) > 0;
     }
 
     @Override
     public Optional<Instant> oldest() {
-        return writing().time(ExitTables.OLDEST);
+        return place.writing().time(OLDEST);
     }
 
     @Override
     public Optional<Instant> agedTo() {
-        return writing().time(ExitTables.AGED_TO);
+        return place.writing().time(AGED_TO);
     }
 
     @Override
     public void setAgedTo(Instant time) {
-        write("write to", () -> ExitTables.setAgedTo(session, time));
-    }
-
-    @Override
-    public Optional<LifeState> newest(ContainerKey container) {
-        return ExitTables.newest(reading(), container);
-    }
-
-    @Override
-    public Optional<LifeState> life(ContainerKey container, String id) {
-        return ExitTables.life(reading(), container, id);
-    }
-
-    @Override
-    public List<LifeState> newestOfEach(Optional<String> namespace, int limit) {
-        return ExitTables.newestOfEach(reading(), namespace, limit);
-    }
-
-    @Override
-    public List<ExitEvent> eventsAfter(long seq, int limit) {
-        return ExitTables.eventsAfter(reading(), seq, limit);
-    }
-
-    @Override
-    public long firstSeq() {
-        return reading().number(ExitTables.FIRST_SEQ);
-    }
-
-    @Override
-    public long lastSeq() {
-        return reading().number(ExitTables.LAST_SEQ);
+        int _ = place.write(session -> session.update(SET_AGED_TO, time.toEpochMilli()));
     }
 
     @Override
     public void keepInPlace() {
-        boolean owns = ownsDirectory.getAsBoolean();
-        if (!owns) {
-            LOG.debug("the directory of {} is not this process's now", files.file());
-        }
-        requireInPlace();
-        requireWhole();
+        place.keep();
     }
 
-    private void requireInPlace() {
-        if (!outOfPlace && files.areInPlace()) {
-            return;
-        }
-        if (!outOfPlace) {
-            outOfPlace = true;
-            files.notSafe();
-            LOG.error(
-                    "{}, or its -wal or -shm file, was removed or replaced while it was in use; what is known"
-                            + " is written there again, and not durable until then",
-                    files.file());
-        }
-        replace();
-    }
-
-    private void noteSizes() {
-        size = files.size();
-        journalSize = files.journalSize();
-    }
-
-    private void requireWhole() {
-        boolean shorter = files.size() < size || files.journalSize() < journalSize;
-        if (!cut && shorter && files.areInPlace()) { // else it was removed, and is put back
-            cut = true;
-            noteDamage("it, or its write-ahead log, was cut while it was in use");
-        }
-        if (cut) {
-            throw new ExitLogException("the exit log " + files.file() + " was cut");
-        }
-    }
-
-    private void noteDamage(String damage) {
-        damaged = true;
-        files.notSafe();
-        ExitLogFile.noteDamage(session.file(), damage);
-    }
-
-    /** One step, or why there is none. */
-    private void replace() {
-        if (!ownsDirectory.getAsBoolean()) {
-            throw notInPlace("its directory cannot be used now", null);
-        }
-        LogCopy running = copy;
-        if (running == null) {
-            if (System.nanoTime() - nextCopy < 0) {
-                throw notInPlace("it could not be written and is tried again soon", null);
-            }
-            running = LogCopy.start(session, files.beside());
-            copy = running;
-        }
-        if (!running.await(SHORT_COPY)) {
-            throw notInPlace("it is being written", null);
-        }
-        copy = null;
-        try {
-            Exception inCopy = running.failure();
-            if (inCopy != null) {
-                throw inCopy;
-            }
-            putInPlace();
-            copyDelay = FIRST_COPY_DELAY;
-        } catch (Exception e) {
-            nextCopy = System.nanoTime() + copyDelay.toNanos();
-            copyDelay = copyDelay.multipliedBy(2);
-            copyDelay = copyDelay.compareTo(LAST_COPY_DELAY) < 0 ? copyDelay : LAST_COPY_DELAY;
-            ExitLogException failure = notInPlace("it cannot be written: " + e.getMessage(), e);
-            failures.error("the exit log cannot be put back into its place", failure);
-            throw failure;
-        }
-    }
-
-    private void putInPlace() throws IOException {
-        Path file = files.file();
-        Path aside = files.clear(clock.instant());
-        Files.move(files.beside(), file, StandardCopyOption.ATOMIC_MOVE);
-        LogFiles.forceDirectory(file);
-        SqliteSession next = ExitLogFile.openForWriting(file, clock);
-        // SQLite leaves the files alone that are in the place of its own.
-        session.close();
-        session = next;
-        files.opened();
-        openings = files.openings();
-        noteSizes();
-        outOfPlace = false;
-        LOG.warn(
-                "{} was written again with all that was in it{}",
-                file,
-                aside == null ? "" : "; what was in its place is " + aside + " now");
+    @Override
+    public boolean replaceIfUnusable(Duration patience) {
+        return place.replaceIfUnusable(patience);
     }
 
     @Override
     public boolean shrink() {
         failures.logCounts();
-        if (outOfPlace) {
-            return false;
-        }
-        requireWhole();
+        SqliteSession session = place.writing();
         try {
             if (files.journalSize() > MOST_JOURNAL_BYTES) {
-                emptyJournal();
+                emptyJournal(session);
             }
-            return shrinkFile();
-        } catch (SQLException e) {
-            throw new ExitLogException("cannot shrink " + files.file() + ": " + e.getMessage(), e);
+            return shrinkFile(session);
         } finally {
-            noteSizes();
+            files.noteSizes();
         }
     }
 
     /** Without a wait for readers: the recorder has other things to do. */
-    private void emptyJournal() throws SQLException {
+    private void emptyJournal(SqliteSession session) {
         session.execute("PRAGMA busy_timeout = 0");
         boolean busy;
         try {
             busy = session.number("PRAGMA wal_checkpoint(TRUNCATE)") != 0;
         } finally {
-            session.execute(SqliteSession.BUSY_TIMEOUT);
+            session.execute("PRAGMA busy_timeout = " + SqliteSession.BUSY_MILLIS);
         }
         if (busy && files.journalSize() > MUCH_JOURNAL_BYTES) {
             failures.warn(
@@ -358,101 +239,22 @@ final class SqliteExitLog implements ExitLog.Writer, ExitLog.Reader {
      * Some free pages stay: the next exits need them, also when the disk is full. Files of the
      * first version keep all, if they were too large at the start to be changed.
      */
-    private boolean shrinkFile() throws SQLException {
+    private boolean shrinkFile(SqliteSession session) {
         long free = session.number("PRAGMA freelist_count");
         long spare = Math.max(SPARE_PAGES, session.number("PRAGMA page_count") / 8);
         if (free <= spare || session.number("PRAGMA auto_vacuum") == 0) {
             return false;
         }
-        session.executeSteps("PRAGMA incremental_vacuum(" + SHRINK_PAGES + ")");
+        session.execute("PRAGMA incremental_vacuum(" + SHRINK_PAGES + ")");
         boolean more = free - SHRINK_PAGES > spare;
         if (!more) {
-            emptyJournal(); // the file itself becomes shorter only now
+            emptyJournal(session); // the file itself becomes shorter only now
         }
         return more;
     }
 
-    private ExitLogException notInPlace(String why, @Nullable Exception cause) {
-        String message = "the exit log " + files.file() + " is not in its place: " + why;
-        return cause == null ? new ExitLogException(message) : new ExitLogException(message, cause);
-    }
-
-    @Override
-    public boolean replaceIfUnusable(Duration patience) {
-        if (outOfPlace) {
-            return replaceWithin(patience);
-        }
-        if (!damaged) {
-            return false;
-        }
-        session.close();
-        try {
-            session = ExitLogFile.openForWriting(session.file(), clock);
-            files.opened();
-            noteSizes();
-            damaged = false;
-            cut = false;
-            return true;
-        } catch (SetupException e) {
-            LOG.error("there is no exit log in the place of the damaged one", e);
-            return false;
-        }
-    }
-
-    private boolean replaceWithin(Duration patience) {
-        long deadline = System.nanoTime() + patience.toNanos();
-        while (true) {
-            try {
-                nextCopy = System.nanoTime();
-                replace();
-                return true;
-            } catch (ExitLogException e) {
-                if (System.nanoTime() - deadline >= 0) {
-                    LOG.error("what was recorded is lost", e);
-                    return false;
-                }
-                LockSupport.parkNanos(SHORT_COPY.toNanos());
-            }
-        }
-    }
-
     @Override
     public void close() {
-        LogCopy running = copy;
-        if (running == null || running.await(Duration.ZERO)) {
-            session.close();
-        } // else it is the copy's, and ends with the process
-    }
-
-    /** The session of a writer, unless it belongs to a copy, or somebody has cut the file. */
-    private SqliteSession writing() {
-        if (outOfPlace) {
-            throw notInPlace("it is not used meanwhile", null);
-        }
-        requireWhole();
-        return session;
-    }
-
-    private interface Result<T> {
-        T get() throws SQLException;
-    }
-
-    private <T> T written(String what, Result<T> work) {
-        List<T> results = new ArrayList<>(1);
-        write(what, () -> results.add(work.get()));
-        return results.getFirst();
-    }
-
-    private void write(String what, SqliteSession.Work work) {
-        try {
-            writing().inTransaction(what, work);
-        } catch (ExitLogException e) {
-            if (!damaged && ExitLogFile.isDamage(e)) {
-                noteDamage(String.valueOf(e.getMessage()));
-            }
-            throw e;
-        } finally {
-            noteSizes();
-        }
+        place.close();
     }
 }

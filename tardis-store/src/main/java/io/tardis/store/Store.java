@@ -8,10 +8,8 @@ import io.tardis.core.zmq.ZmqReplier;
 import io.tardis.core.zmq.ZmqSubscriber;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /**
  * Keeps every exit and answers how a container ended. Three threads: one writes what is published
@@ -27,6 +25,9 @@ public final class Store implements AutoCloseable {
 
     /** Of the memory; the rest is for what arrives, for clients and for the collector. */
     static final int UNWRITTEN_PART = 4;
+
+    private static final List<String> TOPICS =
+            List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.BEGUN, Topic.LOST);
 
     private final ExitRecorder recorder;
     private final QueryServer server;
@@ -60,48 +61,37 @@ public final class Store implements AutoCloseable {
             BooleanSupplier ownsStateDir,
             InstantSource clock) {
         SqliteLibrary.load(settings.stateDir());
-        SqliteExitLog writer = SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
-        SqliteExitLog reader = null;
-        SqliteExitLog listReader = null;
-        SqliteExitLog replayReader = null;
-        ZmqReplier replier;
+        ZmqReplier replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
         try {
-            reader = writer.openReader();
-            listReader = writer.openReader();
-            replayReader = writer.openReader();
-            replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
+            SqliteExitLog writer =
+                    SqliteExitLog.openWriter(settings.exitLog(), clock, ownsStateDir);
+            SqliteReader reader = writer.openReader();
+            LifeCache lives = new LifeCache(reader);
+            Unwritten unwritten =
+                    new Unwritten(
+                            settings.limits().maxUnwritten(),
+                            Runtime.getRuntime().maxMemory() / UNWRITTEN_PART);
+            QueryServer server =
+                    new QueryServer(
+                            replier,
+                            reader,
+                            writer::openReader,
+                            lives,
+                            unwritten,
+                            settings.limits(),
+                            version,
+                            health);
+            ZmqSubscriber subscriber = context.subscriber(eventsEndpoint, TOPICS);
+            ExitRecorder recorder =
+                    new ExitRecorder(
+                            subscriber, writer, lives, unwritten, server::over, settings, clock);
+            server.start();
+            recorder.start();
+            return new Store(recorder, server);
         } catch (RuntimeException e) {
-            Stream.of(replayReader, listReader, reader, writer)
-                    .filter(Objects::nonNull)
-                    .forEach(SqliteExitLog::close);
+            replier.close(); // or the context would wait for it for ever
             throw e;
         }
-        LifeCache lives = new LifeCache(reader);
-        Unwritten unwritten =
-                new Unwritten(
-                        settings.limits().maxUnwritten(),
-                        Runtime.getRuntime().maxMemory() / UNWRITTEN_PART);
-        QueryServer server =
-                new QueryServer(
-                        replier,
-                        reader,
-                        listReader,
-                        replayReader,
-                        lives,
-                        unwritten,
-                        settings.limits(),
-                        version,
-                        health);
-        ZmqSubscriber subscriber =
-                context.subscriber(
-                        eventsEndpoint,
-                        List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.BEGUN, Topic.LOST));
-        ExitRecorder recorder =
-                new ExitRecorder(
-                        subscriber, writer, lives, unwritten, server::over, settings, clock);
-        server.start();
-        recorder.start();
-        return new Store(recorder, server);
     }
 
     /**

@@ -3,13 +3,10 @@ package io.tardis.store;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.wire.Answer.Backlog;
-import java.util.ArrayDeque;
-import java.util.Comparator;
-import java.util.Deque;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Optional;
-import java.util.function.Predicate;
-import java.util.stream.Stream;
+import java.util.SequencedMap;
 
 /**
  * What is not on disk yet, oldest first. Bounded: while the disk cannot be written, an exit that
@@ -27,10 +24,12 @@ final class Unwritten {
     private final int max;
     private final long maxBytes;
 
-    /** What concerns a life, in the order of their numbers. */
-    private final Deque<Recorded> lives = new ArrayDeque<>();
+    /** By their numbers, in order. */
+    private final SequencedMap<Long, Recorded> all = new LinkedHashMap<>();
 
-    private final Deque<Recorded> others = new ArrayDeque<>();
+    /** Those of them that concern no life. */
+    private final SequencedMap<Long, Recorded> others = new LinkedHashMap<>();
+
     private int exits;
     private long bytes;
     private long lastSeq;
@@ -52,8 +51,17 @@ final class Unwritten {
 
     /** Adds what was published after all that is here. */
     synchronized void add(Recorded recorded) {
-        (recorded.state().isPresent() ? lives : others).add(recorded);
+        all.put(recorded.number(), recorded);
+        if (recorded.state().isEmpty()) {
+            others.put(recorded.number(), recorded);
+        }
         count(recorded, 1);
+    }
+
+    private void remove(Recorded recorded) {
+        all.remove(recorded.number());
+        others.remove(recorded.number());
+        count(recorded, -1);
     }
 
     private void count(Recorded recorded, int sign) {
@@ -79,7 +87,7 @@ final class Unwritten {
     }
 
     synchronized boolean isEmpty() {
-        return lives.isEmpty() && others.isEmpty();
+        return all.isEmpty();
     }
 
     /** How many exits there are. */
@@ -88,21 +96,8 @@ final class Unwritten {
     }
 
     /** The oldest ones, in order. */
-    List<Recorded> oldest(int limit) {
-        return oldest(_ -> true, limit);
-    }
-
-    private synchronized List<Recorded> oldest(Predicate<Recorded> which, int limit) {
-        // Each of the two is in order.
-        return Stream.of(lives, others)
-                .flatMap(it -> it.stream().filter(which).limit(limit))
-                .sorted(Comparator.comparingLong(Recorded::number))
-                .limit(limit)
-                .toList();
-    }
-
-    private static boolean isAfter(Recorded recorded, long seq) {
-        return recorded.event().filter(it -> it.seq() > seq).isPresent();
+    synchronized List<Recorded> oldest(int limit) {
+        return all.values().stream().limit(limit).toList();
     }
 
     /**
@@ -110,10 +105,11 @@ final class Unwritten {
      * they will be in the log at once.
      */
     synchronized List<ExitEvent> eventsAfter(long seq, int limit) {
-        return !failing
-                ? List.of()
-                : oldest(it -> isAfter(it, seq), limit).stream()
+        return (failing ? all.values() : List.<Recorded>of())
+                .stream()
                         .flatMap(it -> it.event().stream())
+                        .filter(it -> it.seq() > seq)
+                        .limit(limit)
                         .toList();
     }
 
@@ -124,10 +120,7 @@ final class Unwritten {
 
     /** These, which {@link #oldest} gave, are on disk. */
     synchronized void written(List<Recorded> recorded) {
-        for (Recorded each : recorded) {
-            (each.state().isPresent() ? lives : others).remove();
-            count(each, -1);
-        }
+        recorded.forEach(this::remove);
         failing = false;
         refresh();
     }
@@ -138,15 +131,16 @@ final class Unwritten {
         refresh();
     }
 
-    /** Gives one up if there are too many; empty if there are not. */
-    synchronized Optional<Recorded> dropOverLimit() {
-        if (exits <= max && bytes <= maxBytes) {
-            return Optional.empty();
+    /** Gives up what is too much, and returns it. */
+    synchronized List<Recorded> dropOverLimit() {
+        List<Recorded> given = new ArrayList<>();
+        while (exits > max || bytes > maxBytes) {
+            Recorded next = (others.isEmpty() ? all : others).firstEntry().getValue();
+            remove(next);
+            dropped += next.event().isPresent() ? 1 : 0;
+            given.add(next);
         }
-        Recorded given = others.isEmpty() ? lives.remove() : others.remove();
-        count(given, -1);
-        dropped += given.event().isPresent() ? 1 : 0;
-        return Optional.of(given);
+        return given;
     }
 
     synchronized boolean isFailing() {

@@ -30,7 +30,12 @@ final class Waits<R> {
      * @param deadline until when, by the monotonic clock
      */
     record Waiting<R>(
-            long number, R request, long connection, ContainerKey container, long deadline) {}
+            long number, R request, long connection, ContainerKey container, long deadline) {
+
+        private Waiting<R> until(long other) {
+            return new Waiting<>(number, request, connection, container, other);
+        }
+    }
 
     private final Map<ContainerKey, Set<Waiting<R>>> ofContainers = new HashMap<>();
 
@@ -43,10 +48,6 @@ final class Waits<R> {
                             .thenComparingLong(Waiting::number));
 
     private long added;
-
-    boolean isEmpty() {
-        return byDeadline.isEmpty();
-    }
 
     int size() {
         return byDeadline.size();
@@ -77,13 +78,7 @@ final class Waits<R> {
     void hurry(Waiting<R> waiting, long deadline) {
         if (waiting.deadline() - deadline > 0) {
             remove(waiting);
-            put(
-                    new Waiting<>(
-                            waiting.number(),
-                            waiting.request(),
-                            waiting.connection(),
-                            waiting.container(),
-                            deadline));
+            put(waiting.until(deadline));
         }
     }
 

@@ -17,7 +17,8 @@ final class Appender {
         Path file = Path.of(arguments[0]);
         // Where the library that SQLite unpacks is removed with the rest when this is killed.
         System.setProperty("org.sqlite.tmpdir", file.resolveSibling("").toString());
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, InstantSource.system())) {
+        try (SqliteExitLog log =
+                SqliteExitLog.openWriter(file, InstantSource.system(), () -> true)) {
             long seq = log.lastSeq() + 1;
             for (int size = 1; ; size = size % 20 + 1) {
                 log.append(group(seq, size));

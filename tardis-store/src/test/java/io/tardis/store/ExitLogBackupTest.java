@@ -39,7 +39,7 @@ class ExitLogBackupTest {
 
     @Test
     void holdsAllThatWasRecordedBeforeItAlthoughTheWriterGoesOn() throws Exception {
-        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock())) {
+        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock(), () -> true)) {
             AtomicBoolean stop = new AtomicBoolean();
             AtomicLong recorded = new AtomicLong();
             Thread load =
@@ -69,7 +69,7 @@ class ExitLogBackupTest {
 
     @Test
     void isMadeWithoutADaemonAndChangesNothing() throws IOException {
-        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock())) {
+        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock(), () -> true)) {
             writer.append(List.of(end(1), end(2)));
         }
         byte[] before = Files.readAllBytes(log);
@@ -79,7 +79,7 @@ class ExitLogBackupTest {
         assertThat(log).hasBinaryContent(before);
         assertHoldsAllUpTo(2);
         assertThat(names(directory)).containsExactlyInAnyOrder("state", "backup.db");
-        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock())) {
+        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock(), () -> true)) {
             assertThat(writer.lastSeq()).isEqualTo(2);
         }
     }
@@ -87,7 +87,7 @@ class ExitLogBackupTest {
     @Test
     void holdsWhatIsStillInTheWriteAheadLogOfADaemonThatWasKilled() throws IOException {
         Path image = Files.createDirectory(directory.resolve("image")).resolve("exits.db");
-        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock())) {
+        try (SqliteExitLog writer = SqliteExitLog.openWriter(log, new HandClock(), () -> true)) {
             writer.append(List.of(end(1)));
             Files.copy(log, image);
             Files.copy(log.resolveSibling("exits.db-wal"), image.resolveSibling("exits.db-wal"));
@@ -100,7 +100,7 @@ class ExitLogBackupTest {
 
     @Test
     void overwritesNothing() throws IOException {
-        SqliteExitLog.openWriter(log, new HandClock()).close();
+        SqliteExitLog.openWriter(log, new HandClock(), () -> true).close();
         Files.writeString(backup, "precious");
 
         assertThatThrownBy(() -> ExitLogBackup.write(log, backup))
@@ -119,7 +119,7 @@ class ExitLogBackupTest {
                 .isInstanceOf(TardisException.class)
                 .hasMessageContaining(log.toString());
         Files.delete(log);
-        SqliteExitLog.openWriter(log, new HandClock()).close();
+        SqliteExitLog.openWriter(log, new HandClock(), () -> true).close();
         Path nowhere = directory.resolve("nowhere").resolve("backup.db");
         assertThatThrownBy(() -> ExitLogBackup.write(log, nowhere))
                 .isInstanceOf(TardisException.class)
@@ -128,7 +128,7 @@ class ExitLogBackupTest {
     }
 
     private void assertHoldsAllUpTo(long seq) {
-        try (SqliteExitLog copy = SqliteExitLog.openWriter(backup, new HandClock())) {
+        try (SqliteExitLog copy = SqliteExitLog.openWriter(backup, new HandClock(), () -> true)) {
             assertThat(copy.lastSeq()).isGreaterThanOrEqualTo(seq);
             assertThat(copy.eventsAfter(0, Integer.MAX_VALUE))
                     .extracting(ExitEvent::seq)

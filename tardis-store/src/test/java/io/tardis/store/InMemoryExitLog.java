@@ -8,11 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -80,12 +78,11 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
     }
 
     @Override
-    public ExitLog.Pruned prune(Instant eventsBefore, Instant livesBefore, int limit) {
-        Set<ContainerKey> gone = old.stream().map(LifeState::container).collect(Collectors.toSet());
+    public boolean prune(Instant eventsBefore, Instant livesBefore, int limit) {
         recorded.removeIf(it -> it.state().filter(old::contains).isPresent());
         old.clear();
         pruned.add(new Pruned(eventsBefore, livesBefore));
-        return new ExitLog.Pruned(false, gone);
+        return false;
     }
 
     @Override

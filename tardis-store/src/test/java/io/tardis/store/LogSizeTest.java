@@ -15,6 +15,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -43,7 +44,7 @@ class LogSizeTest {
 
     @Test
     void aReaderThatHasGoneLeavesNoLongWriteAheadLog() throws Exception {
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock);
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true);
                 CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
             record(log, 1, 100);
             try (Connection reader = DriverManager.getConnection("jdbc:sqlite:" + file);
@@ -74,7 +75,7 @@ class LogSizeTest {
 
     @Test
     void theFileShrinksWhenWhatWasRecordedIsRemoved() throws IOException {
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             record(log, 1, EXITS);
             while (log.shrink()) {
                 assertThat(log.lastSeq()).isEqualTo(EXITS);
@@ -90,14 +91,14 @@ class LogSizeTest {
             assertThat(Files.size(file)).isLessThan(2 * MIB);
             record(log, EXITS + 1, EXITS + 1);
         }
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             assertThat(log.lastSeq()).isEqualTo(EXITS + 1);
         }
     }
 
     @Test
     void aFileOfTheFirstVersionShrinksFromTheNextStartOn() throws Exception {
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock)) {
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
             record(log, 1, 1000);
         }
         try (Connection other = DriverManager.getConnection("jdbc:sqlite:" + file);
@@ -108,7 +109,7 @@ class LogSizeTest {
             assertThat(autoVacuum(statement)).isZero();
         }
 
-        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock);
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true);
                 Connection other = DriverManager.getConnection("jdbc:sqlite:" + file);
                 Statement statement = other.createStatement()) {
             assertThat(autoVacuum(statement)).isEqualTo(2);
@@ -134,11 +135,9 @@ class LogSizeTest {
     }
 
     private void removeAll(SqliteExitLog log) {
-        boolean more = true;
-        while (more) {
-            more =
-                    log.prune(clock.instant().plusSeconds(1), clock.instant().plusSeconds(1), 1_000)
-                            .more();
+        Instant later = clock.instant().plusSeconds(1);
+        while (log.prune(later, later, 1_000)) {
+            // Step by step.
         }
     }
 }

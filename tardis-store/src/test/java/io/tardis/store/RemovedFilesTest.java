@@ -130,7 +130,7 @@ class RemovedFilesTest {
     @ParameterizedTest
     @FieldSource("MISDEEDS")
     void isWrittenAgainWithAllThatWasKnown(String misdeed) throws Exception {
-        try (CapturedLog log = new CapturedLog(SqliteExitLog.class);
+        try (CapturedLog log = new CapturedLog(LogPlace.class);
                 CapturedLog _ = new CapturedLog(ExitRecorder.class);
                 Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
@@ -163,7 +163,7 @@ class RemovedFilesTest {
 
     @Test
     void whatIsInItsPlaceIsSetAsideAndNotOverwritten() throws IOException {
-        try (CapturedLog _ = new CapturedLog(SqliteExitLog.class);
+        try (CapturedLog _ = new CapturedLog(LogPlace.class);
                 Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
             assertThat(store).isNotNull();
@@ -184,7 +184,7 @@ class RemovedFilesTest {
 
     @Test
     void nothingIsDurableWhileItCannotBeWrittenAgain() throws IOException {
-        try (CapturedLog _ = new CapturedLog(SqliteExitLog.class);
+        try (CapturedLog _ = new CapturedLog(LogPlace.class);
                 CapturedLog recorder = new CapturedLog(ExitRecorder.class);
                 Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
@@ -214,7 +214,7 @@ class RemovedFilesTest {
 
     @Test
     void isThereAfterAnOrderlyEndWhoeverRemovedItJustBefore() throws IOException {
-        try (CapturedLog _ = new CapturedLog(SqliteExitLog.class);
+        try (CapturedLog _ = new CapturedLog(LogPlace.class);
                 CapturedLog _ = new CapturedLog(ExitRecorder.class);
                 Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
@@ -255,7 +255,7 @@ class RemovedFilesTest {
     /** Again and again, beside a load: readers and writer go from file to file. */
     @Test
     void losesNothingThatIsDurableHoweverOftenItIsRemoved() throws IOException {
-        try (CapturedLog _ = new CapturedLog(SqliteExitLog.class);
+        try (CapturedLog _ = new CapturedLog(LogPlace.class);
                 CapturedLog _ = new CapturedLog(ExitRecorder.class);
                 Store store = open();
                 QueryClient client = new QueryClient(context, endpoint)) {
@@ -339,7 +339,7 @@ class RemovedFilesTest {
             }
         }
         try (CapturedLog _ = new CapturedLog(ExitLogFile.class);
-                SqliteExitLog log = SqliteExitLog.openWriter(image, new HandClock())) {
+                SqliteExitLog log = SqliteExitLog.openWriter(image, new HandClock(), () -> true)) {
             return log.newest(container(id)).flatMap(LifeState::end);
         } finally {
             removeAll(parent(image));

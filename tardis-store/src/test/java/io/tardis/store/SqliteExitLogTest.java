@@ -120,7 +120,7 @@ class SqliteExitLogTest {
     @Test
     void showsAReaderWhatTheWriterHasAppended() {
         try (SqliteExitLog writer = open();
-                SqliteExitLog reader = writer.openReader()) {
+                SqliteReader reader = writer.openReader()) {
             for (long seq = 1; seq <= 20; seq++) {
                 writer.append(List.of(ending("life-" + seq, seq, exit(seq, TC, seq, 0))));
 
@@ -230,12 +230,12 @@ class SqliteExitLogTest {
             log.append(List.of(ending("new", 0, exit(2, container("new"), 2, 0))));
             Instant between = clock.instant().minus(Duration.ofMinutes(30));
 
-            assertThat(log.prune(between, Instant.EPOCH, 10).more()).isFalse();
+            assertThat(log.prune(between, Instant.EPOCH, 10)).isFalse();
             assertThat(log.eventsAfter(0, 10)).extracting(ExitEvent::seq).containsExactly(2L);
             assertThat(log.firstSeq()).isEqualTo(2);
             assertThat(log.newest(container("old"))).as("its end stays longer").isPresent();
 
-            assertThat(log.prune(Instant.EPOCH, between, 10).more()).isFalse();
+            assertThat(log.prune(Instant.EPOCH, between, 10)).isFalse();
             assertThat(log.newest(container("old"))).isEmpty();
             assertThat(log.newest(container("new"))).isPresent();
         }
@@ -250,10 +250,10 @@ class SqliteExitLogTest {
                             .toList());
             Instant later = clock.instant().plusSeconds(1);
 
-            assertThat(log.prune(later, later, 10).more()).isTrue();
+            assertThat(log.prune(later, later, 10)).isTrue();
             assertThat(log.eventsAfter(0, 100)).hasSize(15);
-            assertThat(log.prune(later, later, 10).more()).isTrue();
-            assertThat(log.prune(later, later, 10).more()).isFalse();
+            assertThat(log.prune(later, later, 10)).isTrue();
+            assertThat(log.prune(later, later, 10)).isFalse();
 
             assertThat(log.eventsAfter(0, 100)).isEmpty();
             assertThat(log.newestOfEach(Optional.empty(), 100)).isEmpty();
@@ -469,7 +469,7 @@ class SqliteExitLogTest {
     }
 
     private SqliteExitLog open() {
-        return SqliteExitLog.openWriter(file, clock);
+        return SqliteExitLog.openWriter(file, clock, () -> true);
     }
 
     /** Enough for several pages, all in the main file. */

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
-import java.sql.SQLException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.sqlite.SQLiteErrorCode;
@@ -16,7 +15,7 @@ class SqliteSessionTest {
 
     /** SQLite has rolled back by then, and complains when it is told to. */
     @Test
-    void saysThatTheDiskIsFullAndCanBeWrittenWhenThereIsRoom() throws SQLException {
+    void saysThatTheDiskIsFullAndCanBeWrittenWhenThereIsRoom() {
         Path file = directory.resolve("exits.db");
         try (SqliteSession session = SqliteSession.open(file)) {
             session.execute("PRAGMA journal_mode = WAL");
@@ -25,14 +24,14 @@ class SqliteSessionTest {
 
             assertThatThrownBy(() -> fill(session))
                     .isInstanceOf(ExitLogException.class)
-                    .hasMessageContainingAll("cannot fill " + file, "full")
+                    .hasMessageContainingAll("cannot write " + file, "full")
+                    .satisfies(it -> assertThat(it.getSuppressed()).isNotEmpty())
                     .cause()
                     .isInstanceOfSatisfying(
                             SQLiteException.class,
                             it ->
                                     assertThat(it.getResultCode())
-                                            .isEqualTo(SQLiteErrorCode.SQLITE_FULL))
-                    .satisfies(it -> assertThat(it.getSuppressed()).isNotEmpty());
+                                            .isEqualTo(SQLiteErrorCode.SQLITE_FULL));
             assertThat(session.number("SELECT count(*) FROM t")).isZero();
 
             session.execute("PRAGMA max_page_count = 1000");
@@ -42,7 +41,8 @@ class SqliteSessionTest {
     }
 
     private static void fill(SqliteSession session) {
-        session.inTransaction(
-                "fill", () -> session.execute("INSERT INTO t VALUES (zeroblob(100000))"));
+        int _ =
+                session.inTransaction(
+                        () -> session.update("INSERT INTO t VALUES (zeroblob(100000))"));
     }
 }

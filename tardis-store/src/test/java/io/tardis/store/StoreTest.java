@@ -268,7 +268,8 @@ class StoreTest {
                 send(exec(seq, TC, seq, 0));
             }
         }
-        try (SqliteExitLog log = SqliteExitLog.openWriter(stateDir.resolve("exits.db"), clock)) {
+        try (SqliteExitLog log =
+                SqliteExitLog.openWriter(stateDir.resolve("exits.db"), clock, () -> true)) {
             assertThat(log.eventsAfter(0, 10_000)).hasSize(3_000);
         }
     }

@@ -43,10 +43,7 @@ class UnwrittenTest {
         Unwritten unwritten = new Unwritten(2, Long.MAX_VALUE);
         List.of(end(1), other(2), end(3), other(4), end(5)).forEach(unwritten::add);
 
-        assertThat(unwritten.dropOverLimit()).contains(other(2));
-        assertThat(unwritten.dropOverLimit()).contains(other(4));
-        assertThat(unwritten.dropOverLimit()).contains(end(1));
-        assertThat(unwritten.dropOverLimit()).isEmpty();
+        assertThat(unwritten.dropOverLimit()).containsExactly(other(2), other(4), end(1));
 
         assertThat(unwritten.oldest(10)).containsExactly(end(3), end(5));
     }
@@ -62,10 +59,7 @@ class UnwrittenTest {
 
         unwritten.add(end(4));
 
-        assertThat(unwritten.dropOverLimit()).contains(begin);
-        assertThat(unwritten.dropOverLimit()).contains(loss);
-        assertThat(unwritten.dropOverLimit()).contains(end(3));
-        assertThat(unwritten.dropOverLimit()).isEmpty();
+        assertThat(unwritten.dropOverLimit()).containsExactly(begin, loss, end(3));
         unwritten.notWritten();
         assertThat(unwritten.backlog()).isEqualTo(new Backlog(false, 1, 1));
     }
@@ -75,8 +69,7 @@ class UnwrittenTest {
         Unwritten unwritten = new Unwritten(1_000, 2_000);
         List.of(end(1), end(2), end(3), end(4)).forEach(unwritten::add);
 
-        assertThat(unwritten.dropOverLimit()).contains(end(1));
-        assertThat(unwritten.dropOverLimit()).isEmpty();
+        assertThat(unwritten.dropOverLimit()).containsExactly(end(1));
 
         unwritten.written(unwritten.oldest(2));
         List.of(end(5), end(6)).forEach(unwritten::add);
@@ -90,7 +83,7 @@ class UnwrittenTest {
         unwritten.add(end(2));
         assertThat(unwritten.backlog()).isEqualTo(Backlog.NONE);
 
-        assertThat(unwritten.dropOverLimit()).isPresent();
+        assertThat(unwritten.dropOverLimit()).hasSize(1);
         unwritten.notWritten();
         assertThat(unwritten.backlog()).isEqualTo(new Backlog(false, 1, 1));
 

@@ -28,7 +28,7 @@ class WaitsTest {
         waits.add("second", 1, OTHER, now - 1);
 
         assertThat(inOrder()).containsExactly("first", "second", "late");
-        assertThat(waits.isEmpty()).isTrue();
+        assertThat(waits.size()).isZero();
         assertThat(waits.of(TC)).isEmpty();
         assertThat(waits.first()).isNull();
     }
@@ -76,7 +76,7 @@ class WaitsTest {
             assertThat(waits.of(container("c" + i))).hasSize(1);
             waits.of(container("c" + i)).forEach(waits::remove);
         }
-        assertThat(waits.isEmpty()).isTrue();
+        assertThat(waits.size()).isZero();
     }
 
     private List<String> inOrder() {

@@ -13,6 +13,7 @@ import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqSubscriber;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Supplier;
@@ -44,6 +45,8 @@ public final class ExitSubscriber implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ExitSubscriber.class);
     private static final int REPLAY_BATCH = 500;
+    private static final List<String> TOPICS =
+            List.of(Topic.EXIT, Topic.EXEC_EXIT, Topic.HEARTBEAT, Topic.GAP, Topic.LOST);
 
     /**
      * How long the store may lag behind the publisher before the replay is asked for again; doubled
@@ -68,7 +71,7 @@ public final class ExitSubscriber implements AutoCloseable {
     private long last;
 
     /** The last exit that is known to have been published. */
-    private long published;
+    private long newest;
 
     /** Whether the log was asked for what came before the subscription took effect. */
     private boolean caughtUp;
@@ -111,22 +114,13 @@ public final class ExitSubscriber implements AutoCloseable {
             String queryEndpoint,
             long after,
             Duration silence) {
-        this.connect =
-                () ->
-                        context.subscriber(
-                                eventsEndpoint,
-                                List.of(
-                                        Topic.EXIT,
-                                        Topic.EXEC_EXIT,
-                                        Topic.HEARTBEAT,
-                                        Topic.GAP,
-                                        Topic.LOST));
+        this.connect = () -> context.subscriber(eventsEndpoint, TOPICS);
         this.silence = silence;
         this.subscriber = connect.get();
         this.heardAt = System.nanoTime();
         this.queries = new QueryClient(context, queryEndpoint, REPLAY_PATIENCE);
         this.last = after;
-        this.published = after;
+        this.newest = after;
         this.position = after;
     }
 
@@ -142,7 +136,7 @@ public final class ExitSubscriber implements AutoCloseable {
         while (ready.isEmpty()) {
             // What has come already is read first, even where there is no time to wait: as long as
             // it goes on from the last exit, no replay is needed.
-            if (last >= published && receive(Duration.ZERO)) {
+            if (last >= newest && receive(Duration.ZERO)) {
                 continue;
             }
             if (System.nanoTime() - heardAt >= silence.toNanos() && !receive(Duration.ZERO)) {
@@ -201,26 +195,16 @@ public final class ExitSubscriber implements AutoCloseable {
         }
         heardAt = System.nanoTime();
         try {
-            switch (PublishedCodec.decode(message.topic(), message.payload())) {
-                case Published.Exit(ExitEvent event) -> accept(event);
-                case Published.Heartbeat heartbeat ->
-                        published = Math.max(published, heartbeat.lastSeq());
-                case Published.Gap gap -> published = Math.max(published, gap.lastSeq());
-                case Published.Begun begun -> published = Math.max(published, begun.lastSeq());
-                case Published.Lost lost -> published = Math.max(published, lost.lastSeq());
+            Published published = PublishedCodec.decode(message.topic(), message.payload());
+            if (published instanceof Published.Exit(ExitEvent event) && event.seq() == last + 1) {
+                give(event);
             }
+            newest = Math.max(newest, published.lastSeq());
         } catch (MalformedMessageException e) {
             failures.warn(
                     "a message cannot be understood", message.topic() + ": " + e.getMessage());
         }
         return true;
-    }
-
-    private void accept(ExitEvent event) {
-        if (event.seq() == last + 1) {
-            give(event);
-        }
-        published = Math.max(published, event.seq());
     }
 
     private void give(ExitEvent event) {
@@ -229,7 +213,7 @@ public final class ExitSubscriber implements AutoCloseable {
     }
 
     private boolean isBehind() {
-        return !caughtUp || last < published;
+        return !caughtUp || last < newest;
     }
 
     private void connectAnew() {
@@ -249,8 +233,7 @@ public final class ExitSubscriber implements AutoCloseable {
             askAt(System.nanoTime());
         } else {
             nextReplay = System.nanoTime() + retry.toNanos();
-            Duration twice = retry.multipliedBy(2);
-            retry = twice.compareTo(LONGEST_RETRY) < 0 ? twice : LONGEST_RETRY;
+            retry = Collections.min(List.of(retry.multipliedBy(2), LONGEST_RETRY));
         }
     }
 
@@ -277,7 +260,7 @@ public final class ExitSubscriber implements AutoCloseable {
                 // Numbers up to here that are not in the log were never recorded.
                 last = Math.max(last, events.lastSeq());
             }
-            published = Math.max(published, events.lastSeq());
+            newest = Math.max(newest, events.lastSeq());
             caughtUp |= last >= events.lastSeq();
         } catch (UnavailableException | RefusedForNowException e) {
             failures.warn("missed exits cannot be replayed yet", String.valueOf(e.getMessage()));

@@ -3,7 +3,7 @@ package io.tardis.core.client;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -60,9 +60,10 @@ public final class PositionFile implements AutoCloseable {
     private static final int VERSION = 1;
     private static final int LONGEST = 100;
 
-    private static final Pattern HEAD = Pattern.compile(NAME + "([0-9]{1,9})\n.*", Pattern.DOTALL);
-    private static final Pattern WHOLE =
-            Pattern.compile(NAME + VERSION + "\n([0-9]{1,18}) ([0-9a-f]{8})\n");
+    /** The version, and number and checksum if they are there as version 1 has them. */
+    private static final Pattern TEXT =
+            Pattern.compile(
+                    NAME + "([0-9]{1,9})\n(?:([0-9]{1,18}) ([0-9a-f]{8})\n|.*)", Pattern.DOTALL);
 
     private static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
@@ -159,26 +160,21 @@ public final class PositionFile implements AutoCloseable {
         if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) > LONGEST) {
             throw new SetupException(file + " is not a position of a Tardis subscriber");
         }
-        String text = Files.readString(file, StandardCharsets.ISO_8859_1);
-        Matcher head = HEAD.matcher(text);
-        if (!head.matches()) {
+        Matcher text = TEXT.matcher(Files.readString(file, StandardCharsets.ISO_8859_1));
+        if (!text.matches()) {
             throw new SetupException(file + " is not a position of a Tardis subscriber");
         }
-        if (Integer.parseInt(head.group(1)) != VERSION) {
+        if (Integer.parseInt(text.group(1)) != VERSION) {
             throw new SetupException(
-                    file
-                            + " is a position of version "
-                            + head.group(1)
-                            + ", but only version "
-                            + VERSION
-                            + " is understood");
+                    "%s is a position of version %s, but only version %s is understood"
+                            .formatted(file, text.group(1), VERSION));
         }
-        Matcher whole = WHOLE.matcher(text);
-        if (!whole.matches() || !whole.group(2).equals(checksum(whole.group(1)))) {
+        String number = text.group(2);
+        if (number == null || !checksum(number).equals(text.group(3))) {
             throw new SetupException(
                     "the position in " + file + " is damaged; without the file, all is replayed");
         }
-        return OptionalLong.of(Long.parseLong(whole.group(1)));
+        return OptionalLong.of(Long.parseLong(number));
     }
 
     private void write(long seq) throws IOException {
@@ -191,10 +187,7 @@ public final class PositionFile implements AutoCloseable {
                         next,
                         Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                         PRIVATE)) {
-            ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
-            while (bytes.hasRemaining()) {
-                out.write(bytes);
-            }
+            Channels.newOutputStream(out).write(text.getBytes(StandardCharsets.US_ASCII));
             out.force(true);
         }
         Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);

@@ -105,14 +105,13 @@ public sealed interface Answer {
             List<String> problems = new ArrayList<>();
             health.map(Health::source)
                     .filter(it -> !it.ok())
-                    .ifPresent(it ->
-                            problems.add(
-                                    it.lastEnd().isEmpty()
-                                            ? "the event source does not run"
-                                            : it.lastEnd()));
+                    .map(Health.Source::lastEnd)
+                    .map(it -> it.isEmpty() ? "the event source does not run" : it)
+                    .ifPresent(problems::add);
             health.map(Health::socket)
                     .filter(it -> !it.ok())
-                    .ifPresent(it -> problems.add(it.reason()));
+                    .map(Health.Socket::reason)
+                    .ifPresent(problems::add);
             if (!backlog.durable()) {
                 problems.add(
                         backlog.unwritten()

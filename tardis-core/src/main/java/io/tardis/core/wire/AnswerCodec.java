@@ -1,5 +1,12 @@
 package io.tardis.core.wire;
 
+import static io.tardis.core.wire.EventJson.array;
+import static io.tardis.core.wire.EventJson.number;
+import static io.tardis.core.wire.EventJson.readContainer;
+import static io.tardis.core.wire.EventJson.readObject;
+import static io.tardis.core.wire.EventJson.shortened;
+import static io.tardis.core.wire.EventJson.string;
+
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.wire.Answer.Backlog;
@@ -12,9 +19,10 @@ import io.tardis.core.wire.Answer.Pong;
 import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.Answer.Running;
 import io.tardis.core.wire.Answer.Unknown;
-import java.util.ArrayList;
+import io.tardis.core.wire.Published.Begun;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
 
@@ -44,25 +52,13 @@ public final class AnswerCodec {
                 case OfContainer ofContainer -> write(json, ofContainer);
                 case Events(List<ExitEvent> events, long firstSeq, long lastSeq) -> {
                     json.writeStringProperty("status", "ok");
-                    json.writeArrayPropertyStart("events");
-                    for (ExitEvent event : events) {
-                        json.writeStartObject();
-                        EventJson.write(json, event);
-                        json.writeEndObject();
-                    }
-                    json.writeEndArray();
+                    write(json, "events", events, EventJson::write);
                     json.writeNumberProperty("first_seq", firstSeq);
                     json.writeNumberProperty("last_seq", lastSeq);
                 }
                 case Containers(List<OfContainer> containers) -> {
                     json.writeStringProperty("status", "ok");
-                    json.writeArrayPropertyStart("containers");
-                    for (OfContainer container : containers) {
-                        json.writeStartObject();
-                        write(json, container);
-                        json.writeEndObject();
-                    }
-                    json.writeEndArray();
+                    write(json, "containers", containers, AnswerCodec::write);
                 }
                 case Pong pong -> write(json, pong);
                 case Refused(String error, String message) -> {
@@ -72,6 +68,17 @@ public final class AnswerCodec {
                 }
             }
         });
+    }
+
+    private static <T> void write(
+            JsonGenerator json, String name, List<T> items, BiConsumer<JsonGenerator, T> fields) {
+        json.writeArrayPropertyStart(name);
+        for (T each : items) {
+            json.writeStartObject();
+            fields.accept(json, each);
+            json.writeEndObject();
+        }
+        json.writeEndArray();
     }
 
     private static void write(JsonGenerator json, Pong pong) {
@@ -100,21 +107,17 @@ public final class AnswerCodec {
                     json.writeBooleanProperty("durable", false);
                 }
             }
-            case Running(ContainerKey container, Optional<Published.Begun> begun) -> {
-                write(json, "running", container);
-                begun.ifPresent(it -> PublishedCodec.writeBegun(json, it));
-            }
-            case Lost(ContainerKey container, Optional<Published.Begun> begun) -> {
-                write(json, "lost", container);
-                begun.ifPresent(it -> PublishedCodec.writeBegun(json, it));
-            }
-            case Unknown(ContainerKey container) -> write(json, "unknown", container);
+            case Running(var container, var begun) -> write(json, "running", container, begun);
+            case Lost(var container, var begun) -> write(json, "lost", container, begun);
+            case Unknown(var container) -> write(json, "unknown", container, Optional.empty());
         }
     }
 
-    private static void write(JsonGenerator json, String status, ContainerKey container) {
+    private static void write(
+            JsonGenerator json, String status, ContainerKey container, Optional<Begun> begun) {
         json.writeStringProperty("status", status);
         EventJson.writeContainer(json, container);
+        begun.ifPresent(it -> PublishedCodec.writeBegun(json, it));
     }
 
     /**
@@ -123,59 +126,56 @@ public final class AnswerCodec {
      * @throws MalformedMessageException if they hold none
      */
     public static Answer decode(byte[] bytes) {
-        JsonNode node = EventJson.readObject(bytes);
-        String status = EventJson.string(node, "status");
-        return switch (status) {
+        JsonNode node = readObject(bytes);
+        return switch (string(node, "status")) {
             case "ok" -> decodeOk(node);
-            case "error" ->
-                    new Refused(EventJson.string(node, "error"), EventJson.string(node, "message"));
-            default -> decodeOfContainer(status, node);
+            case "error" -> new Refused(string(node, "error"), string(node, "message"));
+            default -> decodeOfContainer(node);
         };
     }
 
     private static Answer decodeOk(JsonNode node) {
         if (node.has("events")) {
-            List<ExitEvent> events = new ArrayList<>();
-            EventJson.array(node, "events").forEach(event -> events.add(EventJson.read(event)));
             return new Events(
-                    events,
-                    EventJson.number(node, "first_seq"),
-                    EventJson.number(node, "last_seq"));
+                    array(node, "events").valueStream().map(EventJson::read).toList(),
+                    number(node, "first_seq"),
+                    number(node, "last_seq"));
         }
         if (node.has("containers")) {
-            List<OfContainer> containers = new ArrayList<>();
-            EventJson.array(node, "containers")
-                    .forEach(container ->
-                            containers.add(
-                                    decodeOfContainer(
-                                            EventJson.string(container, "status"), container)));
-            return new Containers(containers);
+            return new Containers(
+                    array(node, "containers")
+                            .valueStream()
+                            .map(AnswerCodec::decodeOfContainer)
+                            .toList());
         }
         return new Pong(
-                EventJson.string(node, "version"),
-                EventJson.number(node, "last_seq"),
+                string(node, "version"),
+                number(node, "last_seq"),
                 new Backlog(
-                        node.path("durable").asBoolean(true),
+                        isDurable(node),
                         node.path("unwritten").asLong(0),
                         node.path("dropped").asLong(0)),
                 HealthJson.read(node));
     }
 
-    private static Optional<Published.Begun> begun(JsonNode node) {
+    private static OfContainer decodeOfContainer(JsonNode node) {
+        String status = string(node, "status");
+        return switch (status) {
+            case "exited" -> new Exited(EventJson.read(node), isDurable(node));
+            case "running" -> new Running(readContainer(node), begun(node));
+            case "lost" -> new Lost(readContainer(node), begun(node));
+            case "unknown" -> new Unknown(readContainer(node));
+            default ->
+                    throw new MalformedMessageException(
+                            "an answer of status '" + shortened(status) + "' is not understood");
+        };
+    }
+
+    private static Optional<Begun> begun(JsonNode node) {
         return EventJson.readLife(node).map(_ -> PublishedCodec.readBegun(node, 0));
     }
 
-    private static OfContainer decodeOfContainer(String status, JsonNode node) {
-        return switch (status) {
-            case "exited" -> new Exited(EventJson.read(node), node.path("durable").asBoolean(true));
-            case "running" -> new Running(EventJson.readContainer(node), begun(node));
-            case "lost" -> new Lost(EventJson.readContainer(node), begun(node));
-            case "unknown" -> new Unknown(EventJson.readContainer(node));
-            default ->
-                    throw new MalformedMessageException(
-                            "an answer of status '"
-                                    + EventJson.shortened(status)
-                                    + "' is not understood");
-        };
+    private static boolean isDurable(JsonNode node) {
+        return node.path("durable").asBoolean(true);
     }
 }

@@ -8,10 +8,14 @@ import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
 import java.io.ByteArrayOutputStream;
 import java.time.DateTimeException;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.StreamReadConstraints;
@@ -85,7 +89,7 @@ final class EventJson {
             node = JSON.readTree(bytes);
         } catch (JacksonException e) {
             throw new MalformedMessageException(
-                    "this is not JSON: " + shortened(String.valueOf(e.getOriginalMessage())), e);
+                    "this is not JSON: " + shortened(e.getOriginalMessage()), e);
         }
         if (!node.isObject()) {
             throw new MalformedMessageException("this is not a JSON object");
@@ -93,8 +97,22 @@ final class EventJson {
         return node;
     }
 
+    /**
+     * What {@code reader} gives.
+     *
+     * @param otherwise what is wrong where a value is refused: "this names no life"
+     */
+    static <T> T valid(String otherwise, Supplier<T> reader) {
+        try {
+            return reader.get();
+        } catch (IllegalArgumentException | DateTimeException e) {
+            throw new MalformedMessageException(otherwise + ": " + shortened(e.getMessage()), e);
+        }
+    }
+
     /** A reason may repeat the other side's text, which can be long. */
-    static String shortened(String text) {
+    static String shortened(@Nullable String reason) {
+        String text = String.valueOf(reason);
         return text.length() <= MAX_QUOTED ? text : text.substring(0, MAX_QUOTED) + "...";
     }
 
@@ -126,16 +144,12 @@ final class EventJson {
         if (!node.has("life") || !node.has("created_at")) {
             return Optional.empty();
         }
-        try {
-            return Optional.of(
-                    new LifeRef(
-                            string(node, "life"),
-                            Rfc3339.parse(string(node, "created_at")),
-                            node.path("kept").asBoolean(false)));
-        } catch (IllegalArgumentException | DateTimeException e) {
-            throw new MalformedMessageException(
-                    "this names no life: " + shortened(String.valueOf(e.getMessage())), e);
-        }
+        boolean kept = node.path("kept").asBoolean(false);
+        return valid(
+                "this names no life",
+                () ->
+                        Optional.of(
+                                new LifeRef(string(node, "life"), time(node, "created_at"), kept)));
     }
 
     static void writeContainer(JsonGenerator json, ContainerKey container) {
@@ -145,42 +159,32 @@ final class EventJson {
 
     static ExitEvent read(JsonNode node) {
         checkVersion(node);
-        return new ExitEvent(
-                number(node, "seq"),
-                readExit(node),
-                signal(node),
-                node.path("oom_killed").asBoolean(false),
-                source(node),
-                readLife(node));
+        return valid(
+                "this is not an exit",
+                () ->
+                        new ExitEvent(
+                                number(node, "seq"),
+                                readExit(node),
+                                signal(node),
+                                node.path("oom_killed").asBoolean(false),
+                                ExitSource.parse(string(node, "source")),
+                                readLife(node)));
     }
 
     private static TaskExit readExit(JsonNode node) {
-        try {
-            return new TaskExit(
-                    readContainer(node),
-                    string(node, "id"),
-                    number(node, "pid"),
-                    number(node, "exit_status"),
-                    Rfc3339.parse(string(node, "exited_at")),
-                    isContainerExit(node));
-        } catch (IllegalArgumentException | DateTimeException e) {
-            throw new MalformedMessageException(
-                    "this is not an exit: " + shortened(String.valueOf(e.getMessage())), e);
-        }
+        return new TaskExit(
+                readContainer(node),
+                string(node, "id"),
+                number(node, "pid"),
+                number(node, "exit_status"),
+                time(node, "exited_at"),
+                isContainerExit(node));
     }
 
     private static boolean isContainerExit(JsonNode node) {
         return node.has("topic")
                 ? string(node, "topic").equals("/tasks/exit")
                 : string(node, "id").equals(string(node, "container_id"));
-    }
-
-    private static ExitSource source(JsonNode node) {
-        try {
-            return ExitSource.parse(string(node, "source"));
-        } catch (IllegalArgumentException e) {
-            throw new MalformedMessageException("this is not an exit: " + e.getMessage(), e);
-        }
     }
 
     private static OptionalInt signal(JsonNode node) {
@@ -198,39 +202,28 @@ final class EventJson {
         JsonNode version = node.path("v");
         if (!version.isIntegralNumber() || version.asInt(0) != VERSION) {
             throw new MalformedMessageException(
-                    "v is "
-                            + shortened(version.toString())
-                            + ", but only version "
-                            + VERSION
-                            + " is understood");
+                    "v is %s, but only version %s is understood"
+                            .formatted(shortened(version.toString()), VERSION));
         }
     }
 
     static ContainerKey readContainer(JsonNode node) {
-        try {
-            return new ContainerKey(string(node, "namespace"), string(node, "container_id"));
-        } catch (IllegalArgumentException e) {
-            throw new MalformedMessageException(
-                    "this names no container: " + shortened(String.valueOf(e.getMessage())), e);
-        }
+        return valid(
+                "this names no container",
+                () -> new ContainerKey(string(node, "namespace"), string(node, "container_id")));
+    }
+
+    /** To be used within {@link #valid}. */
+    static Instant time(JsonNode node, String key) {
+        return Rfc3339.parse(string(node, key));
     }
 
     static String string(JsonNode node, String key) {
-        JsonNode value = node.path(key);
-        if (!value.isString()) {
-            throw new MalformedMessageException(
-                    key + (value.isMissingNode() ? " is missing" : " is not a string"));
-        }
-        return value.stringValue();
+        return value(node, key, JsonNode::isString, "a string").stringValue();
     }
 
     static JsonNode array(JsonNode node, String key) {
-        JsonNode value = node.path(key);
-        if (!value.isArray()) {
-            throw new MalformedMessageException(
-                    key + (value.isMissingNode() ? " is missing" : " is not an array"));
-        }
-        return value;
+        return value(node, key, JsonNode::isArray, "an array");
     }
 
     static OptionalLong optionalNumber(JsonNode node, String key) {
@@ -238,14 +231,21 @@ final class EventJson {
     }
 
     static long number(JsonNode node, String key) {
+        return value(
+                        node,
+                        key,
+                        it -> it.isIntegralNumber() && it.canConvertToLong(),
+                        "a whole number of 64 bits")
+                .longValue();
+    }
+
+    private static JsonNode value(
+            JsonNode node, String key, Predicate<JsonNode> isRight, String right) {
         JsonNode value = node.path(key);
-        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+        if (!isRight.test(value)) {
             throw new MalformedMessageException(
-                    key
-                            + (value.isMissingNode()
-                                    ? " is missing"
-                                    : " is not a whole number of 64 bits"));
+                    key + (value.isMissingNode() ? " is missing" : " is not " + right));
         }
-        return value.longValue();
+        return value;
     }
 }

@@ -1,7 +1,6 @@
 package io.tardis.core.wire;
 
 import io.tardis.core.event.Rfc3339;
-import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.Optional;
 import tools.jackson.core.JsonGenerator;
@@ -81,13 +80,9 @@ final class HealthJson {
     }
 
     private static Optional<Instant> time(JsonNode node, String name) {
-        if (!node.has(name)) {
-            return Optional.empty();
-        }
-        try {
-            return Optional.of(Rfc3339.parse(EventJson.string(node, name)));
-        } catch (DateTimeException e) {
-            throw new MalformedMessageException(name + " is not a time: " + e.getMessage());
-        }
+        return node.has(name)
+                ? EventJson.valid(
+                        name + " is not a time", () -> Optional.of(EventJson.time(node, name)))
+                : Optional.empty();
     }
 }

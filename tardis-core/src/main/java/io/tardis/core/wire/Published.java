@@ -9,8 +9,16 @@ import java.util.OptionalLong;
 /** The second frame of a published message. */
 public sealed interface Published {
 
+    /** The number of the last exit that was published, this one included. */
+    long lastSeq();
+
     /** An exit. */
-    record Exit(ExitEvent event) implements Published {}
+    record Exit(ExitEvent event) implements Published {
+        @Override
+        public long lastSeq() {
+            return event.seq();
+        }
+    }
 
     /**
      * A sign of life.
@@ -52,7 +60,13 @@ public sealed interface Published {
             OptionalLong pid,
             OptionalLong startTime,
             OptionalLong endedSeq)
-            implements Published {}
+            implements Published {
+
+        /** The same begin, of another life. */
+        public Begun ofLife(LifeRef other) {
+            return new Begun(lastSeq, container, other, pid, startTime, endedSeq);
+        }
+    }
 
     /**
      * A life is over, and nobody observed how it ended: its code is not 0, and not any other

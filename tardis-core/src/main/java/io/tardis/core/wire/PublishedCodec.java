@@ -1,5 +1,16 @@
 package io.tardis.core.wire;
 
+import static io.tardis.core.wire.EventJson.checkVersion;
+import static io.tardis.core.wire.EventJson.number;
+import static io.tardis.core.wire.EventJson.optionalNumber;
+import static io.tardis.core.wire.EventJson.read;
+import static io.tardis.core.wire.EventJson.readContainer;
+import static io.tardis.core.wire.EventJson.readLife;
+import static io.tardis.core.wire.EventJson.readObject;
+import static io.tardis.core.wire.EventJson.string;
+import static io.tardis.core.wire.EventJson.time;
+import static io.tardis.core.wire.EventJson.valid;
+
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeRef;
@@ -9,7 +20,6 @@ import io.tardis.core.wire.Published.Exit;
 import io.tardis.core.wire.Published.Gap;
 import io.tardis.core.wire.Published.Heartbeat;
 import io.tardis.core.wire.Published.Lost;
-import java.time.DateTimeException;
 import java.time.Instant;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
@@ -48,31 +58,32 @@ public final class PublishedCodec {
             switch (message) {
                 case Exit(var event) -> EventJson.write(json, event);
                 case Heartbeat(long lastSeq, Instant at) -> {
-                    json.writeNumberProperty("v", EventJson.VERSION);
-                    json.writeNumberProperty("last_seq", lastSeq);
+                    writeHead(json, lastSeq);
                     json.writeStringProperty("at", Rfc3339.format(at));
                 }
                 case Gap(long lastSeq, Instant from, Instant to, String reason) -> {
-                    json.writeNumberProperty("v", EventJson.VERSION);
-                    json.writeNumberProperty("last_seq", lastSeq);
+                    writeHead(json, lastSeq);
                     json.writeStringProperty("from", Rfc3339.format(from));
                     json.writeStringProperty("to", Rfc3339.format(to));
                     json.writeStringProperty("reason", reason);
                 }
                 case Begun begun -> {
-                    json.writeNumberProperty("v", EventJson.VERSION);
-                    json.writeNumberProperty("last_seq", begun.lastSeq());
+                    writeHead(json, begun.lastSeq());
                     EventJson.writeContainer(json, begun.container());
                     writeBegun(json, begun);
                 }
                 case Lost(long lastSeq, ContainerKey container, LifeRef life) -> {
-                    json.writeNumberProperty("v", EventJson.VERSION);
-                    json.writeNumberProperty("last_seq", lastSeq);
+                    writeHead(json, lastSeq);
                     EventJson.writeContainer(json, container);
                     EventJson.writeLife(json, life);
                 }
             }
         });
+    }
+
+    private static void writeHead(JsonGenerator json, long lastSeq) {
+        json.writeNumberProperty("v", EventJson.VERSION);
+        json.writeNumberProperty("last_seq", lastSeq);
     }
 
     /**
@@ -81,7 +92,7 @@ public final class PublishedCodec {
      * @throws MalformedMessageException if it is none
      */
     public static ExitEvent decodeExit(byte[] payload) {
-        return EventJson.read(EventJson.readObject(payload));
+        return read(readObject(payload));
     }
 
     /**
@@ -90,9 +101,7 @@ public final class PublishedCodec {
      * @throws MalformedMessageException if it is none
      */
     public static Begun decodeBegun(byte[] payload) {
-        JsonNode node = EventJson.readObject(payload);
-        EventJson.checkVersion(node);
-        return readBegun(node, EventJson.number(node, "last_seq"));
+        return (Begun) decode(Topic.BEGUN, payload);
     }
 
     /**
@@ -101,28 +110,29 @@ public final class PublishedCodec {
      * @throws MalformedMessageException if they are none
      */
     public static Published decode(String topic, byte[] payload) {
-        JsonNode node = EventJson.readObject(payload);
-        EventJson.checkVersion(node);
-        try {
-            return switch (topic) {
-                case Topic.HEARTBEAT ->
-                        new Heartbeat(
-                                EventJson.number(node, "last_seq"),
-                                Rfc3339.parse(EventJson.string(node, "at")));
-                case Topic.GAP ->
-                        new Gap(
-                                EventJson.number(node, "last_seq"),
-                                Rfc3339.parse(EventJson.string(node, "from")),
-                                Rfc3339.parse(EventJson.string(node, "to")),
-                                EventJson.string(node, "reason"));
-                default -> decodeOfContainer(topic, node);
-            };
-        } catch (DateTimeException e) {
-            throw new MalformedMessageException(
-                    "a time in this message cannot be read: "
-                            + EventJson.shortened(String.valueOf(e.getMessage())),
-                    e);
-        }
+        JsonNode node = readObject(payload);
+        checkVersion(node);
+        return valid(
+                "a time in this message cannot be read",
+                () ->
+                        switch (topic) {
+                            case Topic.HEARTBEAT ->
+                                    new Heartbeat(number(node, "last_seq"), time(node, "at"));
+                            case Topic.GAP ->
+                                    new Gap(
+                                            number(node, "last_seq"),
+                                            time(node, "from"),
+                                            time(node, "to"),
+                                            string(node, "reason"));
+                            case String it when it.startsWith(Topic.BEGUN) ->
+                                    readBegun(node, number(node, "last_seq"));
+                            case String it when it.startsWith(Topic.LOST) ->
+                                    new Lost(
+                                            number(node, "last_seq"),
+                                            readContainer(node),
+                                            life(node));
+                            default -> new Exit(read(node));
+                        });
     }
 
     static void writeBegun(JsonGenerator json, Begun begun) {
@@ -141,26 +151,15 @@ public final class PublishedCodec {
     static Begun readBegun(JsonNode node, long lastSeq) {
         return new Begun(
                 lastSeq,
-                EventJson.readContainer(node),
+                readContainer(node),
                 life(node),
-                EventJson.optionalNumber(node, "pid"),
-                EventJson.optionalNumber(node, "start_time"),
-                EventJson.optionalNumber(node, "ended_seq"));
+                optionalNumber(node, "pid"),
+                optionalNumber(node, "start_time"),
+                optionalNumber(node, "ended_seq"));
     }
 
     private static LifeRef life(JsonNode node) {
-        return EventJson.readLife(node)
+        return readLife(node)
                 .orElseThrow(() -> new MalformedMessageException("this names no life"));
-    }
-
-    private static Published decodeOfContainer(String topic, JsonNode node) {
-        if (topic.startsWith(Topic.BEGUN)) {
-            return readBegun(node, EventJson.number(node, "last_seq"));
-        }
-        if (topic.startsWith(Topic.LOST)) {
-            return new Lost(
-                    EventJson.number(node, "last_seq"), EventJson.readContainer(node), life(node));
-        }
-        return new Exit(EventJson.read(node));
     }
 }

@@ -1,5 +1,10 @@
 package io.tardis.core.wire;
 
+import static io.tardis.core.wire.EventJson.optionalNumber;
+import static io.tardis.core.wire.EventJson.readObject;
+import static io.tardis.core.wire.EventJson.string;
+import static io.tardis.core.wire.EventJson.writeContainer;
+
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Query.ExitCode;
 import io.tardis.core.wire.Query.ListContainers;
@@ -44,7 +49,7 @@ public final class QueryCodec {
             switch (query) {
                 case ExitCode(ContainerKey container, Optional<String> life, Duration maxWait) -> {
                     json.writeStringProperty("op", "exit_code");
-                    EventJson.writeContainer(json, container);
+                    writeContainer(json, container);
                     life.ifPresent(it -> json.writeStringProperty("life", it));
                     json.writeNumberProperty("wait_ms", maxWait.toMillis());
                 }
@@ -70,23 +75,26 @@ public final class QueryCodec {
      *     the asker
      */
     public static Query decode(byte[] bytes) {
-        JsonNode node = EventJson.readObject(bytes);
-        String op = EventJson.string(node, "op");
-        return switch (op) {
+        JsonNode node = readObject(bytes);
+        return switch (string(node, "op")) {
             case "exit_code" ->
                     new ExitCode(
-                            container(node),
-                            life(node),
-                            Duration.ofMillis(
-                                    optional(node, "wait_ms", 0, 0, MAX_WAIT.toMillis())));
+                            new ContainerKey(
+                                    namespace(node).orElse(DEFAULT_NAMESPACE),
+                                    name(node, "container_id", "the id of a container")
+                                            .orElseThrow(() ->
+                                                    new MalformedMessageException(
+                                                            "container_id is missing"))),
+                            name(node, "life", "the id of a life"),
+                            Duration.ofMillis(number(node, "wait_ms", 0, 0, MAX_WAIT.toMillis())));
             case "replay" ->
                     new Replay(
-                            optional(node, "after", 0, 0, Long.MAX_VALUE),
-                            (int) optional(node, "limit", DEFAULT_REPLAY_LIMIT, 1, MAX_LIMIT));
+                            number(node, "after", 0, 0, Long.MAX_VALUE),
+                            (int) number(node, "limit", DEFAULT_REPLAY_LIMIT, 1, MAX_LIMIT));
             case "list" ->
                     new ListContainers(
                             namespace(node),
-                            (int) optional(node, "limit", DEFAULT_LIST_LIMIT, 1, MAX_LIMIT));
+                            (int) number(node, "limit", DEFAULT_LIST_LIMIT, 1, MAX_LIMIT));
             case "ping" -> new Ping();
             default ->
                     throw new MalformedMessageException(
@@ -94,42 +102,23 @@ public final class QueryCodec {
         };
     }
 
-    private static ContainerKey container(JsonNode node) {
-        String namespace = namespace(node).orElse(DEFAULT_NAMESPACE);
-        String id = EventJson.string(node, "container_id");
-        if (!ContainerKey.isIdentifier(id)) {
-            throw new MalformedMessageException("container_id is not the id of a container");
-        }
-        return new ContainerKey(namespace, id);
-    }
-
-    private static Optional<String> life(JsonNode node) {
-        if (!node.has("life")) {
-            return Optional.empty();
-        }
-        String life = EventJson.string(node, "life");
-        if (!ContainerKey.isIdentifier(life)) {
-            throw new MalformedMessageException("life is not the id of a life");
-        }
-        return Optional.of(life);
-    }
-
     private static Optional<String> namespace(JsonNode node) {
-        if (!node.has("namespace")) {
-            return Optional.empty();
-        }
-        String namespace = EventJson.string(node, "namespace");
-        if (!ContainerKey.isIdentifier(namespace)) {
-            throw new MalformedMessageException("namespace is not the name of a namespace");
-        }
-        return Optional.of(namespace);
+        return name(node, "namespace", "the name of a namespace");
     }
 
-    private static long optional(JsonNode node, String key, long absent, long min, long max) {
+    private static Optional<String> name(JsonNode node, String key, String what) {
         if (!node.has(key)) {
-            return absent;
+            return Optional.empty();
         }
-        long value = EventJson.number(node, key);
+        String name = string(node, key);
+        if (!ContainerKey.isIdentifier(name)) {
+            throw new MalformedMessageException(key + " is not " + what);
+        }
+        return Optional.of(name);
+    }
+
+    private static long number(JsonNode node, String key, long absent, long min, long max) {
+        long value = optionalNumber(node, key).orElse(absent);
         if (value < min || value > max) {
             throw new MalformedMessageException(key + " is not within " + min + " to " + max);
         }
