@@ -2,9 +2,9 @@ package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
 import io.tardis.core.Worker;
-import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeRef;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
@@ -12,13 +12,11 @@ import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.listener.Inbox.Signal;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -46,7 +44,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private final ZmqPublisher socket;
     private final Inbox inbox;
     private final ExitSequence sequence;
-    private final Witness witness;
+    private final Optional<? extends Witness> witness;
     private final KnownLives known = new KnownLives();
     private final Lives lives;
     private final LifeChecker checker;
@@ -80,7 +78,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             ZmqPublisher socket,
             Inbox inbox,
             ExitSequence sequence,
-            Witness witness,
+            Optional<? extends Witness> witness,
             LifeChecker checker,
             boolean keepsAll,
             Consumer<Life> onInit,
@@ -190,30 +188,16 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private void handle(Signal signal) {
         switch (signal) {
             case Signal.Read(CtrEvent event) -> handle(event);
-            case Signal.Reaped(long number) -> witness.take(number).ifPresent(this::handle);
+            case Signal.Reaped(long number) ->
+                    witness.flatMap(it -> it.take(number)).ifPresent(this::handle);
+            case Signal.OfLife(Consumer<Lives> report) -> report.accept(lives);
             case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
-            case Signal.Begun(Life life, boolean isRegistered) -> lives.begun(life, isRegistered);
-            case Signal.Started(Life life) -> lives.started(life);
-            case Signal.Keep(
-                            ContainerKey container,
-                            Path bundle,
-                            Instant at,
-                            Instant until,
-                            CompletableFuture<Life> life) ->
-                    life.complete(lives.keep(container, bundle, at, until));
-            case Signal.Deleted(Life life) -> lives.deleted(life, isWatched(life));
-            case Signal.Lost(Life life) -> lives.lost(life);
-            case Signal.Former(Life life) -> lives.former(life);
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
         }
     }
 
     private void handle(Witness.Ended ended) {
         lives.witnessed(ended.life(), ended.waitStatus(), clock.instant(), System.nanoTime());
-    }
-
-    private boolean isWatched(Life life) {
-        return life.init().filter(it -> witness.isWatching(life.container(), it.pid())).isPresent();
     }
 
     private void check() {
@@ -223,16 +207,14 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
 
     private void handle(CtrEvent event) {
         switch (event) {
-            case CtrEvent.ContainerExit(var exit) -> {
+            case CtrEvent.Exit(TaskExit exit) -> {
                 // The kernel knows more, and knows it by now: the process is reaped before
                 // containerd reports its exit.
-                witness.take(exit.container(), exit.pid()).ifPresent(this::handle);
+                witness.flatMap(it -> it.take(exit.container(), exit.pid()))
+                        .ifPresent(this::handle);
                 lives.exited(exit, System.nanoTime());
             }
-            case CtrEvent.ExecExit(var exit) -> lives.exited(exit, System.nanoTime());
-            case CtrEvent.TaskDelete delete -> lives.exited(delete.exit(), System.nanoTime());
-            case CtrEvent.TaskCreate create -> lives.created(create);
-            case CtrEvent.TaskStart start -> lives.started(start);
+            case CtrEvent.TaskProcess process -> lives.reported(process);
             case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
@@ -250,11 +232,10 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private void publishUnreadable(long now) {
         publishGap(
                 unreadableSince,
-                unreadable == 1
-                        ? "a line cannot be read: " + unreadableReason
-                        : unreadable
-                                + " lines cannot be read, the last one because "
-                                + unreadableReason);
+                (unreadable == 1
+                                ? "a line cannot be read: "
+                                : unreadable + " lines cannot be read, the last one because ")
+                        + unreadableReason);
         unreadable = 0;
         nextUnreadable = now + UNREADABLE_INTERVAL.toNanos();
     }
@@ -275,19 +256,21 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     }
 
     @Override
-    public void begun(
-            ContainerKey container,
-            LifeRef life,
-            Optional<InitProcess> init,
-            OptionalLong endedSeq) {
-        OptionalLong pid = init.map(it -> OptionalLong.of(it.pid())).orElse(OptionalLong.empty());
-        OptionalLong startTime = init.map(InitProcess::startTime).orElse(OptionalLong.empty());
-        publish(new Published.Begun(sequence.last(), container, life, pid, startTime, endedSeq));
+    public void begun(TrackedLife life, OptionalLong endedSeq) {
+        Optional<InitProcess> init = life.life.init();
+        publish(
+                new Published.Begun(
+                        sequence.last(),
+                        life.life.container(),
+                        life.ref(),
+                        init.map(it -> OptionalLong.of(it.pid())).orElse(OptionalLong.empty()),
+                        init.map(InitProcess::startTime).orElse(OptionalLong.empty()),
+                        endedSeq));
     }
 
     @Override
-    public void lost(ContainerKey container, LifeRef life) {
-        publish(new Published.Lost(sequence.last(), container, life));
+    public void lost(TrackedLife life) {
+        publish(new Published.Lost(sequence.last(), life.life.container(), life.ref()));
     }
 
     @Override

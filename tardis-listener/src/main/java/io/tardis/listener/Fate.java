@@ -122,10 +122,5 @@ sealed interface Fate {
         return true;
     }
 
-    /** Whether the end is known, be it published or not. */
-    default boolean isKnown() {
-        return this instanceof Held || this instanceof Ended;
-    }
-
     Logger LOG = LoggerFactory.getLogger(Fate.class);
 }

@@ -134,17 +134,6 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     /**
-     * Makes sure that this is the lock on {@code stateDir}, and held.
-     *
-     * @throws IllegalArgumentException if it is not
-     */
-    void check(Path stateDir) {
-        if (!held.lock().isValid() || !this.stateDir.equals(stateDir)) {
-            throw new IllegalArgumentException("this is not the lock on " + stateDir);
-        }
-    }
-
-    /**
      * Sees to it that the file at the lock's path is the one that is locked. Somebody may have
      * removed it, or the whole directory: then the lock is taken on a new one. From any thread.
      *

@@ -1,7 +1,5 @@
 package io.tardis.listener;
 
-import static java.util.Objects.requireNonNull;
-
 import io.tardis.core.Worker;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
@@ -13,7 +11,6 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.slf4j.Logger;
@@ -29,7 +26,7 @@ import org.slf4j.LoggerFactory;
  */
 final class KernelWitness implements Witness, AutoCloseable {
 
-    private record Watched(Life life, Pidfd process) {}
+    private record Watched(long number, Life life, InitProcess init, Pidfd process) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(KernelWitness.class);
 
@@ -49,9 +46,9 @@ final class KernelWitness implements Witness, AutoCloseable {
     private final Set<String> lives = new HashSet<>();
 
     /** The newest watched life of each container. */
-    private final Map<ContainerKey, Long> newest = new HashMap<>();
+    private final Map<ContainerKey, Watched> newest = new HashMap<>();
 
-    private long nextNumber;
+    private long lastNumber;
     private boolean closed;
 
     private KernelWitness(Epoll epoll, LongConsumer onReaped) {
@@ -70,7 +67,7 @@ final class KernelWitness implements Witness, AutoCloseable {
         try {
             OptionalInt status = probe();
             if (status.isPresent()) {
-                return Optional.of(new KernelWitness(Epoll.open(), onReaped));
+                return Optional.of(new KernelWitness(new Epoll(), onReaped));
             }
             LOG.info("this kernel does not report how processes end: only containerd's events do");
         } catch (IOException e) {
@@ -85,7 +82,7 @@ final class KernelWitness implements Witness, AutoCloseable {
         // It lives until its input is closed, so its pidfd is there before it can be reaped.
         Process process = new ProcessBuilder("cat").start();
         try (Pidfd pidfd = Pidfd.open(process.pid());
-                Epoll epoll = Epoll.open()) {
+                Epoll epoll = new Epoll()) {
             epoll.add(pidfd, 0);
             process.getOutputStream().close();
             epoll.await(PROBE_PATIENCE);
@@ -119,10 +116,7 @@ final class KernelWitness implements Witness, AutoCloseable {
             boolean watching = false;
             try {
                 // Looked at with the pidfd in hand: it is the same process as long as it exists.
-                if (init.exists()) {
-                    add(life, process);
-                    watching = true;
-                }
+                watching = init.exists() && add(life, init, process);
                 return watching;
             } finally {
                 if (!watching) {
@@ -135,12 +129,12 @@ final class KernelWitness implements Witness, AutoCloseable {
         }
     }
 
-    private void add(Life life, Pidfd process) throws SystemCall.Failure {
-        long number = ++nextNumber;
-        epoll.add(process, number);
-        watched.put(number, new Watched(life, process));
-        lives.add(life.id());
-        newest.put(life.container(), number);
+    private boolean add(Life life, InitProcess init, Pidfd process) throws SystemCall.Failure {
+        Watched added = new Watched(++lastNumber, life, init, process);
+        epoll.add(process, added.number());
+        watched.put(added.number(), added);
+        newest.put(life.container(), added);
+        return lives.add(life.id());
     }
 
     /** How many processes are watched now. */
@@ -186,63 +180,46 @@ final class KernelWitness implements Witness, AutoCloseable {
 
     @Override
     public synchronized Optional<Ended> take(ContainerKey container, long pid) {
-        OptionalLong number = numberOf(container, pid);
-        try {
-            return number.isEmpty() ? Optional.empty() : takeIfReaped(number.getAsLong());
-        } catch (SystemCall.Failure e) {
-            LOG.warn("the kernel cannot be asked how {} ended", container, e);
-            return Optional.empty();
-        }
+        Watched candidate = newest.get(container);
+        return candidate != null && candidate.init().pid() == pid
+                ? takeIfReaped(candidate)
+                : Optional.empty();
     }
 
     @Override
     public synchronized Optional<Ended> take(long number) {
-        if (!watched.containsKey(number)) {
+        Watched reaped = watched.get(number);
+        if (reaped == null) {
             return Optional.empty();
         }
-        try {
-            Optional<Ended> ended = takeIfReaped(number);
-            if (ended.isEmpty()) {
-                LOG.error("the kernel does not report how a process ended");
-            }
-            return ended;
-        } catch (SystemCall.Failure e) {
-            throw new IllegalStateException("the kernel cannot be asked how a process ended", e);
+        Optional<Ended> ended = takeIfReaped(reaped);
+        if (ended.isEmpty()) {
+            LOG.error("the kernel does not report how a process ended");
         }
+        return ended;
     }
 
-    @Override
-    public synchronized boolean isWatching(ContainerKey container, long pid) {
-        return numberOf(container, pid).isPresent();
-    }
-
-    private OptionalLong numberOf(ContainerKey container, long pid) {
-        Long number = newest.get(container);
-        Watched candidate = number == null ? null : watched.get(number);
-        return number != null
-                        && candidate != null
-                        && candidate.life().init().orElseThrow().pid() == pid
-                ? OptionalLong.of(number)
-                : OptionalLong.empty();
+    /** Whether the process of a life is watched, so that its end is still to be taken. */
+    synchronized boolean isWatching(Life life) {
+        return lives.contains(life.id());
     }
 
     /** Stops watching if the process was reaped. */
-    private Optional<Ended> takeIfReaped(long number) throws SystemCall.Failure {
-        Watched candidate = requireNonNull(watched.get(number));
-        OptionalInt status = candidate.process().waitStatus();
-        if (status.isEmpty()) {
-            return Optional.empty();
-        }
-        Life life = candidate.life();
-        watched.remove(number);
-        lives.remove(life.id());
-        newest.remove(life.container(), number);
+    private Optional<Ended> takeIfReaped(Watched candidate) {
         try {
-            epoll.remove(candidate.process());
-        } finally {
+            OptionalInt status = candidate.process().waitStatus();
+            if (status.isEmpty()) {
+                return Optional.empty();
+            }
+            Life life = candidate.life();
+            watched.remove(candidate.number());
+            lives.remove(life.id());
+            newest.remove(life.container(), candidate);
             candidate.process().close();
+            return Optional.of(new Ended(life, status.getAsInt()));
+        } catch (SystemCall.Failure e) {
+            throw new IllegalStateException("the kernel cannot be asked how a process ended", e);
         }
-        return Optional.of(new Ended(life, status.getAsInt()));
     }
 
     private synchronized void closeDescriptors() {
@@ -250,18 +227,15 @@ final class KernelWitness implements Witness, AutoCloseable {
             return;
         }
         closed = true;
-        for (Watched left : watched.values()) {
-            close(left.process());
-        }
-        watched.clear();
-        close(epoll);
-    }
-
-    private static void close(AutoCloseable descriptor) {
         try {
-            descriptor.close();
-        } catch (Exception e) {
+            for (Watched left : watched.values()) {
+                left.process().close();
+            }
+            epoll.close();
+        } catch (SystemCall.Failure e) {
             LOG.warn("a descriptor cannot be closed", e);
         }
+        watched.clear();
+        newest.clear();
     }
 }

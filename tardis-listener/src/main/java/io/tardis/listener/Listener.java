@@ -1,11 +1,11 @@
 package io.tardis.listener;
 
+import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.LifeRef;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,9 +41,9 @@ import org.slf4j.LoggerFactory;
  * looks after lives when events may have been missed; another one joins what they report, numbers
  * it and publishes it.
  *
- * <p>{@link #bind} first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}:
- * so nobody misses the first exit. {@link #stop} first, then let the others take what was
- * published, then {@link #close}: so nobody misses the last one.
+ * <p>Make it first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}: so
+ * nobody misses the first exit. {@link #stop} first, then let the others take what was published,
+ * then {@link #close}: so nobody misses the last one.
  */
 public final class Listener implements AutoCloseable {
 
@@ -69,60 +70,15 @@ public final class Listener implements AutoCloseable {
     private final EventSource source;
     private final LifeChecker checker;
     private final Optional<KernelWitness> witness;
-    private final String witnessReason;
+    private final Health.Witness witnessHealth;
     private final Supplier<QueryClient> queries;
     private final ContainerRegistry registry;
-
-    private Listener(
-            ExitSequence sequence,
-            InstanceLock lock,
-            ZmqPublisher socket,
-            Settings settings,
-            Inbox inbox,
-            EventSource source,
-            ContainerRegistry registry,
-            Supplier<QueryClient> queries,
-            InstantSource clock) {
-        this.sequence = sequence;
-        this.queries = queries;
-        this.inbox = inbox;
-        this.source = source;
-        this.registry = registry;
-        this.witness =
-                settings.kernelWitness()
-                        ? KernelWitness.open(number -> inbox.put(new Signal.Reaped(number)))
-                        : Optional.empty();
-        this.witnessReason =
-                !settings.kernelWitness()
-                        ? "switched off by TARDIS_KERNEL_WITNESS=off"
-                        : witness.isEmpty()
-                                ? "this kernel does not report how processes end; Linux 6.15 and later do"
-                                : "";
-        this.checker =
-                new LifeChecker(
-                        witness,
-                        life -> inbox.put(new Signal.Lost(life)),
-                        this::deletedUnseen,
-                        () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
-                        LifeChecker.LATE_REPORT);
-        this.publisher =
-                new ExitPublisher(
-                        socket,
-                        inbox,
-                        sequence,
-                        witness.<Witness>map(it -> it).orElse(Witness.NONE),
-                        checker,
-                        settings.record() == RecordScope.ALL,
-                        this::noteInit,
-                        lock::keep,
-                        clock);
-    }
 
     /**
      * Binds the endpoints. Nothing is published yet.
      *
      * @param settings the state directory and the endpoint
-     * @param lock makes sure that no other listener has the state directory; given back by the
+     * @param lock on the state directory, so that no other listener has it; given back by the
      *     caller, when all who take part are closed
      * @param inbox where the source puts its events
      * @param source started with this at the latest, and closed by it
@@ -132,7 +88,7 @@ public final class Listener implements AutoCloseable {
      * @param clock the wall clock
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
      */
-    public static Listener bind(
+    public Listener(
             Settings settings,
             InstanceLock lock,
             Inbox inbox,
@@ -141,23 +97,47 @@ public final class Listener implements AutoCloseable {
             ContainerRegistry registry,
             String queryEndpoint,
             InstantSource clock) {
-        lock.check(settings.stateDir());
-        ExitSequence sequence = ExitSequence.open(settings.stateDir(), clock);
+        this.inbox = inbox;
+        this.source = source;
+        this.registry = registry;
+        this.queries = () -> new QueryClient(context, queryEndpoint);
+        ZmqPublisher socket = context.publisher(List.of(ENDPOINT, settings.eventsEndpoint()));
         try {
-            return new Listener(
-                    sequence,
-                    lock,
-                    context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
-                    settings,
-                    inbox,
-                    source,
-                    registry,
-                    () -> new QueryClient(context, queryEndpoint),
-                    clock);
-        } catch (RuntimeException e) {
-            sequence.close();
+            this.sequence = ExitSequence.open(settings.stateDir(), clock);
+        } catch (SetupException e) {
+            socket.close();
             throw e;
         }
+        this.witness =
+                settings.kernelWitness()
+                        ? KernelWitness.open(number -> inbox.put(new Signal.Reaped(number)))
+                        : Optional.empty();
+        this.witnessHealth =
+                new Health.Witness(
+                        witness.isPresent(),
+                        !settings.kernelWitness()
+                                ? "switched off by TARDIS_KERNEL_WITNESS=off"
+                                : witness.isEmpty()
+                                        ? "this kernel does not report how processes end; Linux 6.15 and later do"
+                                        : "");
+        this.checker =
+                new LifeChecker(
+                        witness,
+                        this::lost,
+                        this::deletedUnseen,
+                        () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
+                        LifeChecker.LATE_REPORT);
+        this.publisher =
+                new ExitPublisher(
+                        socket,
+                        inbox,
+                        sequence,
+                        witness,
+                        checker,
+                        settings.record() == RecordScope.ALL,
+                        this::noteInit,
+                        lock::keep,
+                        clock);
     }
 
     /**
@@ -168,7 +148,7 @@ public final class Listener implements AutoCloseable {
         List<Life> former = registry.load();
         List<Life> lost = remember(former);
         publisher.start(); // first: the source may have filled the inbox already
-        lost.forEach(it -> inbox.put(new Signal.Former(it)));
+        lost.forEach(it -> report(lives -> lives.former(it)));
         sequence.lastWritten()
                 .ifPresent(last ->
                         inbox.put(new Signal.Missed(last, "no listener was running until now")));
@@ -187,7 +167,7 @@ public final class Listener implements AutoCloseable {
      * @param isRegistered whether the registry has it; not where it could not be written
      */
     public void begun(Life life, boolean isRegistered) {
-        inbox.put(new Signal.Begun(life, isRegistered));
+        report(it -> it.begun(life, isRegistered));
     }
 
     /**
@@ -200,7 +180,7 @@ public final class Listener implements AutoCloseable {
      */
     public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
         CompletableFuture<Life> life = new CompletableFuture<>();
-        inbox.put(new Signal.Keep(container, bundle, at, until, life));
+        report(it -> life.complete(it.keep(container, bundle, at, until)));
         try {
             return life.get(KEEP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException e) {
@@ -216,11 +196,7 @@ public final class Listener implements AutoCloseable {
      * report it. From any thread.
      */
     public void started(Life life) {
-        inbox.put(new Signal.Started(life));
-        watch(life);
-    }
-
-    private void watch(Life life) {
+        report(it -> it.started(life));
         boolean watched = false;
         try {
             watched = witness.isEmpty() || witness.get().watch(life);
@@ -248,7 +224,7 @@ public final class Listener implements AutoCloseable {
     private void deletedUnseen(Life life) {
         try {
             registry.close(life);
-            inbox.put(new Signal.Deleted(life));
+            deleted(life);
             LOG.info("{} was deleted unseen", life.container());
         } catch (IOException e) {
             LOG.warn("{} was deleted unseen, and cannot be closed now", life.container(), e);
@@ -276,7 +252,7 @@ public final class Listener implements AutoCloseable {
 
     /** Whether the kernel is asked how processes end, or why it is not. From any thread. */
     public Health.Witness witness() {
-        return new Health.Witness(witness.isPresent(), witnessReason);
+        return witnessHealth;
     }
 
     /** Whether this machine's kernel reports how processes end. Nothing is changed. */
@@ -288,22 +264,25 @@ public final class Listener implements AutoCloseable {
 
     /** A life's process ran and is gone, and nobody observed how it ended. From any thread. */
     public void lost(Life life) {
-        inbox.put(new Signal.Lost(life));
+        report(it -> it.lost(life));
     }
 
     /** A life was deleted, and is closed in the registry. From any thread. */
     public void deleted(Life life) {
-        inbox.put(new Signal.Deleted(life));
+        report(it -> it.deleted(life, isWatched(life)));
+    }
+
+    private boolean isWatched(Life life) {
+        return witness.filter(it -> it.isWatching(life)).isPresent();
+    }
+
+    private void report(Consumer<Lives> report) {
+        inbox.put(new Signal.OfLife(report));
     }
 
     /** How many processes the kernel witness watches now. */
     int watching() {
         return witness.map(KernelWitness::watching).orElse(0);
-    }
-
-    /** Whether the kernel reports how processes end. */
-    boolean hasKernelWitness() {
-        return witness.isPresent();
     }
 
     /** Ends the sources and publishes what they had reported. */
@@ -340,7 +319,7 @@ public final class Listener implements AutoCloseable {
             recorded.events().forEach(lives::remember);
             Map<String, Answer.OfContainer> newest = new HashMap<>();
             for (Answer.OfContainer each : store.list(Optional.empty(), KNOWN).containers()) {
-                lifeOf(each).ifPresent(it -> newest.put(it, each));
+                KnownLives.lifeOf(each).ifPresent(it -> newest.put(it.life.id(), each));
             }
             for (Life life : registry.openLives()) {
                 // One question for each would take seconds where there are thousands.
@@ -361,15 +340,6 @@ public final class Listener implements AutoCloseable {
 
     private static Answer.OfContainer stateOf(QueryClient store, Life life) {
         return store.exitCode(life.container(), Optional.of(life.id()), Duration.ZERO);
-    }
-
-    private static Optional<String> lifeOf(Answer.OfContainer state) {
-        return switch (state) {
-            case Answer.Running running -> running.begun().map(it -> it.life().id());
-            case Answer.Lost lost -> lost.begun().map(it -> it.life().id());
-            case Answer.Exited exited -> exited.event().life().map(LifeRef::id);
-            case Answer.Unknown _ -> Optional.empty();
-        };
     }
 
     private static Events lastOf(QueryClient store, long last) {

@@ -89,19 +89,8 @@ public final class StandardStreams {
             MemorySegment all = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
             long written = 0;
             while (written < bytes.length) {
-                written += writeOnce(all.asSlice(written));
+                written += WRITE.call(error, all.address() + written, bytes.length - written);
             }
-        }
-    }
-
-    private long writeOnce(MemorySegment bytes) throws SystemCall.Failure {
-        try {
-            return WRITE.call(error, bytes.address(), bytes.byteSize());
-        } catch (SystemCall.Failure e) {
-            if (e.errno() == SystemCall.EINTR) {
-                return 0;
-            }
-            throw e;
         }
     }
 

@@ -15,23 +15,15 @@ import java.util.Arrays;
 /** A function of the C library that answers a number, or -1 and {@code errno}. */
 final class SystemCall {
 
-    /** {@code EINTR}: a signal came first; the call is to be made again. */
-    static final int EINTR = 4;
+    /** {@code EINTR}: a signal came first. */
+    private static final int EINTR = 4;
 
     /** A call that failed. */
     static final class Failure extends IOException {
         @java.io.Serial private static final long serialVersionUID = 1L;
 
-        private final int errno;
-
         private Failure(String name, int errno) {
             super(name + " failed with errno " + errno);
-            this.errno = errno;
-        }
-
-        /** The kernel's number of the error. */
-        int errno() {
-            return errno;
         }
     }
 
@@ -80,7 +72,8 @@ final class SystemCall {
     }
 
     /**
-     * Calls it.
+     * Calls it, again where a signal came first. (No {@code close} of a pipe, socket or process
+     * descriptor is interrupted.)
      *
      * @param arguments its arguments; of a pointer, the address
      * @return what it returned; of an int, the lower half counts
@@ -90,11 +83,16 @@ final class SystemCall {
         long[] all = Arrays.copyOf(arguments, ARGUMENTS);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment errno = arena.allocate(CAPTURED);
-            long result = (long) CALL.invokeExact(function, errno, all[0], all[1], all[2], all[3]);
-            if ((int) result == -1) {
-                throw new Failure(name, (int) ERRNO.get(errno, 0L));
+            while (true) {
+                long result =
+                        (long) CALL.invokeExact(function, errno, all[0], all[1], all[2], all[3]);
+                int error = (int) ERRNO.get(errno, 0L);
+                if ((int) result != -1) {
+                    return result;
+                } else if (error != EINTR) {
+                    throw new Failure(name, error);
+                }
             }
-            return result;
         } catch (Failure | RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

@@ -5,6 +5,7 @@ import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.listener.Fate.End;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,6 +23,9 @@ final class TrackedLife {
      * differ by less, too.
      */
     private static final Duration SAME = Duration.ofSeconds(2);
+
+    /** A launcher notes a call when it gives up. It waits no longer than this. */
+    private static final Duration LONGEST_CALL = Duration.ofSeconds(30);
 
     /**
      * What containerd reports for a process whose shim is gone: 128 + SIGKILL, or 255 if even its
@@ -75,14 +79,32 @@ final class TrackedLife {
         return !kept || (!isOpen() && (deleted || !registered));
     }
 
+    /** Whether the shim may have missed its create at {@code at}. */
+    boolean mayHaveBegun(Instant at, Instant until, Path bundle) {
+        return !registered
+                && !life.createdAt().isBefore(unregistered ? at.minus(LONGEST_CALL) : at)
+                && !life.createdAt().isAfter(until)
+                && mayHave(bundle);
+    }
+
+    /** Whether the process that was reported may be its own, which nobody has reported yet. */
+    boolean mayBegin(TaskProcess report) {
+        return isOpen() && life.init().isEmpty() && mayHave(report.bundle());
+    }
+
+    /** Whether it is open, and was created after the report: that is of the life before. */
+    boolean isAfter(TaskProcess report) {
+        return registered && isOpen() && report.at().isBefore(life.createdAt());
+    }
+
     /** Whether its bundle is this one, as far as both are known. */
-    boolean mayHave(Path bundle) {
+    private boolean mayHave(Path bundle) {
         return bundle.toString().isEmpty()
                 || life.bundle().toString().isEmpty()
                 || life.bundle().equals(bundle);
     }
 
-    boolean hasPid(long pid) {
+    private boolean hasPid(long pid) {
         return life.init().filter(it -> it.pid() == pid).isPresent();
     }
 

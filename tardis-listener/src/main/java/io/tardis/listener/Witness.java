@@ -15,35 +15,12 @@ interface Witness {
      */
     record Ended(Life life, int waitStatus) {}
 
-    /** One that watches nothing. */
-    Witness NONE =
-            new Witness() {
-                @Override
-                public Optional<Ended> take(long number) {
-                    return Optional.empty();
-                }
-
-                @Override
-                public Optional<Ended> take(ContainerKey container, long pid) {
-                    return Optional.empty();
-                }
-
-                @Override
-                public boolean isWatching(ContainerKey container, long pid) {
-                    return false;
-                }
-            };
-
-    /**
-     * The end that an {@link Inbox.Signal.Reaped} is about; empty if it was taken before.
-     *
-     * @throws IllegalStateException if the kernel cannot be asked
-     */
+    /** The end that an {@link Inbox.Signal.Reaped} is about; empty if it was taken before. */
     Optional<Ended> take(long number);
 
-    /** Whether the process with this container and pid is watched. From any thread. */
-    boolean isWatching(ContainerKey container, long pid);
-
-    /** The end of the process with this container and pid, if it is watched and was reaped. */
+    /**
+     * The end of the process with this container and pid, if it is watched and was reaped. Lives
+     * are asked for by what containerd reports of them.
+     */
     Optional<Ended> take(ContainerKey container, long pid);
 }

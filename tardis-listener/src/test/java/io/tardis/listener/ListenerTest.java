@@ -193,11 +193,11 @@ class ListenerTest {
     void hasStartedTheSourceWhenItIsStarted() {
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
         Inbox inbox = new Inbox();
-        EventSource source = new EventSource(settings, inbox, InstantSource.system());
+        EventSource source = new EventSource(settings.ctrCommand(), inbox, InstantSource.system());
         try (Listener listener = bind(settings, inbox, source)) {
             listener.start();
 
-            assertThat(source.starts()).isEqualTo(1);
+            assertThat(source.health().starts()).isEqualTo(1);
         }
     }
 
@@ -209,8 +209,7 @@ class ListenerTest {
         Files.write(lines, List.of(CtrLines.startNow("tc", process.pid())));
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
-            assumeTrue(
-                    listener.hasKernelWitness(), "this kernel does not report how processes end");
+            assumeTrue(listener.witness().on(), "this kernel does not report how processes end");
             listener.start();
             goOnceHeardBy(inside);
             await().until(() -> listener.watching() == 1);
@@ -246,8 +245,7 @@ class ListenerTest {
                         .withInit(InitProcess.of(process.pid())));
         try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")));
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tasks/exit/")) {
-            assumeTrue(
-                    listener.hasKernelWitness(), "this kernel does not report how processes end");
+            assumeTrue(listener.witness().on(), "this kernel does not report how processes end");
             listener.start();
 
             assertThat(listener.watching()).isEqualTo(1);
@@ -264,7 +262,7 @@ class ListenerTest {
         bind().close(); // so that there is a gap to tell
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
         Inbox inbox = new Inbox();
-        EventSource source = new EventSource(settings, inbox, InstantSource.system());
+        EventSource source = new EventSource(settings.ctrCommand(), inbox, InstantSource.system());
         Inbox.Signal line = new Inbox.Signal.Read(new CtrEvent.Oom(TC));
         while (inbox.offer(line, Duration.ZERO)) {}
         try (Listener listener = bindAgain(settings, inbox, source);
@@ -327,7 +325,7 @@ class ListenerTest {
             process.destroyForcibly().waitFor();
 
             // Where the kernel does not tell, containerd's word is still to come.
-            assertThat(listener.isEndKnown(life)).isEqualTo(listener.hasKernelWitness());
+            assertThat(listener.isEndKnown(life)).isEqualTo(listener.witness().on());
         } finally {
             process.destroyForcibly();
         }
@@ -351,11 +349,14 @@ class ListenerTest {
 
     private Listener bind(Settings settings) {
         Inbox inbox = new Inbox();
-        return bind(settings, inbox, new EventSource(settings, inbox, InstantSource.system()));
+        return bind(
+                settings,
+                inbox,
+                new EventSource(settings.ctrCommand(), inbox, InstantSource.system()));
     }
 
     private Listener bind(Settings settings, Inbox inbox, EventSource source) {
-        return Listener.bind(
+        return new Listener(
                 settings,
                 lock,
                 inbox,

@@ -12,8 +12,7 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Published.Begun;
-import io.tardis.listener.CtrEvent.TaskCreate;
-import io.tardis.listener.CtrEvent.TaskStart;
+import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.testkit.CapturedLog;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -53,13 +52,9 @@ class LivesTest {
         }
 
         @Override
-        public void begun(
-                ContainerKey container,
-                LifeRef life,
-                Optional<InitProcess> init,
-                OptionalLong endedSeq) {
+        public void begun(TrackedLife life, OptionalLong endedSeq) {
             String ended = endedSeq.isPresent() ? " ended by " + endedSeq.getAsLong() : "";
-            lines.add("begun " + letter(life) + ended);
+            lines.add("begun " + letter(life.ref()) + ended);
         }
 
         @Override
@@ -79,8 +74,8 @@ class LivesTest {
         }
 
         @Override
-        public void lost(ContainerKey container, LifeRef life) {
-            lines.add("lost " + letter(life));
+        public void lost(TrackedLife life) {
+            lines.add("lost " + letter(life.ref()));
         }
 
         @Override
@@ -149,7 +144,7 @@ class LivesTest {
         Lives all =
                 new Lives(known, lines, true, (pid, _) -> new InitProcess(pid, OptionalLong.of(1)));
 
-        all.created(new TaskCreate(TC, "/bundle", 100, NOW));
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
         all.exited(own(TC, 100, 3), 0);
         all.exited(own(OTHER, 100, 4), 0);
 
@@ -492,11 +487,11 @@ class LivesTest {
     void beginsALifeWithThePidOfOneThatIsLost() {
         known.remember(new Answer.Lost(TC, Optional.of(begun("9", 100))));
 
-        lives.created(new TaskCreate(TC, "/bundle", 100, NOW.plusSeconds(60)));
+        create(100, NOW.plusSeconds(60));
         Lives other =
                 new Lives(
                         known, lines, false, (pid, _) -> new InitProcess(pid, OptionalLong.of(7)));
-        other.created(new TaskCreate(TC, "/bundle", 100, NOW.plusSeconds(120)));
+        other.reported(new TaskProcess(TC, BUNDLE, 100, NOW.plusSeconds(120), false));
         lives.exited(new TaskExit(TC, "tc", 100, 3, NOW.plusSeconds(180)), 0);
 
         assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
@@ -539,7 +534,7 @@ class LivesTest {
 
     @Test
     void resolvesTheLateEndOfALifeThatOnlyTheStoreKnows() {
-        known.remember(begun("9", 100), true);
+        known.remember(new Answer.Lost(TC, Optional.of(begun("9", 100))));
 
         exit(TC, 100, 3);
 
@@ -548,7 +543,7 @@ class LivesTest {
 
     @Test
     void looksAfterALifeThatOnlyTheStoreKnows() {
-        known.remember(begun("9", 100), false);
+        known.remember(new Answer.Running(TC, Optional.of(begun("9", 100))));
 
         assertThat(lives.open()).extracting(Life::id).containsExactly("9");
         lives.lost(life("9", 100));
@@ -898,11 +893,11 @@ class LivesTest {
     }
 
     private void create(ContainerKey container, long pid, Instant at) {
-        lives.created(new TaskCreate(container, BUNDLE.toString(), pid, at));
+        lives.reported(new TaskProcess(container, BUNDLE, pid, at, false));
     }
 
     private void started(long pid, Instant at) {
-        lives.started(new TaskStart(TC, pid, at));
+        lives.reported(new TaskProcess(TC, Path.of(""), pid, at, true));
     }
 
     private void exit(ContainerKey container, long pid, long status) {
