@@ -109,9 +109,10 @@ final class CtrEventParser {
     }
 
     private CtrEvent parse(String topic, Line line, int position) {
-        try {
-            Fields fields = new Fields();
-            fields.read(json, line, position);
+        int length = line.offset() + line.length() - position;
+        try (JsonParser parser = json.createParser(line.buffer(), position, length)) {
+            Fields fields = new Fields(parser);
+            fields.read();
             String namespace = line.text(fieldEnds[3] + 1, fieldEnds[4]);
             if (!ContainerKey.isIdentifier(namespace)) {
                 return new Malformed("the namespace is not an identifier");
@@ -170,6 +171,7 @@ final class CtrEventParser {
 
     /** The fields of a task event that Tardis reads; whatever else is there is skipped. */
     private static final class Fields {
+        private final JsonParser parser;
         private String containerId = "";
         private String id = "";
         private String bundle = "";
@@ -181,42 +183,39 @@ final class CtrEventParser {
         private @Nullable Instant exitedAt;
         private int seen;
 
+        Fields(JsonParser parser) {
+            this.parser = parser;
+        }
+
         Exit exit(ContainerKey container, String process, Instant at) {
             return new Exit(new TaskExit(container, process, pid, Math.max(0, exitStatus), at));
         }
 
-        void read(JsonMapper json, Line line, int position) {
-            int length = line.offset() + line.length() - position;
-            try (JsonParser parser = json.createParser(line.buffer(), position, length)) {
-                if (parser.nextToken() != JsonToken.START_OBJECT) {
-                    throw new BadField("the JSON is not an object");
-                }
-                for (String name = parser.nextName(); name != null; name = parser.nextName()) {
-                    readField(name, parser);
-                }
-                if (parser.currentToken() != JsonToken.END_OBJECT || parser.nextToken() != null) {
-                    throw new BadField("the JSON is not one whole object");
+        void read() {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw new BadField("the JSON is not an object");
+            }
+            for (String name = parser.nextName(); name != null; name = parser.nextName()) {
+                JsonToken token = parser.nextToken();
+                switch (name) {
+                    case "container_id" -> containerId = string(1, name);
+                    case "id" -> id = string(2, name);
+                    case "bundle" -> {
+                        // Only in a create, which is worth something without it, too.
+                        bundle = token == JsonToken.VALUE_STRING ? parser.getString() : "";
+                        parser.skipChildren();
+                    }
+                    case "pid" -> pid = integer(4, name, TaskExit.MAX_UINT32);
+                    case "exit_status" -> exitStatus = integer(8, name, TaskExit.MAX_UINT32);
+                    case "exited_at" -> {
+                        once(16, name);
+                        exitedAt = time(token);
+                    }
+                    default -> parser.skipChildren();
                 }
             }
-        }
-
-        private void readField(String name, JsonParser parser) {
-            JsonToken token = parser.nextToken();
-            switch (name) {
-                case "container_id" -> containerId = string(1, name, token, parser);
-                case "id" -> id = string(2, name, token, parser);
-                case "bundle" -> {
-                    // Of no other line than a create's, which is worth something without it, too.
-                    bundle = token == JsonToken.VALUE_STRING ? parser.getString() : "";
-                    parser.skipChildren();
-                }
-                case "pid" -> pid = uint32(4, name, token, parser);
-                case "exit_status" -> exitStatus = uint32(8, name, token, parser);
-                case "exited_at" -> {
-                    once(16, name);
-                    exitedAt = exitedAt(token, parser);
-                }
-                default -> parser.skipChildren();
+            if (parser.currentToken() != JsonToken.END_OBJECT || parser.nextToken() != null) {
+                throw new BadField("the JSON is not one whole object");
             }
         }
 
@@ -227,31 +226,31 @@ final class CtrEventParser {
             seen |= bit;
         }
 
-        private String string(int bit, String name, JsonToken token, JsonParser parser) {
+        private String string(int bit, String name) {
             once(bit, name);
-            if (token != JsonToken.VALUE_STRING) {
+            if (parser.currentToken() != JsonToken.VALUE_STRING) {
                 throw new BadField(name + " is not a string");
             }
             return parser.getString();
         }
 
-        private long uint32(int bit, String name, JsonToken token, JsonParser parser) {
+        private long integer(int bit, String name) {
             once(bit, name);
-            long value = integer(name, token, parser);
-            if (value < 0 || value > TaskExit.MAX_UINT32) {
-                throw new BadField(name + " is out of range");
-            }
-            return value;
-        }
-
-        private static long integer(String name, JsonToken token, JsonParser parser) {
-            if (token != JsonToken.VALUE_NUMBER_INT) {
+            if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT) {
                 throw new BadField(name + " is not a whole number");
             }
             return parser.getLongValue();
         }
 
-        private Instant exitedAt(JsonToken token, JsonParser parser) {
+        private long integer(int bit, String name, long max) {
+            long value = integer(bit, name);
+            if (value < 0 || value > max) {
+                throw new BadField(name + " is out of range");
+            }
+            return value;
+        }
+
+        private Instant time(JsonToken token) {
             try {
                 if (token == JsonToken.VALUE_STRING) {
                     return Rfc3339.parse(parser.getString());
@@ -262,21 +261,12 @@ final class CtrEventParser {
                 long seconds = 0;
                 long nanos = 0;
                 for (String name = parser.nextName(); name != null; name = parser.nextName()) {
-                    JsonToken value = parser.nextToken();
+                    parser.nextToken();
                     switch (name) {
-                        case "seconds" -> {
-                            once(32, "exited_at.seconds");
-                            seconds = integer("exited_at.seconds", value, parser);
-                        }
-                        case "nanos" -> {
-                            once(64, "exited_at.nanos");
-                            nanos = integer("exited_at.nanos", value, parser);
-                        }
+                        case "seconds" -> seconds = integer(32, "exited_at.seconds");
+                        case "nanos" -> nanos = integer(64, "exited_at.nanos", 999_999_999);
                         default -> parser.skipChildren();
                     }
-                }
-                if (nanos < 0 || nanos > 999_999_999) {
-                    throw new BadField("exited_at.nanos is out of range");
                 }
                 return Rfc3339.inRange(Instant.ofEpochSecond(seconds, nanos));
             } catch (DateTimeException _) {
