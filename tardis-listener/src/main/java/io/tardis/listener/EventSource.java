@@ -124,13 +124,9 @@ public final class EventSource implements AutoCloseable {
      * Waits a moment until its process is there, or could not be started; {@code ctr} hears some
      * ten milliseconds later.
      */
-    void awaitFirstStart() {
-        try {
-            if (!tried.await(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
-                LOG.warn("the event source is not started yet");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+    void awaitFirstStart() throws InterruptedException {
+        if (!tried.await(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+            LOG.warn("the event source is not started yet");
         }
     }
 

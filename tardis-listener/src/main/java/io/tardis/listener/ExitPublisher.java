@@ -48,7 +48,6 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private final KnownLives known = new KnownLives();
     private final Lives lives;
     private final LifeChecker checker;
-    private final Consumer<Life> onInit;
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
     private final Worker worker;
@@ -88,9 +87,8 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         this.inbox = inbox;
         this.sequence = sequence;
         this.witness = witness;
-        this.lives = new Lives(known, this, keepsAll, this::processOf);
+        this.lives = new Lives(known, this, keepsAll, this::processOf, onInit);
         this.checker = checker;
-        this.onInit = onInit;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
         this.worker = new Worker("tardis-listener-publisher", this::run, this::askToStop);
@@ -271,11 +269,6 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     @Override
     public void lost(TrackedLife life) {
         publish(new Published.Lost(sequence.last(), life.life.container(), life.ref()));
-    }
-
-    @Override
-    public void initKnown(Life life) {
-        onInit.accept(life);
     }
 
     private void publishGap(Instant from, String reason) {

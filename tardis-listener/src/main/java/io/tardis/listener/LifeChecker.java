@@ -98,13 +98,8 @@ final class LifeChecker implements AutoCloseable {
      *
      * @return false if that takes longer than {@code patience}, since the disk hangs for instance
      */
-    boolean awaitFirstLook(Duration patience) {
-        try {
-            return firstLook.await(patience.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
+    boolean awaitFirstLook(Duration patience) throws InterruptedException {
+        return firstLook.await(patience.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     @Override

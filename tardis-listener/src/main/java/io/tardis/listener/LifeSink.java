@@ -1,7 +1,6 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.LifeRef;
-import io.tardis.core.registry.Life;
 import io.tardis.listener.Fate.End;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -20,7 +19,4 @@ interface LifeSink {
 
     /** A life is over whose end nobody observed. */
     void lost(TrackedLife life);
-
-    /** containerd reported the process of a life that the shim has registered. */
-    void initKnown(Life life);
 }

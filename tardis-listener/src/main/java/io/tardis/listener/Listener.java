@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -115,11 +116,11 @@ public final class Listener implements AutoCloseable {
         this.witnessHealth =
                 new Health.Witness(
                         witness.isPresent(),
-                        !settings.kernelWitness()
-                                ? "switched off by TARDIS_KERNEL_WITNESS=off"
-                                : witness.isEmpty()
+                        witness.isPresent()
+                                ? ""
+                                : settings.kernelWitness()
                                         ? "this kernel does not report how processes end; Linux 6.15 and later do"
-                                        : "");
+                                        : "switched off by TARDIS_KERNEL_WITNESS=off");
         this.checker =
                 new LifeChecker(
                         witness,
@@ -144,11 +145,9 @@ public final class Listener implements AutoCloseable {
      * Starts publishing, the kernel witness and the event source. When this returns, the source's
      * process runs, if it can be started, and the witness watches the lives that are open.
      */
-    public void start() {
-        List<Life> former = registry.load();
-        List<Life> lost = remember(former);
+    public void start() throws InterruptedException {
+        remember();
         publisher.start(); // first: the source may have filled the inbox already
-        lost.forEach(it -> report(lives -> lives.former(it)));
         sequence.lastWritten()
                 .ifPresent(last ->
                         inbox.put(new Signal.Missed(last, "no listener was running until now")));
@@ -269,11 +268,7 @@ public final class Listener implements AutoCloseable {
 
     /** A life was deleted, and is closed in the registry. From any thread. */
     public void deleted(Life life) {
-        report(it -> it.deleted(life, isWatched(life)));
-    }
-
-    private boolean isWatched(Life life) {
-        return witness.filter(it -> it.isWatching(life)).isPresent();
+        report(it -> it.deleted(life, witness.filter(w -> w.isWatching(life)).isPresent()));
     }
 
     private void report(Consumer<Lives> report) {
@@ -302,44 +297,38 @@ public final class Listener implements AutoCloseable {
         sequence.close();
     }
 
-    /**
-     * What is known of lives from before.
-     *
-     * @param former lives that are over
-     * @return those of them of which the store knows nothing
-     */
-    private List<Life> remember(List<Life> former) {
-        KnownLives lives = publisher.known();
+    /** What is known of lives from before. */
+    private void remember() {
+        KnownLives known = publisher.known();
+        List<Life> registered = new ArrayList<>(registry.load()); // over, but perhaps not recorded
+        registered.removeIf(it -> it.init().isEmpty());
+        registered.addAll(registry.openLives());
         try (QueryClient store = queries.get()) {
             Events recorded = lastOf(store, sequence.last());
             if (recorded.lastSeq() > sequence.last()) {
                 sequence.goOnAfter(recorded.lastSeq());
                 recorded = lastOf(store, recorded.lastSeq());
             }
-            recorded.events().forEach(lives::remember);
+            recorded.events().forEach(known::remember);
             Map<String, Answer.OfContainer> newest = new HashMap<>();
             for (Answer.OfContainer each : store.list(Optional.empty(), KNOWN).containers()) {
                 KnownLives.lifeOf(each).ifPresent(it -> newest.put(it.life.id(), each));
             }
-            for (Life life : registry.openLives()) {
+            for (Life life : registered) {
                 // One question for each would take seconds where there are thousands.
                 Answer.OfContainer state = newest.remove(life.id());
-                lives.remember(life, state != null ? state : stateOf(store, life));
+                known.remember(
+                        life,
+                        state != null
+                                ? state
+                                : store.exitCode(
+                                        life.container(), Optional.of(life.id()), Duration.ZERO));
             }
-            newest.values().forEach(lives::remember);
-            return former.stream()
-                    .filter(it -> stateOf(store, it) instanceof Answer.Unknown)
-                    .toList();
+            newest.values().forEach(known::remember);
         } catch (TardisException e) {
             LOG.warn("what was published before cannot be read; it may be published again", e);
-            registry.openLives()
-                    .forEach(it -> lives.remember(it, new Answer.Unknown(it.container())));
-            return former;
+            registered.forEach(it -> known.remember(it, new Answer.Unknown(it.container())));
         }
-    }
-
-    private static Answer.OfContainer stateOf(QueryClient store, Life life) {
-        return store.exitCode(life.container(), Optional.of(life.id()), Duration.ZERO);
     }
 
     private static Events lastOf(QueryClient store, long last) {

@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,7 +37,7 @@ final class Lives {
     private final LifeSink sink;
     private final boolean keepsAll;
     private final BiFunction<Long, Instant, InitProcess> processes;
-
+    private final Consumer<Life> onInit;
     private final KnownLives known;
 
     /** Containers whose lives were not known when the kernel killed a process of theirs. */
@@ -51,28 +52,24 @@ final class Lives {
      * @param known what was there before
      * @param keepsAll whether also the ends of containers are kept that are not enabled
      * @param processes gives the process that has a pid, and had it at a time
+     * @param onInit receives a registered life whose process containerd has reported
      */
     Lives(
             KnownLives known,
             LifeSink sink,
             boolean keepsAll,
-            BiFunction<Long, Instant, InitProcess> processes) {
+            BiFunction<Long, Instant, InitProcess> processes,
+            Consumer<Life> onInit) {
         this.known = known;
         this.sink = sink;
         this.keepsAll = keepsAll;
         this.processes = processes;
+        this.onInit = onInit;
     }
 
     /** Publishes the begin of each life that the store did not know. */
     void announce() {
         known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
-    }
-
-    /** A life that was over in a version that kept such; its end is lost if the store has none. */
-    void former(Life life) {
-        if (life.init().isPresent()) {
-            sink.lost(new TrackedLife(life, true, false));
-        }
     }
 
     /**
@@ -209,7 +206,7 @@ final class Lives {
             known.settle(life);
         }
         if (report.isStart() && life.life.init().isPresent() && life.registered && life.isOpen()) {
-            sink.initKnown(life.life); // nearly always noted by the shim; a restore has no start
+            onInit.accept(life.life); // nearly always noted by the shim; a restore has no start
         }
     }
 

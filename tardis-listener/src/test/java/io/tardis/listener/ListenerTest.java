@@ -56,7 +56,7 @@ class ListenerTest {
     private String endpoint;
 
     @BeforeEach
-    void prepare() throws IOException {
+    void prepare() throws Exception {
         context = new ZmqContext(_ -> {});
         store = new FakeStore(context);
         lock = InstanceLock.take(stateDir);
@@ -75,7 +75,7 @@ class ListenerTest {
     }
 
     @Test
-    void publishesWhatTheSourceTellsInsideAndOutside() throws IOException {
+    void publishesWhatTheSourceTellsInsideAndOutside() throws Exception {
         Files.write(
                 lines, List.of(CtrLines.exit("tc", 100, 42), CtrLines.exit("tc", "shell", 101, 1)));
         try (Listener listener = bind();
@@ -96,7 +96,7 @@ class ListenerTest {
     }
 
     @Test
-    void letsASubscriberAskForOneContainer() throws IOException {
+    void letsASubscriberAskForOneContainer() throws Exception {
         Files.write(
                 lines,
                 List.of(
@@ -115,7 +115,7 @@ class ListenerTest {
     }
 
     @Test
-    void numbersTenThousandExitsWithoutHolesAndGoesOnAfterARestart() throws IOException {
+    void numbersTenThousandExitsWithoutHolesAndGoesOnAfterARestart() throws Exception {
         List<String> many = new ArrayList<>();
         for (int i = 1; i <= 10_000; i++) {
             many.add(CtrLines.exit("c" + i, i, i % 256));
@@ -139,7 +139,7 @@ class ListenerTest {
     }
 
     @Test
-    void marksWhatContainerdMadeUpAfterAForcedDelete() throws IOException {
+    void marksWhatContainerdMadeUpAfterAForcedDelete() throws Exception {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
         Life forced =
                 registry.register(TC, stateDir, before)
@@ -160,7 +160,7 @@ class ListenerTest {
     }
 
     @Test
-    void marksAnOutOfMemoryKillBetweenStartAndExit() throws IOException {
+    void marksAnOutOfMemoryKillBetweenStartAndExit() throws Exception {
         Files.write(
                 lines,
                 List.of(
@@ -177,7 +177,7 @@ class ListenerTest {
     }
 
     @Test
-    void tellsAGapWhenTheSourceEnds() throws IOException {
+    void tellsAGapWhenTheSourceEnds() throws Exception {
         Settings settings = settings(List.of("/bin/sh", "-c", "echo no containerd >&2; exit 1"));
         try (Listener listener = bind(settings);
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tardis/gap/")) {
@@ -190,7 +190,7 @@ class ListenerTest {
 
     /** Who opens a door for containers afterwards can be sure that they are heard. */
     @Test
-    void hasStartedTheSourceWhenItIsStarted() {
+    void hasStartedTheSourceWhenItIsStarted() throws Exception {
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
         Inbox inbox = new Inbox();
         EventSource source = new EventSource(settings.ctrCommand(), inbox, InstantSource.system());
@@ -226,9 +226,25 @@ class ListenerTest {
 
     /** Left by a daemon that was killed. */
     @Test
-    void looksAfterLivesThatWereThereBeforeTheFirstListener() throws IOException {
+    void looksAfterLivesThatWereThereBeforeTheFirstListener() throws Exception {
         InitProcess gone = new InitProcess(ProcessHandle.current().pid(), OptionalLong.of(1));
         registry.update(registry.register(TC, stateDir, Instant.EPOCH).withInit(gone));
+        try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")))) {
+            listener.start();
+
+            await().untilAsserted(() -> assertThat(store.asked()).contains(TC));
+        }
+    }
+
+    /** Earlier versions kept a life that was over. */
+    @Test
+    void asksForLivesThatWereOverBeforeTheFirstListener() throws Exception {
+        registry.update(
+                registry.register(TC, stateDir, Instant.EPOCH)
+                        .withInit(new InitProcess(100, OptionalLong.of(1))));
+        Path directory = stateDir.resolve("containers/default/tc");
+        Files.move(directory.resolve("life.json"), directory.resolve("last-life.json"));
+        registry = new ContainerRegistry(stateDir.resolve("containers"));
         try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")))) {
             listener.start();
 
@@ -275,7 +291,7 @@ class ListenerTest {
     }
 
     @Test
-    void namesTheEndpointThatIsTaken() throws IOException {
+    void namesTheEndpointThatIsTaken() throws Exception {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             endpoint = "tcp://127.0.0.1:" + taken.getLocalPort();
 
@@ -304,7 +320,7 @@ class ListenerTest {
     }
 
     @Test
-    void mayBeClosedTwice() {
+    void mayBeClosedTwice() throws Exception {
         Listener listener = bind();
         listener.start();
         listener.close();

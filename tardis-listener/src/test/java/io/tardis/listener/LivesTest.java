@@ -44,7 +44,6 @@ class LivesTest {
         private final List<String> lines = new ArrayList<>();
         private final Map<String, Integer> numbers = new HashMap<>();
         private final List<Fate.End> ends = new ArrayList<>();
-        private final List<Life> inits = new ArrayList<>();
 
         private String letter(LifeRef life) {
             int number = numbers.computeIfAbsent(life.id(), _ -> numbers.size());
@@ -78,11 +77,6 @@ class LivesTest {
             lines.add("lost " + letter(life.ref()));
         }
 
-        @Override
-        public void initKnown(Life life) {
-            inits.add(life);
-        }
-
         private List<String> take() {
             List<String> taken = List.copyOf(lines);
             lines.clear();
@@ -92,8 +86,17 @@ class LivesTest {
 
     private final Lines lines = new Lines();
     private final KnownLives known = new KnownLives();
-    private final Lives lives =
-            new Lives(known, lines, false, (pid, _) -> new InitProcess(pid, OptionalLong.of(1)));
+    private final List<Life> inits = new ArrayList<>();
+    private final Lives lives = lives(false, 1);
+
+    private Lives lives(boolean keepsAll, long startTime) {
+        return new Lives(
+                known,
+                lines,
+                keepsAll,
+                (pid, _) -> new InitProcess(pid, OptionalLong.of(startTime)),
+                inits::add);
+    }
 
     // --- whose end it is
 
@@ -141,8 +144,7 @@ class LivesTest {
 
     @Test
     void keepsAllWhereItIsSetTo() {
-        Lives all =
-                new Lives(known, lines, true, (pid, _) -> new InitProcess(pid, OptionalLong.of(1)));
+        Lives all = lives(true, 1);
 
         all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
         all.exited(own(TC, 100, 3), 0);
@@ -372,12 +374,10 @@ class LivesTest {
         begun(life("1", 0));
 
         create(100, NOW);
-        assertThat(lines.inits).isEmpty();
+        assertThat(inits).isEmpty();
         started(100, NOW.plusMillis(20));
 
-        assertThat(lines.inits)
-                .extracting(it -> it.init().orElseThrow().pid())
-                .containsExactly(100L);
+        assertThat(inits).extracting(it -> it.init().orElseThrow().pid()).containsExactly(100L);
     }
 
     /** The launcher left a note, and containerd's report was faster than its replay. */
@@ -488,9 +488,7 @@ class LivesTest {
         known.remember(new Answer.Lost(TC, Optional.of(begun("9", 100))));
 
         create(100, NOW.plusSeconds(60));
-        Lives other =
-                new Lives(
-                        known, lines, false, (pid, _) -> new InitProcess(pid, OptionalLong.of(7)));
+        Lives other = lives(false, 7);
         other.reported(new TaskProcess(TC, BUNDLE, 100, NOW.plusSeconds(120), false));
         lives.exited(new TaskExit(TC, "tc", 100, 3, NOW.plusSeconds(180)), 0);
 
@@ -547,14 +545,6 @@ class LivesTest {
 
         assertThat(lives.open()).extracting(Life::id).containsExactly("9");
         lives.lost(life("9", 100));
-        assertThat(lines.take()).containsExactly("lost a+");
-    }
-
-    @Test
-    void publishesWhatAVersionBeforeKeptOfLivesThatWereOver() {
-        lives.former(life("1", 100));
-        lives.former(life("2", 0));
-
         assertThat(lines.take()).containsExactly("lost a+");
     }
 
