@@ -195,11 +195,11 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     }
 
     private void handle(Witness.Ended ended) {
-        lives.witnessed(ended.life(), ended.waitStatus(), clock.instant(), System.nanoTime());
+        lives.witnessed(ended, clock.instant(), System.nanoTime());
     }
 
     private void check() {
-        checker.check(lives.open(), lives.undeleted());
+        checker.check(known.open(), known.undeleted());
         nextLook = System.nanoTime() + LOOK.toNanos();
     }
 

@@ -122,5 +122,14 @@ sealed interface Fate {
         return true;
     }
 
+    /** How the process ended, as far as that is known, be it published or not. */
+    default Optional<End> known() {
+        return switch (this) {
+            case Open _, Lost _ -> Optional.empty();
+            case Held(End end, long _) -> Optional.of(end);
+            case Ended(End end, boolean _) -> Optional.of(end);
+        };
+    }
+
     Logger LOG = LoggerFactory.getLogger(Fate.class);
 }

@@ -64,17 +64,17 @@ final class KernelWitness implements Witness, AutoCloseable {
      *     witness's thread; {@link #take} has the rest. May block
      */
     static Optional<KernelWitness> open(LongConsumer onReaped) {
+        String problem = "";
         try {
-            OptionalInt status = probe();
-            if (status.isPresent()) {
+            if (probe().isPresent()) {
                 return Optional.of(new KernelWitness(new Epoll(), onReaped));
             }
-            LOG.info("this kernel does not report how processes end: only containerd's events do");
         } catch (IOException e) {
-            LOG.info(
-                    "this kernel does not report how processes end ({}): only containerd's events do",
-                    e.getMessage());
+            problem = " (" + e.getMessage() + ")";
         }
+        LOG.info(
+                "this kernel does not report how processes end{}: only containerd's events do",
+                problem);
         return Optional.empty();
     }
 

@@ -40,14 +40,10 @@ final class KnownLives {
     /** The lives of each container, the newest last. */
     private final Map<ContainerKey, List<TrackedLife>> ofContainers = new HashMap<>();
 
-    private final Execs execs = new Execs();
+    final Execs execs = new Execs();
 
     /** Those that are done, the one that was done first first. */
     private final Map<String, TrackedLife> done = new LinkedHashMap<>();
-
-    Execs execs() {
-        return execs;
-    }
 
     /** The lives of a container, the newest last. */
     List<TrackedLife> of(ContainerKey container) {
@@ -56,6 +52,18 @@ final class KnownLives {
 
     Stream<TrackedLife> all() {
         return ofContainers.values().stream().flatMap(List::stream);
+    }
+
+    /** The kept lives whose end is not known. */
+    List<Life> open() {
+        return all().filter(it -> it.kept && it.isOpen()).map(it -> it.life).toList();
+    }
+
+    /** The registered lives that are over, and were not deleted. */
+    List<Life> undeleted() {
+        return all().filter(it -> it.registered && !it.deleted && !it.isOpen())
+                .map(it -> it.life)
+                .toList();
     }
 
     @Nullable TrackedLife newest(ContainerKey container) {

@@ -10,10 +10,12 @@ import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.listener.Fate.End;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Queue;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.LongPredicate;
@@ -32,7 +34,6 @@ import org.slf4j.LoggerFactory;
 final class Lives {
 
     private static final Logger LOG = LoggerFactory.getLogger(Lives.class);
-    private static final int SIGNAL_BASE = 128;
 
     private final LifeSink sink;
     private final boolean keepsAll;
@@ -44,7 +45,11 @@ final class Lives {
     private final BoundedMap<ContainerKey, Boolean> oomKilled =
             new BoundedMap<>(KnownLives.REMEMBERED);
 
-    private final HeldDeaths held = new HeldDeaths();
+    /**
+     * Those whose death by SIGKILL is held until containerd has reported whether memory ran out, in
+     * the order of their deadlines; perhaps some whose end was published since.
+     */
+    private final Queue<TrackedLife> held = new ArrayDeque<>();
 
     /**
      * Goes on with what is known.
@@ -223,22 +228,12 @@ final class Lives {
     /**
      * The kernel reported how the process of a life ended.
      *
-     * @param waitStatus how it ended, as in wait(2)
      * @param at when it was seen, by the wall clock
      * @param nanoTime now, by the monotonic clock
      */
-    void witnessed(Life life, int waitStatus, Instant at, long nanoTime) {
-        TrackedLife tracked = known.findOrAdd(new TrackedLife(life, true, true));
-        int signal = waitStatus & 0x7f;
-        int code = signal == 0 ? waitStatus >> 8 & 0xff : SIGNAL_BASE + signal;
-        ContainerKey container = life.container();
-        long pid = life.init().orElseThrow().pid();
-        report(
-                tracked,
-                new TaskExit(container, container.id(), pid, code, at),
-                signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal),
-                ExitSource.KERNEL,
-                nanoTime);
+    void witnessed(Witness.Ended ended, Instant at, long nanoTime) {
+        TrackedLife life = known.findOrAdd(new TrackedLife(ended.life(), true, true));
+        report(life, ended.exit(at), ended.signal(), ExitSource.KERNEL, nanoTime);
     }
 
     /** containerd reported an exit; perhaps not for the first time. */
@@ -291,7 +286,7 @@ final class Lives {
     private void execEnded(TaskExit exit) {
         Optional<LifeRef> life =
                 Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
-        known.execs().ended(exit).ifPresent(it -> sink.exit(it, life));
+        known.execs.ended(exit).ifPresent(it -> sink.exit(it, life));
     }
 
     private void report(
@@ -328,7 +323,13 @@ final class Lives {
 
     /** The monotonic time at which {@link #publishOverdue} has something, if anything is held. */
     OptionalLong nextDeadline() {
-        return held.nextDeadline();
+        for (TrackedLife first = held.peek(); first != null; first = held.peek()) {
+            if (first.fate instanceof Fate.Held(_, long deadline)) {
+                return OptionalLong.of(deadline);
+            }
+            held.remove();
+        }
+        return OptionalLong.empty();
     }
 
     /** Publishes what was held, and containerd has reported nothing of in time. */
@@ -346,18 +347,5 @@ final class Lives {
             TrackedLife life = held.remove();
             apply(life, life.fate.overdue(life.oomKilled));
         }
-    }
-
-    /** The kept lives whose end is not known. */
-    List<Life> open() {
-        return known.all().filter(it -> it.kept && it.isOpen()).map(it -> it.life).toList();
-    }
-
-    /** The registered lives that are over, and were not deleted. */
-    List<Life> undeleted() {
-        return known.all()
-                .filter(it -> it.registered && !it.deleted && !it.isOpen())
-                .map(it -> it.life)
-                .toList();
     }
 }

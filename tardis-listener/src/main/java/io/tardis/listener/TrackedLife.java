@@ -118,21 +118,18 @@ final class TrackedLife {
         if (fate instanceof Fate.Lost || (areComparable && !before.equals(process.startTime()))) {
             return areComparable && before.equals(process.startTime());
         }
-        return exitedAt().filter(it -> !it.isAfter(at.minus(SAME))).isEmpty();
+        return fate.known().filter(it -> !it.exit().exitedAt().isAfter(at.minus(SAME))).isEmpty();
     }
 
     /** Whether its exit may still be reported, by the pid of its process. */
     boolean awaitsEndOf(long pid) {
-        return hasPid(pid) && exitedAt().isEmpty();
+        return hasPid(pid) && fate.known().isEmpty();
     }
 
     /** Whether an exit can be its end, of which no source has reported the process. */
     boolean mayEndWith(TaskExit exit) {
-        boolean hasRealEnd =
-                fate instanceof Fate.Ended(End end, boolean _)
-                        && end.source() != ExitSource.ASSUMED;
         return life.init().isEmpty()
-                && !hasRealEnd
+                && fate.known().filter(it -> it.source() != ExitSource.ASSUMED).isEmpty()
                 && !deleted // it never had a process, or nobody knew which
                 && !exit.exitedAt().isBefore(life.createdAt())
                 && !exit.exitedAt().isAfter(until);
@@ -142,13 +139,13 @@ final class TrackedLife {
      * Whether it is the exit of this life once more, and not one of a life that nobody reported.
      */
     boolean hasEndedWith(TaskExit exit) {
-        if (!hasPid(exit.pid()) || exitedAt().isEmpty()) {
+        Optional<End> end = fate.known();
+        if (!hasPid(exit.pid()) || end.isEmpty()) {
             return false;
         }
-        Duration after = Duration.between(exitedAt().get(), exit.exitedAt());
+        Duration after = Duration.between(end.get().exit().exitedAt(), exit.exitedAt());
         // The kernel's report has the time when it was read, which may be late.
-        boolean isByKernel =
-                fate instanceof Fate.Ended(End end, boolean _) && end.source() == ExitSource.KERNEL;
+        boolean isByKernel = end.get().source() == ExitSource.KERNEL;
         return (after.compareTo(SAME) <= 0 && (isByKernel || after.compareTo(SAME.negated()) >= 0))
                 || exit.exitStatus() == MADE_UP_KILLED
                 || exit.exitStatus() == MADE_UP_UNKNOWN;
@@ -172,13 +169,5 @@ final class TrackedLife {
                         || ((unknown || exit.exitStatus() == MADE_UP_KILLED)
                                 && life.forceDeleted());
         return isMadeUp ? ExitSource.ASSUMED : ExitSource.CONTAINERD;
-    }
-
-    private Optional<Instant> exitedAt() {
-        return switch (fate) {
-            case Fate.Open _, Fate.Lost _ -> Optional.empty();
-            case Fate.Held(End end, long _) -> Optional.of(end.exit().exitedAt());
-            case Fate.Ended(End end, boolean _) -> Optional.of(end.exit().exitedAt());
-        };
     }
 }

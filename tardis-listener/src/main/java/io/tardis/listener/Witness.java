@@ -1,8 +1,11 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.Life;
+import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** Knows how the processes of lives ended, without containerd. Each end is given once. */
 interface Witness {
@@ -13,7 +16,26 @@ interface Witness {
      * @param life the life
      * @param waitStatus how its process ended, as in wait(2)
      */
-    record Ended(Life life, int waitStatus) {}
+    record Ended(Life life, int waitStatus) {
+        private static final int SIGNAL_BASE = 128;
+
+        /** The signal that ended the process, if one did. */
+        OptionalInt signal() {
+            int signal = waitStatus & 0x7f;
+            return signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal);
+        }
+
+        /** As containerd reports it. */
+        TaskExit exit(Instant at) {
+            ContainerKey container = life.container();
+            long pid = life.init().orElseThrow().pid();
+            int code =
+                    signal().isPresent()
+                            ? SIGNAL_BASE + signal().getAsInt()
+                            : waitStatus >> 8 & 0xff;
+            return new TaskExit(container, container.id(), pid, code, at);
+        }
+    }
 
     /** The end that an {@link Inbox.Signal.Reaped} is about; empty if it was taken before. */
     Optional<Ended> take(long number);

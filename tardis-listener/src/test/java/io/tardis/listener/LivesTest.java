@@ -196,7 +196,7 @@ class LivesTest {
         begun(life("1", 0));
 
         exit(TC, 100, 7);
-        lives.witnessed(life("1", 100), 7 << 8, NOW, 0);
+        witnessed(life("1", 100), 7 << 8, NOW, 0);
         exit(TC, 100, 7);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 7 (containerd)");
@@ -301,7 +301,7 @@ class LivesTest {
         lives.deleted(life("1", 0), false);
 
         assertThat(lines.take()).isEmpty();
-        assertThat(lives.open()).isEmpty();
+        assertThat(known.open()).isEmpty();
         exit(TC, 100, 3);
         assertThat(lines.take()).containsExactly("a- 3 (containerd)");
     }
@@ -340,7 +340,7 @@ class LivesTest {
     void waitsForTheKernelWhereALifeIsDeletedWhoseEndItWillReport() {
         begun(life("1", 100));
         lives.deleted(life("1", 100), true);
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (kernel)");
     }
@@ -365,8 +365,8 @@ class LivesTest {
         create(new ContainerKey("default", "plain"), 6, NOW);
         exit(OTHER, 5, 0);
 
-        assertThat(lives.open()).extracting(Life::id).containsExactly("1");
-        assertThat(lives.undeleted()).extracting(Life::id).containsExactly("2");
+        assertThat(known.open()).extracting(Life::id).containsExactly("1");
+        assertThat(known.undeleted()).extracting(Life::id).containsExactly("2");
     }
 
     @Test
@@ -392,7 +392,7 @@ class LivesTest {
 
         assertThat(life.init().orElseThrow().pid()).isEqualTo(100);
         assertThat(lines.take()).containsExactly("begun a+ ended by 1");
-        assertThat(lives.undeleted()).hasSize(1);
+        assertThat(known.undeleted()).hasSize(1);
     }
 
     @Test
@@ -466,7 +466,7 @@ class LivesTest {
         create(100, NOW);
         begun(new Life("2", TC, NOW.minusSeconds(3600), BUNDLE, Optional.of(process(200)), false));
 
-        assertThat(lives.open())
+        assertThat(known.open())
                 .singleElement()
                 .satisfies(it -> assertThat(it.createdAt()).isAfter(NOW));
     }
@@ -527,7 +527,7 @@ class LivesTest {
         lives.lost(life("1", 100));
 
         assertThat(lines.take()).isEmpty();
-        assertThat(lives.undeleted()).hasSize(1);
+        assertThat(known.undeleted()).hasSize(1);
     }
 
     @Test
@@ -543,7 +543,7 @@ class LivesTest {
     void looksAfterALifeThatOnlyTheStoreKnows() {
         known.remember(new Answer.Running(TC, Optional.of(begun("9", 100))));
 
-        assertThat(lives.open()).extracting(Life::id).containsExactly("9");
+        assertThat(known.open()).extracting(Life::id).containsExactly("9");
         lives.lost(life("9", 100));
         assertThat(lines.take()).containsExactly("lost a+");
     }
@@ -602,10 +602,10 @@ class LivesTest {
         begun(life("1", 100));
         begun(new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false));
         try (CapturedLog log = new CapturedLog(Fate.class)) {
-            lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+            witnessed(life("1", 100), 3 << 8, NOW, 0);
             exit(TC, 100, 0);
             exit(OTHER, 200, 0);
-            lives.witnessed(
+            witnessed(
                     new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), false),
                     3 << 8,
                     NOW,
@@ -644,7 +644,7 @@ class LivesTest {
     void marksA255WithoutPidAsMadeUpInAnyCase() {
         exit(OTHER, 0, 255);
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
         exit(TC, 0, 255);
 
         assertThat(lines.take()).containsExactly("a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
@@ -694,7 +694,7 @@ class LivesTest {
         begun(new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), true));
         exit(OTHER, 200, 137);
         try (CapturedLog log = new CapturedLog(Fate.class)) {
-            lives.witnessed(
+            witnessed(
                     new Life("2", OTHER, NOW, BUNDLE, Optional.of(process(200)), true), 0, NOW, 0);
             assertThat(log.at(Level.WARN)).isEmpty();
         }
@@ -713,7 +713,7 @@ class LivesTest {
     @Test
     void takesContainerdsReportAsARepetitionOfTheKernels() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
         exit(TC, 100, 3);
         exit(TC, 100, 3);
 
@@ -724,14 +724,14 @@ class LivesTest {
     void takesTheKernelsReportAsARepetitionOfContainerds() {
         begun(life("1", 100));
         exit(TC, 100, 3);
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (containerd)");
     }
 
     @Test
     void publishesTheSignalThatTheKernelKnows() {
-        lives.witnessed(life("1", 100), 11 | 0x80, NOW, 0);
+        witnessed(life("1", 100), 11 | 0x80, NOW, 0);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 139 (kernel)");
         assertThat(lines.ends.getFirst().signal()).isEqualTo(OptionalInt.of(11));
@@ -740,7 +740,7 @@ class LivesTest {
     @Test
     void holdsADeathBySigkillUntilContainerdHasReportedWhetherMemoryRanOut() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        witnessed(life("1", 100), 9, NOW, 1_000);
         assertThat(lives.nextDeadline()).isPresent();
         lives.outOfMemory(TC);
 
@@ -756,7 +756,7 @@ class LivesTest {
     @Test
     void publishesThatMemoryRanOutThoughContainerdReportsNoExit() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        witnessed(life("1", 100), 9, NOW, 1_000);
         lives.outOfMemory(TC);
         lives.publishAll();
 
@@ -767,7 +767,7 @@ class LivesTest {
     void doesNotHoldADeathBySigkillForEver() {
         begun(life("1", 100));
         lines.take();
-        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        witnessed(life("1", 100), 9, NOW, 1_000);
         long deadline = lives.nextDeadline().orElseThrow();
 
         lives.publishOverdue(deadline - 1);
@@ -782,7 +782,7 @@ class LivesTest {
     @ParameterizedTest
     @ValueSource(longs = {Long.MIN_VALUE, -1, 0, Long.MAX_VALUE})
     void publishesAllThatItHoldsAtTheEnd(long nanoTime) {
-        lives.witnessed(life("1", 100), 9, NOW, nanoTime);
+        witnessed(life("1", 100), 9, NOW, nanoTime);
 
         lives.publishAll();
         lives.publishAll();
@@ -825,7 +825,7 @@ class LivesTest {
     @Test
     void publishesAnEndOnceWhereALaterLifeOfTheContainerHasTheSamePid() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
         started(100, NOW.plusMillis(2));
         exit(TC, 100, 3);
         lives.deleted(life("1", 100), false);
@@ -833,7 +833,7 @@ class LivesTest {
         Life second =
                 new Life("2", TC, NOW.plusSeconds(5), BUNDLE, Optional.of(process(100)), false);
         begun(second);
-        lives.witnessed(second, 0, NOW.plusSeconds(6), 0);
+        witnessed(second, 0, NOW.plusSeconds(6), 0);
         started(100, NOW.plusSeconds(6));
         lives.exited(new TaskExit(TC, "tc", 100, 0, NOW.plusSeconds(6)), 0);
 
@@ -888,6 +888,10 @@ class LivesTest {
 
     private void started(long pid, Instant at) {
         lives.reported(new TaskProcess(TC, Path.of(""), pid, at, true));
+    }
+
+    private void witnessed(Life life, int waitStatus, Instant at, long nanoTime) {
+        lives.witnessed(new Witness.Ended(life, waitStatus), at, nanoTime);
     }
 
     private void exit(ContainerKey container, long pid, long status) {
