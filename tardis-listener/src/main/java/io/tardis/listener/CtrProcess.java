@@ -36,7 +36,7 @@ final class CtrProcess {
                     "tardis",
                     Long.toString(ProcessHandle.current().pid()));
 
-    private final Process process;
+    final Process process;
     private final long startedNanos = System.nanoTime();
     private final Consumer<String> onStderr;
     private final Thread stderr =
@@ -102,17 +102,9 @@ final class CtrProcess {
         return Stream.concat(BINDING.stream(), command.stream()).toList();
     }
 
-    boolean isAlive() {
-        return process.isAlive();
-    }
-
     /** How long ago it was started. */
     Duration age() {
         return Duration.ofNanos(System.nanoTime() - startedNanos);
-    }
-
-    InputStream stdout() {
-        return process.getInputStream();
     }
 
     /** Ends the source and what it started: that may hold the pipe, and the reader with it. */

@@ -68,7 +68,6 @@ public final class EventSource implements AutoCloseable {
     private final CtrEventParser parser = new CtrEventParser();
     private final CountDownLatch tried = new CountDownLatch(1);
     private final CountDownLatch firstEvent = new CountDownLatch(1);
-    private final Worker worker = new Worker("tardis-listener-events", this::run, this::endChild);
 
     // Written by the source's threads, read by whoever asks how it is.
 
@@ -89,6 +88,12 @@ public final class EventSource implements AutoCloseable {
     private volatile @Nullable Instant lastLineAt;
     private volatile String lastEnd = "";
     private volatile String lastStderr = "";
+
+    private final Worker worker =
+            new Worker(
+                    "tardis-listener-events",
+                    this::run,
+                    () -> Optional.ofNullable(child).ifPresent(CtrProcess::end));
 
     /**
      * A source that is not started yet.
@@ -132,7 +137,8 @@ public final class EventSource implements AutoCloseable {
 
     /** How the source is. From any thread. */
     Health.Source health() {
-        Optional<CtrProcess> running = Optional.ofNullable(child).filter(CtrProcess::isAlive);
+        Optional<CtrProcess> running =
+                Optional.ofNullable(child).filter(it -> it.process.isAlive());
         boolean ok =
                 garbled.isEmpty()
                         && running.filter(it ->
@@ -157,13 +163,6 @@ public final class EventSource implements AutoCloseable {
         worker.close();
     }
 
-    private void endChild() {
-        CtrProcess running = child;
-        if (running != null) {
-            running.end();
-        }
-    }
-
     private void run() throws InterruptedException {
         List<String> bound = CtrProcess.boundToThisThread(command);
         Instant lastRead = clock.instant();
@@ -173,23 +172,21 @@ public final class EventSource implements AutoCloseable {
             heard = false;
             garbled = "";
             try {
-                CtrProcess process = CtrProcess.start(bound, line -> lastStderr = oneLine(line));
+                CtrProcess ctr = CtrProcess.start(bound, line -> lastStderr = oneLine(line));
                 startedAt = clock.instant();
-                child = process;
+                child = ctr;
                 starts.incrementAndGet();
                 tried.countDown();
                 if (worker.isStopping()) {
-                    process.end(); // close() may have looked before the child was there
+                    ctr.end(); // close() may have looked before the child was there
                 }
-                read(process.stdout());
+                read(ctr.process.getInputStream());
                 if (heard) {
                     lastRead = clock.instant();
                 }
                 end =
-                        "the event source '"
-                                + String.join(" ", command)
-                                + "' "
-                                + process.describeEnd();
+                        "the event source '%s' %s"
+                                .formatted(String.join(" ", command), ctr.describeEnd());
             } catch (IOException e) {
                 end = "the event source cannot be started: " + e.getMessage();
             }

@@ -45,7 +45,10 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private final Inbox inbox;
     private final ExitSequence sequence;
     private final Optional<? extends Witness> witness;
-    private final KnownLives known = new KnownLives();
+
+    /** What is known before the start is for the thread that starts this, until it does. */
+    final KnownLives known = new KnownLives();
+
     private final Lives lives;
     private final LifeChecker checker;
     private final BooleanSupplier ownsStateDir;
@@ -96,11 +99,6 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
 
     void start() {
         worker.start();
-    }
-
-    /** What is known before the start; for the thread that starts this, until it does. */
-    KnownLives known() {
-        return known;
     }
 
     /** Without its start time where the pid was given again since. */

@@ -54,7 +54,10 @@ final class ExitSequence implements AutoCloseable {
 
     private final Path file;
     private final String boot;
-    private final Optional<Instant> lastWritten;
+
+    /** When the listener before this one wrote a number; empty if there was none. */
+    final Optional<Instant> lastWritten;
+
     private FileChannel channel;
     private @Nullable Object key;
     private long next;
@@ -89,11 +92,6 @@ final class ExitSequence implements AutoCloseable {
             throw new SetupException(
                     "the sequence numbers in " + file + " cannot be kept: " + e, e);
         }
-    }
-
-    /** When the listener before this one wrote a number; empty if there was none. */
-    Optional<Instant> lastWritten() {
-        return lastWritten;
     }
 
     /** The number that was given out last; what the first one follows if none was. */

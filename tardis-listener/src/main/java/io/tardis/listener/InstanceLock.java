@@ -67,6 +67,12 @@ public final class InstanceLock implements AutoCloseable {
         this.stateDir = stateDir;
         this.grace = grace;
         held = lock(lockFile(stateDir)).orElseThrow(() -> alreadyRunning(stateDir));
+        try {
+            writePid(stateDir);
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
     }
 
     private static AlreadyRunningException alreadyRunning(Path stateDir) {
@@ -86,14 +92,7 @@ public final class InstanceLock implements AutoCloseable {
 
     static synchronized InstanceLock takeNow(Path stateDir, Duration grace) {
         try {
-            InstanceLock taken = new InstanceLock(stateDir, grace);
-            try {
-                writePid(stateDir);
-                return taken;
-            } catch (IOException e) {
-                taken.close();
-                throw e;
-            }
+            return new InstanceLock(stateDir, grace);
         } catch (IOException e) {
             throw new SetupException("the lock on " + stateDir + " cannot be taken: " + e, e);
         }

@@ -112,29 +112,26 @@ final class KernelWitness implements Witness, AutoCloseable {
 
     private boolean open(Life life, InitProcess init) {
         try {
-            Pidfd process = Pidfd.open(init.pid());
+            Watched opened = new Watched(++lastNumber, life, init, Pidfd.open(init.pid()));
             boolean watching = false;
             try {
                 // Looked at with the pidfd in hand: it is the same process as long as it exists.
-                watching = init.exists() && add(life, init, process);
+                if (init.exists()) {
+                    epoll.add(opened.process(), opened.number());
+                    watched.put(opened.number(), opened);
+                    newest.put(life.container(), opened);
+                    watching = lives.add(life.id());
+                }
                 return watching;
             } finally {
                 if (!watching) {
-                    process.close();
+                    opened.process().close();
                 }
             }
         } catch (SystemCall.Failure e) {
             LOG.debug("{} (pid {}) cannot be watched", life.container(), init.pid(), e);
             return false;
         }
-    }
-
-    private boolean add(Life life, InitProcess init, Pidfd process) throws SystemCall.Failure {
-        Watched added = new Watched(++lastNumber, life, init, process);
-        epoll.add(process, added.number());
-        watched.put(added.number(), added);
-        newest.put(life.container(), added);
-        return lives.add(life.id());
     }
 
     /** How many processes are watched now. */

@@ -9,7 +9,6 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
-import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Health;
 import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqContext;
@@ -148,9 +147,8 @@ public final class Listener implements AutoCloseable {
     public void start() throws InterruptedException {
         remember();
         publisher.start(); // first: the source may have filled the inbox already
-        sequence.lastWritten()
-                .ifPresent(last ->
-                        inbox.put(new Signal.Missed(last, "no listener was running until now")));
+        sequence.lastWritten.ifPresent(
+                last -> inbox.put(new Signal.Missed(last, "no listener was running until now")));
         witness.ifPresent(KernelWitness::start);
         checker.start();
         source.start();
@@ -299,17 +297,15 @@ public final class Listener implements AutoCloseable {
 
     /** What is known of lives from before. */
     private void remember() {
-        KnownLives known = publisher.known();
+        KnownLives known = publisher.known;
         List<Life> registered = new ArrayList<>(registry.load()); // over, but perhaps not recorded
         registered.removeIf(it -> it.init().isEmpty());
         registered.addAll(registry.openLives());
         try (QueryClient store = queries.get()) {
-            Events recorded = lastOf(store, sequence.last());
-            if (recorded.lastSeq() > sequence.last()) {
-                sequence.goOnAfter(recorded.lastSeq());
-                recorded = lastOf(store, recorded.lastSeq());
-            }
-            recorded.events().forEach(known::remember);
+            sequence.goOnAfter(store.replay(sequence.last(), 1).lastSeq());
+            store.replay(Math.max(0, sequence.last() - REMEMBERED), REMEMBERED)
+                    .events()
+                    .forEach(known::remember);
             Map<String, Answer.OfContainer> newest = new HashMap<>();
             for (Answer.OfContainer each : store.list(Optional.empty(), KNOWN).containers()) {
                 KnownLives.lifeOf(each).ifPresent(it -> newest.put(it.life.id(), each));
@@ -329,9 +325,5 @@ public final class Listener implements AutoCloseable {
             LOG.warn("what was published before cannot be read; it may be published again", e);
             registered.forEach(it -> known.remember(it, new Answer.Unknown(it.container())));
         }
-    }
-
-    private static Events lastOf(QueryClient store, long last) {
-        return store.replay(Math.max(0, last - REMEMBERED), REMEMBERED);
     }
 }

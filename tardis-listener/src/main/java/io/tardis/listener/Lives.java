@@ -11,7 +11,6 @@ import io.tardis.listener.Fate.End;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -118,13 +117,15 @@ final class Lives {
      * @return the life, to be registered
      */
     Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
-        TrackedLife life =
+        Optional<TrackedLife> reported =
                 known.of(container).stream()
                         .filter(it -> it.mayHaveBegun(at, until, bundle))
-                        .findFirst()
-                        .orElse(null);
-        if (life == null) {
-            life = known.add(KnownLives.newLife(container, at, bundle, true));
+                        .findFirst();
+        TrackedLife life =
+                reported.orElseGet(
+                        () -> known.add(KnownLives.newLife(container, at, bundle, true)));
+        life.until = until;
+        if (reported.isEmpty()) {
             life.unregistered = true;
         } else {
             life.kept = true;
@@ -132,18 +133,13 @@ final class Lives {
             sink.begun(life, life.seq);
             life.begun = true;
             life.life = life.life.withCreatedAt(at).withBundle(bundle);
-            publishAfter(life);
+            // The store takes the life whose begin came last for the newest.
+            known.of(container).stream()
+                    .dropWhile(it -> it != life)
+                    .skip(1)
+                    .forEach(it -> sink.begun(it, OptionalLong.empty()));
         }
-        life.until = until;
         return life.life.withCreatedAt(at);
-    }
-
-    /** The store takes the life whose begin came last for the newest. */
-    private void publishAfter(TrackedLife life) {
-        List<TrackedLife> lives = known.of(life.life.container());
-        for (TrackedLife later : lives.subList(lives.indexOf(life) + 1, lives.size())) {
-            sink.begun(later, OptionalLong.empty());
-        }
     }
 
     /**
