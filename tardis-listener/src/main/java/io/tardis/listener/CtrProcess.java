@@ -37,7 +37,7 @@ final class CtrProcess {
                     Long.toString(ProcessHandle.current().pid()));
 
     final Process process;
-    private final long startedNanos = System.nanoTime();
+    final long startedNanos = System.nanoTime();
     private final Consumer<String> onStderr;
     private final Thread stderr =
             Thread.ofPlatform()
@@ -100,11 +100,6 @@ final class CtrProcess {
 
     private static List<String> bound(List<String> command) {
         return Stream.concat(BINDING.stream(), command.stream()).toList();
-    }
-
-    /** How long ago it was started. */
-    Duration age() {
-        return Duration.ofNanos(System.nanoTime() - startedNanos);
     }
 
     /** Ends the source and what it started: that may hold the pipe, and the reader with it. */

@@ -17,7 +17,9 @@ import java.util.stream.LongStream;
  */
 final class Epoll implements AutoCloseable {
 
-    private static final int EPOLL_CLOEXEC = 0x80000;
+    /** For both kinds of descriptors. */
+    private static final int CLOEXEC = 0x80000;
+
     private static final int EPOLL_CTL_ADD = 1;
     private static final int MAX_EVENTS = 64;
 
@@ -26,7 +28,6 @@ final class Epoll implements AutoCloseable {
 
     private static final long EVENT_SIZE = DATA_OFFSET + Long.BYTES;
 
-    private static final int EFD_CLOEXEC = 0x80000;
     private static final int EPOLLIN = 1;
     private static final int EPOLLONESHOT = 1 << 30;
 
@@ -47,8 +48,8 @@ final class Epoll implements AutoCloseable {
      * start only.
      */
     Epoll() throws SystemCall.Failure {
-        fd = (int) CREATE.call(EPOLL_CLOEXEC);
-        wakeFd = (int) EVENTFD.call(0, EFD_CLOEXEC);
+        fd = (int) CREATE.call(CLOEXEC);
+        wakeFd = (int) EVENTFD.call(0, CLOEXEC);
         add(wakeFd, EPOLLIN, WAKE);
     }
 

@@ -139,15 +139,14 @@ public final class EventSource implements AutoCloseable {
     Health.Source health() {
         Optional<CtrProcess> running =
                 Optional.ofNullable(child).filter(it -> it.process.isAlive());
-        boolean ok =
-                garbled.isEmpty()
-                        && running.filter(it ->
-                                        heard
-                                                || endsInARow == 0
-                                                || it.age().compareTo(CONNECTED) >= 0)
+        long now = System.nanoTime();
+        boolean connected =
+                heard
+                        || endsInARow == 0
+                        || running.filter(it -> now - it.startedNanos >= CONNECTED.toNanos())
                                 .isPresent();
         return new Health.Source(
-                ok,
+                running.isPresent() && connected && garbled.isEmpty(),
                 running.isPresent(),
                 Optional.ofNullable(startedAt),
                 starts.get(),

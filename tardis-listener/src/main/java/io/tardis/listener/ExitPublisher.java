@@ -105,13 +105,13 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private InitProcess processOf(long pid, Instant at) {
         try {
             InitProcess process = InitProcess.of(pid);
-            boolean isLater =
-                    process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isPresent();
-            return isLater ? new InitProcess(pid, OptionalLong.empty()) : process;
+            if (process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isEmpty()) {
+                return process;
+            }
         } catch (UncheckedIOException e) {
             LOG.debug("when process {} was started cannot be read now", pid, e);
-            return new InitProcess(pid, OptionalLong.empty());
         }
+        return new InitProcess(pid, OptionalLong.empty());
     }
 
     /**
@@ -143,7 +143,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private void run() throws InterruptedException {
         lives.announce();
         check();
-        Signal signal = inbox.poll(untilNextDuty());
+        Signal signal = null;
         while (!(signal instanceof Signal.Stop)) {
             if (signal != null) {
                 handle(signal);
@@ -215,10 +215,9 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
                 failures.warn("a line of the event source cannot be read", reason);
-                if (unreadable == 0) {
+                if (unreadable++ == 0) {
                     unreadableSince = clock.instant();
                 }
-                unreadable++;
                 unreadableReason = reason;
             }
         }

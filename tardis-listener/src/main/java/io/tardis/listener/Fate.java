@@ -89,11 +89,9 @@ sealed interface Fate {
         };
     }
 
-    /** Publishes what was held, or what there is nothing more to be known of. */
+    /** Publishes what was held. */
     default Step overdue(boolean oomKilled) {
-        return this instanceof Held(End end, long _)
-                ? Step.ended(end.withOomKilled(oomKilled), false)
-                : new Step(this, Optional.empty());
+        return Step.ended(known().orElseThrow().withOomKilled(oomKilled), false);
     }
 
     private static Step first(End report, long nanoTime) {

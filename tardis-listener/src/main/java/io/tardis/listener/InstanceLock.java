@@ -66,7 +66,7 @@ public final class InstanceLock implements AutoCloseable {
     private InstanceLock(Path stateDir, Duration grace) throws IOException {
         this.stateDir = stateDir;
         this.grace = grace;
-        held = lock(lockFile(stateDir)).orElseThrow(() -> alreadyRunning(stateDir));
+        held = lock(stateDir.resolve(Layout.LOCK)).orElseThrow(() -> alreadyRunning(stateDir));
         try {
             writePid(stateDir);
         } catch (IOException e) {
@@ -140,7 +140,7 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     private boolean keepLocked() throws IOException {
-        Path file = lockFile(stateDir);
+        Path file = stateDir.resolve(Layout.LOCK);
         if (!held.key().equals(key(file))) {
             Optional<Held> again = lock(file);
             if (again.isEmpty()) {
@@ -154,7 +154,7 @@ public final class InstanceLock implements AutoCloseable {
         }
         othersSince = 0;
         failures.over();
-        if (!Files.exists(pidFile(stateDir), LinkOption.NOFOLLOW_LINKS)) {
+        if (!Files.exists(stateDir.resolve(Layout.PID), LinkOption.NOFOLLOW_LINKS)) {
             writePid(stateDir);
         }
         return true;
@@ -220,7 +220,7 @@ public final class InstanceLock implements AutoCloseable {
         Files.deleteIfExists(beside); // left by a kill, or planted as a link to elsewhere
         Files.writeString(
                 beside, ProcessHandle.current().pid() + "\n", StandardOpenOption.CREATE_NEW);
-        Files.move(beside, pidFile(stateDir), StandardCopyOption.ATOMIC_MOVE);
+        Files.move(beside, stateDir.resolve(Layout.PID), StandardCopyOption.ATOMIC_MOVE);
     }
 
     /**
@@ -231,7 +231,7 @@ public final class InstanceLock implements AutoCloseable {
      * @throws TardisException if this user may not look at it
      */
     public static synchronized OptionalLong holder(Path stateDir) {
-        Path lockFile = lockFile(stateDir);
+        Path lockFile = stateDir.resolve(Layout.LOCK);
         try {
             BasicFileAttributes attributes = attributes(lockFile);
             if (attributes == null || !attributes.isRegularFile()) {
@@ -277,8 +277,8 @@ public final class InstanceLock implements AutoCloseable {
             }
             TAKEN.remove(held.key());
             try (FileChannel _ = held.channel()) {
-                if (held.key().equals(key(lockFile(stateDir)))) {
-                    Files.deleteIfExists(pidFile(stateDir));
+                if (held.key().equals(key(stateDir.resolve(Layout.LOCK)))) {
+                    Files.deleteIfExists(stateDir.resolve(Layout.PID));
                 } // else it may be another holder's, too
             } catch (IOException e) {
                 LOG.warn(
@@ -287,13 +287,5 @@ public final class InstanceLock implements AutoCloseable {
                         e);
             }
         }
-    }
-
-    private static Path lockFile(Path stateDir) {
-        return stateDir.resolve(Layout.LOCK);
-    }
-
-    private static Path pidFile(Path stateDir) {
-        return stateDir.resolve(Layout.PID);
     }
 }

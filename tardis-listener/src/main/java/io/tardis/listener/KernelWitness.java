@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.LongConsumer;
+import java.util.stream.LongStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -134,11 +135,6 @@ final class KernelWitness implements Witness, AutoCloseable {
         }
     }
 
-    /** How many processes are watched now. */
-    synchronized int watching() {
-        return watched.size();
-    }
-
     /** Ends watching; the processes go on. May be called twice. */
     @Override
     public void close() {
@@ -166,9 +162,7 @@ final class KernelWitness implements Witness, AutoCloseable {
     private void run() {
         try {
             while (!worker.isStopping()) {
-                for (long number : epoll.await(IDLE)) {
-                    onReaped.accept(number);
-                }
+                LongStream.of(epoll.await(IDLE)).forEach(onReaped);
             }
         } catch (SystemCall.Failure e) {
             throw new IllegalStateException("the kernel witness cannot go on", e);

@@ -67,8 +67,7 @@ final class KnownLives {
     }
 
     @Nullable TrackedLife newest(ContainerKey container) {
-        List<TrackedLife> lives = of(container);
-        return lives.isEmpty() ? null : lives.getLast();
+        return newest(container, _ -> true);
     }
 
     /** The newest life of the container that is such a one. */

@@ -69,7 +69,7 @@ public final class Listener implements AutoCloseable {
     private final Inbox inbox;
     private final EventSource source;
     private final LifeChecker checker;
-    private final Optional<KernelWitness> witness;
+    final Optional<KernelWitness> witness;
     private final Health.Witness witnessHealth;
     private final Supplier<QueryClient> queries;
     private final ContainerRegistry registry;
@@ -271,11 +271,6 @@ public final class Listener implements AutoCloseable {
 
     private void report(Consumer<Lives> report) {
         inbox.put(new Signal.OfLife(report));
-    }
-
-    /** How many processes the kernel witness watches now. */
-    int watching() {
-        return witness.map(KernelWitness::watching).orElse(0);
     }
 
     /** Ends the sources and publishes what they had reported. */

@@ -1,5 +1,8 @@
 package io.tardis.listener;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.util.Collections.nCopies;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -7,7 +10,6 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
@@ -54,10 +56,9 @@ final class SystemCall {
 
     @SuppressWarnings("restricted") // calling C is what this class is for
     private static MethodHandle link() {
-        ValueLayout[] arguments = new ValueLayout[ARGUMENTS];
-        Arrays.fill(arguments, ValueLayout.JAVA_LONG);
+        MemoryLayout[] arguments = nCopies(ARGUMENTS, JAVA_LONG).toArray(MemoryLayout[]::new);
         return LINKER.downcallHandle(
-                FunctionDescriptor.of(ValueLayout.JAVA_LONG, arguments),
+                FunctionDescriptor.of(JAVA_LONG, arguments),
                 Linker.Option.captureCallState("errno"));
     }
 

@@ -17,22 +17,17 @@ interface Witness {
      * @param waitStatus how its process ended, as in wait(2)
      */
     record Ended(Life life, int waitStatus) {
-        private static final int SIGNAL_BASE = 128;
-
         /** The signal that ended the process, if one did. */
         OptionalInt signal() {
             int signal = waitStatus & 0x7f;
             return signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal);
         }
 
-        /** As containerd reports it. */
+        /** As containerd reports it: a signal's code is 128 more. */
         TaskExit exit(Instant at) {
             ContainerKey container = life.container();
             long pid = life.init().orElseThrow().pid();
-            int code =
-                    signal().isPresent()
-                            ? SIGNAL_BASE + signal().getAsInt()
-                            : waitStatus >> 8 & 0xff;
+            int code = signal().isPresent() ? 128 + signal().getAsInt() : waitStatus >> 8 & 0xff;
             return new TaskExit(container, container.id(), pid, code, at);
         }
     }

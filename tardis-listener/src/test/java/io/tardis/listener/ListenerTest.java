@@ -212,7 +212,7 @@ class ListenerTest {
             assumeTrue(listener.witness().on(), "this kernel does not report how processes end");
             listener.start();
             goOnceHeardBy(inside);
-            await().until(() -> listener.watching() == 1);
+            await().until(() -> isWatching(listener));
 
             process.outputWriter().append("\n").close();
 
@@ -264,7 +264,7 @@ class ListenerTest {
             assumeTrue(listener.witness().on(), "this kernel does not report how processes end");
             listener.start();
 
-            assertThat(listener.watching()).isEqualTo(1);
+            assertThat(isWatching(listener)).isTrue();
             process.outputWriter().append("\n").close();
             assertThat(inside.nextExit().event().exit().exitStatus()).isEqualTo(3);
         } finally {
@@ -345,6 +345,11 @@ class ListenerTest {
         } finally {
             process.destroyForcibly();
         }
+    }
+
+    private boolean isWatching(Listener listener) {
+        Life life = registry.open(TC).orElseThrow();
+        return listener.witness.orElseThrow().isWatching(life);
     }
 
     /** JeroMQ frees an address a moment after its socket was closed. */
