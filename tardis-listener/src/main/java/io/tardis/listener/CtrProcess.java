@@ -66,6 +66,7 @@ final class CtrProcess {
             CtrProcess started = new CtrProcess(builder.start(), onStderr);
             started.stderr.start();
             started.process.getOutputStream().close();
+            LOG.debug("the event source is started as process {}", started.process.pid());
             return started;
         } catch (OutOfMemoryError e) {
             // Of threads: the end of the heap ends the process. The JDK makes one to reap the

@@ -172,9 +172,14 @@ final class KernelWitness implements Witness, AutoCloseable {
     @Override
     public synchronized Optional<Ended> take(ContainerKey container, long pid) {
         Watched candidate = newest.get(container);
-        return candidate != null && candidate.init().pid() == pid
-                ? takeIfReaped(candidate)
-                : Optional.empty();
+        try {
+            return candidate != null && candidate.init().pid() == pid
+                    ? takeIfReaped(candidate)
+                    : Optional.empty();
+        } catch (SystemCall.Failure e) { // perhaps it is being reaped at this moment
+            LOG.warn("the kernel cannot be asked how {} ended", container, e);
+            return Optional.empty();
+        }
     }
 
     @Override
@@ -183,11 +188,15 @@ final class KernelWitness implements Witness, AutoCloseable {
         if (reaped == null) {
             return Optional.empty();
         }
-        Optional<Ended> ended = takeIfReaped(reaped);
-        if (ended.isEmpty()) {
-            LOG.error("the kernel does not report how a process ended");
+        try {
+            Optional<Ended> ended = takeIfReaped(reaped);
+            if (ended.isEmpty()) {
+                LOG.error("the kernel does not report how a process ended");
+            }
+            return ended;
+        } catch (SystemCall.Failure e) {
+            throw new IllegalStateException("the kernel cannot be asked how a process ended", e);
         }
-        return ended;
     }
 
     /** Whether the process of a life is watched, so that its end is still to be taken. */
@@ -196,21 +205,17 @@ final class KernelWitness implements Witness, AutoCloseable {
     }
 
     /** Stops watching if the process was reaped. */
-    private Optional<Ended> takeIfReaped(Watched candidate) {
-        try {
-            OptionalInt status = candidate.process().waitStatus();
-            if (status.isEmpty()) {
-                return Optional.empty();
-            }
-            Life life = candidate.life();
-            watched.remove(candidate.number());
-            lives.remove(life.id());
-            newest.remove(life.container(), candidate);
-            candidate.process().close();
-            return Optional.of(new Ended(life, status.getAsInt()));
-        } catch (SystemCall.Failure e) {
-            throw new IllegalStateException("the kernel cannot be asked how a process ended", e);
+    private Optional<Ended> takeIfReaped(Watched candidate) throws SystemCall.Failure {
+        OptionalInt status = candidate.process().waitStatus();
+        if (status.isEmpty()) {
+            return Optional.empty();
         }
+        Life life = candidate.life();
+        watched.remove(candidate.number());
+        lives.remove(life.id());
+        newest.remove(life.container(), candidate);
+        candidate.process().close();
+        return Optional.of(new Ended(life, status.getAsInt()));
     }
 
     private synchronized void closeDescriptors() {

@@ -42,6 +42,9 @@ final class KnownLives {
 
     final Execs execs = new Execs();
 
+    /** Lives that were over in a version that kept such, and whose end the store does not have. */
+    final List<Life> lost = new ArrayList<>();
+
     /** Those that are done, the one that was done first first. */
     private final Map<String, TrackedLife> done = new LinkedHashMap<>();
 
@@ -185,10 +188,9 @@ final class KnownLives {
             case Answer.Running(_, Optional<Begun> begun) -> begun.map(KnownLives::lifeOf);
             case Answer.Lost(_, Optional<Begun> begun) -> begun.map(KnownLives::lifeOf);
             case Answer.Exited(ExitEvent event, _) ->
-                    Optional.of(
-                            event.life()
-                                    .map(it -> lifeOf(it, event.exit()))
-                                    .orElseGet(() -> newLife(event.exit(), false)));
+                    event.life()
+                            .map(it -> lifeOf(it, event.exit()))
+                            .or(() -> Optional.of(newLife(event.exit(), false)));
             case Answer.Unknown _ -> Optional.empty();
         };
     }

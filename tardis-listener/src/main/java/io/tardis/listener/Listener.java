@@ -293,9 +293,7 @@ public final class Listener implements AutoCloseable {
     /** What is known of lives from before. */
     private void remember() {
         KnownLives known = publisher.known;
-        List<Life> registered = new ArrayList<>(registry.load()); // over, but perhaps not recorded
-        registered.removeIf(it -> it.init().isEmpty());
-        registered.addAll(registry.openLives());
+        List<Life> former = new ArrayList<>(registry.load());
         try (QueryClient store = queries.get()) {
             sequence.goOnAfter(store.replay(sequence.last(), 1).lastSeq());
             store.replay(Math.max(0, sequence.last() - REMEMBERED), REMEMBERED)
@@ -305,20 +303,22 @@ public final class Listener implements AutoCloseable {
             for (Answer.OfContainer each : store.list(Optional.empty(), KNOWN).containers()) {
                 KnownLives.lifeOf(each).ifPresent(it -> newest.put(it.life.id(), each));
             }
-            for (Life life : registered) {
+            for (Life life : registry.openLives()) {
                 // One question for each would take seconds where there are thousands.
                 Answer.OfContainer state = newest.remove(life.id());
-                known.remember(
-                        life,
-                        state != null
-                                ? state
-                                : store.exitCode(
-                                        life.container(), Optional.of(life.id()), Duration.ZERO));
+                known.remember(life, state != null ? state : stateOf(store, life));
             }
             newest.values().forEach(known::remember);
+            former.removeIf(it -> !(stateOf(store, it) instanceof Answer.Unknown));
         } catch (TardisException e) {
             LOG.warn("what was published before cannot be read; it may be published again", e);
-            registered.forEach(it -> known.remember(it, new Answer.Unknown(it.container())));
+            registry.openLives()
+                    .forEach(it -> known.remember(it, new Answer.Unknown(it.container())));
         }
+        known.lost.addAll(former);
+    }
+
+    private static Answer.OfContainer stateOf(QueryClient store, Life life) {
+        return store.exitCode(life.container(), Optional.of(life.id()), Duration.ZERO);
     }
 }

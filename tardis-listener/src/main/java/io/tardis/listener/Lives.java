@@ -71,9 +71,14 @@ final class Lives {
         this.onInit = onInit;
     }
 
-    /** Publishes the begin of each life that the store did not know. */
+    /**
+     * Publishes the begin of each life that the store did not know, and the lives that are lost.
+     */
     void announce() {
         known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
+        known.lost.stream()
+                .filter(it -> it.init().isPresent())
+                .forEach(it -> sink.lost(new TrackedLife(it, true, false)));
     }
 
     /**

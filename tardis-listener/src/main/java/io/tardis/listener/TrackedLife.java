@@ -153,11 +153,7 @@ final class TrackedLife {
 
     /** Whether its process runs beside the one that ended: that was an exec, whatever its name. */
     boolean runsBeside(long pid) {
-        return isOpen()
-                && life.init()
-                        .filter(it -> it.pid() != pid)
-                        .filter(InitProcess::exists)
-                        .isPresent();
+        return isOpen() && life.init().filter(it -> it.pid() != pid && it.exists()).isPresent();
     }
 
     /** Where an exit of this life, as containerd reports it, comes from. */

@@ -549,6 +549,16 @@ class LivesTest {
     }
 
     @Test
+    void publishesWhatAVersionBeforeKeptOfLivesThatWereOver() {
+        known.lost.add(life("1", 100));
+        known.lost.add(life("2", 0));
+
+        lives.announce();
+
+        assertThat(lines.take()).containsExactly("lost a+");
+    }
+
+    @Test
     void remembersTheLastTwentyThousandAndNoMore() {
         for (int i = 0; i < 60_000; i++) {
             ContainerKey container = new ContainerKey("default", "c" + i);
