@@ -5,6 +5,8 @@ import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
+import io.tardis.listener.CtrLineReader.Ending;
+import io.tardis.listener.CtrLineReader.Line;
 import java.nio.charset.StandardCharsets;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
@@ -28,18 +30,18 @@ import org.openjdk.jmh.annotations.Warmup;
 public class EventBenchmark {
 
     private final CtrEventParser parser = new CtrEventParser();
-    private final byte[] exitLine =
-            bytes(
+    private final Line exitLine =
+            line(
                     "2026-11-23 02:54:57.829303106 +0000 UTC default /tasks/exit {\"container_id\":\"tc\","
                             + "\"id\":\"tc\",\"pid\":6615,\"exit_status\":137,\"exited_at\":\"2026-11-23T02:54:57.829Z\"}");
-    private final byte[] otherLine =
-            bytes(
+    private final Line otherLine =
+            line(
                     "2026-11-23 02:54:57.829303106 +0000 UTC default /images/update {\"name\":\"docker.io/library/x\"}");
     private final Published event =
             new Published.Exit(
                     new ExitEvent(
                             1,
-                            exit(parser.parse(exitLine, 0, exitLine.length)),
+                            exit(parser.parse(exitLine)),
                             OptionalInt.empty(),
                             false,
                             ExitSource.CONTAINERD));
@@ -49,13 +51,13 @@ public class EventBenchmark {
     /** An exit. */
     @Benchmark
     public Object parseExit() {
-        return parser.parse(exitLine, 0, exitLine.length);
+        return parser.parse(exitLine);
     }
 
     /** A line that does not concern Tardis. */
     @Benchmark
     public Object parseOther() {
-        return parser.parse(otherLine, 0, otherLine.length);
+        return parser.parse(otherLine);
     }
 
     /** An event to bytes. */
@@ -71,13 +73,14 @@ public class EventBenchmark {
     }
 
     private static TaskExit exit(CtrEvent parsed) {
-        if (parsed instanceof CtrEvent.ContainerExit(TaskExit exit)) {
+        if (parsed instanceof CtrEvent.Exit(TaskExit exit)) {
             return exit;
         }
         throw new IllegalStateException(parsed.toString());
     }
 
-    private static byte[] bytes(String text) {
-        return text.getBytes(StandardCharsets.US_ASCII);
+    private static Line line(String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
+        return new Line(bytes, 0, bytes.length, Ending.NEWLINE);
     }
 }

@@ -150,7 +150,7 @@ final class Daemon {
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
         // The lock goes last: who waits for it finds the ports free and everything written.
         Inbox inbox = new Inbox();
-        try (EventSource source = new EventSource(settings, inbox, clock);
+        try (EventSource source = new EventSource(settings.ctrCommand(), inbox, clock);
                 InstanceLock lock = takeLock(source);
                 ZmqContext context =
                         new ZmqContext(
@@ -158,7 +158,7 @@ final class Daemon {
                                 settings.curve(),
                                 settings.limits().maxConnections());
                 Listener listener =
-                        Listener.bind(
+                        new Listener(
                                 settings,
                                 lock,
                                 inbox,

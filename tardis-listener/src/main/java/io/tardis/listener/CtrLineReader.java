@@ -2,7 +2,8 @@ package io.tardis.listener;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.Arrays;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Cuts a stream into lines, as bytes, in bounded memory. A line is handed out as soon as its
@@ -12,7 +13,7 @@ import java.util.Arrays;
 final class CtrLineReader {
 
     /** How a line ended. */
-    public enum Ending {
+    enum Ending {
         /** With a newline. */
         NEWLINE,
         /** It is longer than the limit: only its beginning is here. */
@@ -31,7 +32,13 @@ final class CtrLineReader {
      */
     @SuppressWarnings(
             "ArrayRecordComponent") // a view for the length of one call, never kept or compared
-    public record Line(byte[] buffer, int offset, int length, Ending ending) {}
+    record Line(byte[] buffer, int offset, int length, Ending ending) {
+
+        /** The text between two places of the buffer. */
+        String text(int from, int to) {
+            return new String(buffer, from, to - from, StandardCharsets.UTF_8);
+        }
+    }
 
     private static final int FIRST_BUFFER_SIZE = 64 * 1024;
 
@@ -42,13 +49,16 @@ final class CtrLineReader {
     private int scanned;
     private int end;
 
+    /** Whether the beginning of the line was handed out, and the rest of it is still to come. */
+    private boolean skipping;
+
     /**
      * A reader of {@code in}, which stays the caller's to close.
      *
      * @param in the stream
      * @param maxLength the longest line to hand out whole, in bytes without its newline
      */
-    public CtrLineReader(InputStream in, int maxLength) {
+    CtrLineReader(InputStream in, int maxLength) {
         this.in = in;
         this.maxLength = maxLength;
         this.buffer = new byte[Math.min(FIRST_BUFFER_SIZE, maxLength + 1)];
@@ -59,54 +69,34 @@ final class CtrLineReader {
      *
      * @throws IOException if the stream cannot be read
      */
-    public @org.jspecify.annotations.Nullable Line next() throws IOException {
+    @Nullable Line next() throws IOException {
         while (true) {
-            for (; scanned < end; scanned++) {
-                if (buffer[scanned] == '\n') {
-                    return lineUpTo(scanned, Ending.NEWLINE, scanned + 1);
+            while (scanned < end) {
+                if (buffer[scanned++] == '\n') {
+                    Line line = lineUpTo(scanned - 1, Ending.NEWLINE);
+                    if (!skipping) {
+                        return line;
+                    }
+                    skipping = false;
                 }
             }
-            if (end - start > maxLength) {
-                return tooLong();
+            if (skipping) {
+                start = end;
+            } else if (end - start > maxLength) {
+                skipping = true;
+                return lineUpTo(start + maxLength, Ending.TOO_LONG);
             }
             if (!fill()) {
-                return start == end ? null : lineUpTo(end, Ending.END_OF_STREAM, end);
+                return start == end ? null : lineUpTo(end, Ending.END_OF_STREAM);
             }
         }
     }
 
-    private Line lineUpTo(int lineEnd, Ending ending, int next) {
+    /** All that was scanned is done with: the line, and what ends it. */
+    private Line lineUpTo(int lineEnd, Ending ending) {
         Line line = new Line(buffer, start, lineEnd - start, ending);
-        start = next;
-        scanned = next;
+        start = scanned;
         return line;
-    }
-
-    /**
-     * Keeps the beginning at the front of the buffer and reads the rest of the line over what is
-     * behind it.
-     */
-    private Line tooLong() throws IOException {
-        byte[] beginning = Arrays.copyOfRange(buffer, start, start + maxLength);
-        start = 0;
-        end = 0;
-        scanned = 0;
-        boolean ended = false;
-        while (!ended) {
-            int n = in.read(buffer, 0, buffer.length);
-            if (n < 0) {
-                break;
-            }
-            for (int i = 0; i < n && !ended; i++) {
-                if (buffer[i] == '\n') {
-                    start = i + 1;
-                    scanned = start;
-                    end = n;
-                    ended = true;
-                }
-            }
-        }
-        return new Line(beginning, 0, maxLength, Ending.TOO_LONG);
     }
 
     private boolean fill() throws IOException {
@@ -123,9 +113,7 @@ final class CtrLineReader {
             end = length;
         }
         int n = in.read(buffer, end, buffer.length - end);
-        if (n > 0) {
-            end += n;
-        }
+        end += Math.max(0, n);
         return n >= 0;
     }
 }

@@ -17,9 +17,10 @@ import java.util.stream.LongStream;
  */
 final class Epoll implements AutoCloseable {
 
-    private static final int EPOLL_CLOEXEC = 0x80000;
+    /** For both kinds of descriptors. */
+    private static final int CLOEXEC = 0x80000;
+
     private static final int EPOLL_CTL_ADD = 1;
-    private static final int EPOLL_CTL_DEL = 2;
     private static final int MAX_EVENTS = 64;
 
     /** On x86-64 alone the kernel packs {@code struct epoll_event}. */
@@ -27,7 +28,6 @@ final class Epoll implements AutoCloseable {
 
     private static final long EVENT_SIZE = DATA_OFFSET + Long.BYTES;
 
-    private static final int EFD_CLOEXEC = 0x80000;
     private static final int EPOLLIN = 1;
     private static final int EPOLLONESHOT = 1 << 30;
 
@@ -43,35 +43,20 @@ final class Epoll implements AutoCloseable {
     private final int fd;
     private final int wakeFd;
 
-    private Epoll(int fd, int wakeFd) {
-        this.fd = fd;
-        this.wakeFd = wakeFd;
-    }
-
-    static Epoll open() throws SystemCall.Failure {
-        int fd = (int) CREATE.call(EPOLL_CLOEXEC);
-        try {
-            return open(fd, (int) EVENTFD.call(0, EFD_CLOEXEC));
-        } catch (SystemCall.Failure e) {
-            SystemCall.close(fd);
-            throw e;
-        }
-    }
-
-    private static Epoll open(int fd, int wakeFd) throws SystemCall.Failure {
-        try {
-            Epoll epoll = new Epoll(fd, wakeFd);
-            epoll.add(wakeFd, EPOLLIN, WAKE);
-            return epoll;
-        } catch (SystemCall.Failure e) {
-            SystemCall.close(wakeFd);
-            throw e;
-        }
+    /**
+     * Where that fails, for want of descriptors, one of the two stays open: a process tries at its
+     * start only.
+     */
+    Epoll() throws SystemCall.Failure {
+        fd = (int) CREATE.call(CLOEXEC);
+        wakeFd = (int) EVENTFD.call(0, CLOEXEC);
+        add(wakeFd, EPOLLIN, WAKE);
     }
 
     /**
      * Has {@link #await} return {@code data} once when the process was reaped, at once if it is
-     * already.
+     * already. The kernel forgets the process when its descriptor is closed; what was reaped just
+     * before may still be returned.
      *
      * @param data not negative; each process has its own
      */
@@ -88,11 +73,6 @@ final class Epoll implements AutoCloseable {
         }
     }
 
-    /** Forgets the process; to be called before its descriptor is closed. */
-    void remove(Pidfd process) throws SystemCall.Failure {
-        CTL.call(fd, EPOLL_CTL_DEL, process.fd(), 0);
-    }
-
     /** Lets {@link #await} return at once, now and from now on. */
     void wake() throws SystemCall.Failure {
         EVENTFD_WRITE.call(wakeFd, 1);
@@ -107,11 +87,6 @@ final class Epoll implements AutoCloseable {
                     .map(i -> events.get(JAVA_LONG_UNALIGNED, i * EVENT_SIZE + DATA_OFFSET))
                     .filter(data -> data != WAKE)
                     .toArray();
-        } catch (SystemCall.Failure e) {
-            if (e.errno() == SystemCall.EINTR) {
-                return new long[0];
-            }
-            throw e;
         }
     }
 

@@ -2,9 +2,9 @@ package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
 import io.tardis.core.Worker;
-import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeRef;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
@@ -12,13 +12,11 @@ import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.listener.Inbox.Signal;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -46,11 +44,13 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private final ZmqPublisher socket;
     private final Inbox inbox;
     private final ExitSequence sequence;
-    private final Witness witness;
-    private final KnownLives known = new KnownLives();
+    private final Optional<? extends Witness> witness;
+
+    /** What is known before the start is for the thread that starts this, until it does. */
+    final KnownLives known = new KnownLives();
+
     private final Lives lives;
     private final LifeChecker checker;
-    private final Consumer<Life> onInit;
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
     private final Worker worker;
@@ -80,7 +80,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             ZmqPublisher socket,
             Inbox inbox,
             ExitSequence sequence,
-            Witness witness,
+            Optional<? extends Witness> witness,
             LifeChecker checker,
             boolean keepsAll,
             Consumer<Life> onInit,
@@ -90,9 +90,8 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         this.inbox = inbox;
         this.sequence = sequence;
         this.witness = witness;
-        this.lives = new Lives(known, this, keepsAll, this::processOf);
+        this.lives = new Lives(known, this, keepsAll, this::processOf, onInit);
         this.checker = checker;
-        this.onInit = onInit;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
         this.worker = new Worker("tardis-listener-publisher", this::run, this::askToStop);
@@ -102,22 +101,17 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         worker.start();
     }
 
-    /** What is known before the start; for the thread that starts this, until it does. */
-    KnownLives known() {
-        return known;
-    }
-
     /** Without its start time where the pid was given again since. */
     private InitProcess processOf(long pid, Instant at) {
         try {
             InitProcess process = InitProcess.of(pid);
-            boolean isLater =
-                    process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isPresent();
-            return isLater ? new InitProcess(pid, OptionalLong.empty()) : process;
+            if (process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isEmpty()) {
+                return process;
+            }
         } catch (UncheckedIOException e) {
             LOG.debug("when process {} was started cannot be read now", pid, e);
-            return new InitProcess(pid, OptionalLong.empty());
         }
+        return new InitProcess(pid, OptionalLong.empty());
     }
 
     /**
@@ -149,7 +143,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private void run() throws InterruptedException {
         lives.announce();
         check();
-        Signal signal = inbox.poll(untilNextDuty());
+        Signal signal = null;
         while (!(signal instanceof Signal.Stop)) {
             if (signal != null) {
                 handle(signal);
@@ -190,57 +184,40 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private void handle(Signal signal) {
         switch (signal) {
             case Signal.Read(CtrEvent event) -> handle(event);
-            case Signal.Reaped(long number) -> witness.take(number).ifPresent(this::handle);
+            case Signal.Reaped(long number) ->
+                    witness.flatMap(it -> it.take(number)).ifPresent(this::handle);
+            case Signal.OfLife(Consumer<Lives> report) -> report.accept(lives);
             case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
-            case Signal.Begun(Life life, boolean isRegistered) -> lives.begun(life, isRegistered);
-            case Signal.Started(Life life) -> lives.started(life);
-            case Signal.Keep(
-                            ContainerKey container,
-                            Path bundle,
-                            Instant at,
-                            Instant until,
-                            CompletableFuture<Life> life) ->
-                    life.complete(lives.keep(container, bundle, at, until));
-            case Signal.Deleted(Life life) -> lives.deleted(life, isWatched(life));
-            case Signal.Lost(Life life) -> lives.lost(life);
-            case Signal.Former(Life life) -> lives.former(life);
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
         }
     }
 
     private void handle(Witness.Ended ended) {
-        lives.witnessed(ended.life(), ended.waitStatus(), clock.instant(), System.nanoTime());
-    }
-
-    private boolean isWatched(Life life) {
-        return life.init().filter(it -> witness.isWatching(life.container(), it.pid())).isPresent();
+        lives.witnessed(ended, clock.instant(), System.nanoTime());
     }
 
     private void check() {
-        checker.check(lives.open(), lives.undeleted());
+        checker.check(known.open(), known.undeleted());
         nextLook = System.nanoTime() + LOOK.toNanos();
     }
 
     private void handle(CtrEvent event) {
         switch (event) {
-            case CtrEvent.ContainerExit(var exit) -> {
+            case CtrEvent.Exit(TaskExit exit) -> {
                 // The kernel knows more, and knows it by now: the process is reaped before
                 // containerd reports its exit.
-                witness.take(exit.container(), exit.pid()).ifPresent(this::handle);
+                witness.flatMap(it -> it.take(exit.container(), exit.pid()))
+                        .ifPresent(this::handle);
                 lives.exited(exit, System.nanoTime());
             }
-            case CtrEvent.ExecExit(var exit) -> lives.exited(exit, System.nanoTime());
-            case CtrEvent.TaskDelete delete -> lives.exited(delete.exit(), System.nanoTime());
-            case CtrEvent.TaskCreate create -> lives.created(create);
-            case CtrEvent.TaskStart start -> lives.started(start);
+            case CtrEvent.TaskProcess process -> lives.reported(process);
             case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
                 failures.warn("a line of the event source cannot be read", reason);
-                if (unreadable == 0) {
+                if (unreadable++ == 0) {
                     unreadableSince = clock.instant();
                 }
-                unreadable++;
                 unreadableReason = reason;
             }
         }
@@ -250,11 +227,10 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private void publishUnreadable(long now) {
         publishGap(
                 unreadableSince,
-                unreadable == 1
-                        ? "a line cannot be read: " + unreadableReason
-                        : unreadable
-                                + " lines cannot be read, the last one because "
-                                + unreadableReason);
+                (unreadable == 1
+                                ? "a line cannot be read: "
+                                : unreadable + " lines cannot be read, the last one because ")
+                        + unreadableReason);
         unreadable = 0;
         nextUnreadable = now + UNREADABLE_INTERVAL.toNanos();
     }
@@ -275,24 +251,21 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     }
 
     @Override
-    public void begun(
-            ContainerKey container,
-            LifeRef life,
-            Optional<InitProcess> init,
-            OptionalLong endedSeq) {
-        OptionalLong pid = init.map(it -> OptionalLong.of(it.pid())).orElse(OptionalLong.empty());
-        OptionalLong startTime = init.map(InitProcess::startTime).orElse(OptionalLong.empty());
-        publish(new Published.Begun(sequence.last(), container, life, pid, startTime, endedSeq));
+    public void begun(TrackedLife life, OptionalLong endedSeq) {
+        Optional<InitProcess> init = life.life.init();
+        publish(
+                new Published.Begun(
+                        sequence.last(),
+                        life.life.container(),
+                        life.ref(),
+                        init.map(it -> OptionalLong.of(it.pid())).orElse(OptionalLong.empty()),
+                        init.map(InitProcess::startTime).orElse(OptionalLong.empty()),
+                        endedSeq));
     }
 
     @Override
-    public void lost(ContainerKey container, LifeRef life) {
-        publish(new Published.Lost(sequence.last(), container, life));
-    }
-
-    @Override
-    public void initKnown(Life life) {
-        onInit.accept(life);
+    public void lost(TrackedLife life) {
+        publish(new Published.Lost(sequence.last(), life.life.container(), life.ref()));
     }
 
     private void publishGap(Instant from, String reason) {

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
@@ -55,7 +54,10 @@ final class ExitSequence implements AutoCloseable {
 
     private final Path file;
     private final String boot;
-    private final Optional<Instant> lastWritten;
+
+    /** When the listener before this one wrote a number; empty if there was none. */
+    final Optional<Instant> lastWritten;
+
     private FileChannel channel;
     private @Nullable Object key;
     private long next;
@@ -63,13 +65,17 @@ final class ExitSequence implements AutoCloseable {
     private final FailureLog notWritten = new FailureLog(ExitSequence.class);
     private final FailureLog notInPlace = new FailureLog(ExitSequence.class);
 
-    private ExitSequence(
-            Path file, FileChannel channel, String boot, Optional<Instant> lastWritten, long next) {
+    private ExitSequence(Path file, InstantSource clock) throws IOException {
         this.file = file;
-        this.channel = channel;
-        this.boot = boot;
-        this.lastWritten = lastWritten;
-        this.next = next;
+        boot = Files.readString(BOOT_ID).strip();
+        lastWritten =
+                Files.exists(file)
+                        ? Optional.of(Files.getLastModifiedTime(file).toInstant())
+                        : Optional.empty();
+        next = lastWritten.isPresent() ? nextNumber(clock) : fromClock(clock);
+        channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        reserve();
+        key = InstanceLock.key(file);
     }
 
     /**
@@ -81,27 +87,11 @@ final class ExitSequence implements AutoCloseable {
     static ExitSequence open(Path stateDir, InstantSource clock) {
         Path file = stateDir.resolve(Layout.SEQUENCE);
         try {
-            String boot = Files.readString(BOOT_ID).strip();
-            Optional<Instant> lastWritten =
-                    Files.exists(file)
-                            ? Optional.of(Files.getLastModifiedTime(file).toInstant())
-                            : Optional.empty();
-            long next = firstNumber(file, boot, clock.instant());
-            FileChannel channel =
-                    FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            ExitSequence sequence = new ExitSequence(file, channel, boot, lastWritten, next);
-            sequence.reserve();
-            sequence.key = key(file);
-            return sequence;
+            return new ExitSequence(file, clock);
         } catch (IOException e) {
             throw new SetupException(
                     "the sequence numbers in " + file + " cannot be kept: " + e, e);
         }
-    }
-
-    /** When the listener before this one wrote a number; empty if there was none. */
-    Optional<Instant> lastWritten() {
-        return lastWritten;
     }
 
     /** The number that was given out last; what the first one follows if none was. */
@@ -147,18 +137,18 @@ final class ExitSequence implements AutoCloseable {
      */
     void keepInPlace(InstantSource clock) {
         try {
-            Object there = key(file);
+            Object there = InstanceLock.key(file);
             if (there != null && there.equals(key)) {
                 return;
             }
             if (there != null) {
-                setAside(file, clock.instant());
+                setAside(clock);
             }
             FileChannel again =
                     FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             channel.close();
             channel = again;
-            key = key(file);
+            key = InstanceLock.key(file);
             reserve();
             notInPlace.over();
             LOG.warn("{} was removed or replaced; it was written again", file);
@@ -167,16 +157,8 @@ final class ExitSequence implements AutoCloseable {
         }
     }
 
-    private static @Nullable Object key(Path file) throws IOException {
-        BasicFileAttributes attributes =
-                file.getFileSystem()
-                        .provider()
-                        .readAttributesIfExists(file, BasicFileAttributes.class);
-        return attributes == null ? null : attributes.fileKey();
-    }
-
-    private static Path setAside(Path file, Instant now) throws IOException {
-        Path aside = file.resolveSibling(file.getFileName() + ".foreign-" + now.toEpochMilli());
+    private Path setAside(InstantSource clock) throws IOException {
+        Path aside = file.resolveSibling(file.getFileName() + ".foreign-" + clock.millis());
         Files.move(file, aside, StandardCopyOption.ATOMIC_MOVE);
         return aside;
     }
@@ -187,8 +169,7 @@ final class ExitSequence implements AutoCloseable {
         if (!channel.isOpen()) {
             return;
         }
-        try (FileChannel closing = channel) {
-            assert closing.isOpen();
+        try (FileChannel _ = channel) {
             writeAll(next);
         } catch (IOException e) {
             LOG.warn("the sequence number {} cannot be written at the end", next, e);
@@ -214,25 +195,24 @@ final class ExitSequence implements AutoCloseable {
     }
 
     private static String digits(long number) {
-        String text = Long.toString(number);
-        return "0".repeat(20 - text.length()) + text + "\n";
+        return "%020d\n".formatted(number);
     }
 
-    private static long firstNumber(Path file, String boot, Instant now) throws IOException {
-        long fromClock = Math.max(1, now.toEpochMilli() * 1000 + 1);
-        if (!Files.exists(file)) {
-            return fromClock;
-        }
-        Matcher content =
-                FORMAT.matcher(new String(Files.readAllBytes(file), StandardCharsets.US_ASCII));
+    private static long fromClock(InstantSource clock) {
+        return Math.max(1, clock.millis() * 1000 + 1);
+    }
+
+    /** The next number as the file has it. */
+    private long nextNumber(InstantSource clock) throws IOException {
+        Matcher content = FORMAT.matcher(Files.readString(file, StandardCharsets.ISO_8859_1));
         if (!content.matches()) {
-            Path aside = setAside(file, now);
+            long next = fromClock(clock);
             LOG.error(
                     "{} is not a sequence of Tardis; it was set aside as {}, and numbers begin at {}",
                     file,
-                    aside,
-                    fromClock);
-            return fromClock;
+                    setAside(clock),
+                    next);
+            return next;
         }
         long next = Long.parseLong(content.group("next"));
         return content.group("boot").equals(boot)

@@ -89,11 +89,9 @@ sealed interface Fate {
         };
     }
 
-    /** Publishes what was held, or what there is nothing more to be known of. */
+    /** Publishes what was held. */
     default Step overdue(boolean oomKilled) {
-        return this instanceof Held(End end, long _)
-                ? Step.ended(end.withOomKilled(oomKilled), false)
-                : new Step(this, Optional.empty());
+        return Step.ended(known().orElseThrow().withOomKilled(oomKilled), false);
     }
 
     private static Step first(End report, long nanoTime) {
@@ -122,9 +120,13 @@ sealed interface Fate {
         return true;
     }
 
-    /** Whether the end is known, be it published or not. */
-    default boolean isKnown() {
-        return this instanceof Held || this instanceof Ended;
+    /** How the process ended, as far as that is known, be it published or not. */
+    default Optional<End> known() {
+        return switch (this) {
+            case Open _, Lost _ -> Optional.empty();
+            case Held(End end, long _) -> Optional.of(end);
+            case Ended(End end, boolean _) -> Optional.of(end);
+        };
     }
 
     Logger LOG = LoggerFactory.getLogger(Fate.class);

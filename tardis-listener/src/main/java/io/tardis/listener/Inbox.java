@@ -1,14 +1,11 @@
 package io.tardis.listener;
 
-import io.tardis.core.event.ContainerKey;
-import io.tardis.core.registry.Life;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,39 +23,8 @@ public final class Inbox {
         /** A watched process was reaped: {@link Witness#take} says which, and how it ended. */
         record Reaped(long number) implements Signal {}
 
-        /** A registered life was started. Its process may be gone, and not known. */
-        record Started(Life life) implements Signal {}
-
-        /**
-         * The shim begins a life.
-         *
-         * @param isRegistered whether the registry has it
-         */
-        record Begun(Life life, boolean isRegistered) implements Signal {}
-
-        /**
-         * The shim makes up for a create that it did not see.
-         *
-         * @param at when the container was created
-         * @param until when it was deleted, or created again; the end of time if it was not
-         * @param life receives the life that is to be registered
-         */
-        record Keep(
-                ContainerKey container,
-                Path bundle,
-                Instant at,
-                Instant until,
-                CompletableFuture<Life> life)
-                implements Signal {}
-
-        /** A life that is over, in a registry of a version that kept such. */
-        record Former(Life life) implements Signal {}
-
-        /** A life was deleted. */
-        record Deleted(Life life) implements Signal {}
-
-        /** The process of a life is gone, and nobody reported its end in time. */
-        record Lost(Life life) implements Signal {}
+        /** The shim, or a check of all lives, reports what became of one. */
+        record OfLife(Consumer<Lives> report) implements Signal {}
 
         /** Events may have been missed since {@code from}. */
         record Missed(Instant from, String reason) implements Signal {}

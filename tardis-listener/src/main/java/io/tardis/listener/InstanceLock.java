@@ -10,16 +10,15 @@ import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,11 +37,11 @@ public final class InstanceLock implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(InstanceLock.class);
 
     /**
-     * The lock files that this process holds. Linux drops a process's locks on a file when it
-     * closes any descriptor of that file, so neither a second attempt nor a question may even open
-     * it.
+     * The lock files that this process holds, by device and inode. Linux drops a process's locks on
+     * a file when it closes any descriptor of that file, so neither a second attempt nor a question
+     * may even open it.
      */
-    private static final Set<Path> TAKEN = ConcurrentHashMap.newKeySet();
+    private static final Set<Object> TAKEN = new HashSet<>();
 
     private static final Duration POLL = Duration.ofMillis(5);
 
@@ -52,16 +51,11 @@ public final class InstanceLock implements AutoCloseable {
      */
     private static final Duration GRACE = Duration.ofSeconds(10);
 
-    /**
-     * The lock on one file.
-     *
-     * @param key the device and inode of the file
-     */
+    /** The lock on one file, and the file's device and inode. */
     private record Held(FileChannel channel, FileLock lock, Object key) {}
 
     private final Path stateDir;
     private final Duration grace;
-    private Path lockFile;
     private Held held;
 
     /** Since when another process has had the lock on the file at its path; 0: none has. */
@@ -69,11 +63,20 @@ public final class InstanceLock implements AutoCloseable {
 
     private final FailureLog failures = new FailureLog(InstanceLock.class);
 
-    private InstanceLock(Path stateDir, Path lockFile, Held held, Duration grace) {
+    private InstanceLock(Path stateDir, Duration grace) throws IOException {
         this.stateDir = stateDir;
-        this.lockFile = lockFile;
-        this.held = held;
         this.grace = grace;
+        held = lock(stateDir.resolve(Layout.LOCK)).orElseThrow(() -> alreadyRunning(stateDir));
+        try {
+            writePid(stateDir);
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
+    }
+
+    private static AlreadyRunningException alreadyRunning(Path stateDir) {
+        return new AlreadyRunningException(stateDir, holder(stateDir));
     }
 
     /**
@@ -89,23 +92,7 @@ public final class InstanceLock implements AutoCloseable {
 
     static synchronized InstanceLock takeNow(Path stateDir, Duration grace) {
         try {
-            Path lockFile = lockFile(stateDir.toRealPath());
-            if (TAKEN.contains(lockFile)) {
-                throw new AlreadyRunningException(stateDir, holder(stateDir));
-            }
-            Held held =
-                    lock(lockFile)
-                            .orElseThrow(
-                                    () -> new AlreadyRunningException(stateDir, holder(stateDir)));
-            InstanceLock taken = new InstanceLock(stateDir, lockFile, held, grace);
-            TAKEN.add(lockFile);
-            try {
-                writePid(stateDir);
-                return taken;
-            } catch (IOException e) {
-                taken.close();
-                throw e;
-            }
+            return new InstanceLock(stateDir, grace);
         } catch (IOException e) {
             throw new SetupException("the lock on " + stateDir + " cannot be taken: " + e, e);
         }
@@ -134,17 +121,6 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     /**
-     * Makes sure that this is the lock on {@code stateDir}, and held.
-     *
-     * @throws IllegalArgumentException if it is not
-     */
-    void check(Path stateDir) {
-        if (!held.lock().isValid() || !this.stateDir.equals(stateDir)) {
-            throw new IllegalArgumentException("this is not the lock on " + stateDir);
-        }
-    }
-
-    /**
      * Sees to it that the file at the lock's path is the one that is locked. Somebody may have
      * removed it, or the whole directory: then the lock is taken on a new one. From any thread.
      *
@@ -154,11 +130,8 @@ public final class InstanceLock implements AutoCloseable {
      */
     public boolean keep() {
         synchronized (InstanceLock.class) {
-            if (!held.lock().isValid()) {
-                return false; // closed
-            }
             try {
-                return keepLocked();
+                return held.lock().isValid() && keepLocked();
             } catch (IOException e) {
                 failures.error("the lock on " + stateDir + " cannot be taken again now", e);
                 return false;
@@ -167,23 +140,21 @@ public final class InstanceLock implements AutoCloseable {
     }
 
     private boolean keepLocked() throws IOException {
-        Path file = lockFile(stateDir.toRealPath());
+        Path file = stateDir.resolve(Layout.LOCK);
         if (!held.key().equals(key(file))) {
             Optional<Held> again = lock(file);
             if (again.isEmpty()) {
                 return waitForOther();
             }
             // Only now: until there is a new one, nobody else gets the old one.
+            TAKEN.remove(held.key());
             held.channel().close();
             held = again.get();
-            TAKEN.remove(lockFile);
-            lockFile = file;
-            TAKEN.add(file);
             LOG.warn("{} was removed or replaced; the lock was taken again", file);
         }
         othersSince = 0;
         failures.over();
-        if (!Files.exists(pidFile(stateDir), LinkOption.NOFOLLOW_LINKS)) {
+        if (!Files.exists(stateDir.resolve(Layout.PID), LinkOption.NOFOLLOW_LINKS)) {
             writePid(stateDir);
         }
         return true;
@@ -191,47 +162,57 @@ public final class InstanceLock implements AutoCloseable {
 
     private boolean waitForOther() {
         long now = System.nanoTime();
-        TAKEN.remove(lockFile); // of that name there is another file now
         if (othersSince == 0) {
             LOG.error("{} was replaced, and another process has the lock there", stateDir);
             othersSince = now;
         }
         if (now - othersSince >= grace.toNanos()) {
-            throw new AlreadyRunningException(stateDir, holder(stateDir));
+            throw alreadyRunning(stateDir);
         }
         return false;
     }
 
     /** The lock on the file, which is made if it is not there; empty if somebody else has it. */
     private static Optional<Held> lock(Path file) throws IOException {
+        Object there = key(file);
+        if (there != null && TAKEN.contains(there)) {
+            return Optional.empty();
+        }
         FileChannel channel =
                 FileChannel.open(
                         file,
                         StandardOpenOption.CREATE,
                         StandardOpenOption.WRITE,
                         LinkOption.NOFOLLOW_LINKS);
-        Held held = null;
+        Optional<Held> held = Optional.empty();
         try {
             FileLock lock = channel.tryLock();
             Object key = key(file);
             if (lock != null && key != null) {
-                held = new Held(channel, lock, key);
+                held = Optional.of(new Held(channel, lock, key));
+                TAKEN.add(key);
             }
-            return Optional.ofNullable(held);
+            return held;
         } finally {
-            if (held == null) {
+            if (held.isEmpty()) {
                 channel.close();
             }
         }
     }
 
-    private static @Nullable Object key(Path file) throws IOException {
-        BasicFileAttributes attributes =
-                file.getFileSystem()
-                        .provider()
-                        .readAttributesIfExists(
-                                file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+    /** The device and inode of a file; null if there is none. */
+    static @Nullable Object key(Path file) throws IOException {
+        BasicFileAttributes attributes = attributes(file);
         return attributes == null ? null : attributes.fileKey();
+    }
+
+    /**
+     * Null if there is no such file. A directory that this user may not search is no sign of that.
+     */
+    private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
+        return file.getFileSystem()
+                .provider()
+                .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     }
 
     private static void writePid(Path stateDir) throws IOException {
@@ -239,7 +220,7 @@ public final class InstanceLock implements AutoCloseable {
         Files.deleteIfExists(beside); // left by a kill, or planted as a link to elsewhere
         Files.writeString(
                 beside, ProcessHandle.current().pid() + "\n", StandardOpenOption.CREATE_NEW);
-        Files.move(beside, pidFile(stateDir), StandardCopyOption.ATOMIC_MOVE);
+        Files.move(beside, stateDir.resolve(Layout.PID), StandardCopyOption.ATOMIC_MOVE);
     }
 
     /**
@@ -250,12 +231,16 @@ public final class InstanceLock implements AutoCloseable {
      * @throws TardisException if this user may not look at it
      */
     public static synchronized OptionalLong holder(Path stateDir) {
-        Path lockFile = lockFile(stateDir);
+        Path lockFile = stateDir.resolve(Layout.LOCK);
         try {
-            if (!isThere(lockFile)) {
+            BasicFileAttributes attributes = attributes(lockFile);
+            if (attributes == null || !attributes.isRegularFile()) {
                 return OptionalLong.empty();
             }
-            return TAKEN.contains(lockFile.toRealPath())
+            if (!Files.isReadable(lockFile)) {
+                throw new AccessDeniedException(lockFile.toString());
+            }
+            return TAKEN.contains(attributes.fileKey())
                     ? OptionalLong.of(ProcessHandle.current().pid())
                     : PosixLock.holder(lockFile);
         } catch (AccessDeniedException e) {
@@ -263,22 +248,6 @@ public final class InstanceLock implements AutoCloseable {
         } catch (IOException e) {
             throw new SetupException(
                     "the holder of the lock on " + stateDir + " cannot be found out: " + e, e);
-        }
-    }
-
-    /** A directory that this user may not search is no sign that there is no such file. */
-    private static boolean isThere(Path lockFile) throws IOException {
-        try {
-            boolean regular =
-                    Files.readAttributes(
-                                    lockFile, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
-                            .isRegularFile();
-            if (regular && !Files.isReadable(lockFile)) {
-                throw new AccessDeniedException(lockFile.toString());
-            }
-            return regular;
-        } catch (NoSuchFileException _) {
-            return false;
         }
     }
 
@@ -306,35 +275,17 @@ public final class InstanceLock implements AutoCloseable {
             if (!held.lock().isValid()) {
                 return; // closed before: the PID file may be another holder's by now
             }
-            Path pidFile = pidFile(stateDir);
-            try {
-                if (held.key().equals(key(lockFile(stateDir)))) {
-                    Files.deleteIfExists(pidFile);
+            TAKEN.remove(held.key());
+            try (FileChannel _ = held.channel()) {
+                if (held.key().equals(key(stateDir.resolve(Layout.LOCK)))) {
+                    Files.deleteIfExists(stateDir.resolve(Layout.PID));
                 } // else it may be another holder's, too
             } catch (IOException e) {
                 LOG.warn(
-                        "the PID file {} cannot be removed; the next start replaces it",
-                        pidFile,
+                        "the PID file in {} cannot be removed; the next start replaces it",
+                        stateDir,
                         e);
             }
-            try (FileChannel channel = held.channel()) {
-                assert channel.isOpen();
-                held.lock().release();
-            } catch (IOException e) {
-                LOG.warn(
-                        "the lock beside {} cannot be released; it ends with this process",
-                        pidFile,
-                        e);
-            }
-            TAKEN.remove(lockFile);
         }
-    }
-
-    private static Path lockFile(Path stateDir) {
-        return stateDir.resolve(Layout.LOCK);
-    }
-
-    private static Path pidFile(Path stateDir) {
-        return stateDir.resolve(Layout.PID);
     }
 }

@@ -1,7 +1,5 @@
 package io.tardis.listener;
 
-import static java.util.Objects.requireNonNull;
-
 import io.tardis.core.Worker;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
@@ -13,9 +11,9 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.LongConsumer;
+import java.util.stream.LongStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,7 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 final class KernelWitness implements Witness, AutoCloseable {
 
-    private record Watched(Life life, Pidfd process) {}
+    private record Watched(long number, Life life, InitProcess init, Pidfd process) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(KernelWitness.class);
 
@@ -49,9 +47,9 @@ final class KernelWitness implements Witness, AutoCloseable {
     private final Set<String> lives = new HashSet<>();
 
     /** The newest watched life of each container. */
-    private final Map<ContainerKey, Long> newest = new HashMap<>();
+    private final Map<ContainerKey, Watched> newest = new HashMap<>();
 
-    private long nextNumber;
+    private long lastNumber;
     private boolean closed;
 
     private KernelWitness(Epoll epoll, LongConsumer onReaped) {
@@ -67,17 +65,17 @@ final class KernelWitness implements Witness, AutoCloseable {
      *     witness's thread; {@link #take} has the rest. May block
      */
     static Optional<KernelWitness> open(LongConsumer onReaped) {
+        String problem = "";
         try {
-            OptionalInt status = probe();
-            if (status.isPresent()) {
-                return Optional.of(new KernelWitness(Epoll.open(), onReaped));
+            if (probe().isPresent()) {
+                return Optional.of(new KernelWitness(new Epoll(), onReaped));
             }
-            LOG.info("this kernel does not report how processes end: only containerd's events do");
         } catch (IOException e) {
-            LOG.info(
-                    "this kernel does not report how processes end ({}): only containerd's events do",
-                    e.getMessage());
+            problem = " (" + e.getMessage() + ")";
         }
+        LOG.info(
+                "this kernel does not report how processes end{}: only containerd's events do",
+                problem);
         return Optional.empty();
     }
 
@@ -85,7 +83,7 @@ final class KernelWitness implements Witness, AutoCloseable {
         // It lives until its input is closed, so its pidfd is there before it can be reaped.
         Process process = new ProcessBuilder("cat").start();
         try (Pidfd pidfd = Pidfd.open(process.pid());
-                Epoll epoll = Epoll.open()) {
+                Epoll epoll = new Epoll()) {
             epoll.add(pidfd, 0);
             process.getOutputStream().close();
             epoll.await(PROBE_PATIENCE);
@@ -115,37 +113,26 @@ final class KernelWitness implements Witness, AutoCloseable {
 
     private boolean open(Life life, InitProcess init) {
         try {
-            Pidfd process = Pidfd.open(init.pid());
+            Watched opened = new Watched(++lastNumber, life, init, Pidfd.open(init.pid()));
             boolean watching = false;
             try {
                 // Looked at with the pidfd in hand: it is the same process as long as it exists.
                 if (init.exists()) {
-                    add(life, process);
-                    watching = true;
+                    epoll.add(opened.process(), opened.number());
+                    watched.put(opened.number(), opened);
+                    newest.put(life.container(), opened);
+                    watching = lives.add(life.id());
                 }
                 return watching;
             } finally {
                 if (!watching) {
-                    process.close();
+                    opened.process().close();
                 }
             }
         } catch (SystemCall.Failure e) {
             LOG.debug("{} (pid {}) cannot be watched", life.container(), init.pid(), e);
             return false;
         }
-    }
-
-    private void add(Life life, Pidfd process) throws SystemCall.Failure {
-        long number = ++nextNumber;
-        epoll.add(process, number);
-        watched.put(number, new Watched(life, process));
-        lives.add(life.id());
-        newest.put(life.container(), number);
-    }
-
-    /** How many processes are watched now. */
-    synchronized int watching() {
-        return watched.size();
     }
 
     /** Ends watching; the processes go on. May be called twice. */
@@ -175,9 +162,7 @@ final class KernelWitness implements Witness, AutoCloseable {
     private void run() {
         try {
             while (!worker.isStopping()) {
-                for (long number : epoll.await(IDLE)) {
-                    onReaped.accept(number);
-                }
+                LongStream.of(epoll.await(IDLE)).forEach(onReaped);
             }
         } catch (SystemCall.Failure e) {
             throw new IllegalStateException("the kernel witness cannot go on", e);
@@ -186,10 +171,12 @@ final class KernelWitness implements Witness, AutoCloseable {
 
     @Override
     public synchronized Optional<Ended> take(ContainerKey container, long pid) {
-        OptionalLong number = numberOf(container, pid);
+        Watched candidate = newest.get(container);
         try {
-            return number.isEmpty() ? Optional.empty() : takeIfReaped(number.getAsLong());
-        } catch (SystemCall.Failure e) {
+            return candidate != null && candidate.init().pid() == pid
+                    ? takeIfReaped(candidate)
+                    : Optional.empty();
+        } catch (SystemCall.Failure e) { // perhaps it is being reaped at this moment
             LOG.warn("the kernel cannot be asked how {} ended", container, e);
             return Optional.empty();
         }
@@ -197,11 +184,12 @@ final class KernelWitness implements Witness, AutoCloseable {
 
     @Override
     public synchronized Optional<Ended> take(long number) {
-        if (!watched.containsKey(number)) {
+        Watched reaped = watched.get(number);
+        if (reaped == null) {
             return Optional.empty();
         }
         try {
-            Optional<Ended> ended = takeIfReaped(number);
+            Optional<Ended> ended = takeIfReaped(reaped);
             if (ended.isEmpty()) {
                 LOG.error("the kernel does not report how a process ended");
             }
@@ -211,37 +199,22 @@ final class KernelWitness implements Witness, AutoCloseable {
         }
     }
 
-    @Override
-    public synchronized boolean isWatching(ContainerKey container, long pid) {
-        return numberOf(container, pid).isPresent();
-    }
-
-    private OptionalLong numberOf(ContainerKey container, long pid) {
-        Long number = newest.get(container);
-        Watched candidate = number == null ? null : watched.get(number);
-        return number != null
-                        && candidate != null
-                        && candidate.life().init().orElseThrow().pid() == pid
-                ? OptionalLong.of(number)
-                : OptionalLong.empty();
+    /** Whether the process of a life is watched, so that its end is still to be taken. */
+    synchronized boolean isWatching(Life life) {
+        return lives.contains(life.id());
     }
 
     /** Stops watching if the process was reaped. */
-    private Optional<Ended> takeIfReaped(long number) throws SystemCall.Failure {
-        Watched candidate = requireNonNull(watched.get(number));
+    private Optional<Ended> takeIfReaped(Watched candidate) throws SystemCall.Failure {
         OptionalInt status = candidate.process().waitStatus();
         if (status.isEmpty()) {
             return Optional.empty();
         }
         Life life = candidate.life();
-        watched.remove(number);
+        watched.remove(candidate.number());
         lives.remove(life.id());
-        newest.remove(life.container(), number);
-        try {
-            epoll.remove(candidate.process());
-        } finally {
-            candidate.process().close();
-        }
+        newest.remove(life.container(), candidate);
+        candidate.process().close();
         return Optional.of(new Ended(life, status.getAsInt()));
     }
 
@@ -250,18 +223,15 @@ final class KernelWitness implements Witness, AutoCloseable {
             return;
         }
         closed = true;
-        for (Watched left : watched.values()) {
-            close(left.process());
-        }
-        watched.clear();
-        close(epoll);
-    }
-
-    private static void close(AutoCloseable descriptor) {
         try {
-            descriptor.close();
-        } catch (Exception e) {
+            for (Watched left : watched.values()) {
+                left.process().close();
+            }
+            epoll.close();
+        } catch (SystemCall.Failure e) {
             LOG.warn("a descriptor cannot be closed", e);
         }
+        watched.clear();
+        newest.clear();
     }
 }

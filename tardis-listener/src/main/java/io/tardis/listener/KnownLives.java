@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.function.Predicate;
@@ -30,20 +31,22 @@ import org.jspecify.annotations.Nullable;
  */
 final class KnownLives {
 
+    /** Of a process that a report does not name. */
+    static final long NO_PID = 0;
+
     static final int REMEMBERED = 20_000;
     private static final int REMEMBERED_OF_ONE = 10;
 
     /** The lives of each container, the newest last. */
     private final Map<ContainerKey, List<TrackedLife>> ofContainers = new HashMap<>();
 
-    private final Execs execs = new Execs();
+    final Execs execs = new Execs();
+
+    /** Lives that were over in a version that kept such, and whose end the store does not have. */
+    final List<Life> lost = new ArrayList<>();
 
     /** Those that are done, the one that was done first first. */
     private final Map<String, TrackedLife> done = new LinkedHashMap<>();
-
-    Execs execs() {
-        return execs;
-    }
 
     /** The lives of a container, the newest last. */
     List<TrackedLife> of(ContainerKey container) {
@@ -54,9 +57,20 @@ final class KnownLives {
         return ofContainers.values().stream().flatMap(List::stream);
     }
 
+    /** The kept lives whose end is not known. */
+    List<Life> open() {
+        return all().filter(it -> it.kept && it.isOpen()).map(it -> it.life).toList();
+    }
+
+    /** The registered lives that are over, and were not deleted. */
+    List<Life> undeleted() {
+        return all().filter(it -> it.registered && !it.deleted && !it.isOpen())
+                .map(it -> it.life)
+                .toList();
+    }
+
     @Nullable TrackedLife newest(ContainerKey container) {
-        List<TrackedLife> lives = of(container);
-        return lives.isEmpty() ? null : lives.getLast();
+        return newest(container, _ -> true);
     }
 
     /** The newest life of the container that is such a one. */
@@ -64,14 +78,15 @@ final class KnownLives {
         return of(container).reversed().stream().filter(which).findFirst().orElse(null);
     }
 
-    @Nullable TrackedLife find(ContainerKey container, String id) {
-        return newest(container, it -> it.life.id().equals(id));
+    /** The life that is known by this one's id. */
+    @Nullable TrackedLife find(Life life) {
+        return newest(life.container(), it -> it.life.id().equals(life.id()));
     }
 
     /** The life that is known by this one's id; else this one, as the container's newest. */
-    TrackedLife findOrAdd(Life life, boolean kept, boolean registered) {
-        TrackedLife found = find(life.container(), life.id());
-        return found != null ? found : add(new TrackedLife(life, kept, registered));
+    TrackedLife findOrAdd(TrackedLife life) {
+        TrackedLife found = find(life.life);
+        return found != null ? found : add(life);
     }
 
     /** Adds a life as the container's newest: it began after all that are known. */
@@ -110,7 +125,7 @@ final class KnownLives {
         String id = life.life.id();
         if (!life.isDone()) {
             done.remove(id);
-        } else if (find(life.life.container(), id) != null) {
+        } else if (find(life.life) != null) {
             done.putIfAbsent(id, life);
             if (done.size() > REMEMBERED) {
                 forget(done.values().iterator().next());
@@ -130,17 +145,36 @@ final class KnownLives {
 
     /** An exit that was published before. */
     void remember(ExitEvent event) {
-        TaskExit exit = event.exit();
-        if (!exit.isContainerExit()) {
-            execs.remember(exit, fateOf(event));
-            return;
+        if (event.exit().isContainerExit()) {
+            remember(new Answer.Exited(event, true));
+        } else {
+            execs.remember(event.exit(), fateOf(event));
         }
-        LifeRef ref = event.life().orElseGet(() -> new LifeRef(newId(), exit.exitedAt(), false));
-        TrackedLife life = findOrAdd(lifeOf(exit.container(), ref, exit.pid()), ref.kept(), false);
-        life.begun = true;
-        life.fate = fateOf(event);
-        life.seq = OptionalLong.of(event.seq());
-        settle(life);
+    }
+
+    /** What the store knows of a life, and perhaps nobody else. */
+    void remember(Answer.OfContainer state) {
+        lifeOf(state).ifPresent(it -> remember(findOrAdd(it), state));
+    }
+
+    /** A life that was registered before, and what the store knows of it. */
+    void remember(Life life, Answer.OfContainer state) {
+        TrackedLife tracked = findOrAdd(new TrackedLife(life, true, true));
+        tracked.life = life;
+        tracked.kept = true;
+        tracked.registered = true;
+        remember(tracked, state);
+    }
+
+    private void remember(TrackedLife tracked, Answer.OfContainer state) {
+        tracked.begun = !(state instanceof Answer.Unknown);
+        if (state instanceof Answer.Exited(ExitEvent event, _)) {
+            tracked.fate = fateOf(event);
+            tracked.seq = OptionalLong.of(event.seq());
+        } else if (state instanceof Answer.Lost) {
+            tracked.fate = new Fate.Lost();
+        }
+        settle(tracked);
     }
 
     private static Fate fateOf(ExitEvent event) {
@@ -148,55 +182,45 @@ final class KnownLives {
                 new End(event.exit(), event.signal(), event.oomKilled(), event.source()), false);
     }
 
-    /** A life that was registered before, and what the store knows of it. */
-    void remember(Life life, Answer.OfContainer state) {
-        TrackedLife tracked = findOrAdd(life, true, true);
-        tracked.life = life;
-        tracked.kept = true;
-        tracked.registered = true;
-        tracked.begun = !(state instanceof Answer.Unknown);
-        switch (state) {
-            case Answer.Exited(ExitEvent event, boolean _) -> {
-                tracked.fate = fateOf(event);
-                tracked.seq = OptionalLong.of(event.seq());
-            }
-            case Answer.Lost _ -> tracked.fate = new Fate.Lost();
-            case Answer.Running _, Answer.Unknown _ -> {}
-        }
-        settle(tracked);
+    /** The life that an answer of the store is about, if it names one. */
+    static Optional<TrackedLife> lifeOf(Answer.OfContainer state) {
+        return switch (state) {
+            case Answer.Running(_, Optional<Begun> begun) -> begun.map(KnownLives::lifeOf);
+            case Answer.Lost(_, Optional<Begun> begun) -> begun.map(KnownLives::lifeOf);
+            case Answer.Exited(ExitEvent event, _) ->
+                    event.life()
+                            .map(it -> lifeOf(it, event.exit()))
+                            .or(() -> Optional.of(newLife(event.exit(), false)));
+            case Answer.Unknown _ -> Optional.empty();
+        };
     }
 
-    /** The newest life of a container, which the store knows, and perhaps nobody else. */
-    void remember(Answer.OfContainer state) {
-        switch (state) {
-            case Answer.Running running -> running.begun().ifPresent(it -> remember(it, false));
-            case Answer.Lost lost -> lost.begun().ifPresent(it -> remember(it, true));
-            case Answer.Exited exited -> remember(exited.event());
-            case Answer.Unknown _ -> {}
-        }
+    private static TrackedLife lifeOf(Begun begun) {
+        return lifeOf(
+                begun.life(), begun.container(), begun.pid().orElse(NO_PID), begun.startTime());
     }
 
-    /** A life that the store knows, and perhaps nobody else. */
-    void remember(Begun begun, boolean lost) {
-        if (find(begun.container(), begun.life().id()) == null) {
-            Life life = lifeOf(begun.container(), begun.life(), 0);
-            if (begun.pid().isPresent()) {
-                life = life.withInit(new InitProcess(begun.pid().getAsLong(), begun.startTime()));
-            }
-            TrackedLife tracked = add(new TrackedLife(life, begun.life().kept(), false));
-            tracked.begun = true;
-            tracked.fate = lost ? new Fate.Lost() : new Fate.Open();
-            settle(tracked);
-        }
+    /** A life of which nothing but its end was reported. */
+    static TrackedLife newLife(TaskExit exit, boolean kept) {
+        return lifeOf(new LifeRef(UUID.randomUUID().toString(), exit.exitedAt(), kept), exit);
     }
 
-    /** A life of which no more than its process is known, or less. */
-    static Life lifeOf(ContainerKey container, LifeRef ref, long pid) {
+    private static TrackedLife lifeOf(LifeRef ref, TaskExit exit) {
+        return lifeOf(ref, exit.container(), exit.pid(), OptionalLong.empty());
+    }
+
+    private static TrackedLife lifeOf(
+            LifeRef ref, ContainerKey container, long pid, OptionalLong startTime) {
         Life life = Life.of(ref.id(), container, ref.createdAt(), Path.of(""));
-        return pid == 0 ? life : life.withInit(new InitProcess(pid, OptionalLong.empty()));
+        return new TrackedLife(
+                pid == NO_PID ? life : life.withInit(new InitProcess(pid, startTime)),
+                ref.kept(),
+                false);
     }
 
-    static String newId() {
-        return UUID.randomUUID().toString();
+    /** A life that began with the create or start of its process. */
+    static TrackedLife newLife(ContainerKey container, Instant at, Path bundle, boolean kept) {
+        return new TrackedLife(
+                Life.of(UUID.randomUUID().toString(), container, at, bundle), kept, false);
     }
 }

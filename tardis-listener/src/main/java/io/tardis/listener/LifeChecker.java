@@ -8,10 +8,12 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -26,11 +28,6 @@ import org.slf4j.LoggerFactory;
  */
 final class LifeChecker implements AutoCloseable {
 
-    /** What is to be looked at; neither list is to say that this ends. */
-    private record Request(List<Life> open, List<Life> undeleted) {}
-
-    private record Suspect(Life life, long since) {}
-
     private static final Logger LOG = LoggerFactory.getLogger(LifeChecker.class);
 
     /** containerd's shim tries to publish an exit for some 15 s. */
@@ -44,12 +41,14 @@ final class LifeChecker implements AutoCloseable {
     private final Consumer<Life> onDeleted;
     private final Runnable tidy;
     private final Duration lateReport;
-    private final Map<String, Suspect> suspects = new HashMap<>();
+
+    /** Whose process is gone, since when. */
+    private final Map<Life, Long> suspects = new HashMap<>();
 
     /** What could not be looked at, for want of descriptors for instance. */
-    private final Map<String, Life> again = new HashMap<>();
+    private final Set<Life> again = new HashSet<>();
 
-    private final Queue<Request> requests = new ConcurrentLinkedQueue<>();
+    private final Queue<Runnable> requests = new ConcurrentLinkedQueue<>();
     private final CountDownLatch firstLook = new CountDownLatch(1);
     private final FailureLog failures = new FailureLog(LifeChecker.class);
     private final Worker worker = new Worker("tardis-listener-lives", this::run);
@@ -88,7 +87,11 @@ final class LifeChecker implements AutoCloseable {
      * @param undeleted those that are over and were not deleted
      */
     void check(List<Life> open, List<Life> undeleted) {
-        requests.add(new Request(open, undeleted));
+        requests.add(() -> {
+            open.forEach(this::look);
+            undeleted.stream().filter(LifeChecker::isBundleGone).forEach(onDeleted);
+            firstLook.countDown();
+        });
         worker.wake();
     }
 
@@ -98,13 +101,8 @@ final class LifeChecker implements AutoCloseable {
      *
      * @return false if that takes longer than {@code patience}, since the disk hangs for instance
      */
-    boolean awaitFirstLook(Duration patience) {
-        try {
-            return firstLook.await(patience.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
+    boolean awaitFirstLook(Duration patience) throws InterruptedException {
+        return firstLook.await(patience.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     @Override
@@ -114,13 +112,11 @@ final class LifeChecker implements AutoCloseable {
 
     private void run() throws InterruptedException {
         while (!worker.isStopping()) {
-            List<Life> failed = List.copyOf(again.values());
+            List<Life> failed = List.copyOf(again);
             again.clear();
             failed.forEach(this::look);
-            for (Request it = requests.poll(); it != null; it = requests.poll()) {
-                it.open().forEach(this::look);
-                it.undeleted().stream().filter(LifeChecker::isBundleGone).forEach(onDeleted);
-                firstLook.countDown();
+            for (Runnable it = requests.poll(); it != null; it = requests.poll()) {
+                it.run();
             }
             if (again.isEmpty() && failures.over()) {
                 LOG.info("all lives can be looked at again");
@@ -141,11 +137,11 @@ final class LifeChecker implements AutoCloseable {
     private void look(Life life) {
         try {
             if (isOver(life)) {
-                suspects.putIfAbsent(life.id(), new Suspect(life, System.nanoTime()));
+                suspects.putIfAbsent(life, System.nanoTime());
             }
         } catch (UncheckedIOException e) {
             failures.warn("not all lives can be looked at now", e);
-            again.put(life.id(), life);
+            again.add(life);
         }
     }
 
@@ -165,12 +161,13 @@ final class LifeChecker implements AutoCloseable {
 
     private void reportLost() {
         long now = System.nanoTime();
-        for (Suspect suspect : List.copyOf(suspects.values())) {
-            if (now - suspect.since() >= lateReport.toNanos()) {
-                suspects.remove(suspect.life().id());
-                onLost.accept(suspect.life());
-                if (isBundleGone(suspect.life())) {
-                    onDeleted.accept(suspect.life());
+        for (Map.Entry<Life, Long> each : List.copyOf(suspects.entrySet())) {
+            Life life = each.getKey();
+            if (now - each.getValue() >= lateReport.toNanos()) {
+                suspects.remove(life);
+                onLost.accept(life);
+                if (isBundleGone(life)) {
+                    onDeleted.accept(life);
                 }
             }
         }

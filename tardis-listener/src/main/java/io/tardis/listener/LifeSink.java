@@ -1,9 +1,6 @@
 package io.tardis.listener;
 
-import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.LifeRef;
-import io.tardis.core.registry.InitProcess;
-import io.tardis.core.registry.Life;
 import io.tardis.listener.Fate.End;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -11,11 +8,7 @@ import java.util.OptionalLong;
 /** Receives what is to be published, in order. */
 interface LifeSink {
     /** A life has begun; again with {@code endedSeq}, where it is to be kept after all. */
-    void begun(
-            ContainerKey container,
-            LifeRef life,
-            Optional<InitProcess> init,
-            OptionalLong endedSeq);
+    void begun(TrackedLife life, OptionalLong endedSeq);
 
     /**
      * A process ended.
@@ -25,8 +18,5 @@ interface LifeSink {
     long exit(End end, Optional<LifeRef> life);
 
     /** A life is over whose end nobody observed. */
-    void lost(ContainerKey container, LifeRef life);
-
-    /** containerd reported the process of a life that the shim has registered. */
-    void initKnown(Life life);
+    void lost(TrackedLife life);
 }

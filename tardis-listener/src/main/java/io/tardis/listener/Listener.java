@@ -1,15 +1,14 @@
 package io.tardis.listener;
 
+import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.event.LifeRef;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
-import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Health;
 import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqContext;
@@ -21,6 +20,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,9 +41,9 @@ import org.slf4j.LoggerFactory;
  * looks after lives when events may have been missed; another one joins what they report, numbers
  * it and publishes it.
  *
- * <p>{@link #bind} first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}:
- * so nobody misses the first exit. {@link #stop} first, then let the others take what was
- * published, then {@link #close}: so nobody misses the last one.
+ * <p>Make it first, then let the others subscribe to {@link #ENDPOINT}, then {@link #start}: so
+ * nobody misses the first exit. {@link #stop} first, then let the others take what was published,
+ * then {@link #close}: so nobody misses the last one.
  */
 public final class Listener implements AutoCloseable {
 
@@ -68,61 +69,16 @@ public final class Listener implements AutoCloseable {
     private final Inbox inbox;
     private final EventSource source;
     private final LifeChecker checker;
-    private final Optional<KernelWitness> witness;
-    private final String witnessReason;
+    final Optional<KernelWitness> witness;
+    private final Health.Witness witnessHealth;
     private final Supplier<QueryClient> queries;
     private final ContainerRegistry registry;
-
-    private Listener(
-            ExitSequence sequence,
-            InstanceLock lock,
-            ZmqPublisher socket,
-            Settings settings,
-            Inbox inbox,
-            EventSource source,
-            ContainerRegistry registry,
-            Supplier<QueryClient> queries,
-            InstantSource clock) {
-        this.sequence = sequence;
-        this.queries = queries;
-        this.inbox = inbox;
-        this.source = source;
-        this.registry = registry;
-        this.witness =
-                settings.kernelWitness()
-                        ? KernelWitness.open(number -> inbox.put(new Signal.Reaped(number)))
-                        : Optional.empty();
-        this.witnessReason =
-                !settings.kernelWitness()
-                        ? "switched off by TARDIS_KERNEL_WITNESS=off"
-                        : witness.isEmpty()
-                                ? "this kernel does not report how processes end; Linux 6.15 and later do"
-                                : "";
-        this.checker =
-                new LifeChecker(
-                        witness,
-                        life -> inbox.put(new Signal.Lost(life)),
-                        this::deletedUnseen,
-                        () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
-                        LifeChecker.LATE_REPORT);
-        this.publisher =
-                new ExitPublisher(
-                        socket,
-                        inbox,
-                        sequence,
-                        witness.<Witness>map(it -> it).orElse(Witness.NONE),
-                        checker,
-                        settings.record() == RecordScope.ALL,
-                        this::noteInit,
-                        lock::keep,
-                        clock);
-    }
 
     /**
      * Binds the endpoints. Nothing is published yet.
      *
      * @param settings the state directory and the endpoint
-     * @param lock makes sure that no other listener has the state directory; given back by the
+     * @param lock on the state directory, so that no other listener has it; given back by the
      *     caller, when all who take part are closed
      * @param inbox where the source puts its events
      * @param source started with this at the latest, and closed by it
@@ -132,7 +88,7 @@ public final class Listener implements AutoCloseable {
      * @param clock the wall clock
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
      */
-    public static Listener bind(
+    public Listener(
             Settings settings,
             InstanceLock lock,
             Inbox inbox,
@@ -141,37 +97,58 @@ public final class Listener implements AutoCloseable {
             ContainerRegistry registry,
             String queryEndpoint,
             InstantSource clock) {
-        lock.check(settings.stateDir());
-        ExitSequence sequence = ExitSequence.open(settings.stateDir(), clock);
+        this.inbox = inbox;
+        this.source = source;
+        this.registry = registry;
+        this.queries = () -> new QueryClient(context, queryEndpoint);
+        ZmqPublisher socket = context.publisher(List.of(ENDPOINT, settings.eventsEndpoint()));
         try {
-            return new Listener(
-                    sequence,
-                    lock,
-                    context.publisher(List.of(ENDPOINT, settings.eventsEndpoint())),
-                    settings,
-                    inbox,
-                    source,
-                    registry,
-                    () -> new QueryClient(context, queryEndpoint),
-                    clock);
-        } catch (RuntimeException e) {
-            sequence.close();
+            this.sequence = ExitSequence.open(settings.stateDir(), clock);
+        } catch (SetupException e) {
+            socket.close();
             throw e;
         }
+        this.witness =
+                settings.kernelWitness()
+                        ? KernelWitness.open(number -> inbox.put(new Signal.Reaped(number)))
+                        : Optional.empty();
+        this.witnessHealth =
+                new Health.Witness(
+                        witness.isPresent(),
+                        witness.isPresent()
+                                ? ""
+                                : settings.kernelWitness()
+                                        ? "this kernel does not report how processes end; Linux 6.15 and later do"
+                                        : "switched off by TARDIS_KERNEL_WITNESS=off");
+        this.checker =
+                new LifeChecker(
+                        witness,
+                        this::lost,
+                        this::deletedUnseen,
+                        () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
+                        LifeChecker.LATE_REPORT);
+        this.publisher =
+                new ExitPublisher(
+                        socket,
+                        inbox,
+                        sequence,
+                        witness,
+                        checker,
+                        settings.record() == RecordScope.ALL,
+                        this::noteInit,
+                        lock::keep,
+                        clock);
     }
 
     /**
      * Starts publishing, the kernel witness and the event source. When this returns, the source's
      * process runs, if it can be started, and the witness watches the lives that are open.
      */
-    public void start() {
-        List<Life> former = registry.load();
-        List<Life> lost = remember(former);
+    public void start() throws InterruptedException {
+        remember();
         publisher.start(); // first: the source may have filled the inbox already
-        lost.forEach(it -> inbox.put(new Signal.Former(it)));
-        sequence.lastWritten()
-                .ifPresent(last ->
-                        inbox.put(new Signal.Missed(last, "no listener was running until now")));
+        sequence.lastWritten.ifPresent(
+                last -> inbox.put(new Signal.Missed(last, "no listener was running until now")));
         witness.ifPresent(KernelWitness::start);
         checker.start();
         source.start();
@@ -187,7 +164,7 @@ public final class Listener implements AutoCloseable {
      * @param isRegistered whether the registry has it; not where it could not be written
      */
     public void begun(Life life, boolean isRegistered) {
-        inbox.put(new Signal.Begun(life, isRegistered));
+        report(it -> it.begun(life, isRegistered));
     }
 
     /**
@@ -200,7 +177,7 @@ public final class Listener implements AutoCloseable {
      */
     public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
         CompletableFuture<Life> life = new CompletableFuture<>();
-        inbox.put(new Signal.Keep(container, bundle, at, until, life));
+        report(it -> life.complete(it.keep(container, bundle, at, until)));
         try {
             return life.get(KEEP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException e) {
@@ -216,11 +193,7 @@ public final class Listener implements AutoCloseable {
      * report it. From any thread.
      */
     public void started(Life life) {
-        inbox.put(new Signal.Started(life));
-        watch(life);
-    }
-
-    private void watch(Life life) {
+        report(it -> it.started(life));
         boolean watched = false;
         try {
             watched = witness.isEmpty() || witness.get().watch(life);
@@ -248,7 +221,7 @@ public final class Listener implements AutoCloseable {
     private void deletedUnseen(Life life) {
         try {
             registry.close(life);
-            inbox.put(new Signal.Deleted(life));
+            deleted(life);
             LOG.info("{} was deleted unseen", life.container());
         } catch (IOException e) {
             LOG.warn("{} was deleted unseen, and cannot be closed now", life.container(), e);
@@ -276,7 +249,7 @@ public final class Listener implements AutoCloseable {
 
     /** Whether the kernel is asked how processes end, or why it is not. From any thread. */
     public Health.Witness witness() {
-        return new Health.Witness(witness.isPresent(), witnessReason);
+        return witnessHealth;
     }
 
     /** Whether this machine's kernel reports how processes end. Nothing is changed. */
@@ -288,22 +261,16 @@ public final class Listener implements AutoCloseable {
 
     /** A life's process ran and is gone, and nobody observed how it ended. From any thread. */
     public void lost(Life life) {
-        inbox.put(new Signal.Lost(life));
+        report(it -> it.lost(life));
     }
 
     /** A life was deleted, and is closed in the registry. From any thread. */
     public void deleted(Life life) {
-        inbox.put(new Signal.Deleted(life));
+        report(it -> it.deleted(life, witness.filter(w -> w.isWatching(life)).isPresent()));
     }
 
-    /** How many processes the kernel witness watches now. */
-    int watching() {
-        return witness.map(KernelWitness::watching).orElse(0);
-    }
-
-    /** Whether the kernel reports how processes end. */
-    boolean hasKernelWitness() {
-        return witness.isPresent();
+    private void report(Consumer<Lives> report) {
+        inbox.put(new Signal.OfLife(report));
     }
 
     /** Ends the sources and publishes what they had reported. */
@@ -323,56 +290,35 @@ public final class Listener implements AutoCloseable {
         sequence.close();
     }
 
-    /**
-     * What is known of lives from before.
-     *
-     * @param former lives that are over
-     * @return those of them of which the store knows nothing
-     */
-    private List<Life> remember(List<Life> former) {
-        KnownLives lives = publisher.known();
+    /** What is known of lives from before. */
+    private void remember() {
+        KnownLives known = publisher.known;
+        List<Life> former = new ArrayList<>(registry.load());
         try (QueryClient store = queries.get()) {
-            Events recorded = lastOf(store, sequence.last());
-            if (recorded.lastSeq() > sequence.last()) {
-                sequence.goOnAfter(recorded.lastSeq());
-                recorded = lastOf(store, recorded.lastSeq());
-            }
-            recorded.events().forEach(lives::remember);
+            sequence.goOnAfter(store.replay(sequence.last(), 1).lastSeq());
+            store.replay(Math.max(0, sequence.last() - REMEMBERED), REMEMBERED)
+                    .events()
+                    .forEach(known::remember);
             Map<String, Answer.OfContainer> newest = new HashMap<>();
             for (Answer.OfContainer each : store.list(Optional.empty(), KNOWN).containers()) {
-                lifeOf(each).ifPresent(it -> newest.put(it, each));
+                KnownLives.lifeOf(each).ifPresent(it -> newest.put(it.life.id(), each));
             }
             for (Life life : registry.openLives()) {
                 // One question for each would take seconds where there are thousands.
                 Answer.OfContainer state = newest.remove(life.id());
-                lives.remember(life, state != null ? state : stateOf(store, life));
+                known.remember(life, state != null ? state : stateOf(store, life));
             }
-            newest.values().forEach(lives::remember);
-            return former.stream()
-                    .filter(it -> stateOf(store, it) instanceof Answer.Unknown)
-                    .toList();
+            newest.values().forEach(known::remember);
+            former.removeIf(it -> !(stateOf(store, it) instanceof Answer.Unknown));
         } catch (TardisException e) {
             LOG.warn("what was published before cannot be read; it may be published again", e);
             registry.openLives()
-                    .forEach(it -> lives.remember(it, new Answer.Unknown(it.container())));
-            return former;
+                    .forEach(it -> known.remember(it, new Answer.Unknown(it.container())));
         }
+        known.lost.addAll(former);
     }
 
     private static Answer.OfContainer stateOf(QueryClient store, Life life) {
         return store.exitCode(life.container(), Optional.of(life.id()), Duration.ZERO);
-    }
-
-    private static Optional<String> lifeOf(Answer.OfContainer state) {
-        return switch (state) {
-            case Answer.Running running -> running.begun().map(it -> it.life().id());
-            case Answer.Lost lost -> lost.begun().map(it -> it.life().id());
-            case Answer.Exited exited -> exited.event().life().map(LifeRef::id);
-            case Answer.Unknown _ -> Optional.empty();
-        };
-    }
-
-    private static Events lastOf(QueryClient store, long last) {
-        return store.replay(Math.max(0, last - REMEMBERED), REMEMBERED);
     }
 }

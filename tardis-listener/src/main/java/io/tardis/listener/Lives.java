@@ -6,18 +6,18 @@ import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
-import io.tardis.listener.CtrEvent.TaskCreate;
-import io.tardis.listener.CtrEvent.TaskStart;
+import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.listener.Fate.End;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
+import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Queue;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,23 +33,22 @@ import org.slf4j.LoggerFactory;
 final class Lives {
 
     private static final Logger LOG = LoggerFactory.getLogger(Lives.class);
-    private static final long NO_PID = 0;
-    private static final int SIGNAL_BASE = 128;
-
-    /** A launcher notes a call when it gives up. It waits no longer than this. */
-    private static final Duration LONGEST_CALL = Duration.ofSeconds(30);
 
     private final LifeSink sink;
     private final boolean keepsAll;
     private final BiFunction<Long, Instant, InitProcess> processes;
-
+    private final Consumer<Life> onInit;
     private final KnownLives known;
 
     /** Containers whose lives were not known when the kernel killed a process of theirs. */
     private final BoundedMap<ContainerKey, Boolean> oomKilled =
             new BoundedMap<>(KnownLives.REMEMBERED);
 
-    private final HeldDeaths held = new HeldDeaths();
+    /**
+     * Those whose death by SIGKILL is held until containerd has reported whether memory ran out, in
+     * the order of their deadlines; perhaps some whose end was published since.
+     */
+    private final Queue<TrackedLife> held = new ArrayDeque<>();
 
     /**
      * Goes on with what is known.
@@ -57,28 +56,29 @@ final class Lives {
      * @param known what was there before
      * @param keepsAll whether also the ends of containers are kept that are not enabled
      * @param processes gives the process that has a pid, and had it at a time
+     * @param onInit receives a registered life whose process containerd has reported
      */
     Lives(
             KnownLives known,
             LifeSink sink,
             boolean keepsAll,
-            BiFunction<Long, Instant, InitProcess> processes) {
+            BiFunction<Long, Instant, InitProcess> processes,
+            Consumer<Life> onInit) {
         this.known = known;
         this.sink = sink;
         this.keepsAll = keepsAll;
         this.processes = processes;
+        this.onInit = onInit;
     }
 
-    /** Publishes the begin of each life that the store did not know. */
+    /**
+     * Publishes the begin of each life that the store did not know, and the lives that are lost.
+     */
     void announce() {
         known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
-    }
-
-    /** A life that was over in a version that kept such; its end is lost if the store has none. */
-    void former(Life life) {
-        if (life.init().isPresent()) {
-            sink.lost(life.container(), life.ref());
-        }
+        known.lost.stream()
+                .filter(it -> it.init().isPresent())
+                .forEach(it -> sink.lost(new TrackedLife(it, true, false)));
     }
 
     /**
@@ -95,16 +95,16 @@ final class Lives {
     }
 
     private TrackedLife note(Life life, boolean isRegistered) {
-        TrackedLife tracked = known.find(life.container(), life.id());
+        TrackedLife tracked = known.find(life);
         if (tracked == null) {
             tracked = known.add(new TrackedLife(life, true, isRegistered));
             tracked.unregistered = !isRegistered;
-            return tracked;
+        } else {
+            Optional<InitProcess> init = life.init().or(tracked.life::init);
+            tracked.life =
+                    init.map(life::withInit).orElse(life).withCreatedAt(tracked.life.createdAt());
+            tracked.registered |= isRegistered;
         }
-        Optional<InitProcess> init = life.init().or(tracked.life::init);
-        tracked.life =
-                init.map(life::withInit).orElse(life).withCreatedAt(tracked.life.createdAt());
-        tracked.registered |= isRegistered;
         return tracked;
     }
 
@@ -122,41 +122,29 @@ final class Lives {
      * @return the life, to be registered
      */
     Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
-        for (TrackedLife each : known.of(container)) {
-            boolean isThis =
-                    !each.registered
-                            && !each.life
-                                    .createdAt()
-                                    .isBefore(each.unregistered ? at.minus(LONGEST_CALL) : at)
-                            && !each.life.createdAt().isAfter(until)
-                            && each.mayHave(bundle);
-            if (isThis) {
-                each.kept = true;
-                each.until = until;
-                known.settle(each);
-                sink.begun(container, each.ref(), each.life.init(), each.seq);
-                each.begun = true;
-                each.life = each.life.withCreatedAt(at).withBundle(bundle);
-                publishAfter(each);
-                return each.life;
-            }
-        }
+        Optional<TrackedLife> reported =
+                known.of(container).stream()
+                        .filter(it -> it.mayHaveBegun(at, until, bundle))
+                        .findFirst();
         TrackedLife life =
-                known.add(
-                        new TrackedLife(
-                                Life.of(KnownLives.newId(), container, at, bundle), true, false));
-        life.unregistered = true;
+                reported.orElseGet(
+                        () -> known.add(KnownLives.newLife(container, at, bundle, true)));
         life.until = until;
-        return life.life.withCreatedAt(at);
-    }
-
-    /** The store takes the life whose begin came last for the newest. */
-    private void publishAfter(TrackedLife life) {
-        List<TrackedLife> lives = known.of(life.life.container());
-        for (TrackedLife later : lives.subList(lives.indexOf(life) + 1, lives.size())) {
-            sink.begun(
-                    later.life.container(), later.ref(), later.life.init(), OptionalLong.empty());
+        if (reported.isEmpty()) {
+            life.unregistered = true;
+        } else {
+            life.kept = true;
+            known.settle(life);
+            sink.begun(life, life.seq);
+            life.begun = true;
+            life.life = life.life.withCreatedAt(at).withBundle(bundle);
+            // The store takes the life whose begin came last for the newest.
+            known.of(container).stream()
+                    .dropWhile(it -> it != life)
+                    .skip(1)
+                    .forEach(it -> sink.begun(it, OptionalLong.empty()));
         }
+        return life.life.withCreatedAt(at);
     }
 
     /**
@@ -165,7 +153,7 @@ final class Lives {
      * @param endComes whether the kernel will report its end
      */
     void deleted(Life life, boolean endComes) {
-        TrackedLife tracked = known.find(life.container(), life.id());
+        TrackedLife tracked = known.find(life);
         if (tracked == null) {
             return;
         }
@@ -183,7 +171,7 @@ final class Lives {
 
     /** The process of a life is gone, and nobody reported its end in time. */
     void lost(Life life) {
-        TrackedLife tracked = known.find(life.container(), life.id());
+        TrackedLife tracked = known.find(life);
         if (tracked != null && tracked.isOpen()) {
             LOG.warn(
                     "how {} ended could not be observed: its process {} is gone, and containerd reported nothing",
@@ -194,64 +182,37 @@ final class Lives {
         }
     }
 
-    /** containerd reported that a container was created. */
-    void created(TaskCreate create) {
-        reported(create.container(), pathOf(create.bundle()), create.pid(), create.at(), false);
-    }
-
-    /** containerd reported that a container was started. */
-    void started(TaskStart start) {
-        reported(start.container(), Path.of(""), start.pid(), start.at(), true);
-    }
-
-    /** Finds the life whose process was reported, or begins it. */
-    private void reported(
-            ContainerKey container, Path bundle, long pid, Instant at, boolean isStart) {
-        InitProcess process =
-                pid == NO_PID
-                        ? new InitProcess(NO_PID, OptionalLong.empty())
-                        : processes.apply(pid, at);
-        TrackedLife same =
-                pid == NO_PID ? null : known.newest(container, it -> it.hasProcess(process, at));
-        if (same != null) {
-            noteStart(same, isStart);
-            return;
+    /**
+     * containerd reported the process of a life: finds the one that has it, or is still without
+     * one; else begins another one.
+     */
+    void reported(TaskProcess report) {
+        InitProcess process = processes.apply(report.pid(), report.at());
+        TrackedLife life =
+                known.newest(report.container(), it -> it.hasProcess(process, report.at()));
+        if (life == null) {
+            life = known.newest(report.container());
+            if (life != null && life.isAfter(report)) {
+                return; // of the life before, which the shim has seen deleted
+            }
+            if (life == null || !life.mayBegin(report)) {
+                life =
+                        known.add(
+                                KnownLives.newLife(
+                                        report.container(),
+                                        report.at(),
+                                        report.bundle(),
+                                        keepsAll));
+                oomKilled.remove(report.container());
+            }
+            if (report.pid() != KnownLives.NO_PID) {
+                life.life = life.life.withInit(process);
+            }
+            begin(life);
+            known.settle(life);
         }
-        TrackedLife newest = known.newest(container);
-        boolean isLate =
-                newest != null
-                        && newest.registered
-                        && newest.isOpen()
-                        && at.isBefore(newest.life.createdAt());
-        if (isLate) {
-            return; // of the life before, which the shim has seen deleted
-        }
-        boolean isPending =
-                newest != null
-                        && newest.isOpen()
-                        && newest.life.init().isEmpty()
-                        && newest.mayHave(bundle);
-        if (newest == null || !isPending) {
-            newest =
-                    known.add(
-                            new TrackedLife(
-                                    Life.of(KnownLives.newId(), container, at, bundle),
-                                    keepsAll,
-                                    false));
-            oomKilled.remove(container);
-        }
-        if (pid != NO_PID) {
-            newest.life = newest.life.withInit(process);
-            noteStart(newest, isStart);
-        }
-        begin(newest);
-        known.settle(newest);
-    }
-
-    /** Nearly always the shim has noted it; {@code restore} has no start. */
-    private void noteStart(TrackedLife life, boolean isStart) {
-        if (isStart && life.registered && life.isOpen()) {
-            sink.initKnown(life.life);
+        if (report.isStart() && life.life.init().isPresent() && life.registered && life.isOpen()) {
+            onInit.accept(life.life); // nearly always noted by the shim; a restore has no start
         }
     }
 
@@ -268,22 +229,12 @@ final class Lives {
     /**
      * The kernel reported how the process of a life ended.
      *
-     * @param waitStatus how it ended, as in wait(2)
      * @param at when it was seen, by the wall clock
      * @param nanoTime now, by the monotonic clock
      */
-    void witnessed(Life life, int waitStatus, Instant at, long nanoTime) {
-        TrackedLife tracked = known.findOrAdd(life, true, true);
-        int signal = waitStatus & 0x7f;
-        int code = signal == 0 ? waitStatus >> 8 & 0xff : SIGNAL_BASE + signal;
-        ContainerKey container = life.container();
-        long pid = life.init().orElseThrow().pid();
-        report(
-                tracked,
-                new TaskExit(container, container.id(), pid, code, at),
-                signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal),
-                ExitSource.KERNEL,
-                nanoTime);
+    void witnessed(Witness.Ended ended, Instant at, long nanoTime) {
+        TrackedLife life = known.findOrAdd(new TrackedLife(ended.life(), true, true));
+        report(life, ended.exit(at), ended.signal(), ExitSource.KERNEL, nanoTime);
     }
 
     /** containerd reported an exit; perhaps not for the first time. */
@@ -292,16 +243,15 @@ final class Lives {
             execEnded(exit);
             return;
         }
-        ContainerKey container = exit.container();
         TrackedLife life = endedBy(exit);
         if (life == null) {
-            TrackedLife newest = known.newest(container);
+            TrackedLife newest = known.newest(exit.container());
             if (newest != null && newest.runsBeside(exit.pid())) {
                 execEnded(exit.asExec());
                 return;
             }
             life = unreported(exit);
-        } else if (life.life.init().isEmpty() && exit.pid() != NO_PID) {
+        } else if (life.life.init().isEmpty() && exit.pid() != KnownLives.NO_PID) {
             life.life = life.life.withInit(new InitProcess(exit.pid(), OptionalLong.empty()));
         }
         report(life, exit, OptionalInt.empty(), life.sourceOf(exit), nanoTime);
@@ -309,15 +259,10 @@ final class Lives {
 
     /** A life of which nothing but its end was reported. */
     private TrackedLife unreported(TaskExit exit) {
-        ContainerKey container = exit.container();
-        LifeRef ref = new LifeRef(KnownLives.newId(), exit.exitedAt(), keepsAll);
-        TrackedLife life =
-                known.addEnded(
-                        new TrackedLife(
-                                KnownLives.lifeOf(container, ref, exit.pid()), keepsAll, false));
-        life.oomKilled = oomKilled.remove(container) != null;
+        TrackedLife life = known.addEnded(KnownLives.newLife(exit, keepsAll));
+        life.oomKilled = oomKilled.remove(exit.container()) != null;
         // The exit says it all, unless the life is newer than others that are known.
-        life.begun = known.of(container).getFirst() == life;
+        life.begun = known.of(exit.container()).getFirst() == life;
         return life;
     }
 
@@ -328,7 +273,7 @@ final class Lives {
         if (newest == null) {
             return null;
         }
-        if (exit.pid() == NO_PID) {
+        if (exit.pid() == KnownLives.NO_PID) {
             // containerd could not even clean up after its shim.
             return exit.exitedAt().isBefore(newest.life.createdAt()) ? null : newest;
         }
@@ -342,7 +287,7 @@ final class Lives {
     private void execEnded(TaskExit exit) {
         Optional<LifeRef> life =
                 Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
-        known.execs().ended(exit).ifPresent(it -> sink.exit(it, life));
+        known.execs.ended(exit).ifPresent(it -> sink.exit(it, life));
     }
 
     private void report(
@@ -367,60 +312,41 @@ final class Lives {
     private void lose(TrackedLife life) {
         begin(life);
         life.fate = new Fate.Lost();
-        sink.lost(life.life.container(), life.ref());
+        sink.lost(life);
     }
 
     private void begin(TrackedLife life) {
         if (!life.begun) {
             life.begun = true;
-            sink.begun(life.life.container(), life.ref(), life.life.init(), OptionalLong.empty());
+            sink.begun(life, OptionalLong.empty());
         }
     }
 
     /** The monotonic time at which {@link #publishOverdue} has something, if anything is held. */
     OptionalLong nextDeadline() {
-        return held.nextDeadline();
+        for (TrackedLife first = held.peek(); first != null; first = held.peek()) {
+            if (first.fate instanceof Fate.Held(_, long deadline)) {
+                return OptionalLong.of(deadline);
+            }
+            held.remove();
+        }
+        return OptionalLong.empty();
     }
 
     /** Publishes what was held, and containerd has reported nothing of in time. */
     void publishOverdue(long nanoTime) {
-        for (OptionalLong next = nextDeadline();
-                next.isPresent() && next.getAsLong() - nanoTime <= 0;
-                next = nextDeadline()) {
-            publishHeld();
-        }
+        publishHeld(deadline -> deadline - nanoTime <= 0);
     }
 
     /** Publishes all that is held; containerd reports nothing any more. */
     void publishAll() {
-        while (nextDeadline().isPresent()) {
-            publishHeld();
-        }
+        publishHeld(_ -> true);
     }
 
-    private void publishHeld() {
-        TrackedLife life = held.remove();
-        apply(life, life.fate.overdue(life.oomKilled));
-    }
-
-    /** The kept lives whose end is not known. */
-    List<Life> open() {
-        return known.all().filter(it -> it.kept && it.isOpen()).map(it -> it.life).toList();
-    }
-
-    /** The registered lives that are over, and were not deleted. */
-    List<Life> undeleted() {
-        return known.all()
-                .filter(it -> it.registered && !it.deleted && !it.isOpen())
-                .map(it -> it.life)
-                .toList();
-    }
-
-    private static Path pathOf(String bundle) {
-        try {
-            return Path.of(bundle);
-        } catch (InvalidPathException e) {
-            return Path.of("");
+    private void publishHeld(LongPredicate isDue) {
+        while (nextDeadline().stream().anyMatch(isDue)) {
+            TrackedLife life = held.remove();
+            apply(life, life.fate.overdue(life.oomKilled));
         }
     }
 }

@@ -40,14 +40,8 @@ public final class StandardStreams {
     private final InputStream printed;
     private final int error;
 
-    private StandardStreams(InputStream printed, int error) {
-        this.printed = printed;
-        this.error = error;
-    }
-
-    /** Takes them; once in the life of a process. */
-    public static StandardStreams take() throws IOException {
-        int error = (int) FCNTL.call(STDERR, F_DUPFD_CLOEXEC, STDERR + 1);
+    private StandardStreams() throws IOException {
+        error = (int) FCNTL.call(STDERR, F_DUPFD_CLOEXEC, STDERR + 1);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment ends = arena.allocate(ValueLayout.JAVA_INT, 2);
             PIPE2.call(ends.address(), O_CLOEXEC);
@@ -55,13 +49,17 @@ public final class StandardStreams {
             int writeEnd = ends.getAtIndex(ValueLayout.JAVA_INT, 1);
             FCNTL.call(writeEnd, F_SETFL, O_WRONLY | O_NONBLOCK);
             FCNTL.call(writeEnd, F_SETPIPE_SZ, PIPE_BYTES);
-            InputStream printed = new FileInputStream("/proc/self/fd/" + readEnd);
+            printed = new FileInputStream("/proc/self/fd/" + readEnd);
             SystemCall.close(readEnd); // the stream has one of its own
             DUP2.call(writeEnd, STDOUT);
             DUP2.call(writeEnd, STDERR);
             SystemCall.close(writeEnd);
-            return new StandardStreams(printed, error);
         }
+    }
+
+    /** Takes them; once in the life of a process. */
+    public static StandardStreams take() throws IOException {
+        return new StandardStreams();
     }
 
     /** What is written to standard output and standard error from now on. */
@@ -89,19 +87,8 @@ public final class StandardStreams {
             MemorySegment all = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
             long written = 0;
             while (written < bytes.length) {
-                written += writeOnce(all.asSlice(written));
+                written += WRITE.call(error, all.address() + written, bytes.length - written);
             }
-        }
-    }
-
-    private long writeOnce(MemorySegment bytes) throws SystemCall.Failure {
-        try {
-            return WRITE.call(error, bytes.address(), bytes.byteSize());
-        } catch (SystemCall.Failure e) {
-            if (e.errno() == SystemCall.EINTR) {
-                return 0;
-            }
-            throw e;
         }
     }
 

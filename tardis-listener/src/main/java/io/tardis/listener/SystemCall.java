@@ -1,5 +1,8 @@
 package io.tardis.listener;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.util.Collections.nCopies;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -7,7 +10,6 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
@@ -15,23 +17,15 @@ import java.util.Arrays;
 /** A function of the C library that answers a number, or -1 and {@code errno}. */
 final class SystemCall {
 
-    /** {@code EINTR}: a signal came first; the call is to be made again. */
-    static final int EINTR = 4;
+    /** {@code EINTR}: a signal came first. */
+    private static final int EINTR = 4;
 
     /** A call that failed. */
     static final class Failure extends IOException {
         @java.io.Serial private static final long serialVersionUID = 1L;
 
-        private final int errno;
-
         private Failure(String name, int errno) {
             super(name + " failed with errno " + errno);
-            this.errno = errno;
-        }
-
-        /** The kernel's number of the error. */
-        int errno() {
-            return errno;
         }
     }
 
@@ -62,10 +56,9 @@ final class SystemCall {
 
     @SuppressWarnings("restricted") // calling C is what this class is for
     private static MethodHandle link() {
-        ValueLayout[] arguments = new ValueLayout[ARGUMENTS];
-        Arrays.fill(arguments, ValueLayout.JAVA_LONG);
+        MemoryLayout[] arguments = nCopies(ARGUMENTS, JAVA_LONG).toArray(MemoryLayout[]::new);
         return LINKER.downcallHandle(
-                FunctionDescriptor.of(ValueLayout.JAVA_LONG, arguments),
+                FunctionDescriptor.of(JAVA_LONG, arguments),
                 Linker.Option.captureCallState("errno"));
     }
 
@@ -80,7 +73,8 @@ final class SystemCall {
     }
 
     /**
-     * Calls it.
+     * Calls it, again where a signal came first. (No {@code close} of a pipe, socket or process
+     * descriptor is interrupted.)
      *
      * @param arguments its arguments; of a pointer, the address
      * @return what it returned; of an int, the lower half counts
@@ -90,11 +84,16 @@ final class SystemCall {
         long[] all = Arrays.copyOf(arguments, ARGUMENTS);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment errno = arena.allocate(CAPTURED);
-            long result = (long) CALL.invokeExact(function, errno, all[0], all[1], all[2], all[3]);
-            if ((int) result == -1) {
-                throw new Failure(name, (int) ERRNO.get(errno, 0L));
+            while (true) {
+                long result =
+                        (long) CALL.invokeExact(function, errno, all[0], all[1], all[2], all[3]);
+                int error = (int) ERRNO.get(errno, 0L);
+                if ((int) result != -1) {
+                    return result;
+                } else if (error != EINTR) {
+                    throw new Failure(name, error);
+                }
             }
-            return result;
         } catch (Failure | RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

@@ -5,6 +5,7 @@ import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.listener.Fate.End;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,6 +23,9 @@ final class TrackedLife {
      * differ by less, too.
      */
     private static final Duration SAME = Duration.ofSeconds(2);
+
+    /** A launcher notes a call when it gives up. It waits no longer than this. */
+    private static final Duration LONGEST_CALL = Duration.ofSeconds(30);
 
     /**
      * What containerd reports for a process whose shim is gone: 128 + SIGKILL, or 255 if even its
@@ -75,14 +79,32 @@ final class TrackedLife {
         return !kept || (!isOpen() && (deleted || !registered));
     }
 
+    /** Whether the shim may have missed its create at {@code at}. */
+    boolean mayHaveBegun(Instant at, Instant until, Path bundle) {
+        return !registered
+                && !life.createdAt().isBefore(unregistered ? at.minus(LONGEST_CALL) : at)
+                && !life.createdAt().isAfter(until)
+                && mayHave(bundle);
+    }
+
+    /** Whether the process that was reported may be its own, which nobody has reported yet. */
+    boolean mayBegin(TaskProcess report) {
+        return isOpen() && life.init().isEmpty() && mayHave(report.bundle());
+    }
+
+    /** Whether it is open, and was created after the report: that is of the life before. */
+    boolean isAfter(TaskProcess report) {
+        return registered && isOpen() && report.at().isBefore(life.createdAt());
+    }
+
     /** Whether its bundle is this one, as far as both are known. */
-    boolean mayHave(Path bundle) {
+    private boolean mayHave(Path bundle) {
         return bundle.toString().isEmpty()
                 || life.bundle().toString().isEmpty()
                 || life.bundle().equals(bundle);
     }
 
-    boolean hasPid(long pid) {
+    private boolean hasPid(long pid) {
         return life.init().filter(it -> it.pid() == pid).isPresent();
     }
 
@@ -96,21 +118,18 @@ final class TrackedLife {
         if (fate instanceof Fate.Lost || (areComparable && !before.equals(process.startTime()))) {
             return areComparable && before.equals(process.startTime());
         }
-        return exitedAt().filter(it -> !it.isAfter(at.minus(SAME))).isEmpty();
+        return fate.known().filter(it -> !it.exit().exitedAt().isAfter(at.minus(SAME))).isEmpty();
     }
 
     /** Whether its exit may still be reported, by the pid of its process. */
     boolean awaitsEndOf(long pid) {
-        return hasPid(pid) && exitedAt().isEmpty();
+        return hasPid(pid) && fate.known().isEmpty();
     }
 
     /** Whether an exit can be its end, of which no source has reported the process. */
     boolean mayEndWith(TaskExit exit) {
-        boolean hasRealEnd =
-                fate instanceof Fate.Ended(End end, boolean _)
-                        && end.source() != ExitSource.ASSUMED;
         return life.init().isEmpty()
-                && !hasRealEnd
+                && fate.known().filter(it -> it.source() != ExitSource.ASSUMED).isEmpty()
                 && !deleted // it never had a process, or nobody knew which
                 && !exit.exitedAt().isBefore(life.createdAt())
                 && !exit.exitedAt().isAfter(until);
@@ -120,13 +139,13 @@ final class TrackedLife {
      * Whether it is the exit of this life once more, and not one of a life that nobody reported.
      */
     boolean hasEndedWith(TaskExit exit) {
-        if (!hasPid(exit.pid()) || exitedAt().isEmpty()) {
+        Optional<End> end = fate.known();
+        if (!hasPid(exit.pid()) || end.isEmpty()) {
             return false;
         }
-        Duration after = Duration.between(exitedAt().get(), exit.exitedAt());
+        Duration after = Duration.between(end.get().exit().exitedAt(), exit.exitedAt());
         // The kernel's report has the time when it was read, which may be late.
-        boolean isByKernel =
-                fate instanceof Fate.Ended(End end, boolean _) && end.source() == ExitSource.KERNEL;
+        boolean isByKernel = end.get().source() == ExitSource.KERNEL;
         return (after.compareTo(SAME) <= 0 && (isByKernel || after.compareTo(SAME.negated()) >= 0))
                 || exit.exitStatus() == MADE_UP_KILLED
                 || exit.exitStatus() == MADE_UP_UNKNOWN;
@@ -134,11 +153,7 @@ final class TrackedLife {
 
     /** Whether its process runs beside the one that ended: that was an exec, whatever its name. */
     boolean runsBeside(long pid) {
-        return isOpen()
-                && life.init()
-                        .filter(it -> it.pid() != pid)
-                        .filter(InitProcess::exists)
-                        .isPresent();
+        return isOpen() && life.init().filter(it -> it.pid() != pid && it.exists()).isPresent();
     }
 
     /** Where an exit of this life, as containerd reports it, comes from. */
@@ -150,13 +165,5 @@ final class TrackedLife {
                         || ((unknown || exit.exitStatus() == MADE_UP_KILLED)
                                 && life.forceDeleted());
         return isMadeUp ? ExitSource.ASSUMED : ExitSource.CONTAINERD;
-    }
-
-    private Optional<Instant> exitedAt() {
-        return switch (fate) {
-            case Fate.Open _, Fate.Lost _ -> Optional.empty();
-            case Fate.Held(End end, long _) -> Optional.of(end.exit().exitedAt());
-            case Fate.Ended(End end, boolean _) -> Optional.of(end.exit().exitedAt());
-        };
     }
 }

@@ -1,8 +1,11 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.Life;
+import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** Knows how the processes of lives ended, without containerd. Each end is given once. */
 interface Witness {
@@ -13,37 +16,28 @@ interface Witness {
      * @param life the life
      * @param waitStatus how its process ended, as in wait(2)
      */
-    record Ended(Life life, int waitStatus) {}
+    record Ended(Life life, int waitStatus) {
+        /** The signal that ended the process, if one did. */
+        OptionalInt signal() {
+            int signal = waitStatus & 0x7f;
+            return signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal);
+        }
 
-    /** One that watches nothing. */
-    Witness NONE =
-            new Witness() {
-                @Override
-                public Optional<Ended> take(long number) {
-                    return Optional.empty();
-                }
+        /** As containerd reports it: a signal's code is 128 more. */
+        TaskExit exit(Instant at) {
+            ContainerKey container = life.container();
+            long pid = life.init().orElseThrow().pid();
+            int code = signal().isPresent() ? 128 + signal().getAsInt() : waitStatus >> 8 & 0xff;
+            return new TaskExit(container, container.id(), pid, code, at);
+        }
+    }
 
-                @Override
-                public Optional<Ended> take(ContainerKey container, long pid) {
-                    return Optional.empty();
-                }
-
-                @Override
-                public boolean isWatching(ContainerKey container, long pid) {
-                    return false;
-                }
-            };
-
-    /**
-     * The end that an {@link Inbox.Signal.Reaped} is about; empty if it was taken before.
-     *
-     * @throws IllegalStateException if the kernel cannot be asked
-     */
+    /** The end that an {@link Inbox.Signal.Reaped} is about; empty if it was taken before. */
     Optional<Ended> take(long number);
 
-    /** Whether the process with this container and pid is watched. From any thread. */
-    boolean isWatching(ContainerKey container, long pid);
-
-    /** The end of the process with this container and pid, if it is watched and was reaped. */
+    /**
+     * The end of the process with this container and pid, if it is watched and was reaped. Lives
+     * are asked for by what containerd reports of them.
+     */
     Optional<Ended> take(ContainerKey container, long pid);
 }

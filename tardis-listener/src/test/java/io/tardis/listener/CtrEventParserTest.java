@@ -8,19 +8,17 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
-import io.tardis.listener.CtrEvent.ContainerExit;
-import io.tardis.listener.CtrEvent.ExecExit;
+import io.tardis.listener.CtrEvent.Exit;
 import io.tardis.listener.CtrEvent.Ignored;
 import io.tardis.listener.CtrEvent.Malformed;
 import io.tardis.listener.CtrEvent.Oom;
-import io.tardis.listener.CtrEvent.TaskCreate;
-import io.tardis.listener.CtrEvent.TaskDelete;
-import io.tardis.listener.CtrEvent.TaskStart;
+import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.listener.CtrLineReader.Ending;
 import io.tardis.listener.CtrLineReader.Line;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -70,19 +68,27 @@ class CtrEventParserTest {
             }
         }
 
-        Map<Class<?>, Long> counts =
-                events.stream()
-                        .collect(Collectors.groupingBy(Object::getClass, Collectors.counting()));
-        assertThat(counts)
+        assertThat(
+                        events.stream()
+                                .collect(
+                                        Collectors.groupingBy(
+                                                CtrEventParserTest::kind, Collectors.counting())))
                 .containsExactlyInAnyOrderEntriesOf(
                         Map.of(
-                                ContainerExit.class, 22L,
-                                ExecExit.class, 2L,
-                                TaskCreate.class, 22L,
-                                TaskStart.class, 22L,
-                                Oom.class, 1L,
-                                TaskDelete.class, 15L,
-                                Ignored.class, 59L));
+                                "container exit", 22L + 15,
+                                "exec exit", 2L,
+                                "create", 22L,
+                                "start", 22L,
+                                "Oom", 1L,
+                                "Ignored", 59L));
+    }
+
+    private static String kind(CtrEvent event) {
+        return switch (event) {
+            case Exit(TaskExit exit) -> exit.isContainerExit() ? "container exit" : "exec exit";
+            case TaskProcess process -> process.isStart() ? "start" : "create";
+            default -> event.getClass().getSimpleName();
+        };
     }
 
     @Test
@@ -102,12 +108,14 @@ class CtrEventParserTest {
                                 25963,
                                 255,
                                 "03:45:46.394294732"),
-                        new TaskStart(
+                        new TaskProcess(
                                 new ContainerKey("default", "job-1"),
+                                Path.of(""),
                                 25684,
-                                Instant.parse("2026-11-23T03:45:45.805014666Z")),
+                                Instant.parse("2026-11-23T03:45:45.805014666Z"),
+                                true),
                         new Oom(new ContainerKey("default", "oom1")),
-                        new TaskDelete(
+                        new Exit(
                                 new TaskExit(
                                         new ContainerKey("default", "fail-1"),
                                         "fail-1",
@@ -126,7 +134,7 @@ class CtrEventParserTest {
                         exit("default", "svc", "probe1", 28138, 0, "03:45:53.349269776"),
                         exit("default", "oom1", "oom1", 28575, 137, "03:45:56.597214365"),
                         exit("ci", "par-5", "par-5", 29903, 1, "03:45:59.051170185"),
-                        new TaskDelete(
+                        new Exit(
                                 new TaskExit(
                                         new ContainerKey("ci", "par-5"),
                                         "par-5",
@@ -139,13 +147,13 @@ class CtrEventParserTest {
     void takesAbsentStatusAndPidOfExitForZero() {
         CtrEvent event = parse(task("exit", "'container_id':'tc','id':'tc'"));
 
-        assertThat(event).isEqualTo(new ContainerExit(new TaskExit(TC, "tc", 0, 0, LINE_TIME)));
+        assertThat(event).isEqualTo(new Exit(new TaskExit(TC, "tc", 0, 0, LINE_TIME)));
     }
 
     @Test
     void takesAbsentPidOfStartForZero() {
         assertThat(parse(task("start", "'container_id':'tc'")))
-                .isEqualTo(new TaskStart(TC, 0, LINE_TIME));
+                .isEqualTo(new TaskProcess(TC, Path.of(""), 0, LINE_TIME, true));
     }
 
     @ParameterizedTest
@@ -165,7 +173,7 @@ class CtrEventParserTest {
         CtrEvent event =
                 parse(task("exit", "'container_id':'tc','id':'tc','exited_at':" + exitedAt));
 
-        assertThat(event).isEqualTo(new ContainerExit(new TaskExit(TC, "tc", 0, 0, expected)));
+        assertThat(event).isEqualTo(new Exit(new TaskExit(TC, "tc", 0, 0, expected)));
     }
 
     /** Go cuts trailing zeros of the fraction, and the fraction itself where it is zero. */
@@ -190,14 +198,13 @@ class CtrEventParserTest {
                         .formatted(fraction, "{\"container_id\":\"tc\",\"id\":\"tc\"}");
 
         Instant expected = Instant.parse("2026-11-23T02:45:52" + fraction + "Z");
-        assertThat(parse(line))
-                .isEqualTo(new ContainerExit(new TaskExit(TC, "tc", 0, 0, expected)));
+        assertThat(parse(line)).isEqualTo(new Exit(new TaskExit(TC, "tc", 0, 0, expected)));
     }
 
     @Test
     void tellsExecFromContainerByItsId() {
         assertThat(parse(task("exit", "'container_id':'tc','id':'tcc'")))
-                .isEqualTo(new ExecExit(new TaskExit(TC, "tcc", 0, 0, LINE_TIME)));
+                .isEqualTo(new Exit(new TaskExit(TC, "tcc", 0, 0, LINE_TIME)));
     }
 
     @Test
@@ -209,9 +216,7 @@ class CtrEventParserTest {
                                 "'exit_status':4294967295,'pid':4294967295,'id':'tc','container_id':'tc'"));
 
         assertThat(event)
-                .isEqualTo(
-                        new ContainerExit(
-                                new TaskExit(TC, "tc", 4294967295L, 4294967295L, LINE_TIME)));
+                .isEqualTo(new Exit(new TaskExit(TC, "tc", 4294967295L, 4294967295L, LINE_TIME)));
     }
 
     @ParameterizedTest
@@ -219,6 +224,16 @@ class CtrEventParserTest {
     void ignoresDeleteThatDoesNotRepeatHowItEnded(String rest) {
         assertThat(parse(task("delete", "'container_id':'tc'," + rest)))
                 .isInstanceOf(Ignored.class);
+    }
+
+    @Test
+    void readsBundleOfCreate() {
+        assertThat(parse(task("create", "'container_id':'tc','bundle':'/bundle','pid':7")))
+                .isEqualTo(new TaskProcess(TC, Path.of("/bundle"), 7, LINE_TIME, false));
+        assertThat(parse(task("create", "'container_id':'tc','bundle':['/bundle']")))
+                .isEqualTo(new TaskProcess(TC, Path.of(""), 0, LINE_TIME, false));
+        assertThat(parse(task("create", "'container_id':'tc','bundle':'\\u0000'")))
+                .isInstanceOf(Malformed.class);
     }
 
     @Test
@@ -230,7 +245,7 @@ class CtrEventParserTest {
                                 "'container_id':'tc','exit_status':0,'exited_at':{'seconds':1}"));
 
         assertThat(event)
-                .isEqualTo(new TaskDelete(new TaskExit(TC, "tc", 0, 0, Instant.ofEpochSecond(1))));
+                .isEqualTo(new Exit(new TaskExit(TC, "tc", 0, 0, Instant.ofEpochSecond(1))));
     }
 
     @ParameterizedTest
@@ -316,7 +331,7 @@ class CtrEventParserTest {
                 "today at noon sharp default /tasks/exit {\"container_id\":\"tc\",\"id\":\"tc\"";
 
         assertThat(parse(line + "}")).isEqualTo(new Malformed("the line's time cannot be read"));
-        assertThat(parse(line + ",\"exited_at\":{}}")).isInstanceOf(ContainerExit.class);
+        assertThat(parse(line + ",\"exited_at\":{}}")).isInstanceOf(Exit.class);
     }
 
     @ParameterizedTest
@@ -338,7 +353,7 @@ class CtrEventParserTest {
         CtrEvent event =
                 parse(task("start", "'note':' UTC default /tasks/exit {','container_id':'tc'"));
 
-        assertThat(event).isEqualTo(new TaskStart(TC, 0, LINE_TIME));
+        assertThat(event).isEqualTo(new TaskProcess(TC, Path.of(""), 0, LINE_TIME, true));
     }
 
     @ParameterizedTest
@@ -398,7 +413,8 @@ class CtrEventParserTest {
         Arrays.fill(buffer, (byte) '}');
         System.arraycopy(line, 0, buffer, 7, line.length);
 
-        assertThat(parser.parse(buffer, 7, line.length)).isEqualTo(new Oom(TC));
+        assertThat(parser.parse(new Line(buffer, 7, line.length, Ending.NEWLINE)))
+                .isEqualTo(new Oom(TC));
     }
 
     @ParameterizedTest
@@ -418,7 +434,7 @@ class CtrEventParserTest {
     @Test
     void parsesGoodLineAfterEachKindOfBadOne() {
         String good = task("exit", "'container_id':'tc','id':'tc','pid':6615,'exit_status':137");
-        CtrEvent expected = new ContainerExit(new TaskExit(TC, "tc", 6615, 137, LINE_TIME));
+        CtrEvent expected = new Exit(new TaskExit(TC, "tc", 6615, 137, LINE_TIME));
         List<String> bad =
                 List.of(
                         "",
@@ -454,7 +470,7 @@ class CtrEventParserTest {
             byte[] line = text.getBytes(UTF_8);
             boolean ignored = parse(line) instanceof Ignored;
             for (int length = 0; length < line.length; length++) {
-                CtrEvent event = parser.parse(line, 0, length);
+                CtrEvent event = parser.parse(new Line(line, 0, length, Ending.NEWLINE));
 
                 // A delete that tells nothing is only known as such once its JSON is whole.
                 assertThat(event instanceof Malformed || (ignored && event instanceof Ignored))
@@ -488,7 +504,7 @@ class CtrEventParserTest {
     }
 
     private CtrEvent parse(byte[] line) {
-        return parser.parse(line, 0, line.length);
+        return parser.parse(new Line(line, 0, line.length, Ending.NEWLINE));
     }
 
     /** A task line; single quotes stand for double ones. */
@@ -505,7 +521,7 @@ class CtrEventParserTest {
                         pid,
                         status,
                         Instant.parse("2026-11-23T" + time + "Z"));
-        return id.equals(container) ? new ContainerExit(exit) : new ExecExit(exit);
+        return new Exit(exit);
     }
 
     private static List<String> lines(String recording) throws IOException {

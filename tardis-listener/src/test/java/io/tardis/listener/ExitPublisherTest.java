@@ -58,11 +58,6 @@ class ExitPublisherTest {
         }
 
         @Override
-        public boolean isWatching(ContainerKey container, long pid) {
-            return false;
-        }
-
-        @Override
         public Optional<Ended> take(ContainerKey container, long pid) {
             return Optional.ofNullable(end.get())
                     .filter(it -> it.life().init().orElseThrow().pid() == pid)
@@ -82,7 +77,7 @@ class ExitPublisherTest {
                         socket,
                         inbox,
                         sequence,
-                        witness,
+                        Optional.of(witness),
                         new LifeChecker(
                                 Optional.empty(), _ -> {}, _ -> {}, () -> {}, Duration.ofHours(1)),
                         false,
@@ -105,11 +100,9 @@ class ExitPublisherTest {
         witness.end.set(new Witness.Ended(life, 11));
         publisher.start();
 
-        hear(
-                new CtrEvent.ContainerExit(
-                        new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH)));
+        hear(new CtrEvent.Exit(new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH)));
         inbox.put(new Inbox.Signal.Reaped(1));
-        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 6615, 42, AT)));
+        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 42, AT)));
 
         ExitEvent event = subscriber.nextExit().event();
         assertThat(event.source()).isEqualTo(ExitSource.KERNEL);
@@ -133,7 +126,7 @@ class ExitPublisherTest {
     @Test
     void publishesAContainersExitAsProtocolSays() {
         publisher.start();
-        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 6615, 42, AT)));
+        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 42, AT)));
 
         Listening.Heard heard = subscriber.nextExit();
 
@@ -151,7 +144,7 @@ class ExitPublisherTest {
     @Test
     void publishesAnExecsExitUnderItsOwnTopic() {
         publisher.start();
-        hear(new CtrEvent.ExecExit(new TaskExit(TC, "shell", 6616, 0, AT)));
+        hear(new CtrEvent.Exit(new TaskExit(TC, "shell", 6616, 0, AT)));
 
         Listening.Heard heard = subscriber.nextExit();
 
@@ -167,9 +160,9 @@ class ExitPublisherTest {
         hear(exit("a", 1));
         hear(exit("a", 1)); // twice
         hear(new CtrEvent.Malformed("no exit"));
-        hear(new CtrEvent.ExecExit(new TaskExit(TC, "shell", 6616, 0, AT)));
+        hear(new CtrEvent.Exit(new TaskExit(TC, "shell", 6616, 0, AT)));
         hear(
-                new CtrEvent.TaskDelete(
+                new CtrEvent.Exit(
                         new TaskExit(
                                 new ContainerKey("default", "a"), "a", 1, 0, AT))); // once more
         hear(exit("b", 2));
@@ -181,9 +174,9 @@ class ExitPublisherTest {
     void marksOutOfMemoryAndMadeUpCodes() {
         publisher.start();
         hear(new CtrEvent.Oom(TC));
-        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 1, 137, AT)));
-        hear(new CtrEvent.TaskStart(TC, 2, AT.plusSeconds(60)));
-        hear(new CtrEvent.ContainerExit(new TaskExit(TC, "tc", 0, 255, AT.plusSeconds(60))));
+        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 1, 137, AT)));
+        hear(new CtrEvent.TaskProcess(TC, Path.of(""), 2, AT.plusSeconds(60), true));
+        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 0, 255, AT.plusSeconds(60))));
 
         assertThat(subscriber.nextExit().event().oomKilled()).isTrue();
         assertThat(subscriber.nextExit().event())
@@ -288,8 +281,7 @@ class ExitPublisherTest {
     }
 
     private static CtrEvent exit(String id, long pid) {
-        return new CtrEvent.ContainerExit(
-                new TaskExit(new ContainerKey("default", id), id, pid, 0, AT));
+        return new CtrEvent.Exit(new TaskExit(new ContainerKey("default", id), id, pid, 0, AT));
     }
 
     private static String text(byte[] payload) {

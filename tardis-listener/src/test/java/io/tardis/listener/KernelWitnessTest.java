@@ -73,7 +73,7 @@ class KernelWitnessTest {
         end(process);
 
         assertThat(next()).isEqualTo(new Witness.Ended(life, 42 << 8));
-        assertThat(witness.watching()).isZero();
+        assertThat(witness.isWatching(life)).isFalse();
     }
 
     @Test
@@ -162,7 +162,7 @@ class KernelWitnessTest {
 
         assertThat(witness.take(life.container(), process.pid())).isEmpty();
         assertThat(witness.take(number)).isEmpty();
-        assertThat(witness.watching()).isZero();
+        assertThat(witness.isWatching(life)).isFalse();
     }
 
     @Test
@@ -185,13 +185,19 @@ class KernelWitnessTest {
 
     @Test
     void watchesALifeOnce() throws Exception {
-        Process process = start("read line; exit 1");
-        Life life = life("tc", process.pid());
-
+        Process one = start("read line; exit 1");
+        Process two = start("read line; exit 2");
+        Life life = life("one", one.pid());
         assertThat(witness.watch(life)).isTrue();
         assertThat(witness.watch(life)).isTrue();
+        witness.watch(life("two", two.pid()));
 
-        assertThat(witness.watching()).isEqualTo(1);
+        end(one);
+        assertThat(next()).isEqualTo(new Witness.Ended(life, 1 << 8));
+        assertThat(witness.isWatching(life)).isFalse();
+
+        end(two); // had the first one been reported twice, it would be before this
+        assertThat(next().life().container().id()).isEqualTo("two");
     }
 
     /** The second one to ask must not be told yes while the first one's answer is still open. */
@@ -229,7 +235,7 @@ class KernelWitnessTest {
         List<Epoll> others = new ArrayList<>();
         try {
             for (int i = 0; i < 5; i++) {
-                others.add(Epoll.open());
+                others.add(new Epoll());
             }
 
             assertThat(witness.watch(life)).isFalse();
@@ -249,7 +255,7 @@ class KernelWitnessTest {
         assertThat(witness.watch(life("tc", earlier))).isFalse();
         assertThat(witness.watch(life("tc", new InitProcess(process.pid(), OptionalLong.empty()))))
                 .isFalse();
-        assertThat(witness.watching()).isZero();
+        assertThat(witness.isWatching(life("tc", earlier))).isFalse();
     }
 
     @Test

@@ -105,7 +105,7 @@ class LifeCheckerTest {
     }
 
     @Test
-    void hasLookedAtAllThatWasAskedForFirst() {
+    void hasLookedAtAllThatWasAskedForFirst() throws InterruptedException {
         start(Duration.ZERO);
         checker.check(List.of(), List.of(life("removed", folder.resolve("removed"))));
 

@@ -57,7 +57,7 @@ class ListenerTest {
     private String endpoint;
 
     @BeforeEach
-    void prepare() throws IOException {
+    void prepare() throws Exception {
         context = new ZmqContext(_ -> {});
         store = new FakeStore(context);
         lock = InstanceLock.take(stateDir);
@@ -76,7 +76,7 @@ class ListenerTest {
     }
 
     @Test
-    void publishesWhatTheSourceTellsInsideAndOutside() throws IOException {
+    void publishesWhatTheSourceTellsInsideAndOutside() throws Exception {
         Files.write(
                 lines, List.of(CtrLines.exit("tc", 100, 42), CtrLines.exit("tc", "shell", 101, 1)));
         try (Listener listener = bind();
@@ -97,7 +97,7 @@ class ListenerTest {
     }
 
     @Test
-    void letsASubscriberAskForOneContainer() throws IOException {
+    void letsASubscriberAskForOneContainer() throws Exception {
         Files.write(
                 lines,
                 List.of(
@@ -116,7 +116,7 @@ class ListenerTest {
     }
 
     @Test
-    void numbersTenThousandExitsWithoutHolesAndGoesOnAfterARestart() throws IOException {
+    void numbersTenThousandExitsWithoutHolesAndGoesOnAfterARestart() throws Exception {
         List<String> many = new ArrayList<>();
         for (int i = 1; i <= 10_000; i++) {
             many.add(CtrLines.exit("c" + i, i, i % 256));
@@ -140,7 +140,7 @@ class ListenerTest {
     }
 
     @Test
-    void marksWhatContainerdMadeUpAfterAForcedDelete() throws IOException {
+    void marksWhatContainerdMadeUpAfterAForcedDelete() throws Exception {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
         Life forced =
                 register(TC, stateDir, before)
@@ -161,7 +161,7 @@ class ListenerTest {
     }
 
     @Test
-    void marksAnOutOfMemoryKillBetweenStartAndExit() throws IOException {
+    void marksAnOutOfMemoryKillBetweenStartAndExit() throws Exception {
         Files.write(
                 lines,
                 List.of(
@@ -178,7 +178,7 @@ class ListenerTest {
     }
 
     @Test
-    void tellsAGapWhenTheSourceEnds() throws IOException {
+    void tellsAGapWhenTheSourceEnds() throws Exception {
         Settings settings = settings(List.of("/bin/sh", "-c", "echo no containerd >&2; exit 1"));
         try (Listener listener = bind(settings);
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tardis/gap/")) {
@@ -191,14 +191,14 @@ class ListenerTest {
 
     /** Who opens a door for containers afterwards can be sure that they are heard. */
     @Test
-    void hasStartedTheSourceWhenItIsStarted() {
+    void hasStartedTheSourceWhenItIsStarted() throws Exception {
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
         Inbox inbox = new Inbox();
-        EventSource source = new EventSource(settings, inbox, InstantSource.system());
+        EventSource source = new EventSource(settings.ctrCommand(), inbox, InstantSource.system());
         try (Listener listener = bind(settings, inbox, source)) {
             listener.start();
 
-            assertThat(source.starts()).isEqualTo(1);
+            assertThat(source.health().starts()).isEqualTo(1);
         }
     }
 
@@ -210,11 +210,10 @@ class ListenerTest {
         Files.write(lines, List.of(CtrLines.startNow("tc", process.pid())));
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
-            assumeTrue(
-                    listener.hasKernelWitness(), "this kernel does not report how processes end");
+            assumeTrue(listener.witness().on(), "this kernel does not report how processes end");
             listener.start();
             goOnceHeardBy(inside);
-            await().until(() -> listener.watching() == 1);
+            await().until(() -> isWatching(listener));
 
             process.outputWriter().append("\n").close();
 
@@ -228,9 +227,25 @@ class ListenerTest {
 
     /** Left by a daemon that was killed. */
     @Test
-    void looksAfterLivesThatWereThereBeforeTheFirstListener() throws IOException {
+    void looksAfterLivesThatWereThereBeforeTheFirstListener() throws Exception {
         InitProcess gone = new InitProcess(ProcessHandle.current().pid(), OptionalLong.of(1));
         registry.update(register(TC, stateDir, Instant.EPOCH).withInit(gone));
+        try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")))) {
+            listener.start();
+
+            await().untilAsserted(() -> assertThat(store.asked()).contains(TC));
+        }
+    }
+
+    /** Earlier versions kept a life that was over. */
+    @Test
+    void asksForLivesThatWereOverBeforeTheFirstListener() throws Exception {
+        registry.update(
+                registry.register(TC, stateDir, Instant.EPOCH)
+                        .withInit(new InitProcess(100, OptionalLong.of(1))));
+        Path directory = stateDir.resolve("containers/default/tc");
+        Files.move(directory.resolve("life.json"), directory.resolve("last-life.json"));
+        registry = new ContainerRegistry(stateDir.resolve("containers"));
         try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")))) {
             listener.start();
 
@@ -246,11 +261,10 @@ class ListenerTest {
                 register(TC, stateDir, Instant.EPOCH).withInit(InitProcess.of(process.pid())));
         try (Listener listener = bind(settings(List.of("/bin/sh", "-c", "exec sleep 60")));
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tasks/exit/")) {
-            assumeTrue(
-                    listener.hasKernelWitness(), "this kernel does not report how processes end");
+            assumeTrue(listener.witness().on(), "this kernel does not report how processes end");
             listener.start();
 
-            assertThat(listener.watching()).isEqualTo(1);
+            assertThat(isWatching(listener)).isTrue();
             process.outputWriter().append("\n").close();
             assertThat(inside.nextExit().event().exit().exitStatus()).isEqualTo(3);
         } finally {
@@ -264,7 +278,7 @@ class ListenerTest {
         bind().close(); // so that there is a gap to tell
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
         Inbox inbox = new Inbox();
-        EventSource source = new EventSource(settings, inbox, InstantSource.system());
+        EventSource source = new EventSource(settings.ctrCommand(), inbox, InstantSource.system());
         Inbox.Signal line = new Inbox.Signal.Read(new CtrEvent.Oom(TC));
         while (inbox.offer(line, Duration.ZERO)) {}
         try (Listener listener = bindAgain(settings, inbox, source);
@@ -277,7 +291,7 @@ class ListenerTest {
     }
 
     @Test
-    void namesTheEndpointThatIsTaken() throws IOException {
+    void namesTheEndpointThatIsTaken() throws Exception {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             endpoint = "tcp://127.0.0.1:" + taken.getLocalPort();
 
@@ -306,7 +320,7 @@ class ListenerTest {
     }
 
     @Test
-    void mayBeClosedTwice() {
+    void mayBeClosedTwice() throws Exception {
         Listener listener = bind();
         listener.start();
         listener.close();
@@ -325,10 +339,15 @@ class ListenerTest {
             process.destroyForcibly().waitFor();
 
             // Where the kernel does not tell, containerd's word is still to come.
-            assertThat(listener.isEndKnown(life)).isEqualTo(listener.hasKernelWitness());
+            assertThat(listener.isEndKnown(life)).isEqualTo(listener.witness().on());
         } finally {
             process.destroyForcibly();
         }
+    }
+
+    private boolean isWatching(Listener listener) {
+        Life life = registry.open(TC).orElseThrow();
+        return listener.witness.orElseThrow().isWatching(life);
     }
 
     /** JeroMQ frees an address a moment after its socket was closed. */
@@ -349,11 +368,14 @@ class ListenerTest {
 
     private Listener bind(Settings settings) {
         Inbox inbox = new Inbox();
-        return bind(settings, inbox, new EventSource(settings, inbox, InstantSource.system()));
+        return bind(
+                settings,
+                inbox,
+                new EventSource(settings.ctrCommand(), inbox, InstantSource.system()));
     }
 
     private Listener bind(Settings settings, Inbox inbox, EventSource source) {
-        return Listener.bind(
+        return new Listener(
                 settings,
                 lock,
                 inbox,

@@ -12,8 +12,7 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Published.Begun;
-import io.tardis.listener.CtrEvent.TaskCreate;
-import io.tardis.listener.CtrEvent.TaskStart;
+import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.testkit.CapturedLog;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -45,7 +44,6 @@ class LivesTest {
         private final List<String> lines = new ArrayList<>();
         private final Map<String, Integer> numbers = new HashMap<>();
         private final List<Fate.End> ends = new ArrayList<>();
-        private final List<Life> inits = new ArrayList<>();
 
         private String letter(LifeRef life) {
             int number = numbers.computeIfAbsent(life.id(), _ -> numbers.size());
@@ -53,13 +51,9 @@ class LivesTest {
         }
 
         @Override
-        public void begun(
-                ContainerKey container,
-                LifeRef life,
-                Optional<InitProcess> init,
-                OptionalLong endedSeq) {
+        public void begun(TrackedLife life, OptionalLong endedSeq) {
             String ended = endedSeq.isPresent() ? " ended by " + endedSeq.getAsLong() : "";
-            lines.add("begun " + letter(life) + ended);
+            lines.add("begun " + letter(life.ref()) + ended);
         }
 
         @Override
@@ -79,13 +73,8 @@ class LivesTest {
         }
 
         @Override
-        public void lost(ContainerKey container, LifeRef life) {
-            lines.add("lost " + letter(life));
-        }
-
-        @Override
-        public void initKnown(Life life) {
-            inits.add(life);
+        public void lost(TrackedLife life) {
+            lines.add("lost " + letter(life.ref()));
         }
 
         private List<String> take() {
@@ -97,8 +86,17 @@ class LivesTest {
 
     private final Lines lines = new Lines();
     private final KnownLives known = new KnownLives();
-    private final Lives lives =
-            new Lives(known, lines, false, (pid, _) -> new InitProcess(pid, OptionalLong.of(1)));
+    private final List<Life> inits = new ArrayList<>();
+    private final Lives lives = lives(false, 1);
+
+    private Lives lives(boolean keepsAll, long startTime) {
+        return new Lives(
+                known,
+                lines,
+                keepsAll,
+                (pid, _) -> new InitProcess(pid, OptionalLong.of(startTime)),
+                inits::add);
+    }
 
     // --- whose end it is
 
@@ -146,10 +144,9 @@ class LivesTest {
 
     @Test
     void keepsAllWhereItIsSetTo() {
-        Lives all =
-                new Lives(known, lines, true, (pid, _) -> new InitProcess(pid, OptionalLong.of(1)));
+        Lives all = lives(true, 1);
 
-        all.created(new TaskCreate(TC, "/bundle", 100, NOW));
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
         all.exited(own(TC, 100, 3), 0);
         all.exited(own(OTHER, 100, 4), 0);
 
@@ -199,7 +196,7 @@ class LivesTest {
         begun(life("1", 0));
 
         exit(TC, 100, 7);
-        lives.witnessed(life("1", 100), 7 << 8, NOW, 0);
+        witnessed(life("1", 100), 7 << 8, NOW, 0);
         exit(TC, 100, 7);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 7 (containerd)");
@@ -304,7 +301,7 @@ class LivesTest {
         lives.deleted(life("1", 0), false);
 
         assertThat(lines.take()).isEmpty();
-        assertThat(lives.open()).isEmpty();
+        assertThat(known.open()).isEmpty();
         exit(TC, 100, 3);
         assertThat(lines.take()).containsExactly("a- 3 (containerd)");
     }
@@ -343,7 +340,7 @@ class LivesTest {
     void waitsForTheKernelWhereALifeIsDeletedWhoseEndItWillReport() {
         begun(life("1", 100));
         lives.deleted(life("1", 100), true);
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (kernel)");
     }
@@ -368,8 +365,8 @@ class LivesTest {
         create(new ContainerKey("default", "plain"), 6, NOW);
         exit(OTHER, 5, 0);
 
-        assertThat(lives.open()).extracting(Life::id).containsExactly("1");
-        assertThat(lives.undeleted()).extracting(Life::id).containsExactly("2");
+        assertThat(known.open()).extracting(Life::id).containsExactly("1");
+        assertThat(known.undeleted()).extracting(Life::id).containsExactly("2");
     }
 
     @Test
@@ -377,12 +374,10 @@ class LivesTest {
         begun(life("1", 0));
 
         create(100, NOW);
-        assertThat(lines.inits).isEmpty();
+        assertThat(inits).isEmpty();
         started(100, NOW.plusMillis(20));
 
-        assertThat(lines.inits)
-                .extracting(it -> it.init().orElseThrow().pid())
-                .containsExactly(100L);
+        assertThat(inits).extracting(it -> it.init().orElseThrow().pid()).containsExactly(100L);
     }
 
     /** The launcher left a note, and containerd's report was faster than its replay. */
@@ -397,7 +392,7 @@ class LivesTest {
 
         assertThat(life.init().orElseThrow().pid()).isEqualTo(100);
         assertThat(lines.take()).containsExactly("begun a+ ended by 1");
-        assertThat(lives.undeleted()).hasSize(1);
+        assertThat(known.undeleted()).hasSize(1);
     }
 
     @Test
@@ -471,7 +466,7 @@ class LivesTest {
         create(100, NOW);
         begun(Life.of("2", TC, NOW.minusSeconds(3600), BUNDLE).withInit(process(200)));
 
-        assertThat(lives.open())
+        assertThat(known.open())
                 .singleElement()
                 .satisfies(it -> assertThat(it.createdAt()).isAfter(NOW));
     }
@@ -492,11 +487,9 @@ class LivesTest {
     void beginsALifeWithThePidOfOneThatIsLost() {
         known.remember(new Answer.Lost(TC, Optional.of(begun("9", 100))));
 
-        lives.created(new TaskCreate(TC, "/bundle", 100, NOW.plusSeconds(60)));
-        Lives other =
-                new Lives(
-                        known, lines, false, (pid, _) -> new InitProcess(pid, OptionalLong.of(7)));
-        other.created(new TaskCreate(TC, "/bundle", 100, NOW.plusSeconds(120)));
+        create(100, NOW.plusSeconds(60));
+        Lives other = lives(false, 7);
+        other.reported(new TaskProcess(TC, BUNDLE, 100, NOW.plusSeconds(120), false));
         lives.exited(new TaskExit(TC, "tc", 100, 3, NOW.plusSeconds(180)), 0);
 
         assertThat(lines.take()).containsExactly("begun a-", "a- 3 (containerd)");
@@ -533,12 +526,12 @@ class LivesTest {
         lives.lost(life("1", 100));
 
         assertThat(lines.take()).isEmpty();
-        assertThat(lives.undeleted()).hasSize(1);
+        assertThat(known.undeleted()).hasSize(1);
     }
 
     @Test
     void resolvesTheLateEndOfALifeThatOnlyTheStoreKnows() {
-        known.remember(begun("9", 100), true);
+        known.remember(new Answer.Lost(TC, Optional.of(begun("9", 100))));
 
         exit(TC, 100, 3);
 
@@ -547,17 +540,19 @@ class LivesTest {
 
     @Test
     void looksAfterALifeThatOnlyTheStoreKnows() {
-        known.remember(begun("9", 100), false);
+        known.remember(new Answer.Running(TC, Optional.of(begun("9", 100))));
 
-        assertThat(lives.open()).extracting(Life::id).containsExactly("9");
+        assertThat(known.open()).extracting(Life::id).containsExactly("9");
         lives.lost(life("9", 100));
         assertThat(lines.take()).containsExactly("lost a+");
     }
 
     @Test
     void publishesWhatAVersionBeforeKeptOfLivesThatWereOver() {
-        lives.former(life("1", 100));
-        lives.former(life("2", 0));
+        known.lost.add(life("1", 100));
+        known.lost.add(life("2", 0));
+
+        lives.announce();
 
         assertThat(lines.take()).containsExactly("lost a+");
     }
@@ -616,10 +611,10 @@ class LivesTest {
         begun(life("1", 100));
         begun(Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)));
         try (CapturedLog log = new CapturedLog(Fate.class)) {
-            lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+            witnessed(life("1", 100), 3 << 8, NOW, 0);
             exit(TC, 100, 0);
             exit(OTHER, 200, 0);
-            lives.witnessed(
+            witnessed(
                     Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)), 3 << 8, NOW, 0);
 
             assertThat(log.at(Level.WARN))
@@ -655,7 +650,7 @@ class LivesTest {
     void marksA255WithoutPidAsMadeUpInAnyCase() {
         exit(OTHER, 0, 255);
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
         exit(TC, 0, 255);
 
         assertThat(lines.take()).containsExactly("a- 255 (assumed)", "begun b+", "b+ 3 (kernel)");
@@ -705,7 +700,7 @@ class LivesTest {
         begun(Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)).withForceDeleted());
         exit(OTHER, 200, 137);
         try (CapturedLog log = new CapturedLog(Fate.class)) {
-            lives.witnessed(
+            witnessed(
                     Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)).withForceDeleted(),
                     0,
                     NOW,
@@ -727,7 +722,7 @@ class LivesTest {
     @Test
     void takesContainerdsReportAsARepetitionOfTheKernels() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
         exit(TC, 100, 3);
         exit(TC, 100, 3);
 
@@ -738,14 +733,14 @@ class LivesTest {
     void takesTheKernelsReportAsARepetitionOfContainerds() {
         begun(life("1", 100));
         exit(TC, 100, 3);
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (containerd)");
     }
 
     @Test
     void publishesTheSignalThatTheKernelKnows() {
-        lives.witnessed(life("1", 100), 11 | 0x80, NOW, 0);
+        witnessed(life("1", 100), 11 | 0x80, NOW, 0);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 139 (kernel)");
         assertThat(lines.ends.getFirst().signal()).isEqualTo(OptionalInt.of(11));
@@ -754,7 +749,7 @@ class LivesTest {
     @Test
     void holdsADeathBySigkillUntilContainerdHasReportedWhetherMemoryRanOut() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        witnessed(life("1", 100), 9, NOW, 1_000);
         assertThat(lives.nextDeadline()).isPresent();
         lives.outOfMemory(TC);
 
@@ -770,7 +765,7 @@ class LivesTest {
     @Test
     void publishesThatMemoryRanOutThoughContainerdReportsNoExit() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        witnessed(life("1", 100), 9, NOW, 1_000);
         lives.outOfMemory(TC);
         lives.publishAll();
 
@@ -781,7 +776,7 @@ class LivesTest {
     void doesNotHoldADeathBySigkillForEver() {
         begun(life("1", 100));
         lines.take();
-        lives.witnessed(life("1", 100), 9, NOW, 1_000);
+        witnessed(life("1", 100), 9, NOW, 1_000);
         long deadline = lives.nextDeadline().orElseThrow();
 
         lives.publishOverdue(deadline - 1);
@@ -796,7 +791,7 @@ class LivesTest {
     @ParameterizedTest
     @ValueSource(longs = {Long.MIN_VALUE, -1, 0, Long.MAX_VALUE})
     void publishesAllThatItHoldsAtTheEnd(long nanoTime) {
-        lives.witnessed(life("1", 100), 9, NOW, nanoTime);
+        witnessed(life("1", 100), 9, NOW, nanoTime);
 
         lives.publishAll();
         lives.publishAll();
@@ -839,14 +834,14 @@ class LivesTest {
     @Test
     void publishesAnEndOnceWhereALaterLifeOfTheContainerHasTheSamePid() {
         begun(life("1", 100));
-        lives.witnessed(life("1", 100), 3 << 8, NOW, 0);
+        witnessed(life("1", 100), 3 << 8, NOW, 0);
         started(100, NOW.plusMillis(2));
         exit(TC, 100, 3);
         lives.deleted(life("1", 100), false);
 
         Life second = Life.of("2", TC, NOW.plusSeconds(5), BUNDLE).withInit(process(100));
         begun(second);
-        lives.witnessed(second, 0, NOW.plusSeconds(6), 0);
+        witnessed(second, 0, NOW.plusSeconds(6), 0);
         started(100, NOW.plusSeconds(6));
         lives.exited(new TaskExit(TC, "tc", 100, 0, NOW.plusSeconds(6)), 0);
 
@@ -896,11 +891,15 @@ class LivesTest {
     }
 
     private void create(ContainerKey container, long pid, Instant at) {
-        lives.created(new TaskCreate(container, BUNDLE.toString(), pid, at));
+        lives.reported(new TaskProcess(container, BUNDLE, pid, at, false));
     }
 
     private void started(long pid, Instant at) {
-        lives.started(new TaskStart(TC, pid, at));
+        lives.reported(new TaskProcess(TC, Path.of(""), pid, at, true));
+    }
+
+    private void witnessed(Life life, int waitStatus, Instant at, long nanoTime) {
+        lives.witnessed(new Witness.Ended(life, waitStatus), at, nanoTime);
     }
 
     private void exit(ContainerKey container, long pid, long status) {

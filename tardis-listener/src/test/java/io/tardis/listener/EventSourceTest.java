@@ -30,15 +30,15 @@ import org.slf4j.event.Level;
 
 /** Small shell scripts stand in for {@code ctr events}. */
 @Timeout(60)
-class CtrSupervisorTest {
+class EventSourceTest {
 
     @TempDir private Path directory;
-    private final RecordingSink sink = new RecordingSink();
-    private Optional<CtrSupervisor> started = Optional.empty();
+    private final RecordingInbox sink = new RecordingInbox();
+    private Optional<EventSource> started = Optional.empty();
 
     @AfterEach
     void endTheSource() {
-        started.ifPresent(CtrSupervisor::close);
+        started.ifPresent(EventSource::close);
     }
 
     @Test
@@ -50,25 +50,11 @@ class CtrSupervisorTest {
                 IntStream.rangeClosed(1, count)
                         .mapToObj(i -> CtrLines.exit("c" + i, i, 0))
                         .toList());
-        long[] pids = new long[count];
-        int[] heard = {0};
-        CtrSupervisor.Sink counting =
-                new CtrSupervisor.Sink() {
-                    @Override
-                    public synchronized void event(CtrEvent event) {
-                        pids[heard[0]++] = ((CtrEvent.ContainerExit) event).exit().pid();
-                    }
 
-                    @Override
-                    public void gap(Instant from, String reason) {
-                        sink.gap(from, reason);
-                    }
-                };
+        start(script("cat " + lines + "; exec sleep 60"));
 
-        start(script("cat " + lines + "; exec sleep 60"), counting);
-
-        await().atMost(Duration.ofSeconds(30)).until(() -> heard[0] == count);
-        assertThat(pids).isEqualTo(LongStream.rangeClosed(1, count).toArray());
+        assertThat(sink.awaitExits(count).stream().mapToLong(it -> it.exit().pid()).toArray())
+                .isEqualTo(LongStream.rangeClosed(1, count).toArray());
         assertThat(sink.gaps()).isEmpty();
     }
 
@@ -115,12 +101,12 @@ class CtrSupervisorTest {
 
         sink.awaitExits(4);
         assertThat(sink.gaps())
-                .extracting(RecordingSink.Gap::reason)
+                .extracting(Inbox.Signal.Missed::reason)
                 .satisfiesExactly(
                         first -> assertThat(first).endsWith("ended with 0"),
                         second -> assertThat(second).endsWith("ended with 7"),
                         third -> assertThat(third).endsWith("ended with 137"));
-        assertThat(started.orElseThrow().starts()).isEqualTo(4);
+        assertThat(started.orElseThrow().health().starts()).isEqualTo(4);
     }
 
     @Test
@@ -176,7 +162,7 @@ class CtrSupervisorTest {
         "true, ended with 0"
     })
     void isNotWellWhileItsSourceEndsSoonAfterEachStart(String command, String reason) {
-        start(List.of(command.split("\\|")), sink);
+        start(List.of(command.split("\\|")));
         await().until(() -> !started.orElseThrow().health().lastEnd().isEmpty());
 
         // Also at a moment when it has just been started once more.
@@ -194,7 +180,7 @@ class CtrSupervisorTest {
                 script(
                         "[ -e %s ] || exit 1; %s; exec sleep 60"
                                 .formatted(there, echo(CtrLines.exit("tc", 100, 0)))));
-        await().until(() -> started.orElseThrow().starts() > 2);
+        await().until(() -> started.orElseThrow().health().starts() > 2);
         assertThat(started.orElseThrow().health().ok()).isFalse();
 
         assertThat(there.toFile().mkdir()).isTrue();
@@ -213,10 +199,10 @@ class CtrSupervisorTest {
         sink.awaitGaps(2);
         assertThat(sink.told())
                 .satisfiesExactly(
-                        it -> assertThat(it).isInstanceOf(CtrEvent.ContainerExit.class),
-                        it -> assertThat(it).isInstanceOf(RecordingSink.Gap.class),
-                        it -> assertThat(it).isInstanceOf(CtrEvent.ContainerExit.class),
-                        it -> assertThat(it).isInstanceOf(RecordingSink.Gap.class));
+                        it -> assertThat(it).isInstanceOf(CtrEvent.Exit.class),
+                        it -> assertThat(it).isInstanceOf(Inbox.Signal.Missed.class),
+                        it -> assertThat(it).isInstanceOf(CtrEvent.Exit.class),
+                        it -> assertThat(it).isInstanceOf(Inbox.Signal.Missed.class));
     }
 
     /** What was missed began when the source was last read, not at the last failed start. */
@@ -228,7 +214,7 @@ class CtrSupervisorTest {
                         "echo x >> %1$s; [ $(wc -l < %1$s) = 3 ] && %2$s"
                                 .formatted(life, echo(CtrLines.exit("tc", 100, 0)))));
 
-        List<RecordingSink.Gap> gaps = sink.awaitGaps(5);
+        List<Inbox.Signal.Missed> gaps = sink.awaitGaps(5);
         Instant begin = gaps.get(0).from();
         assertThat(gaps.get(1).from()).isEqualTo(begin);
         assertThat(gaps.get(2).from()).isAfter(begin);
@@ -248,7 +234,7 @@ class CtrSupervisorTest {
         "2147483647, 1000"
     })
     void startsAgainAtOnceAndThenEverMoreSlowly(int endsInARow, long millis) {
-        assertThat(CtrSupervisor.delayAfter(endsInARow)).isEqualTo(Duration.ofMillis(millis));
+        assertThat(EventSource.delayAfter(endsInARow)).isEqualTo(Duration.ofMillis(millis));
     }
 
     /** A command that prints something and ends must not be started a thousand times a second. */
@@ -313,7 +299,7 @@ class CtrSupervisorTest {
         Path command = directory.resolve("late-ctr");
         start(List.of(command.toString()));
         assertThat(sink.awaitGaps(3))
-                .extracting(RecordingSink.Gap::reason)
+                .extracting(Inbox.Signal.Missed::reason)
                 .allSatisfy(it -> assertThat(it).contains(command.toString(), "not found"));
 
         Path beside = directory.resolve("beside");
@@ -327,7 +313,7 @@ class CtrSupervisorTest {
 
     @Test
     void logsARepeatedFailureOnce() {
-        try (CapturedLog log = new CapturedLog(CtrSupervisor.class)) {
+        try (CapturedLog log = new CapturedLog(EventSource.class)) {
             start(script("exit 1"));
             sink.awaitGaps(4);
 
@@ -346,11 +332,11 @@ class CtrSupervisorTest {
     void saysThatASourceCannotBeEnded() throws IOException, InterruptedException {
         Process process = new ProcessBuilder("sleep", "60").start();
         try {
-            assertThat(CtrSupervisor.howItEnded(process)).contains("cannot be ended");
+            assertThat(CtrProcess.howItEnded(process)).contains("cannot be ended");
         } finally {
             process.destroyForcibly().waitFor();
         }
-        assertThat(CtrSupervisor.howItEnded(process)).isEqualTo("ended with 137");
+        assertThat(CtrProcess.howItEnded(process)).isEqualTo("ended with 137");
     }
 
     @Test
@@ -367,10 +353,10 @@ class CtrSupervisorTest {
                 "trap '' TERM; while :; do sleep 0.1; done",
             })
     void endsTheSourceWhenClosed(String waiting) {
-        CtrSupervisor supervisor = start(script(echoOwnPid() + "; " + waiting));
+        EventSource source = start(script(echoOwnPid() + "; " + waiting));
         long pid = sink.awaitExits(1).getFirst().exit().pid();
 
-        supervisor.close();
+        source.close();
 
         assertThat(isAlive(pid)).isFalse();
         assertThat(sink.gaps()).as("an end that was wanted is no gap").isEmpty();
@@ -379,7 +365,7 @@ class CtrSupervisorTest {
     @Test
     void endsWhatTheSourceItselfStartedWhenClosed() {
         // The helper holds the pipe: were it left, the reader would never see the end.
-        CtrSupervisor supervisor =
+        EventSource source =
                 start(
                         script(
                                 "sleep 60 & "
@@ -388,7 +374,7 @@ class CtrSupervisorTest {
                                         + "; wait"));
         long helper = sink.awaitExits(1).getFirst().exit().pid();
 
-        supervisor.close();
+        source.close();
 
         await().atMost(Duration.ofSeconds(10)).until(() -> !isAlive(helper));
         assertThat(threadNames()).doesNotContain("tardis-listener-events");
@@ -396,8 +382,7 @@ class CtrSupervisorTest {
 
     /** The kernel would end the source with the thread that forked it. */
     @Test
-    void endsNoSourceWithTheThreadThatStartedTheSupervisor()
-            throws IOException, InterruptedException {
+    void endsNoProcessWithTheThreadThatStartedTheSource() throws IOException, InterruptedException {
         Path go = directory.resolve("go");
         CompletableFuture<Path> task = new CompletableFuture<>();
         Thread starter =
@@ -422,42 +407,37 @@ class CtrSupervisorTest {
 
         sink.awaitExits(2);
         assertThat(sink.gaps()).isEmpty();
-        assertThat(started.orElseThrow().starts()).isEqualTo(1);
+        assertThat(started.orElseThrow().health().starts()).isEqualTo(1);
     }
 
     @Test
     void leavesNoThreadBehind() {
-        CtrSupervisor supervisor =
-                start(script(echo(CtrLines.exit("tc", 1, 0)) + "; exec sleep 60"));
+        EventSource source = start(script(echo(CtrLines.exit("tc", 1, 0)) + "; exec sleep 60"));
         sink.awaitExits(1);
 
-        supervisor.close();
-        supervisor.close();
+        source.close();
+        source.close();
 
         assertThat(threadNames()).doesNotContain("tardis-listener-events");
     }
 
     @Test
     void startsNothingAfterItWasClosed() {
-        CtrSupervisor supervisor =
-                new CtrSupervisor(script("exec sleep 60"), InstantSource.system(), sink);
-        supervisor.close();
+        EventSource source =
+                new EventSource(script("exec sleep 60"), sink.inbox(), InstantSource.system());
+        source.close();
 
-        supervisor.start();
-        supervisor.close();
+        source.start();
+        source.close();
 
-        assertThat(supervisor.starts()).isZero();
+        assertThat(source.health().starts()).isZero();
     }
 
-    private CtrSupervisor start(List<String> command) {
-        return start(command, sink);
-    }
-
-    private CtrSupervisor start(List<String> command, CtrSupervisor.Sink into) {
-        CtrSupervisor supervisor = new CtrSupervisor(command, InstantSource.system(), into);
-        started = Optional.of(supervisor);
-        supervisor.start();
-        return supervisor;
+    private EventSource start(List<String> command) {
+        EventSource source = new EventSource(command, sink.inbox(), InstantSource.system());
+        started = Optional.of(source);
+        source.start();
+        return source;
     }
 
     private static List<String> script(String text) {
