@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -33,12 +34,11 @@ final class Rehearsal {
      */
     static void of(Settings settings, OptionalLong running) {
         try {
-            for (String text : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
-                new Endpoint(text)
-                        .problem(running)
-                        .ifPresent(it -> {
-                            throw new SetupException(it);
-                        });
+            for (String endpoint : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
+                Optional<String> problem = ListeningSockets.problem(endpoint, running);
+                if (problem.isPresent()) {
+                    throw new SetupException(problem.get());
+                }
             }
         } catch (IOException e) {
             throw new SetupException("it cannot be found out who has the ports: " + e, e);

@@ -1,9 +1,10 @@
 package io.tardis.cli;
 
-import java.io.File;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,7 +20,6 @@ final class Successor {
 
     private static final Logger LOG = LoggerFactory.getLogger(Successor.class);
     private static final Duration LEAST_LIFE = Duration.ofSeconds(10);
-    private static final File NULL = new File("/dev/null");
 
     private final Path program;
     private final Map<String, String> environment;
@@ -58,11 +58,9 @@ final class Successor {
     private void start() {
         try {
             Process process =
-                    new ProcessBuilder("setsid", program.toString(), "daemon", "--take-over")
-                            .directory(new File("/"))
-                            .redirectInput(NULL)
-                            .redirectOutput(NULL)
-                            .redirectError(NULL)
+                    BackgroundDaemon.detached(
+                                    List.of(program.toString(), "daemon", "--take-over"),
+                                    Redirect.DISCARD)
                             .start();
             LOG.info("process {} is to be the next daemon", process.pid());
         } catch (IOException

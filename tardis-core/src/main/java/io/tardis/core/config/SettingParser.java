@@ -1,6 +1,8 @@
 package io.tardis.core.config;
 
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -163,6 +165,17 @@ public final class SettingParser {
                             + MAX_PORT);
         }
         return text;
+    }
+
+    /** Where an endpoint is; {@code *} stands for every IPv4 address. */
+    public static InetSocketAddress address(String endpoint) throws UnknownHostException {
+        Matcher matcher = ENDPOINT.matcher(endpoint);
+        if (!matcher.matches()) {
+            throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
+        }
+        String host = matcher.group(1).equals("*") ? "0.0.0.0" : matcher.group(1);
+        return new InetSocketAddress(
+                InetAddress.getByName(host), Integer.parseInt(matcher.group(2)));
     }
 
     /** An endpoint for those who have no keys. */

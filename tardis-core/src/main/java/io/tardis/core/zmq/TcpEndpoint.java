@@ -2,10 +2,9 @@ package io.tardis.core.zmq;
 
 import io.tardis.core.FailureLog;
 import io.tardis.core.config.Setting;
+import io.tardis.core.config.SettingParser;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
@@ -114,7 +113,7 @@ final class TcpEndpoint extends Listener {
         try {
             channel.configureBlocking(false);
             channel.setOption(StandardSocketOptions.SO_REUSEADDR, true);
-            channel.bind(address(endpoint), maxConnections);
+            channel.bind(SettingParser.address(endpoint), maxConnections);
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
@@ -122,17 +121,6 @@ final class TcpEndpoint extends Listener {
         IOThread thread = new Threads(socket).choose();
         new TcpEndpoint(thread, socket, options, endpoint, channel, kind, clients, maxConnections)
                 .launch();
-    }
-
-    private static InetSocketAddress address(String endpoint) throws IOException {
-        int colon = endpoint.lastIndexOf(':');
-        if (colon < "tcp://".length()) {
-            throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
-        }
-        String host = endpoint.substring("tcp://".length(), colon);
-        int port = Integer.parseInt(endpoint.substring(colon + 1));
-        return new InetSocketAddress(
-                InetAddress.getByName(host.equals("*") ? "0.0.0.0" : host), port);
     }
 
     /** JeroMQ gives the I/O threads to its own objects only. */
