@@ -4,9 +4,6 @@ import io.tardis.core.config.Setting;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import zmq.Msg;
-import zmq.Options;
-import zmq.SocketBase;
-import zmq.io.IOThread;
 
 /** A connection that asks: requests of bounded frames and bytes come in, answers go out. */
 final class AskingSession extends ClientSession {
@@ -41,13 +38,8 @@ final class AskingSession extends ClientSession {
 
     private long writingSince;
 
-    AskingSession(
-            IOThread io,
-            SocketBase socket,
-            Options options,
-            TcpEndpoint endpoint,
-            Clients.Client client) {
-        super(io, socket, options, endpoint, client);
+    AskingSession(TcpEndpoint.Connection connection) {
+        super(connection);
     }
 
     @Override
@@ -109,7 +101,7 @@ final class AskingSession extends ClientSession {
             end("the rest of a request has not come for " + ARRIVAL.toSeconds() + " s");
         } else if (writing > 0 && nanoTime - writingSince > DEPARTURE.toNanos()) {
             end("an answer was not read for " + DEPARTURE.toSeconds() + " s");
-        } else if (client().isUnwanted()) {
+        } else if (client().unwanted().get()) {
             end("it does not read its answers");
         }
     }

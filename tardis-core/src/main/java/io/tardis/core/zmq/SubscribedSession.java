@@ -5,9 +5,6 @@ import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import zmq.Msg;
-import zmq.Options;
-import zmq.SocketBase;
-import zmq.io.IOThread;
 
 /**
  * A connection that subscribes: a bounded set of prefixes comes in, what is published goes out.
@@ -48,15 +45,9 @@ final class SubscribedSession extends ClientSession {
     /** The oldest message that TCP did not take yet, if there is one. */
     private @Nullable Msg oldest;
 
-    SubscribedSession(
-            IOThread io,
-            SocketBase socket,
-            Options options,
-            TcpEndpoint endpoint,
-            Clients clients,
-            Clients.Client client) {
-        super(io, socket, options, endpoint, client);
-        this.clients = clients;
+    SubscribedSession(TcpEndpoint.Connection connection) {
+        super(connection);
+        this.clients = connection.clients();
     }
 
     @Override

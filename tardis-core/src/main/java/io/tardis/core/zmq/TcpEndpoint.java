@@ -4,13 +4,13 @@ import io.tardis.core.FailureLog;
 import io.tardis.core.config.Setting;
 import io.tardis.core.config.SettingParser;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.StandardSocketOptions;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,20 +46,19 @@ final class TcpEndpoint extends Listener {
     private static final int KEEP_ALIVE_INTERVAL_SECONDS = 10;
     private static final int KEEP_ALIVE_PROBES = 3;
 
-    /** Makes a session of the kind that the socket needs. */
-    interface Sessions {
-        ClientSession open(
-                IOThread io,
-                SocketBase socket,
-                Options options,
-                TcpEndpoint endpoint,
-                Clients.Client client);
-    }
+    /** What a session of either kind is made of. */
+    record Connection(
+            IOThread io,
+            SocketBase socket,
+            Options options,
+            TcpEndpoint endpoint,
+            Clients clients,
+            Clients.Client client) {}
 
     private final IOThread thread;
     private final String endpoint;
     private final ServerSocketChannel channel;
-    private final Sessions kind;
+    private final Function<Connection, ClientSession> kind;
     private final Clients clients;
     private final int maxConnections;
     private final IOObject io;
@@ -80,7 +79,7 @@ final class TcpEndpoint extends Listener {
             Options options,
             String endpoint,
             ServerSocketChannel channel,
-            Sessions kind,
+            Function<Connection, ClientSession> kind,
             Clients clients,
             int maxConnections) {
         super(thread, socket, options);
@@ -105,7 +104,7 @@ final class TcpEndpoint extends Listener {
             SocketBase socket,
             Options options,
             String endpoint,
-            Sessions kind,
+            Function<Connection, ClientSession> kind,
             Clients clients,
             int maxConnections)
             throws IOException {
@@ -173,14 +172,14 @@ final class TcpEndpoint extends Listener {
         if (connection != null) {
             try {
                 open(connection);
-            } catch (RuntimeException e) {
+            } catch (IOException | RuntimeException e) {
                 LOG.debug("a connection was gone before it was greeted", e);
                 close(connection);
             }
         }
     }
 
-    private void open(SocketChannel connection) {
+    private void open(SocketChannel connection) throws IOException {
         if (connected.size() >= maxConnections || sessions.size() >= 2 * maxConnections) {
             refused(
                     maxConnections
@@ -196,13 +195,15 @@ final class TcpEndpoint extends Listener {
                 KEEP_ALIVE_PROBES,
                 KEEP_ALIVE_IDLE_SECONDS,
                 KEEP_ALIVE_INTERVAL_SECONDS);
-        tune(connection);
-        ClientSession session = kind.open(thread, socket, options, this, clients.connect());
+        TcpUtils.tuneTcpSocket(connection);
+        Clients.Client client = clients.connect();
+        ClientSession session =
+                kind.apply(new Connection(thread, socket, options, this, clients, client));
         StreamEngine engine;
         try {
             engine = session.engine(connection);
         } catch (RuntimeException e) {
-            clients.end(session.client());
+            clients.end(client);
             throw e;
         }
         sessions.add(session);
@@ -210,14 +211,6 @@ final class TcpEndpoint extends Listener {
         session.announce();
         launchChild(session);
         sendAttach(session, engine, false);
-    }
-
-    private static void tune(SocketChannel connection) {
-        try {
-            TcpUtils.tuneTcpSocket(connection);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     /** Its connection has ended; JeroMQ may not have taken it down yet. Safe twice. */
@@ -228,6 +221,7 @@ final class TcpEndpoint extends Listener {
 
     /** Nothing is left of it. */
     void ended(ClientSession session) {
+        disconnected(session);
         sessions.remove(session);
     }
 
