@@ -8,6 +8,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
+import io.tardis.core.registry.LifeListener;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Health;
@@ -44,7 +45,7 @@ import org.slf4j.LoggerFactory;
  * so nobody misses the first exit. {@link #stop} first, then let the others take what was
  * published, then {@link #close}: so nobody misses the last one.
  */
-public final class Listener implements AutoCloseable {
+public final class Listener implements LifeListener, AutoCloseable {
 
     /** Where the other parts of the same process subscribe. */
     public static final String ENDPOINT = "inproc://tardis-events";
@@ -181,23 +182,12 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /**
-     * A life begins. From any thread.
-     *
-     * @param isRegistered whether the registry has it; not where it could not be written
-     */
+    @Override
     public void begun(Life life, boolean isRegistered) {
         inbox.put(new Signal.Begun(life, isRegistered));
     }
 
-    /**
-     * The life of a container that was created unseen, as far as it is known by now; it is kept
-     * from now on, and is to be registered. From any thread.
-     *
-     * @param at when it was created
-     * @param until when it was deleted, or created again; {@link Instant#MAX} if it was not
-     * @throws TardisException if that takes too long
-     */
+    @Override
     public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
         CompletableFuture<Life> life = new CompletableFuture<>();
         inbox.put(new Signal.Keep(container, bundle, at, until, life));
@@ -215,6 +205,7 @@ public final class Listener implements AutoCloseable {
      * A life's process is about to run: from now on its end cannot be missed, if the kernel can
      * report it. From any thread.
      */
+    @Override
     public void started(Life life) {
         inbox.put(new Signal.Started(life));
         watch(life);
@@ -260,6 +251,7 @@ public final class Listener implements AutoCloseable {
      * and recorded within some milliseconds then. Also true where the end could not be witnessed,
      * because no daemon ran. From any thread.
      */
+    @Override
     public boolean isEndKnown(Life life) {
         try {
             return witness.isPresent() && life.init().isPresent() && !life.init().get().exists();
@@ -286,12 +278,12 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /** A life's process ran and is gone, and nobody observed how it ended. From any thread. */
+    @Override
     public void lost(Life life) {
         inbox.put(new Signal.Lost(life));
     }
 
-    /** A life was deleted, and is closed in the registry. From any thread. */
+    @Override
     public void deleted(Life life) {
         inbox.put(new Signal.Deleted(life));
     }

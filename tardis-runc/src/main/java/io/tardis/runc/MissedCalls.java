@@ -4,6 +4,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.core.registry.LifeListener;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import java.io.IOException;
@@ -49,14 +50,11 @@ final class MissedCalls {
 
     private final ContainerRegistry registry;
     private final RuncShim shim;
-    private final RuncShim.Listener listener;
+    private final LifeListener listener;
     private final InstantSource clock;
 
     MissedCalls(
-            ContainerRegistry registry,
-            RuncShim shim,
-            RuncShim.Listener listener,
-            InstantSource clock) {
+            ContainerRegistry registry, RuncShim shim, LifeListener listener, InstantSource clock) {
         this.registry = registry;
         this.shim = shim;
         this.listener = listener;

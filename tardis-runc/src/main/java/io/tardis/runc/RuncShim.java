@@ -5,6 +5,7 @@ import io.tardis.core.event.ExitEvent;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.core.registry.LifeListener;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import java.io.IOException;
@@ -13,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -38,39 +38,6 @@ public final class RuncShim {
      */
     private static final Duration RECORDING = Duration.ofSeconds(1);
 
-    /** The part of the daemon that knows lives and witnesses their ends. From any thread. */
-    public interface Listener {
-
-        /**
-         * A life begins: its process is not known yet.
-         *
-         * @param isRegistered whether the registry has it; not where it could not be written
-         */
-        void begun(Life life, boolean isRegistered);
-
-        /** A life's process is known now, and may run when this returns. */
-        void started(Life life);
-
-        /** Whether a life's end is known already, and is only to be recorded. */
-        boolean isEndKnown(Life life);
-
-        /** A life's process ran and is gone, and nobody observed how it ended. */
-        void lost(Life life);
-
-        /** A life was deleted, and is closed in the registry. */
-        void deleted(Life life);
-
-        /**
-         * The life of a container that was created unseen, as far as it is known by now; it is kept
-         * from now on.
-         *
-         * @param at when it was created
-         * @param until when it was deleted, or created again; {@link Instant#MAX} if it was not
-         * @throws io.tardis.core.TardisException if that cannot be had now
-         */
-        Life keep(ContainerKey container, Path bundle, Instant at, Instant until);
-    }
-
     /** What bytes that are no UTF-8 were replaced by. */
     private static final char NOT_UTF_8 = '\ufffd';
 
@@ -78,7 +45,7 @@ public final class RuncShim {
     private final Path checkpointDir;
     private final Runnable onRemoval;
     private final ExitCodes exitCodes;
-    private final Listener listener;
+    private final LifeListener listener;
     private final Duration deleteWait;
     private final InstantSource clock;
     private final Patience patience = new Patience();
@@ -100,7 +67,7 @@ public final class RuncShim {
             Path checkpointDir,
             Runnable onRemoval,
             ExitCodes exitCodes,
-            Listener listener,
+            LifeListener listener,
             Duration deleteWait,
             InstantSource clock) {
         this.registry = registry;

@@ -2,6 +2,7 @@ package io.tardis.runc;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.Life;
+import io.tardis.core.registry.LifeListener;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -11,7 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A listener that remembers what the shim reports, in order. */
-final class FakeListener implements RuncShim.Listener {
+final class FakeListener implements LifeListener {
 
     /** Gives the life of a container that was created unseen. */
     @FunctionalInterface
