@@ -3,14 +3,12 @@ package io.tardis.cli;
 import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
-import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.Life;
 import io.tardis.core.registry.RemovedTrees;
 import io.tardis.core.wire.Health;
 import io.tardis.core.zmq.ZmqContext;
-import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
 import io.tardis.listener.Inbox;
 import io.tardis.listener.InstanceLock;
@@ -21,16 +19,12 @@ import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -50,15 +44,11 @@ final class Daemon {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(1);
     private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
-    private static final Duration OVERLAP = Duration.ofSeconds(2);
-    private static final Duration TAKE_OVER_PATIENCE = Duration.ofSeconds(10);
     private static final Duration SUCCESSOR_PATIENCE = Duration.ofSeconds(30);
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
     /** A new daemon waits for the end of one that failed. */
     private static final Duration FAIL_PATIENCE = Duration.ofSeconds(1);
-
-    private static final Duration POLL = Duration.ofMillis(20);
 
     /** Completed with null to stop, or with what went wrong. */
     private final CompletableFuture<Void> end = new CompletableFuture<>();
@@ -150,7 +140,10 @@ final class Daemon {
         // The lock goes last: who waits for it finds the ports free and everything written.
         Inbox inbox = new Inbox();
         try (EventSource source = new EventSource(settings, inbox, clock);
-                InstanceLock lock = takeLock(source);
+                InstanceLock lock =
+                        takeOver
+                                ? TakeOver.lock(settings, source, end::isDone)
+                                : InstanceLock.take(settings.stateDir());
                 ZmqContext context =
                         new ZmqContext(
                                 cause -> fail("a thread of ZeroMQ's", cause),
@@ -169,14 +162,15 @@ final class Daemon {
                 RemovedTrees removed =
                         new RemovedTrees(
                                 List.of(settings.containersDir(), settings.checkpointDir()));
-                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE)) {
+                QueryClient store = new QueryClient(context, Store.ENDPOINT, ANSWER_PATIENCE)) {
             RuncShim shim =
                     new RuncShim(
                             registry,
                             settings.checkpointDir(),
                             removed::look,
-                            exitCodes,
-                            new LivesListener(listener),
+                            (life, wait) ->
+                                    store.exitCode(life.container(), Optional.of(life.id()), wait),
+                            listener,
                             settings.deleteWait(),
                             clock);
             MissedNotes missed = new MissedNotes(settings.runDir(), shim);
@@ -198,7 +192,7 @@ final class Daemon {
         }
     }
 
-    private void serve(ShimServer server, Listener listener) throws InterruptedException {
+    private void serve(ShimServer server, Listener listener) {
         shims = server;
         try (server) {
             LOG.info(
@@ -210,18 +204,10 @@ final class Daemon {
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
             handOver.ifPresent(HandOver::start);
-            awaitEnd();
+            boolean _ = end.handle((_, _) -> true).join(); // a failure is in the log already
             handOver.ifPresent(HandOver::stop);
             server.stop();
             listener.stop();
-        }
-    }
-
-    private void awaitEnd() throws InterruptedException {
-        try {
-            end.get();
-        } catch (ExecutionException e) {
-            LOG.debug("a part of the daemon failed, which is in the log already", e);
         }
     }
 
@@ -255,44 +241,15 @@ final class Daemon {
         }
     }
 
-    private InstanceLock takeLock(EventSource source) throws InterruptedException {
-        OptionalLong before =
-                takeOver ? InstanceLock.holder(settings.stateDir()) : OptionalLong.empty();
-        if (before.isEmpty()) {
-            return InstanceLock.take(settings.stateDir());
-        }
-        Rehearsal.of(settings, before);
-        // Both hear for a while. ctr does not say when it has subscribed: its first word proves
-        // it, and where nothing happens, nothing is missed. Where the other one has failed, and
-        // ends meanwhile, there is nothing to wait for.
-        source.start();
-        long begin = System.nanoTime();
-        boolean hears = false;
-        while (!hears
-                && System.nanoTime() - begin < OVERLAP.toNanos()
-                && !end.isDone()
-                && InstanceLock.holder(settings.stateDir()).equals(before)) {
-            hears = source.awaitHearing(POLL);
-        }
-        if (end.isDone()) {
-            throw new AlreadyRunningException(settings.stateDir(), before); // it goes on
-        }
-        LOG.info(
-                "taking over from process {}; the event source {}",
-                before.getAsLong(),
-                hears ? "hears" : "has reported nothing yet");
-        InstanceLock.holdingProcess(settings.stateDir()).ifPresent(ProcessHandle::destroy);
-        return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
-    }
-
     private Health.Socket socketHealth() {
         ShimServer server = shims;
-        Optional<String> problem =
-                !Files.exists(settings.socket(), LinkOption.NOFOLLOW_LINKS)
-                        ? Optional.of(
-                                settings.socket()
-                                        + " is not there, and no launcher reaches the daemon")
-                        : server == null ? Optional.empty() : server.problem();
+        Optional<String> problem = server == null ? Optional.empty() : server.problem();
+        if (!Files.exists(settings.socket(), LinkOption.NOFOLLOW_LINKS)) {
+            problem =
+                    Optional.of(
+                            settings.socket()
+                                    + " is not there, and no launcher reaches the daemon");
+        }
         return new Health.Socket(problem.isEmpty(), problem.orElse(""));
     }
 
@@ -305,39 +262,6 @@ final class Daemon {
                 () -> Directories.makePrivate(settings.runDir()),
                 missed,
                 longestWork);
-    }
-
-    /** What the shim has to do with the listener, which does not know it. */
-    private record LivesListener(Listener listener) implements RuncShim.Listener {
-        @Override
-        public void begun(Life life, boolean isRegistered) {
-            listener.begun(life, isRegistered);
-        }
-
-        @Override
-        public void started(Life life) {
-            listener.started(life);
-        }
-
-        @Override
-        public boolean isEndKnown(Life life) {
-            return listener.isEndKnown(life);
-        }
-
-        @Override
-        public void lost(Life life) {
-            listener.lost(life);
-        }
-
-        @Override
-        public void deleted(Life life) {
-            listener.deleted(life);
-        }
-
-        @Override
-        public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
-            return listener.keep(container, bundle, at, until);
-        }
     }
 
     /**

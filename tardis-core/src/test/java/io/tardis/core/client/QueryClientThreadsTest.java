@@ -1,40 +1,37 @@
-package io.tardis.cli;
+package io.tardis.core.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.UnavailableException;
-import io.tardis.core.registry.Life;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.AnswerCodec;
-import io.tardis.core.wire.Query;
-import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqReplier;
-import io.tardis.store.Store;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+/** One client that several threads ask. */
 @Timeout(30)
-class StoreExitCodesTest {
+class QueryClientThreadsTest {
 
+    private static final String ENDPOINT = "inproc://store";
     private static final Duration PATIENCE = Duration.ofSeconds(10);
-    private static final Life LIFE =
-            Life.of("life-1", Events.TC, Events.TIME, Path.of("/run/bundle"));
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
+    private static final ContainerKey OTHER = new ContainerKey("default", "other");
 
     private final ZmqContext context =
             new ZmqContext(cause -> {
                 throw new AssertionError(cause);
             });
-    private final ZmqReplier store = context.replier(List.of(Store.ENDPOINT));
+    private final ZmqReplier store = context.replier(List.of(ENDPOINT));
 
     /** Ends only when every socket is closed. */
     @AfterEach
@@ -45,67 +42,71 @@ class StoreExitCodesTest {
 
     @Test
     void answersOneQuestionAfterTheOther() throws Exception {
-        try (StoreExitCodes exitCodes = new StoreExitCodes(context, PATIENCE)) {
-            for (long code = 0; code < 3; code++) {
-                CompletableFuture<Answer.OfContainer> answer = ask(exitCodes);
-                answer(Events.exited(Events.TC, code));
+        try (QueryClient client = new QueryClient(context, ENDPOINT, PATIENCE)) {
+            for (Answer.OfContainer expected :
+                    List.of(new Answer.Running(TC), new Answer.Lost(TC), new Answer.Unknown(TC))) {
+                CompletableFuture<Answer.OfContainer> answer = ask(client, TC);
+                reply(question(), expected);
 
-                assertThat(answer.get(10, TimeUnit.SECONDS))
-                        .isEqualTo(Events.exited(Events.TC, code));
+                assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(expected);
             }
         }
     }
 
     @Test
-    void asksForTheEndOfOneLife() throws Exception {
-        try (StoreExitCodes exitCodes = new StoreExitCodes(context, PATIENCE)) {
-            CompletableFuture<Answer.OfContainer> answer =
-                    CompletableFuture.supplyAsync(
-                            () -> exitCodes.exitCode(LIFE, Duration.ofMillis(700)));
-            ZmqReplier.Request request = Objects.requireNonNull(store.receive(PATIENCE));
-            store.reply(request, AnswerCodec.encode(Events.exited(Events.TC, 0)));
+    void answersSeveralThreadsAtOnceAndEachItsOwnQuestion() throws Exception {
+        try (QueryClient client = new QueryClient(context, ENDPOINT, PATIENCE)) {
+            CompletableFuture<Answer.OfContainer> one = ask(client, TC);
+            ZmqReplier.Request first = question();
+            CompletableFuture<Answer.OfContainer> two = ask(client, OTHER);
+            ZmqReplier.Request second = question();
 
-            assertThat(QueryCodec.decode(request.payload()))
-                    .isEqualTo(
-                            new Query.ExitCode(
-                                    Events.TC, Optional.of(LIFE.id()), Duration.ofMillis(700)));
-            assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(Events.exited(Events.TC, 0));
+            reply(second, new Answer.Lost(OTHER));
+            reply(first, new Answer.Running(TC));
+
+            assertThat(two.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Lost(OTHER));
+            assertThat(one.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Running(TC));
         }
     }
 
     @Test
     void canBeAskedAgainAfterAQuestionWithoutAnswer() throws Exception {
-        try (StoreExitCodes exitCodes = new StoreExitCodes(context, Duration.ofMillis(50))) {
-            assertThatThrownBy(() -> exitCodes.exitCode(LIFE, Duration.ZERO))
+        try (QueryClient client = new QueryClient(context, ENDPOINT, Duration.ofMillis(50))) {
+            assertThatThrownBy(() -> client.exitCode(TC, Duration.ZERO))
                     .isInstanceOf(UnavailableException.class);
-            Objects.requireNonNull(store.receive(PATIENCE), "the question without an answer");
+            ZmqReplier.Request _ = question();
 
             CompletableFuture<Answer.OfContainer> answer =
-                    CompletableFuture.supplyAsync(() -> exitCodes.exitCode(LIFE, PATIENCE));
-            answer(Events.exited(Events.TC, 7));
+                    CompletableFuture.supplyAsync(() -> client.exitCode(TC, PATIENCE));
+            reply(question(), new Answer.Lost(TC));
 
-            assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(Events.exited(Events.TC, 7));
+            assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Lost(TC));
         }
     }
 
     @Test
     void leavesNoSocketOpenWhereSomebodyStillWaitsAtItsEnd() throws Exception {
-        StoreExitCodes exitCodes = new StoreExitCodes(context, PATIENCE);
-        CompletableFuture<Answer.OfContainer> answer = ask(exitCodes);
-        ZmqReplier.Request request = Objects.requireNonNull(store.receive(PATIENCE));
+        QueryClient client = new QueryClient(context, ENDPOINT, PATIENCE);
+        CompletableFuture<Answer.OfContainer> answer = ask(client, TC);
+        ZmqReplier.Request request = question();
 
-        exitCodes.close();
-        store.reply(request, AnswerCodec.encode(new Answer.Running(Events.TC)));
+        client.close();
+        reply(request, new Answer.Running(TC));
 
-        assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Running(Events.TC));
+        assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Running(TC));
     }
 
-    private static CompletableFuture<Answer.OfContainer> ask(StoreExitCodes exitCodes) {
-        return CompletableFuture.supplyAsync(() -> exitCodes.exitCode(LIFE, Duration.ZERO));
+    private static CompletableFuture<Answer.OfContainer> ask(
+            QueryClient client, ContainerKey container) {
+        return CompletableFuture.supplyAsync(
+                () -> client.exitCode(container, Duration.ZERO), it -> new Thread(it).start());
     }
 
-    private void answer(Answer answer) {
-        ZmqReplier.Request request = Objects.requireNonNull(store.receive(PATIENCE));
+    private ZmqReplier.Request question() {
+        return Objects.requireNonNull(store.receive(PATIENCE));
+    }
+
+    private void reply(ZmqReplier.Request request, Answer answer) {
         store.reply(request, AnswerCodec.encode(answer));
     }
 }
