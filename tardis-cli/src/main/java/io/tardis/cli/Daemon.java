@@ -56,6 +56,7 @@ final class Daemon {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Settings settings;
     private final boolean takeOver;
+    private final boolean isService;
     private final Consumer<Duration> successor;
     private final Duration stopPatience;
     private final Duration failPatience;
@@ -75,11 +76,12 @@ final class Daemon {
      *
      * @param takeOver whether to end the daemon that has the state directory, if one does, and go
      *     on in its place
+     * @param isService whether a service manager runs it: then nobody else may replace it
      * @param successor sees to it that there is a new daemon after this one failed, which had lived
      *     for so long
      */
-    Daemon(Settings settings, boolean takeOver, Consumer<Duration> successor) {
-        this(settings, takeOver, successor, STOP_PATIENCE, FAIL_PATIENCE, Daemon::halt);
+    Daemon(Settings settings, boolean takeOver, boolean isService, Consumer<Duration> successor) {
+        this(settings, takeOver, isService, successor, STOP_PATIENCE, FAIL_PATIENCE, Daemon::halt);
     }
 
     /**
@@ -92,12 +94,14 @@ final class Daemon {
     Daemon(
             Settings settings,
             boolean takeOver,
+            boolean isService,
             Consumer<Duration> successor,
             Duration stopPatience,
             Duration failPatience,
             IntConsumer halt) {
         this.settings = settings;
         this.takeOver = takeOver;
+        this.isService = isService;
         this.successor = successor;
         this.stopPatience = stopPatience;
         this.failPatience = failPatience;
@@ -214,10 +218,7 @@ final class Daemon {
     /** Looks after what this process runs from; what is there now counts as not replaced. */
     private HandOver watch(Installation own) {
         BackgroundDaemon successor = new BackgroundDaemon(settings, own.program());
-        return new HandOver(
-                own,
-                System.getenv("INVOCATION_ID") != null, // by which systemd is known
-                () -> successor.replace(SUCCESSOR_PATIENCE));
+        return new HandOver(own, isService, () -> successor.replace(SUCCESSOR_PATIENCE));
     }
 
     /**
@@ -306,13 +307,18 @@ final class Daemon {
     }
 
     private void haltUnlessEnded() {
+        if (!hasEnded(failPatience)) {
+            LOG.error("the daemon does not end by itself and is halted");
+            halt.accept(ExitStatus.FAILED);
+        }
+    }
+
+    private boolean hasEnded(Duration patience) {
         try {
-            if (!ended.await(failPatience.toMillis(), TimeUnit.MILLISECONDS)) {
-                LOG.error("the daemon does not end by itself and is halted");
-                halt.accept(ExitStatus.FAILED);
-            }
+            return ended.await(patience.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return false;
         }
     }
 
@@ -322,12 +328,7 @@ final class Daemon {
             return; // it ended by itself, and has an exit status
         }
         end.complete(null);
-        try {
-            boolean inTime = ended.await(stopPatience.toMillis(), TimeUnit.MILLISECONDS);
-            halt.accept(
-                    inTime && !end.isCompletedExceptionally() ? ExitStatus.OK : ExitStatus.FAILED);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean well = hasEnded(stopPatience) && !end.isCompletedExceptionally();
+        halt.accept(well ? ExitStatus.OK : ExitStatus.FAILED);
     }
 }

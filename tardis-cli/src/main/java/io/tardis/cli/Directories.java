@@ -33,10 +33,7 @@ final class Directories {
      */
     static void makePrivate(Path directory) {
         try {
-            Path parent = directory.getParent();
-            if (parent != null) {
-                Files.createDirectories(parent);
-            }
+            Files.createDirectories(directory.resolveSibling(""));
             try {
                 Files.createDirectory(
                         directory,

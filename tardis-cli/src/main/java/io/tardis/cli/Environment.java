@@ -25,6 +25,14 @@ record Environment(Map<String, String> variables) {
         return SettingsReader.strict(variables);
     }
 
+    /**
+     * Whether a service manager started this process: by that variable systemd is known. Neither
+     * the launcher nor a command hands it on to a daemon.
+     */
+    boolean isService() {
+        return variables.containsKey("INVOCATION_ID");
+    }
+
     /** Where the settings are; it may not exist. */
     String settingsFile() {
         String configured = variables.getOrDefault(SettingsReader.CONFIG_KEY, "");

@@ -102,10 +102,7 @@ final class LogFile implements LogWriter.Output {
 
     /** Opens it so that the key is the open file's: the name led there before and after. */
     private Opened openByName() throws IOException {
-        Path directory = file.getParent();
-        if (directory != null && !Files.isDirectory(directory)) {
-            Files.createDirectories(directory);
-        }
+        Files.createDirectories(file.resolveSibling(""));
         while (true) {
             Object before = key();
             FileChannel channel =
@@ -140,15 +137,11 @@ final class LogFile implements LogWriter.Output {
         return file.resolveSibling(file.getFileName() + "." + number);
     }
 
-    private void close() {
+    private void close() throws IOException {
         Opened opened = open;
         open = null;
         if (opened != null) {
-            try {
-                opened.channel().close();
-            } catch (IOException e) {
-                LOG.warn("{} cannot be closed: {}", file, e.toString());
-            }
+            opened.channel().close();
         }
     }
 }

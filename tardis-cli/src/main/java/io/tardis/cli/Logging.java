@@ -18,7 +18,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -55,8 +54,8 @@ final class Logging {
 
     private static volatile @Nullable LogFile logFile;
 
-    /** Null where a process prints to its own streams. */
-    private static volatile @Nullable Printed printed;
+    /** Logs what the JVM has printed until now; does nothing where that goes to its own streams. */
+    private static volatile Runnable takeLastPrinted = () -> {};
 
     private Logging() {}
 
@@ -89,7 +88,7 @@ final class Logging {
                             .daemon()
                             .name("tardis-log-printed")
                             .start(() -> logPrinted(streams.printed()));
-            printed = new Printed(streams, reader);
+            takeLastPrinted = () -> takeLast(streams, reader);
         } catch (IOException e) {
             throw new SetupException("the standard streams cannot be taken: " + e, e);
         }
@@ -122,12 +121,7 @@ final class Logging {
      */
     private static Path pathOf(Settings settings) {
         Path file = settings.logFile();
-        boolean isStandardStream =
-                file.startsWith("/proc/self/fd")
-                        || file.startsWith("/dev/fd")
-                        || file.equals(Path.of("/dev/stdout"))
-                        || file.equals(Path.of("/dev/stderr"));
-        return isStandardStream ? NULL : file;
+        return file.toString().matches("/proc/self/fd/.*|/dev/(fd/.*|stdout|stderr)") ? NULL : file;
     }
 
     private static void logPrinted(InputStream printed) {
@@ -154,28 +148,22 @@ final class Logging {
         return new LogWriter("the log file " + path, file, Logging::dropped);
     }
 
-    /** What the JVM prints, and who logs it. */
-    private record Printed(StandardStreams streams, Thread reader) {
-        /** Logs what there is, and ends. */
-        void close() {
-            try {
-                streams.giveBack();
-                reader.join(FLUSH_PATIENCE);
-            } catch (IOException e) {
-                LoggerFactory.getLogger(Logging.class)
-                        .warn("the standard streams cannot be given back", e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+    /** What is printed from now on is not logged. */
+    private static void takeLast(StandardStreams streams, Thread reader) {
+        try {
+            streams.giveBack();
+            reader.join(FLUSH_PATIENCE);
+        } catch (IOException e) {
+            LoggerFactory.getLogger(Logging.class)
+                    .warn("the standard streams cannot be given back", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
     /** For the end of the process: waits a moment until what was logged is written. */
     static void flush() {
-        Printed streams = printed;
-        if (streams != null) {
-            streams.close();
-        }
+        takeLastPrinted.run();
         writers.forEach(it -> it.flush(FLUSH_PATIENCE));
     }
 
@@ -276,15 +264,9 @@ final class Logging {
      */
     static Path openable(Path file) {
         try {
-            Path directory = file.getParent();
-            if (directory != null) {
-                Files.createDirectories(directory);
-            }
-            try (OutputStream _ =
-                    Files.newOutputStream(
-                            file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
-                return file;
-            }
+            Files.createDirectories(file.resolveSibling(""));
+            return Files.write(
+                    file, new byte[0], StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
             throw cannotBeWritten(file, e);
         }

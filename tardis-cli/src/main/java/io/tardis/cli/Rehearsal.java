@@ -4,8 +4,6 @@ import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.curve.CurveClients;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -54,14 +52,13 @@ final class Rehearsal {
     private static void write(Path directory) {
         Path file = directory.resolve(".rehearsal." + ProcessHandle.current().pid());
         try {
-            try (FileChannel channel =
-                    FileChannel.open(
-                            file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                ByteBuffer bytes = ByteBuffer.allocate(BYTES);
-                while (bytes.hasRemaining()) {
-                    channel.write(bytes);
-                }
-                channel.force(true);
+            try {
+                Files.write(
+                        file,
+                        new byte[BYTES],
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.WRITE,
+                        StandardOpenOption.SYNC);
             } finally {
                 Files.deleteIfExists(file);
             }

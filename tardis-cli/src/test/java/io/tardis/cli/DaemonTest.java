@@ -337,6 +337,7 @@ class DaemonTest {
         return new Daemon(
                 tardis.environment().settings(),
                 false,
+                false,
                 successor,
                 PATIENCE,
                 Duration.ofMillis(50),

@@ -139,19 +139,18 @@ public final class SettingParser {
     }
 
     static RecordScope recordScope(String text) {
-        return switch (text) {
-            case "enabled" -> RecordScope.ENABLED;
-            case "all" -> RecordScope.ALL;
-            default -> throw new IllegalArgumentException("neither enabled nor all");
-        };
+        return isFirst(text, "enabled", "all") ? RecordScope.ENABLED : RecordScope.ALL;
     }
 
     static boolean kernelWitness(String text) {
-        return switch (text) {
-            case "auto" -> true;
-            case "off" -> false;
-            default -> throw new IllegalArgumentException("neither auto nor off");
-        };
+        return isFirst(text, "auto", "off");
+    }
+
+    private static boolean isFirst(String text, String first, String second) {
+        if (!text.equals(first) && !text.equals(second)) {
+            throw new IllegalArgumentException("neither " + first + " nor " + second);
+        }
+        return text.equals(first);
     }
 
     static String endpoint(String text) {

@@ -31,7 +31,7 @@ abstract class ClientSession extends SessionBase {
     private static final int MAX_HANDSHAKE_BYTES = 640;
 
     private final TcpEndpoint endpoint;
-    private final Clients.Client client;
+    final Clients.Client client;
 
     /** Known where the socket wants identities, as those do whose frames may be longer. */
     private boolean greeted;
@@ -42,10 +42,6 @@ abstract class ClientSession extends SessionBase {
         super(connection.io(), false, connection.socket(), connection.options(), null);
         this.endpoint = connection.endpoint();
         this.client = connection.client();
-    }
-
-    final Clients.Client client() {
-        return client;
     }
 
     /** As the one that launches it must, before it does. */

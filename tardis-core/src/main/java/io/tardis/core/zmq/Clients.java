@@ -25,6 +25,7 @@ final class Clients {
     record Client(
             long number, Budget.Share arriving, Budget.Share leaving, AtomicBoolean unwanted) {}
 
+    private final int most;
     private final Budget arriving;
     private final Budget leaving;
     private final Map<Long, Client> connected = new ConcurrentHashMap<>();
@@ -33,9 +34,19 @@ final class Clients {
     private volatile long published;
     private long numbers; // for the I/O thread
 
-    Clients(Budget arriving, Budget leaving) {
+    /**
+     * No connections yet.
+     *
+     * @param most how many there may be at the same time
+     */
+    Clients(int most, Budget arriving, Budget leaving) {
+        this.most = most;
         this.arriving = arriving;
         this.leaving = leaving;
+    }
+
+    int most() {
+        return most;
     }
 
     Client connect() {

@@ -77,11 +77,11 @@ final class SubscribedSession extends ClientSession {
         if (subscriptions.size() == MAX_SUBSCRIPTIONS) {
             return refuse("it has more than " + MAX_SUBSCRIPTIONS + " subscriptions");
         }
-        if (!client().arriving().take(cost(prefix))) {
+        if (!client.arriving().take(cost(prefix))) {
             return refuse("subscriptions take too much memory");
         }
         if (!handOn(frame)) {
-            client().arriving().give(cost(prefix));
+            client.arriving().give(cost(prefix));
             return false;
         }
         subscriptions.add(prefix);
@@ -135,7 +135,7 @@ final class SubscribedSession extends ClientSession {
     @Override
     void look(long nanoTime) {
         if (clients.published() > returnedAt + 1) {
-            client().arriving().give(returning);
+            client.arriving().give(returning);
             returning = 0;
         }
         if (oldest == null && !isEnding()) {

@@ -10,7 +10,6 @@ import java.nio.channels.SocketChannel;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,9 +57,7 @@ final class TcpEndpoint extends Listener {
     private final IOThread thread;
     private final String endpoint;
     private final ServerSocketChannel channel;
-    private final Function<Connection, ClientSession> kind;
     private final Clients clients;
-    private final int maxConnections;
     private final IOObject io;
     private final FailureLog refusals = new FailureLog(TcpEndpoint.class);
 
@@ -79,16 +76,12 @@ final class TcpEndpoint extends Listener {
             Options options,
             String endpoint,
             ServerSocketChannel channel,
-            Function<Connection, ClientSession> kind,
-            Clients clients,
-            int maxConnections) {
+            Clients clients) {
         super(thread, socket, options);
         this.thread = thread;
         this.endpoint = endpoint;
         this.channel = channel;
-        this.kind = kind;
         this.clients = clients;
-        this.maxConnections = maxConnections;
         this.io = new IOObject(thread, this);
         options.allocator = this::allocate;
     }
@@ -100,26 +93,21 @@ final class TcpEndpoint extends Listener {
      * @param endpoint {@code tcp://ADDRESS:PORT}
      * @throws IOException if it cannot be bound
      */
-    static void bind(
-            SocketBase socket,
-            Options options,
-            String endpoint,
-            Function<Connection, ClientSession> kind,
-            Clients clients,
-            int maxConnections)
+    static void bind(SocketBase socket, Options options, String endpoint, Clients clients)
             throws IOException {
         ServerSocketChannel channel = ServerSocketChannel.open();
         try {
             channel.configureBlocking(false);
             channel.setOption(StandardSocketOptions.SO_REUSEADDR, true);
-            channel.bind(SettingParser.address(endpoint), maxConnections);
+            channel.bind(SettingParser.address(endpoint), clients.most());
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }
         IOThread thread = new Threads(socket).choose();
-        new TcpEndpoint(thread, socket, options, endpoint, channel, kind, clients, maxConnections)
-                .launch();
+        TcpEndpoint bound = new TcpEndpoint(thread, socket, options, endpoint, channel, clients);
+        bound.sendPlug(bound);
+        bound.sendOwn(socket, bound);
     }
 
     /** JeroMQ gives the I/O threads to its own objects only. */
@@ -131,11 +119,6 @@ final class TcpEndpoint extends Listener {
         IOThread choose() {
             return chooseIoThread(0);
         }
-    }
-
-    private void launch() {
-        sendPlug(this);
-        sendOwn(socket, this);
     }
 
     @Override
@@ -180,12 +163,11 @@ final class TcpEndpoint extends Listener {
     }
 
     private void open(SocketChannel connection) throws IOException {
-        if (connected.size() >= maxConnections || sessions.size() >= 2 * maxConnections) {
+        int most = clients.most();
+        if (connected.size() >= most || sessions.size() >= 2 * most) {
             refused(
-                    maxConnections
-                            + " connections are open, as many as "
-                            + Setting.MAX_CONNECTIONS.key()
-                            + " allows");
+                    "%d connections are open, as many as %s allows"
+                            .formatted(most, Setting.MAX_CONNECTIONS.key()));
             close(connection);
             return;
         }
@@ -197,8 +179,9 @@ final class TcpEndpoint extends Listener {
                 KEEP_ALIVE_INTERVAL_SECONDS);
         TcpUtils.tuneTcpSocket(connection);
         Clients.Client client = clients.connect();
+        Connection it = new Connection(thread, socket, options, this, clients, client);
         ClientSession session =
-                kind.apply(new Connection(thread, socket, options, this, clients, client));
+                options.recvIdentity ? new AskingSession(it) : new SubscribedSession(it);
         StreamEngine engine;
         try {
             engine = session.engine(connection);
@@ -216,7 +199,7 @@ final class TcpEndpoint extends Listener {
     /** Its connection has ended; JeroMQ may not have taken it down yet. Safe twice. */
     void disconnected(ClientSession session) {
         connected.remove(session);
-        clients.end(session.client());
+        clients.end(session.client);
     }
 
     /** Nothing is left of it. */

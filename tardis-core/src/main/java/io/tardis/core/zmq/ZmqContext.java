@@ -137,7 +137,7 @@ public final class ZmqContext implements AutoCloseable {
      */
     public ZmqPublisher publisher(List<String> endpoints) {
         // Of subscriptions, one to all exits takes 1 KiB.
-        Clients clients = new Clients(budget(24, 2), budget(0, 0));
+        Clients clients = new Clients(maxConnections, budget(24, 2), budget(0, 0));
         List<Bound> bound = bind(SocketType.XPUB, endpoints, clients);
         return new ZmqPublisher(bound.stream().map(Bound::socket).toList(), clients);
     }
@@ -168,7 +168,7 @@ public final class ZmqContext implements AutoCloseable {
         // Requests that nobody has handled yet: they are handled at once, so this is for those that
         // never come to their end. And answers that clients do not read: one is 5 MiB at the most,
         // 10,000 exits.
-        Clients clients = new Clients(budget(16, 1), budget(32, 8));
+        Clients clients = new Clients(maxConnections, budget(16, 1), budget(32, 8));
         List<Bound> bound = bind(SocketType.ROUTER, endpoints, clients);
         return closedOnFailure(
                 bound.stream().map(Bound::socket).toList(),
@@ -240,13 +240,7 @@ public final class ZmqContext implements AutoCloseable {
             options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_PUBLICKEY, keys.get().own().publicKey().bytes());
             options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_SECRETKEY, keys.get().own().secretBytes());
         }
-        TcpEndpoint.bind(
-                socket.base(),
-                options,
-                endpoint,
-                publishes ? SubscribedSession::new : AskingSession::new,
-                clients,
-                maxConnections);
+        TcpEndpoint.bind(socket.base(), options, endpoint, clients);
     }
 
     /** A socket that nobody closes would keep the context from ending. */
