@@ -45,10 +45,19 @@ final class Daemon {
     private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(1);
     private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
     private static final Duration SUCCESSOR_PATIENCE = Duration.ofSeconds(30);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
-    /** A new daemon waits for the end of one that failed. */
-    private static final Duration FAIL_PATIENCE = Duration.ofSeconds(1);
+    /** Of a daemon in a process of its own; a new one waits for the end of one that failed. */
+    static final Ending ENDING =
+            new Ending(Duration.ofSeconds(5), Duration.ofSeconds(1), Daemon::halt);
+
+    /**
+     * How a daemon's process ends.
+     *
+     * @param stopPatience how long its parts may take to end
+     * @param failPatience the same where one of them failed
+     * @param halt ends the process at once, with an exit status
+     */
+    record Ending(Duration stopPatience, Duration failPatience, IntConsumer halt) {}
 
     /** Completed with null to stop, or with what went wrong. */
     private final CompletableFuture<Void> end = new CompletableFuture<>();
@@ -58,9 +67,7 @@ final class Daemon {
     private final boolean takeOver;
     private final boolean isService;
     private final Consumer<Duration> successor;
-    private final Duration stopPatience;
-    private final Duration failPatience;
-    private final IntConsumer halt;
+    private final Ending ending;
     private final long began = System.nanoTime();
     private Optional<HandOver> handOver = Optional.empty();
     private final AtomicBoolean failed = new AtomicBoolean();
@@ -80,32 +87,17 @@ final class Daemon {
      * @param successor sees to it that there is a new daemon after this one failed, which had lived
      *     for so long
      */
-    Daemon(Settings settings, boolean takeOver, boolean isService, Consumer<Duration> successor) {
-        this(settings, takeOver, isService, successor, STOP_PATIENCE, FAIL_PATIENCE, Daemon::halt);
-    }
-
-    /**
-     * A daemon that does not run yet.
-     *
-     * @param stopPatience how long its parts may take to end
-     * @param failPatience the same where one of them failed
-     * @param halt ends the process at once, with an exit status
-     */
     Daemon(
             Settings settings,
             boolean takeOver,
             boolean isService,
             Consumer<Duration> successor,
-            Duration stopPatience,
-            Duration failPatience,
-            IntConsumer halt) {
+            Ending ending) {
         this.settings = settings;
         this.takeOver = takeOver;
         this.isService = isService;
         this.successor = successor;
-        this.stopPatience = stopPatience;
-        this.failPatience = failPatience;
-        this.halt = halt;
+        this.ending = ending;
     }
 
     private static void halt(int status) {
@@ -282,7 +274,7 @@ final class Daemon {
         } catch (OutOfMemoryError | LinkageError e) {
             // No thread is left that could wait for an orderly end.
             whateverIsLoaded(() -> LOG.error("the daemon is halted", e));
-            halt.accept(ExitStatus.FAILED);
+            ending.halt().accept(ExitStatus.FAILED);
         }
     }
 
@@ -307,9 +299,9 @@ final class Daemon {
     }
 
     private void haltUnlessEnded() {
-        if (!hasEnded(failPatience)) {
+        if (!hasEnded(ending.failPatience())) {
             LOG.error("the daemon does not end by itself and is halted");
-            halt.accept(ExitStatus.FAILED);
+            ending.halt().accept(ExitStatus.FAILED);
         }
     }
 
@@ -328,7 +320,7 @@ final class Daemon {
             return; // it ended by itself, and has an exit status
         }
         end.complete(null);
-        boolean well = hasEnded(stopPatience) && !end.isCompletedExceptionally();
-        halt.accept(well ? ExitStatus.OK : ExitStatus.FAILED);
+        boolean well = hasEnded(ending.stopPatience()) && !end.isCompletedExceptionally();
+        ending.halt().accept(well ? ExitStatus.OK : ExitStatus.FAILED);
     }
 }

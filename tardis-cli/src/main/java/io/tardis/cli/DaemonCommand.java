@@ -61,7 +61,8 @@ final class DaemonCommand implements Callable<Integer> {
         Logging.forDaemon(settings);
         Signals.handle(() -> readAgain());
         try {
-            return new Daemon(settings, takeOver, environment.isService(), this::startSuccessor)
+            boolean isService = environment.isService();
+            return new Daemon(settings, takeOver, isService, this::startSuccessor, Daemon.ENDING)
                     .run();
         } catch (AlreadyRunningException e) {
             // What whoever started it wanted is there, and nobody has to act.

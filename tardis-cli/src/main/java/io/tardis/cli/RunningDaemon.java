@@ -11,11 +11,9 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Collection;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 
 /**
  * A daemon that runs, and where: found by the lock on the state directory of the settings, or by
@@ -50,14 +48,9 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
      * /proc/net/unix}: a process that is no daemon is passed over.
      */
     private static OptionalLong daemonOn(Path socket) throws IOException {
-        Set<Long> sockets = new HashSet<>();
-        ListeningSockets.unix()
-                .forEach((inode, path) -> {
-                    if (isSame(path, socket)) {
-                        sockets.add(inode);
-                    }
-                });
-        OptionalLong owner = ListeningSockets.owner(sockets);
+        Map<Long, Path> sockets = ListeningSockets.unix();
+        sockets.values().removeIf(it -> !isSame(it, socket));
+        OptionalLong owner = ListeningSockets.owner(sockets.keySet());
         return owner.isPresent() && isDaemon(owner.getAsLong()) ? owner : OptionalLong.empty();
     }
 

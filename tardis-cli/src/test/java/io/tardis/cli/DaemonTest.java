@@ -339,9 +339,7 @@ class DaemonTest {
                 false,
                 false,
                 successor,
-                PATIENCE,
-                Duration.ofMillis(50),
-                statuses::add);
+                new Daemon.Ending(PATIENCE, Duration.ofMillis(50), statuses::add));
     }
 
     /** As when a thread of ZeroMQ's dies, for which the end of its context waits. */
