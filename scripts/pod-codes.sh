@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 for program in containerd ctr runc busybox; do
     has $program || fail "there is no $program on PATH"
 done
-/usr/bin/python3 -c 'import grpc' 2>/dev/null || fail "no python3-grpcio for /usr/bin/python3"
+has_python grpc || fail "no python3-grpcio for /usr/bin/python3"
 [ -x "$bin/tardis" ] || fail "Tardis is not built: mvn -DskipTests package"
 
 open_node cri

@@ -45,12 +45,8 @@ has_static_busybox() {
     has busybox && ldd "$(command -v busybox)" 2>&1 | grep -Eq 'not a dynamic executable|statically linked'
 }
 
-has_python_zmq() {
-    [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import zmq' 2>/dev/null
-}
-
-has_python_grpc() {
-    [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import grpc' 2>/dev/null
+has_python() {
+    [ -x /usr/bin/python3 ] && /usr/bin/python3 -c "import $1" 2>/dev/null
 }
 
 # Whether clang can build what scripts/fuzz.sh needs.
@@ -73,8 +69,8 @@ install_missing() {
             ;;
         clang) has_fuzzer || optional="$optional clang" ;;
         busybox) has_static_busybox || packages="$packages busybox-static" ;;
-        python3-grpcio) has_python_grpc || packages="$packages python3-grpcio" ;;
-        python3-zmq) has_python_zmq || packages="$packages python3-zmq" ;;
+        python3-grpcio) has_python grpc || packages="$packages python3-grpcio" ;;
+        python3-zmq) has_python zmq || packages="$packages python3-zmq" ;;
         ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;
         maven) has mvn || packages="$packages maven" ;;
         esac

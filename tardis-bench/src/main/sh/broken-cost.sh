@@ -71,14 +71,8 @@ compare() { # FUNCTION TIMES: prints both medians and their difference
 # Each fault has its own directories; containerd hands on where this file is.
 settings() {
     mkdir -p "$node/$1"
-    cat >"$TARDIS_CONFIG" <<END
-TARDIS_STATE_DIR=$node/$1/state
-TARDIS_RUN_DIR=$node/$1/run
-TARDIS_LOG_FILE=$node/$1/tardis.log
-TARDIS_CTR_CMD=ctr -a $node/containerd.sock events
-TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:16580
-TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:16581
-END
+    [ -e "$node/first.env" ] || cp "$TARDIS_CONFIG" "$node/first.env"
+    sed -e "s|=$node/|=$node/$1/|" -e 's|:1558|:1658|' "$node/first.env" >"$TARDIS_CONFIG"
 }
 
 listen() { # CODE: a Python program that is ready when it prints a line

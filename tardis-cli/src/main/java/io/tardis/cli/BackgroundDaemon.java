@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
@@ -68,42 +67,7 @@ final class BackgroundDaemon {
      * @throws SetupException if it cannot be started
      */
     boolean ensureRunning(Duration patience) {
-        long deadline = System.nanoTime() + patience.toNanos();
-        if (answers(settings)) {
-            return true;
-        }
-        try (FileChannel channel = openStartLock()) {
-            FileLock lock = null;
-            Process daemon = null;
-            do {
-                if (lock == null) {
-                    lock = channel.tryLock();
-                }
-                if (lock != null
-                        && daemon == null
-                        && InstanceLock.holder(settings.stateDir()).isEmpty()) {
-                    daemon = start("daemon");
-                }
-                if (hasFailed(daemon)) {
-                    if (InstanceLock.holder(settings.stateDir()).isEmpty()) {
-                        return answers(settings);
-                    }
-                    // Somebody else's, which will answer soon: one whose starter has given up on
-                    // it, and the start lock with it.
-                    daemon = null;
-                }
-                Thread.sleep(POLL);
-                if (Files.exists(settings.socket()) && answers(settings)) {
-                    return true;
-                }
-            } while (System.nanoTime() < deadline);
-            return false; // not asked once more: one that hangs costs half a second each time
-        } catch (IOException e) {
-            throw new SetupException("the daemon cannot be started: " + e, e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
+        return answers(settings) || start(patience, false);
     }
 
     /**
@@ -115,20 +79,33 @@ final class BackgroundDaemon {
      * @return whether the new daemon answers
      */
     boolean replace(Duration patience) {
+        return start(patience, true);
+    }
+
+    private boolean start(Duration patience, boolean takeOver) {
         long deadline = System.nanoTime() + patience.toNanos();
         try (FileChannel channel = openStartLock()) {
+            Optional<StoppedDaemon> before =
+                    takeOver ? StoppedDaemon.remember(settings.stateDir()) : Optional.empty();
             FileLock lock = null;
             Process daemon = null;
-            Optional<StoppedDaemon> before = StoppedDaemon.remember(settings.stateDir());
-            while (System.nanoTime() < deadline && !hasFailed(daemon)) {
-                if (lock == null) {
-                    lock = channel.tryLock();
-                } else if (daemon == null) {
-                    daemon = start("daemon", "--take-over");
-                } else if (isHolder(daemon) && answers(settings)) {
-                    return true;
+            while (System.nanoTime() < deadline) {
+                lock = lock == null ? channel.tryLock() : lock;
+                if (hasFailed(daemon)) {
+                    if (takeOver || isFree()) {
+                        break;
+                    }
+                    // Somebody else's, which will answer soon: one whose starter has given up on
+                    // it, and the start lock with it.
+                    daemon = null;
+                }
+                if (lock != null && daemon == null && (takeOver || isFree())) {
+                    daemon = start(takeOver);
                 }
                 Thread.sleep(POLL);
+                if ((!takeOver || isHolder(daemon)) && answers(settings)) {
+                    return true;
+                }
             }
             if (hasFailed(daemon) && before.isPresent()) {
                 putBack(before.get());
@@ -147,7 +124,7 @@ final class BackgroundDaemon {
         long deadline = System.nanoTime() + PUT_BACK_PATIENCE.toNanos();
         Process again = null;
         while (!answers(settings) && !hasFailed(again) && System.nanoTime() < deadline) {
-            if (again == null && InstanceLock.holder(settings.stateDir()).isEmpty()) {
+            if (again == null && isFree()) {
                 again = before.startAgain(log());
             }
             Thread.sleep(POLL);
@@ -163,25 +140,39 @@ final class BackgroundDaemon {
                 StandardOpenOption.WRITE);
     }
 
+    /** Whether no daemon has the state directory. */
+    private boolean isFree() {
+        return InstanceLock.holder(settings.stateDir()).isEmpty();
+    }
+
     /**
      * Whether it has the state directory: {@code setsid}, the script and Java are one process, each
      * becomes the next.
      */
-    private boolean isHolder(Process daemon) {
-        return InstanceLock.holder(settings.stateDir()).equals(OptionalLong.of(daemon.pid()));
+    private boolean isHolder(@Nullable Process daemon) {
+        return daemon != null
+                && InstanceLock.holder(settings.stateDir()).equals(OptionalLong.of(daemon.pid()));
     }
 
-    private Process start(String... arguments) throws IOException {
-        Redirect log = log();
-        List<String> command = new ArrayList<>(List.of("setsid", program.toString()));
-        command.addAll(List.of(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command);
+    private Process start(boolean takeOver) throws IOException {
+        List<String> command = new ArrayList<>(List.of(program.toString(), "daemon"));
+        if (takeOver) {
+            command.add("--take-over");
+        }
+        ProcessBuilder builder = detached(command, log());
         builder.environment().remove("INVOCATION_ID"); // no service of the caller's manager
-        return builder.directory(new File("/"))
+        return builder.start();
+    }
+
+    /** A process in a session of its own, in the directory {@code /}, without input. */
+    static ProcessBuilder detached(List<String> command, Redirect output) {
+        List<String> words = new ArrayList<>(command);
+        words.addFirst("setsid");
+        return new ProcessBuilder(words)
+                .directory(new File("/"))
                 .redirectInput(new File("/dev/null"))
-                .redirectOutput(log)
-                .redirectError(log)
-                .start();
+                .redirectOutput(output)
+                .redirectError(output);
     }
 
     /** For what the script and the JVM say if they do not even get to the daemon, too. */

@@ -3,7 +3,6 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.store.ExitLogBackup;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
@@ -15,12 +14,9 @@ import picocli.CommandLine.Parameters;
                     + " overwritten.",
             "To go back to it: tardis stop, copy FILE to exits.db in TARDIS_STATE_DIR, remove exits.db-wal and"
                     + " exits.db-shm there, tardis daemon --background."
-        },
-        mixinStandardHelpOptions = true)
+        })
 @SuppressWarnings("NullAway.Init") // the fields are set by picocli
-final class BackupCommand implements Callable<Integer> {
-
-    private final Environment environment;
+final class BackupCommand extends Subcommand {
 
     @Parameters(
             paramLabel = "FILE",
@@ -28,14 +24,9 @@ final class BackupCommand implements Callable<Integer> {
             description = "Where to, such as /var/backups/exits.db.")
     private Path file;
 
-    BackupCommand(Environment environment) {
-        this.environment = environment;
-    }
-
     @Override
     public Integer call() {
-        Settings settings = environment.settings();
-        Logging.forCommand();
+        Settings settings = settings();
         ExitLogBackup.write(settings.exitLog(), file);
         return ExitStatus.OK;
     }

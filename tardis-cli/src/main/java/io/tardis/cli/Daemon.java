@@ -3,35 +3,28 @@ package io.tardis.cli;
 import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
-import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
-import io.tardis.core.registry.Life;
 import io.tardis.core.registry.RemovedTrees;
 import io.tardis.core.wire.Health;
 import io.tardis.core.zmq.ZmqContext;
-import io.tardis.listener.AlreadyRunningException;
 import io.tardis.listener.EventSource;
 import io.tardis.listener.Inbox;
 import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
-import io.tardis.runc.LifeListener;
 import io.tardis.runc.MissedNotes;
 import io.tardis.runc.RuncShim;
 import io.tardis.runc.ShimServer;
 import io.tardis.store.Store;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -51,15 +44,20 @@ final class Daemon {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(1);
     private static final Duration WORK_PATIENCE = Duration.ofMillis(500);
-    private static final Duration OVERLAP = Duration.ofSeconds(2);
-    private static final Duration TAKE_OVER_PATIENCE = Duration.ofSeconds(10);
     private static final Duration SUCCESSOR_PATIENCE = Duration.ofSeconds(30);
-    private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
 
-    /** A new daemon waits for the end of one that failed. */
-    private static final Duration FAIL_PATIENCE = Duration.ofSeconds(1);
+    /** Of a daemon in a process of its own; a new one waits for the end of one that failed. */
+    static final Ending ENDING =
+            new Ending(Duration.ofSeconds(5), Duration.ofSeconds(1), Daemon::halt);
 
-    private static final Duration POLL = Duration.ofMillis(20);
+    /**
+     * How a daemon's process ends.
+     *
+     * @param stopPatience how long its parts may take to end
+     * @param failPatience the same where one of them failed
+     * @param halt ends the process at once, with an exit status
+     */
+    record Ending(Duration stopPatience, Duration failPatience, IntConsumer halt) {}
 
     /** Completed with null to stop, or with what went wrong. */
     private final CompletableFuture<Void> end = new CompletableFuture<>();
@@ -67,10 +65,9 @@ final class Daemon {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Settings settings;
     private final boolean takeOver;
+    private final boolean isService;
     private final Consumer<Duration> successor;
-    private final Duration stopPatience;
-    private final Duration failPatience;
-    private final IntConsumer halt;
+    private final Ending ending;
     private final long began = System.nanoTime();
     private Optional<HandOver> handOver = Optional.empty();
     private final AtomicBoolean failed = new AtomicBoolean();
@@ -86,33 +83,21 @@ final class Daemon {
      *
      * @param takeOver whether to end the daemon that has the state directory, if one does, and go
      *     on in its place
+     * @param isService whether a service manager runs it: then nobody else may replace it
      * @param successor sees to it that there is a new daemon after this one failed, which had lived
      *     for so long
-     */
-    Daemon(Settings settings, boolean takeOver, Consumer<Duration> successor) {
-        this(settings, takeOver, successor, STOP_PATIENCE, FAIL_PATIENCE, Daemon::halt);
-    }
-
-    /**
-     * A daemon that does not run yet.
-     *
-     * @param stopPatience how long its parts may take to end
-     * @param failPatience the same where one of them failed
-     * @param halt ends the process at once, with an exit status
      */
     Daemon(
             Settings settings,
             boolean takeOver,
+            boolean isService,
             Consumer<Duration> successor,
-            Duration stopPatience,
-            Duration failPatience,
-            IntConsumer halt) {
+            Ending ending) {
         this.settings = settings;
         this.takeOver = takeOver;
+        this.isService = isService;
         this.successor = successor;
-        this.stopPatience = stopPatience;
-        this.failPatience = failPatience;
-        this.halt = halt;
+        this.ending = ending;
     }
 
     private static void halt(int status) {
@@ -151,7 +136,10 @@ final class Daemon {
         // The lock goes last: who waits for it finds the ports free and everything written.
         Inbox inbox = new Inbox();
         try (EventSource source = new EventSource(settings.ctrCommand(), inbox, clock);
-                InstanceLock lock = takeLock(source);
+                InstanceLock lock =
+                        takeOver
+                                ? TakeOver.lock(settings, source, end::isDone)
+                                : InstanceLock.take(settings.stateDir());
                 ZmqContext context =
                         new ZmqContext(
                                 cause -> fail("a thread of ZeroMQ's", cause),
@@ -170,14 +158,15 @@ final class Daemon {
                 RemovedTrees removed =
                         new RemovedTrees(
                                 List.of(settings.containersDir(), settings.checkpointDir()));
-                StoreExitCodes exitCodes = new StoreExitCodes(context, ANSWER_PATIENCE)) {
+                QueryClient store = new QueryClient(context, Store.ENDPOINT, ANSWER_PATIENCE)) {
             RuncShim shim =
                     new RuncShim(
                             registry,
                             settings.checkpointDir(),
                             removed::look,
-                            exitCodes,
-                            new LivesListener(listener),
+                            (life, wait) ->
+                                    store.exitCode(life.container(), Optional.of(life.id()), wait),
+                            listener,
                             settings.deleteWait(),
                             clock);
             MissedNotes missed = new MissedNotes(settings.runDir(), shim);
@@ -199,7 +188,7 @@ final class Daemon {
         }
     }
 
-    private void serve(ShimServer server, Listener listener) throws InterruptedException {
+    private void serve(ShimServer server, Listener listener) {
         shims = server;
         try (server) {
             LOG.info(
@@ -211,28 +200,17 @@ final class Daemon {
                     settings.stateDir(),
                     String.join(" ", settings.ctrCommand()));
             handOver.ifPresent(HandOver::start);
-            awaitEnd();
+            boolean _ = end.handle((_, _) -> true).join(); // a failure is in the log already
             handOver.ifPresent(HandOver::stop);
             server.stop();
             listener.stop();
         }
     }
 
-    private void awaitEnd() throws InterruptedException {
-        try {
-            end.get();
-        } catch (ExecutionException e) {
-            LOG.debug("a part of the daemon failed, which is in the log already", e);
-        }
-    }
-
     /** Looks after what this process runs from; what is there now counts as not replaced. */
     private HandOver watch(Installation own) {
         BackgroundDaemon successor = new BackgroundDaemon(settings, own.program());
-        return new HandOver(
-                own,
-                System.getenv("INVOCATION_ID") != null, // by which systemd is known
-                () -> successor.replace(SUCCESSOR_PATIENCE));
+        return new HandOver(own, isService, () -> successor.replace(SUCCESSOR_PATIENCE));
     }
 
     /**
@@ -256,44 +234,15 @@ final class Daemon {
         }
     }
 
-    private InstanceLock takeLock(EventSource source) throws InterruptedException {
-        OptionalLong before =
-                takeOver ? InstanceLock.holder(settings.stateDir()) : OptionalLong.empty();
-        if (before.isEmpty()) {
-            return InstanceLock.take(settings.stateDir());
-        }
-        Rehearsal.of(settings, before);
-        // Both hear for a while. ctr does not say when it has subscribed: its first word proves
-        // it, and where nothing happens, nothing is missed. Where the other one has failed, and
-        // ends meanwhile, there is nothing to wait for.
-        source.start();
-        long begin = System.nanoTime();
-        boolean hears = false;
-        while (!hears
-                && System.nanoTime() - begin < OVERLAP.toNanos()
-                && !end.isDone()
-                && InstanceLock.holder(settings.stateDir()).equals(before)) {
-            hears = source.awaitHearing(POLL);
-        }
-        if (end.isDone()) {
-            throw new AlreadyRunningException(settings.stateDir(), before); // it goes on
-        }
-        LOG.info(
-                "taking over from process {}; the event source {}",
-                before.getAsLong(),
-                hears ? "hears" : "has reported nothing yet");
-        InstanceLock.holdingProcess(settings.stateDir()).ifPresent(ProcessHandle::destroy);
-        return InstanceLock.take(settings.stateDir(), TAKE_OVER_PATIENCE);
-    }
-
     private Health.Socket socketHealth() {
         ShimServer server = shims;
-        Optional<String> problem =
-                !Files.exists(settings.socket(), LinkOption.NOFOLLOW_LINKS)
-                        ? Optional.of(
-                                settings.socket()
-                                        + " is not there, and no launcher reaches the daemon")
-                        : server == null ? Optional.empty() : server.problem();
+        Optional<String> problem = server == null ? Optional.empty() : server.problem();
+        if (!Files.exists(settings.socket(), LinkOption.NOFOLLOW_LINKS)) {
+            problem =
+                    Optional.of(
+                            settings.socket()
+                                    + " is not there, and no launcher reaches the daemon");
+        }
         return new Health.Socket(problem.isEmpty(), problem.orElse(""));
     }
 
@@ -306,39 +255,6 @@ final class Daemon {
                 () -> Directories.makePrivate(settings.runDir()),
                 missed,
                 longestWork);
-    }
-
-    /** What the shim has to do with the listener, which does not know it. */
-    private record LivesListener(Listener listener) implements LifeListener {
-        @Override
-        public void begun(Life life, boolean isRegistered) {
-            listener.begun(life, isRegistered);
-        }
-
-        @Override
-        public void started(Life life) {
-            listener.started(life);
-        }
-
-        @Override
-        public boolean isEndKnown(Life life) {
-            return listener.isEndKnown(life);
-        }
-
-        @Override
-        public void lost(Life life) {
-            listener.lost(life);
-        }
-
-        @Override
-        public void deleted(Life life) {
-            listener.deleted(life);
-        }
-
-        @Override
-        public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
-            return listener.keep(container, bundle, at, until);
-        }
     }
 
     /**
@@ -358,7 +274,7 @@ final class Daemon {
         } catch (OutOfMemoryError | LinkageError e) {
             // No thread is left that could wait for an orderly end.
             whateverIsLoaded(() -> LOG.error("the daemon is halted", e));
-            halt.accept(ExitStatus.FAILED);
+            ending.halt().accept(ExitStatus.FAILED);
         }
     }
 
@@ -383,13 +299,18 @@ final class Daemon {
     }
 
     private void haltUnlessEnded() {
+        if (!hasEnded(ending.failPatience())) {
+            LOG.error("the daemon does not end by itself and is halted");
+            ending.halt().accept(ExitStatus.FAILED);
+        }
+    }
+
+    private boolean hasEnded(Duration patience) {
         try {
-            if (!ended.await(failPatience.toMillis(), TimeUnit.MILLISECONDS)) {
-                LOG.error("the daemon does not end by itself and is halted");
-                halt.accept(ExitStatus.FAILED);
-            }
+            return ended.await(patience.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return false;
         }
     }
 
@@ -399,12 +320,7 @@ final class Daemon {
             return; // it ended by itself, and has an exit status
         }
         end.complete(null);
-        try {
-            boolean inTime = ended.await(stopPatience.toMillis(), TimeUnit.MILLISECONDS);
-            halt.accept(
-                    inTime && !end.isCompletedExceptionally() ? ExitStatus.OK : ExitStatus.FAILED);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        boolean well = hasEnded(ending.stopPatience()) && !end.isCompletedExceptionally();
+        ending.halt().accept(well ? ExitStatus.OK : ExitStatus.FAILED);
     }
 }

@@ -21,6 +21,7 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true)
 final class DaemonCommand implements Callable<Integer> {
 
+    private static final Logger LOG = LoggerFactory.getLogger(DaemonCommand.class);
     private static final Duration START_PATIENCE = Duration.ofSeconds(15);
 
     private final Environment environment;
@@ -60,50 +61,46 @@ final class DaemonCommand implements Callable<Integer> {
         Logging.forDaemon(settings);
         Signals.handle(() -> readAgain());
         try {
-            long own = ProcessHandle.current().pid();
-            return new Daemon(settings, takeOver, age -> successor(own).startAfter(age)).run();
+            boolean isService = environment.isService();
+            return new Daemon(settings, takeOver, isService, this::startSuccessor, Daemon.ENDING)
+                    .run();
         } catch (AlreadyRunningException e) {
             // What whoever started it wanted is there, and nobody has to act.
-            LoggerFactory.getLogger(DaemonCommand.class)
-                    .info("this daemon ends: {}", e.getMessage());
+            LOG.info("this daemon ends: {}", e.getMessage());
             throw e;
         } catch (TardisException e) {
             // Who started it in the background sees only the log.
-            LoggerFactory.getLogger(DaemonCommand.class)
-                    .error("the daemon cannot run: {}", e.getMessage());
+            LOG.error("the daemon cannot run: {}", e.getMessage());
             throw e;
         } catch (RuntimeException | Error e) {
-            LoggerFactory.getLogger(DaemonCommand.class).error("the daemon cannot run", e);
+            LOG.error("the daemon cannot run", e);
             throw e;
         }
     }
 
-    private Successor successor(long failed) {
-        return new Successor(BackgroundDaemon.ownProgram(), environment.variables(), failed);
+    private void startSuccessor(Duration age) {
+        Successor.start(BackgroundDaemon.ownProgram(), environment.isService(), age);
     }
 
     private int succeed(String[] pidAndAge) {
         Logging.toFile(environment.settings());
-        LoggerFactory.getLogger(DaemonCommand.class)
-                .error("the daemon, process {}, had no memory left and has ended", pidAndAge[0]);
-        successor(Long.parseLong(pidAndAge[0]))
-                .startAfter(Duration.ofSeconds(Long.parseLong(pidAndAge[1])));
+        LOG.error("the daemon, process {}, had no memory left and has ended", pidAndAge[0]);
+        startSuccessor(Duration.ofSeconds(Long.parseLong(pidAndAge[1])));
         return ExitStatus.OK;
     }
 
     /** What SIGHUP does: logrotate sends it, and an operator who has changed the settings. */
     private void readAgain() {
-        Logger log = LoggerFactory.getLogger(DaemonCommand.class);
         Logging.reopen();
         try {
             Settings now = environment.settings();
             Logging.setLevel(now.logLevel());
-            log.info(
+            LOG.info(
                     "SIGHUP: the log is opened again, and its level is {}; other settings need"
                             + " 'tardis restart'",
                     now.logLevel());
         } catch (TardisException e) {
-            log.error(
+            LOG.error(
                     "SIGHUP: the log is opened again, and nothing else changes: {}",
                     e.getMessage());
         }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -32,10 +33,7 @@ final class Directories {
      */
     static void makePrivate(Path directory) {
         try {
-            Path parent = directory.getParent();
-            if (parent != null) {
-                Files.createDirectories(parent);
-            }
+            Files.createDirectories(directory.resolveSibling(""));
             try {
                 Files.createDirectory(
                         directory,
@@ -68,18 +66,26 @@ final class Directories {
         PosixFileAttributes attributes =
                 Files.readAttributes(
                         directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        if (!attributes.isDirectory()) {
-            throw new SetupException(
-                    directory
-                            + " is not a directory of its own"
-                            + (attributes.isSymbolicLink() ? ", but a symbolic link" : ""));
+        Optional<String> complaint = complaint(attributes);
+        if (complaint.isPresent()) {
+            throw new SetupException(directory + " " + complaint.get());
         }
-        if (!Owner.isUs(attributes.owner())) {
-            throw new SetupException(directory + " " + Owner.complaint(attributes.owner()));
-        }
-        if (!PosixFilePermissions.toString(attributes.permissions()).equals(OWNER_ONLY)) {
+        if (!isPrivate(attributes)) {
             checkNotShared(directory);
             Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString(OWNER_ONLY));
         }
+    }
+
+    /** Why it cannot be Tardis's own directory; empty if it can. */
+    static Optional<String> complaint(PosixFileAttributes attributes) throws IOException {
+        if (attributes.isDirectory()) {
+            return Owner.complaint(attributes.owner());
+        }
+        String link = attributes.isSymbolicLink() ? ", but a symbolic link" : "";
+        return Optional.of("is not a directory of its own" + link);
+    }
+
+    static boolean isPrivate(PosixFileAttributes attributes) {
+        return PosixFilePermissions.toString(attributes.permissions()).equals(OWNER_ONLY);
     }
 }

@@ -1,12 +1,14 @@
 package io.tardis.cli;
 
-import io.tardis.core.Owner;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
+import io.tardis.core.curve.CurveKeys;
 import io.tardis.core.wire.Answer;
 import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
+import java.io.File;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -14,18 +16,15 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
 
-/** Tries what the daemon needs; changes nothing. */
+/** Tries what the daemon needs, and prints a line for each; changes nothing. */
 final class Examination {
 
     private static final Duration PATIENCE = Duration.ofSeconds(15);
@@ -46,73 +45,87 @@ final class Examination {
 
     private static final int LONGEST_CONFIGURATION = 1 << 20;
 
-    /** How good what was found is. */
-    enum Level {
-        OK,
-        WARN,
-        FAIL
+    /** Looks at one thing, and says how it is. */
+    private interface Look<T> {
+        void at(String what, T subject) throws IOException;
     }
 
-    /**
-     * What was found.
-     *
-     * @param what the thing that was tried
-     * @param text how it is, and what to do
-     */
-    record Finding(Level level, String what, String text) {
-        String line() {
-            String word = level == Level.OK ? "ok" : level.name();
-            return String.format(Locale.ROOT, "%-4s  %-10s  %s", word, what, text);
-        }
-    }
-
-    private final Consumer<Finding> found;
+    private final PrintWriter out;
     private boolean failed;
 
-    Examination(Consumer<Finding> found) {
-        this.found = found;
+    Examination(PrintWriter out) {
+        this.out = out;
     }
 
     boolean hasFailed() {
         return failed;
     }
 
+    /**
+     * Prints that something is well.
+     *
+     * @param what the thing that was tried
+     * @param text how it is
+     */
     void ok(String what, String text) {
-        found.accept(new Finding(Level.OK, what, text));
+        print("ok", what, text);
     }
 
     private void warn(String what, String text) {
-        found.accept(new Finding(Level.WARN, what, text));
+        print("WARN", what, text);
     }
 
+    /** Prints that something is wrong, and what to do. */
     void fail(String what, String text) {
         failed = true;
-        found.accept(new Finding(Level.FAIL, what, text));
+        print("FAIL", what, text);
+    }
+
+    private void print(String level, String what, String text) {
+        out.println("%-4s  %-10s  %s".formatted(level, what, text));
+    }
+
+    private void okOrFail(boolean ok, String what, String text, String problem) {
+        if (ok) {
+            ok(what, text);
+        } else {
+            fail(what, problem);
+        }
+    }
+
+    private <T> void look(String what, T subject, Look<T> look) {
+        try {
+            look.at(what, subject);
+        } catch (AccessDeniedException _) {
+            fail(what, "cannot tell: permission denied on " + subject + "; run this as root");
+        } catch (IOException e) {
+            fail(what, subject + " cannot be looked at: " + e);
+        }
     }
 
     /** Everything that depends on no setting. */
     void ofMachine() {
         ok("java", Runtime.version() + " in " + System.getProperty("java.home"));
         Instant now = Instant.now();
-        if (now.isBefore(BUILT_AFTER)) {
-            fail("clock", now + " is long ago; set the clock, or records are removed too late");
-        } else {
-            ok("clock", now.toString());
-        }
+        okOrFail(
+                !now.isBefore(BUILT_AFTER),
+                "clock",
+                now.toString(),
+                now + " is long ago; set the clock, or records are removed too late");
     }
 
     /** Everything. */
     void of(Settings settings) {
         ofMachine();
         OptionalLong daemon = daemon(settings);
-        directory("state dir", settings.stateDir(), true);
-        directory("run dir", settings.runDir(), true);
-        directory("checkpoint", settings.checkpointDir(), false);
-        log(settings.logFile());
-        space(settings.stateDir());
-        endpoint("events", settings.eventsEndpoint(), daemon);
-        endpoint("queries", settings.queryEndpoint(), daemon);
-        keys(settings);
+        look("state dir", settings.stateDir(), (what, it) -> directory(what, it, true));
+        look("run dir", settings.runDir(), (what, it) -> directory(what, it, true));
+        look("checkpoint", settings.checkpointDir(), (what, it) -> directory(what, it, false));
+        look("log", settings.logFile(), this::log);
+        look("space", settings.stateDir(), this::space);
+        look("events", settings.eventsEndpoint(), (what, it) -> endpoint(what, it, daemon));
+        look("queries", settings.queryEndpoint(), (what, it) -> endpoint(what, it, daemon));
+        keys(settings.curve());
         source(settings.ctrCommand());
         runtime(settings);
         witness(settings);
@@ -127,11 +140,11 @@ final class Examination {
             daemon = InstanceLock.holder(settings.stateDir());
             if (daemon.isEmpty()) {
                 Optional<FailedStart> failure = FailedStart.read(settings.runDir());
-                if (failure.isPresent()) {
-                    fail("daemon", "none runs; " + failure.get().describe());
-                } else {
-                    ok("daemon", "none runs; the first enabled container starts one");
-                }
+                okOrFail(
+                        failure.isEmpty(),
+                        "daemon",
+                        "none runs; the first enabled container starts one",
+                        "none runs; " + failure.map(FailedStart::describe).orElse(""));
                 return daemon;
             }
             try (DaemonQueries queries = new DaemonQueries(settings)) {
@@ -147,46 +160,26 @@ final class Examination {
         return daemon;
     }
 
-    private void directory(String what, Path directory, boolean isPrivate) {
-        try {
-            Path there = nearest(directory);
-            PosixFileAttributes attributes =
-                    Files.readAttributes(
-                            there, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-            if (!there.equals(directory)) {
-                if (Files.isDirectory(there) && Files.isWritable(there)) {
-                    ok(what, directory + " will be made");
-                } else {
-                    fail(
-                            what,
-                            directory
-                                    + " cannot be made: "
-                                    + there
-                                    + " is not a directory"
-                                    + " that can be written");
-                }
-            } else if (!attributes.isDirectory()) {
-                fail(what, directory + " is not a directory of its own; remove it, or set another");
-            } else if (!Owner.isUs(attributes.owner())) {
-                fail(
-                        what,
-                        directory
-                                + " belongs to "
-                                + attributes.owner().getName()
-                                + "; give it to the daemon's user, or run this as that one");
-            } else if (!Files.isWritable(directory)) {
-                fail(what, directory + " cannot be written: its file system is read-only");
-            } else if (isPrivate
-                    && !PosixFilePermissions.toString(attributes.permissions())
-                            .equals("rwx------")) {
-                warn(what, directory + " is open to others; the daemon's start closes it");
-            } else {
-                ok(what, directory.toString());
-            }
-        } catch (AccessDeniedException _) {
-            fail(what, "cannot tell: permission denied on " + directory + "; run this as root");
-        } catch (IOException e) {
-            fail(what, directory + " cannot be looked at: " + e);
+    private void directory(String what, Path directory, boolean isPrivate) throws IOException {
+        Path there = nearest(directory);
+        PosixFileAttributes attributes =
+                Files.readAttributes(there, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        Optional<String> complaint = Directories.complaint(attributes);
+        if (!there.equals(directory)) {
+            okOrFail(
+                    Files.isDirectory(there) && Files.isWritable(there),
+                    what,
+                    directory + " will be made",
+                    "%s cannot be made: %s is not a directory that can be written"
+                            .formatted(directory, there));
+        } else if (complaint.isPresent()) {
+            fail(what, directory + " " + complaint.get() + "; mend that, or set another");
+        } else if (!Files.isWritable(directory)) {
+            fail(what, directory + " cannot be written: its file system is read-only");
+        } else if (isPrivate && !Directories.isPrivate(attributes)) {
+            warn(what, directory + " is open to others; the daemon's start closes it");
+        } else {
+            ok(what, directory.toString());
         }
     }
 
@@ -203,67 +196,48 @@ final class Examination {
         throw new NoSuchFileException(path.toString());
     }
 
-    private void log(Path file) {
-        try {
-            Path there = nearest(file);
-            boolean usable =
-                    there.equals(file)
-                            ? Files.isRegularFile(file) && Files.isWritable(file)
-                            : Files.isDirectory(there) && Files.isWritable(there);
-            if (usable) {
-                ok("log", file.toString());
-            } else {
-                fail("log", file + " cannot be written: look at " + there + ", or set another");
-            }
-        } catch (AccessDeniedException _) {
-            fail("log", "cannot tell: permission denied on " + file + "; run this as root");
-        } catch (IOException e) {
-            fail("log", file + " cannot be looked at: " + e);
+    private void log(String what, Path file) throws IOException {
+        Path there = nearest(file);
+        okOrFail(
+                Files.isWritable(there)
+                        && (there.equals(file)
+                                ? Files.isRegularFile(file)
+                                : Files.isDirectory(there)),
+                what,
+                file.toString(),
+                file + " cannot be written: look at " + there + ", or set another");
+    }
+
+    private void space(String what, Path directory) throws IOException {
+        long free = Files.getFileStore(nearest(directory)).getUsableSpace();
+        String text = free / MEBIBYTE + " MiB are free for " + directory;
+        if (free < NO_SPACE) {
+            fail(what, text + "; make room, or ends are kept in memory only");
+        } else if (free < LITTLE_SPACE) {
+            warn(what, text);
+        } else {
+            ok(what, text);
         }
     }
 
-    private void space(Path directory) {
-        try {
-            long free = Files.getFileStore(nearest(directory)).getUsableSpace();
-            String text = free / MEBIBYTE + " MiB are free for " + directory;
-            if (free < NO_SPACE) {
-                fail("space", text + "; make room, or ends are kept in memory only");
-            } else if (free < LITTLE_SPACE) {
-                warn("space", text);
-            } else {
-                ok("space", text);
-            }
-        } catch (IOException e) {
-            fail("space", "it cannot be found out how much is free for " + directory + ": " + e);
-        }
-    }
-
-    private void endpoint(String what, String text, OptionalLong daemon) {
-        try {
-            Optional<String> problem = new Endpoint(text).problem(daemon);
-            if (problem.isPresent()) {
-                fail(what, problem.get() + "; end that, or set another port");
-            } else {
-                ok(what, text + (daemon.isPresent() ? ", the daemon's" : " is free"));
-            }
-        } catch (IOException e) {
-            fail(what, "it cannot be found out who has " + text + ": " + e);
-        }
+    private void endpoint(String what, String endpoint, OptionalLong daemon) throws IOException {
+        Optional<String> problem = ListeningSockets.problem(endpoint, daemon);
+        okOrFail(
+                problem.isEmpty(),
+                what,
+                endpoint + (daemon.isPresent() ? ", the daemon's" : " is free"),
+                problem.orElse("") + "; end that, or set another port");
     }
 
     /** The settings have read them already. */
-    private void keys(Settings settings) {
-        settings.curve()
-                .ifPresentOrElse(
-                        keys -> {
-                            Optional<Path> clients = keys.clientsDir();
-                            if (clients.isPresent() && !Files.isDirectory(clients.get())) {
-                                warn("keys", clients.get() + " is not there: no client gets in");
-                            } else {
-                                ok("keys", "right");
-                            }
-                        },
-                        () -> ok("keys", "none are set"));
+    private void keys(Optional<CurveKeys> keys) {
+        Optional<Path> missing =
+                keys.flatMap(CurveKeys::clientsDir).filter(it -> !Files.isDirectory(it));
+        if (missing.isPresent()) {
+            warn("keys", missing.get() + " is not there: no client gets in");
+        } else {
+            ok("keys", keys.isPresent() ? "right" : "none are set");
+        }
     }
 
     private void source(List<String> command) {
@@ -273,24 +247,18 @@ final class Examination {
                     "'" + String.join(" ", command) + "' is not 'ctr ... events' and is not tried");
             return;
         }
-        List<String> version = new ArrayList<>(command.subList(0, command.size() - 1));
-        version.add("version");
+        List<String> version = new ArrayList<>(command);
+        version.set(command.size() - 1, "version");
         Trial trial = Trial.of(version, PATIENCE);
-        if (trial.worked()) {
-            ok("source", "'" + String.join(" ", version) + "' reaches containerd");
-        } else {
-            fail(
-                    "source",
-                    "'"
-                            + String.join(" ", version)
-                            + "' "
-                            + trial.problem()
-                            + "; mend TARDIS_CTR_CMD, or start containerd");
-        }
+        String tried = "'" + String.join(" ", version) + "' ";
+        okOrFail(
+                trial.worked(),
+                "source",
+                tried + "reaches containerd",
+                tried + trial.problem() + "; mend TARDIS_CTR_CMD, or start containerd");
     }
 
     private void runtime(Settings settings) {
-
         Optional<Path> runtime = RealRuntime.find(settings);
         if (runtime.isEmpty()) {
             fail(
@@ -302,11 +270,11 @@ final class Examination {
             return;
         }
         Trial trial = Trial.of(List.of(runtime.get().toString(), "--version"), PATIENCE);
-        if (trial.worked()) {
-            ok("runtime", runtime.get() + ": " + trial.firstLine());
-        } else {
-            fail("runtime", runtime.get() + " " + trial.problem() + "; set TARDIS_REAL_RUNC_CMD");
-        }
+        okOrFail(
+                trial.worked(),
+                "runtime",
+                runtime.get() + ": " + trial.firstLine(),
+                runtime.get() + " " + trial.problem() + "; set TARDIS_REAL_RUNC_CMD");
     }
 
     private void witness(Settings settings) {
@@ -334,15 +302,10 @@ final class Examination {
         }
     }
 
+    /** The path, or what is in a directory. */
     private static Stream<Path> files(Path path) {
-        if (!Files.isDirectory(path)) {
-            return Stream.of(path);
-        }
-        try (Stream<Path> files = Files.list(path)) {
-            return files.toList().stream();
-        } catch (IOException _) {
-            return Stream.empty(); // it cannot be read, and is not found then
-        }
+        File[] files = path.toFile().listFiles();
+        return files == null ? Stream.of(path) : Stream.of(files).map(File::toPath);
     }
 
     private static boolean names(Path file) {

@@ -7,9 +7,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * What the launcher remembers of daemons that it could not start, in {@code RUN_DIR/start-failed}:
@@ -34,20 +34,15 @@ record FailedStart(String failures, String since, String reason) {
             return Optional.empty();
         } catch (IOException e) {
             throw new TardisException(
-                    "it cannot be found out whether a start has failed: "
-                            + file
-                            + " cannot be read: "
-                            + e,
+                    "it cannot be found out whether a start has failed: %s cannot be read: %s"
+                            .formatted(file, e),
                     e);
         }
-        Map<String, String> values = new HashMap<>();
-        text.lines()
-                .forEach(line -> {
-                    int equals = line.indexOf('=');
-                    if (equals > 0) {
-                        values.put(line.substring(0, equals), line.substring(equals + 1));
-                    }
-                });
+        Map<String, String> values =
+                text.lines()
+                        .map(line -> line.split("=", 2))
+                        .filter(pair -> pair.length == 2)
+                        .collect(Collectors.toMap(it -> it[0], it -> it[1], (_, last) -> last));
         return Optional.of(
                 new FailedStart(
                         values.getOrDefault("failures", "?"),

@@ -95,23 +95,19 @@ final class HandOver {
             return;
         }
         LOG.info("{} was replaced: {} takes over", replaced, installation.program());
-        if (!isReplaced()) {
-            looksToNextTry = Math.min(FIRST_PAUSE << Math.min(failures, 10), LONGEST_PAUSE);
-            failures++;
-            LOG.warn(
-                    "{} could not take over, for the reason above; this daemon goes on, and tries again in {} s",
-                    installation.program(),
-                    looksToNextTry);
-        }
-    }
-
-    private boolean isReplaced() {
         try {
-            return successor.getAsBoolean();
+            if (successor.getAsBoolean()) {
+                return;
+            }
         } catch (TardisException e) {
             LOG.warn("{}", e.getMessage());
-            return false;
         }
+        looksToNextTry = Math.min(FIRST_PAUSE << Math.min(failures, 10), LONGEST_PAUSE);
+        failures++;
+        LOG.warn(
+                "{} could not take over, for the reason above; this daemon goes on, and tries again in {} s",
+                installation.program(),
+                looksToNextTry);
     }
 
     void stop() {

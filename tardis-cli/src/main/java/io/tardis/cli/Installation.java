@@ -52,9 +52,7 @@ final class Installation {
             // Not the AOT cache: a new one has a new inode, and the old one is mapped.
             files =
                     Stream.concat(
-                                    lib.filter(it ->
-                                            it.toString().endsWith(".jar")
-                                                    || it.toString().endsWith(".so")),
+                                    lib.filter(it -> it.toString().matches(".+\\.(jar|so)")),
                                     Stream.of("lib/modules", "lib/server/libjvm.so")
                                             .map(java::resolve))
                             .toList();

@@ -2,15 +2,11 @@ package io.tardis.cli;
 
 import io.tardis.core.curve.CurveKeyFiles;
 import io.tardis.core.curve.CurveKeyPair;
-import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /** {@code tardis keygen}. */
@@ -24,12 +20,9 @@ import picocli.CommandLine.TypeConversionException;
             "For a client, put its NAME.key into the daemon's TARDIS_CURVE_CLIENTS_DIR. The client needs its own"
                     + " NAME.key_secret (TARDIS_CURVE_SECRET_KEY_FILE) and the daemon's NAME.key (TARDIS_CURVE_SERVER_KEY_FILE).",
             "The files are those of czmq and pyzmq (zmq.auth.load_certificate)."
-        },
-        mixinStandardHelpOptions = true)
+        })
 @SuppressWarnings("NullAway.Init") // the fields are set by picocli
-final class KeygenCommand implements Callable<Integer> {
-
-    @Spec private CommandSpec spec;
+final class KeygenCommand extends Subcommand {
 
     @Parameters(
             paramLabel = "NAME",
@@ -59,10 +52,9 @@ final class KeygenCommand implements Callable<Integer> {
     public Integer call() {
         CurveKeyPair pair = CurveKeyPair.generate();
         CurveKeyFiles.write(name, pair);
-        PrintWriter out = spec.commandLine().getOut();
-        out.println("public key  " + pair.publicKey());
-        out.println("public      " + CurveKeyFiles.publicFile(name));
-        out.println("secret      " + CurveKeyFiles.secretFile(name));
+        out().println("public key  " + pair.publicKey());
+        out().println("public      " + CurveKeyFiles.publicFile(name));
+        out().println("secret      " + CurveKeyFiles.secretFile(name));
         return ExitStatus.OK;
     }
 }

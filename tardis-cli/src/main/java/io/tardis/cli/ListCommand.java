@@ -1,5 +1,7 @@
 package io.tardis.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
@@ -7,40 +9,29 @@ import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.wire.QueryCodec;
-import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tardis ls}. */
 @Command(
         name = "ls",
         description =
-                "Lists the containers whose ends are kept or awaited, the running ones first, then the newest.",
-        mixinStandardHelpOptions = true)
+                "Lists the containers whose ends are kept or awaited, the running ones first, then the newest.")
 @SuppressWarnings("NullAway.Init") // the fields are set by picocli
-final class ListCommand implements Callable<Integer> {
+final class ListCommand extends Subcommand {
 
-    private enum Output {
+    private enum Format {
         TABLE,
         JSON
     }
 
     private static final List<String> HEADER =
             List.of("NAMESPACE", "CONTAINER", "STATUS", "CODE", "SIGNAL", "SOURCE", "ENDED");
-
-    private final Environment environment;
-
-    @Spec private CommandSpec spec;
 
     @Option(names = "-n", paramLabel = "NS", description = "Only the containers of this namespace.")
     private Optional<String> namespace;
@@ -50,7 +41,7 @@ final class ListCommand implements Callable<Integer> {
             paramLabel = "FORMAT",
             defaultValue = "table",
             description = "table (the default) or json.")
-    private Output output;
+    private Format format;
 
     @Option(
             names = "--limit",
@@ -59,55 +50,34 @@ final class ListCommand implements Callable<Integer> {
             description = "At most so many (default: 1000).")
     private int limit;
 
-    ListCommand(Environment environment) {
-        this.environment = environment;
-    }
-
     @Override
     public Integer call() {
-        Logging.forCommand();
         if (namespace.isPresent() && !ContainerKey.isIdentifier(namespace.get())) {
-            throw new ParameterException(
-                    spec.commandLine(), "'" + namespace.get() + "' is not a namespace");
+            throw usageError("'" + namespace.get() + "' is not a namespace");
         }
         if (limit < 1 || limit > QueryCodec.MAX_LIMIT) {
-            throw new ParameterException(
-                    spec.commandLine(), "--limit is not within 1 to " + QueryCodec.MAX_LIMIT);
+            throw usageError("--limit is not within 1 to " + QueryCodec.MAX_LIMIT);
         }
-        try (DaemonQueries queries = new DaemonQueries(environment.settings())) {
+        try (DaemonQueries queries = new DaemonQueries(settings())) {
             Answer.Containers containers = queries.client().list(namespace, limit);
-            PrintWriter out = spec.commandLine().getOut();
-            switch (output) {
-                case TABLE -> printTable(out, containers.containers());
-                case JSON ->
-                        out.println(
-                                new String(AnswerCodec.encode(containers), StandardCharsets.UTF_8));
+            switch (format) {
+                case TABLE -> printTable(containers.containers());
+                case JSON -> out().println(new String(AnswerCodec.encode(containers), UTF_8));
             }
         }
         return ExitStatus.OK;
     }
 
-    private static void printTable(PrintWriter out, List<OfContainer> containers) {
-        List<List<String>> rows = new ArrayList<>();
-        rows.add(HEADER);
-        containers.forEach(container -> rows.add(row(container)));
-        int[] widths =
+    private void printTable(List<OfContainer> containers) {
+        List<List<String>> rows =
+                Stream.concat(Stream.of(HEADER), containers.stream().map(ListCommand::row))
+                        .toList();
+        String format =
                 IntStream.range(0, HEADER.size())
-                        .map(column ->
-                                rows.stream()
-                                        .mapToInt(row -> row.get(column).length())
-                                        .max()
-                                        .orElse(0))
-                        .toArray();
-        for (List<String> row : rows) {
-            out.println(
-                    IntStream.range(0, row.size())
-                            .mapToObj(column ->
-                                    row.get(column)
-                                            + " ".repeat(widths[column] - row.get(column).length()))
-                            .collect(Collectors.joining("  "))
-                            .stripTrailing());
-        }
+                        .map(i -> rows.stream().mapToInt(it -> it.get(i).length()).max().orElse(0))
+                        .mapToObj(width -> "%-" + width + "s")
+                        .collect(Collectors.joining("  "));
+        rows.forEach(it -> out().println(format.formatted(it.toArray()).stripTrailing()));
     }
 
     private static List<String> row(OfContainer container) {

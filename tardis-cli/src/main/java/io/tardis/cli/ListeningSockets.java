@@ -1,22 +1,25 @@
 package io.tardis.cli;
 
+import io.tardis.core.config.SettingParser;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Who listens where, as the kernel lists it in {@code /proc} (proc(5)). Sockets are known by their
@@ -78,61 +81,66 @@ final class ListeningSockets {
                 .toList();
     }
 
-    /** The sockets that the process has; none if it has ended. */
-    static Set<Long> of(long pid) throws IOException {
-        Set<Long> inodes = new HashSet<>();
-        for (Path target : openFiles(pid)) {
-            Matcher socket = SOCKET.matcher(target.toString());
-            if (socket.matches()) {
-                inodes.add(Long.parseLong(socket.group(1)));
-            }
-        }
-        return inodes;
+    /** The sockets that the process has; none if it has ended, or this user cannot see it. */
+    static Set<Long> of(long pid) {
+        return openFiles(pid).stream()
+                .map(it -> SOCKET.matcher(it.toString()))
+                .filter(Matcher::matches)
+                .map(it -> Long.valueOf(it.group(1)))
+                .collect(Collectors.toUnmodifiableSet());
     }
 
-    /** What the process has open, as the kernel names it; nothing if it has ended. */
-    static List<Path> openFiles(long pid) throws IOException {
+    /** What the process has open, as the kernel names it; nothing as above. */
+    static List<Path> openFiles(long pid) {
+        Path descriptors = PROC.resolve(pid + "/fd");
+        String[] names = descriptors.toFile().list();
         List<Path> targets = new ArrayList<>();
-        try (DirectoryStream<Path> descriptors =
-                Files.newDirectoryStream(PROC.resolve(Long.toString(pid)).resolve("fd"))) {
-            for (Path descriptor : descriptors) {
-                try {
-                    targets.add(Files.readSymbolicLink(descriptor));
-                } catch (NoSuchFileException _) {
-                    // closed meanwhile
-                }
+        for (String name : names == null ? new String[0] : names) {
+            try {
+                targets.add(Files.readSymbolicLink(descriptors.resolve(name)));
+            } catch (IOException _) {
+                // closed meanwhile
             }
-        } catch (NoSuchFileException _) {
-            return List.of();
-        } catch (DirectoryIteratorException e) {
-            throw e.getCause();
         }
         return targets;
     }
 
-    private static boolean hasOne(long pid, Set<Long> inodes) throws IOException {
-        try {
-            return of(pid).stream().anyMatch(inodes::contains);
-        } catch (AccessDeniedException _) {
-            return false; // not even root may look at every process, in a container for instance
-        }
+    /** The process that has one of these sockets; empty if this user cannot see it. */
+    static OptionalLong owner(Set<Long> inodes) {
+        return ProcessHandle.allProcesses()
+                .mapToLong(ProcessHandle::pid)
+                .filter(it -> !inodes.isEmpty() && hasOne(it, inodes))
+                .findFirst();
     }
 
-    /** The process that has one of these sockets; empty if this user cannot see it. */
-    static OptionalLong owner(Set<Long> inodes) throws IOException {
-        if (inodes.isEmpty()) {
-            return OptionalLong.empty();
+    private static boolean hasOne(long pid, Set<Long> inodes) {
+        return !Collections.disjoint(of(pid), inodes);
+    }
+
+    /**
+     * Why {@code tcp://ADDRESS:PORT} cannot be bound by a daemon that takes the place of {@code
+     * running}; empty if it can. Binds it for a moment.
+     */
+    static Optional<String> problem(String endpoint, OptionalLong running) throws IOException {
+        String problem = endpoint + " cannot be bound: ";
+        InetSocketAddress address;
+        try {
+            address = SettingParser.address(endpoint);
+        } catch (UnknownHostException _) {
+            return Optional.of(problem + "its host is not known");
         }
-        try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
-            for (Path process : processes) {
-                long pid = Long.parseLong(PROC.relativize(process).toString());
-                if (hasOne(pid, inodes)) {
-                    return OptionalLong.of(pid);
-                }
+        try (ServerSocket socket = new ServerSocket()) {
+            socket.setReuseAddress(true);
+            socket.bind(address);
+            return Optional.empty();
+        } catch (IOException e) {
+            Set<Long> listening = onPort(address.getPort());
+            if (running.isPresent() && hasOne(running.getAsLong(), listening)) {
+                return Optional.empty();
             }
-        } catch (DirectoryIteratorException e) {
-            throw e.getCause();
+            OptionalLong owner = owner(listening);
+            String who = owner.isEmpty() ? "" : "; process " + owner.getAsLong() + " has it";
+            return Optional.of(problem + e.getMessage() + who);
         }
-        return OptionalLong.empty();
     }
 }

@@ -17,24 +17,23 @@ import org.slf4j.LoggerFactory;
 /**
  * The log file, by its name: where that leads to another file than the one that is open (renamed,
  * removed, its directory replaced), it is opened again, and made if need be. It is looked at before
- * a write, at most once a second.
+ * a write, at most once a second: that takes no descriptor, of which none may be left.
  *
  * <p>Several processes append to it, so only the kernel knows its size. One that has reached its
  * limit is renamed to {@code NAME.1}, and so on; the oldest is replaced. What is no regular file (a
- * FIFO, a device) is never renamed.
+ * FIFO, a device) has no size, and is never renamed.
  */
 final class LogFile implements LogWriter.Output {
 
     private static final Logger LOG = LoggerFactory.getLogger(LogFile.class);
     private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
-    private static final int OPEN_TRIES = 10;
+    private static final int MAX_OLD_FILES = 3;
 
     /** The open file, and what says whether the name still leads to it. */
-    private record Opened(FileChannel channel, Object key, boolean regular) {}
+    private record Opened(FileChannel channel, @Nullable Object key) {}
 
     private final Path file;
     private final long maxBytes;
-    private final int maxOldFiles;
     private @Nullable Opened open;
     private long nextLook;
     private long rollAt;
@@ -44,13 +43,10 @@ final class LogFile implements LogWriter.Output {
      * A log that is not open yet.
      *
      * @param maxBytes from what size on it is renamed
-     * @param maxOldFiles how many renamed ones stay; with 0 it is never renamed
      */
-    LogFile(Path file, long maxBytes, int maxOldFiles) {
+    LogFile(Path file, long maxBytes) {
         this.file = file;
         this.maxBytes = maxBytes;
-        this.maxOldFiles = maxOldFiles;
-        this.rollAt = maxBytes;
     }
 
     /** Has the name opened again before the next write. From any thread. */
@@ -59,10 +55,10 @@ final class LogFile implements LogWriter.Output {
     }
 
     @Override
-    public void write(byte[] lines) throws IOException {
+    public void write(byte[] line) throws IOException {
         Opened out = current();
         try {
-            ByteBuffer rest = ByteBuffer.wrap(lines);
+            ByteBuffer rest = ByteBuffer.wrap(line);
             while (rest.hasRemaining()) {
                 int _ = out.channel().write(rest);
             }
@@ -70,15 +66,16 @@ final class LogFile implements LogWriter.Output {
             reopen = true; // the reader of a FIFO has gone, for instance
             throw e;
         }
-        if (maxOldFiles > 0 && out.regular() && out.channel().size() >= rollAt) {
+        if (out.channel().size() >= rollAt) {
             roll(out);
         }
     }
 
     private Opened current() throws IOException {
         Opened before = open;
-        long now = System.nanoTime();
-        if (before != null && !reopen && (now - nextLook < 0 || leadsTo(before))) {
+        if (before != null
+                && !reopen
+                && (System.nanoTime() - nextLook < 0 || leadsTo(before.key()))) {
             return before;
         }
         reopen = false;
@@ -86,46 +83,41 @@ final class LogFile implements LogWriter.Output {
         Opened opened = openByName();
         open = opened;
         rollAt = maxBytes;
-        nextLook = now + LOOK_INTERVAL.toNanos();
         return opened;
     }
 
-    private boolean leadsTo(Opened opened) throws IOException {
+    private boolean leadsTo(@Nullable Object key) throws IOException {
         nextLook = System.nanoTime() + LOOK_INTERVAL.toNanos();
-        try {
-            return opened.key().equals(look().fileKey());
-        } catch (NoSuchFileException e) {
-            return false;
-        }
+        return key != null && key.equals(key());
     }
 
-    private BasicFileAttributes look() throws IOException {
-        return Files.readAttributes(file, BasicFileAttributes.class);
+    /** Of the file that the name leads to; null if there is none. */
+    private @Nullable Object key() throws IOException {
+        try {
+            return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+        } catch (NoSuchFileException e) {
+            return null;
+        }
     }
 
     /** Opens it so that the key is the open file's: the name led there before and after. */
     private Opened openByName() throws IOException {
-        Path directory = file.getParent();
-        if (directory != null && !Files.isDirectory(directory)) {
-            Files.createDirectories(directory);
-        }
-        for (int i = 0; i < OPEN_TRIES; i++) {
-            Object before = Files.exists(file) ? look().fileKey() : "none";
+        Files.createDirectories(file.resolveSibling(""));
+        while (true) {
+            Object before = key();
             FileChannel channel =
                     FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-            BasicFileAttributes after = look();
-            if (after.fileKey().equals(before)) {
-                return new Opened(channel, before, after.isRegularFile());
+            if (leadsTo(before)) {
+                return new Opened(channel, before);
             }
             channel.close();
         }
-        throw new IOException(file + " is replaced again and again");
     }
 
     private void roll(Opened full) throws IOException {
-        if (leadsTo(full)) { // else another process has done it
+        if (leadsTo(full.key())) { // else another process has done it
             try {
-                for (int i = maxOldFiles - 1; i >= 1; i--) {
+                for (int i = MAX_OLD_FILES - 1; i >= 1; i--) {
                     Path old = numbered(i);
                     if (Files.exists(old)) {
                         Files.move(old, numbered(i + 1), StandardCopyOption.REPLACE_EXISTING);
@@ -145,15 +137,11 @@ final class LogFile implements LogWriter.Output {
         return file.resolveSibling(file.getFileName() + "." + number);
     }
 
-    private void close() {
+    private void close() throws IOException {
         Opened opened = open;
         open = null;
         if (opened != null) {
-            try {
-                opened.channel().close();
-            } catch (IOException e) {
-                LOG.warn("{} cannot be closed: {}", file, e.toString());
-            }
+            opened.channel().close();
         }
     }
 }

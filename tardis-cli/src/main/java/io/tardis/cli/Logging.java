@@ -18,7 +18,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -27,6 +26,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -40,20 +40,22 @@ final class Logging {
             "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX, UTC} %-5level [%thread] %logger{0}: %msg%n";
     private static final String CONSOLE_PATTERN = "tardis: %msg%n%nopex";
     private static final long MAX_FILE_BYTES = 10 << 20;
-    private static final int MAX_OLD_FILES = 3;
 
     /** What is over that of one line, its stack trace included, is cut. */
     private static final int MAX_LINE_CHARACTERS = 8 << 10;
 
     private static final Path NULL = Path.of("/dev/null");
+    private static final String FILE_THREAD = "tardis-log-file";
     private static final Duration OPEN_PATIENCE = Duration.ofSeconds(1);
     private static final Duration FLUSH_PATIENCE = Duration.ofMillis(500);
 
-    /** Null where a process logs without a queue. */
-    private static volatile @Nullable QueuedLog queued;
+    /** Empty where a process logs without queues. */
+    private static volatile List<LogWriter> writers = List.of();
 
-    /** Null where a process prints to its own streams. */
-    private static volatile @Nullable Printed printed;
+    private static volatile @Nullable LogFile logFile;
+
+    /** Logs what the JVM has printed until now; does nothing where that goes to its own streams. */
+    private static volatile Runnable takeLastPrinted = () -> {};
 
     private Logging() {}
 
@@ -67,8 +69,7 @@ final class Logging {
         console.setTarget("System.err");
         console.setContext(context());
         console.setEncoder(encoder);
-        attach(console, Level.WARN);
-        queued = null;
+        attach(console, "WARN");
     }
 
     /**
@@ -87,7 +88,7 @@ final class Logging {
                             .daemon()
                             .name("tardis-log-printed")
                             .start(() -> logPrinted(streams.printed()));
-            printed = new Printed(streams, reader);
+            takeLastPrinted = () -> takeLast(streams, reader);
         } catch (IOException e) {
             throw new SetupException("the standard streams cannot be taken: " + e, e);
         }
@@ -95,25 +96,22 @@ final class Logging {
 
     /** The same with another standard error. */
     static void forDaemon(Settings settings, Path errorFile, LogWriter.Output standardError) {
-        Path logFile = logFile(settings);
-        LogFile file = new LogFile(logFile, MAX_FILE_BYTES, MAX_OLD_FILES);
-        LogWriter errorWriter = writer("standard error", "stderr", standardError);
-        errorWriter.start();
+        LogWriter errorWriter = new LogWriter("standard error", standardError, Logging::dropped);
+        CompletableFuture<Void> _ = errorWriter.start("tardis-log-stderr");
         PrintStream prints = new PrintStream(errorWriter.asStream(), true, StandardCharsets.UTF_8);
         System.setOut(prints);
         System.setErr(prints);
-        queued = new QueuedLog(file, List.of(errorWriter), List.of()); // for who cannot even log
-        LogWriter fileWriter = writer("the log file " + logFile, "file", file);
-        boolean opened = awaitOpened(fileWriter, logFile);
+        writers = List.of(errorWriter); // for who cannot even log
+        Path path = pathOf(settings);
+        LogWriter fileWriter = fileWriter(path, MAX_FILE_BYTES);
+        boolean opened = awaitOpened(fileWriter.start(FILE_THREAD), path);
         boolean both =
-                isAnother(errorFile, logFile)
+                isAnother(errorFile, path)
                         && isAnother(errorFile, settings.runDir().resolve(Layout.START_LOG));
-        List<LogWriter> writers = List.of(fileWriter, errorWriter);
-        log(
-                new QueuedLog(file, writers, both ? writers : List.of(fileWriter)),
-                Level.valueOf(settings.logLevel()));
+        writers = List.of(fileWriter, errorWriter);
+        attach(new Queues(both ? writers : List.of(fileWriter)), settings.logLevel());
         if (!opened) {
-            LoggerFactory.getLogger(Logging.class).warn("the log file {} does not open", logFile);
+            LoggerFactory.getLogger(Logging.class).warn("the log file {} does not open", path);
         }
     }
 
@@ -121,14 +119,9 @@ final class Logging {
      * Where to log, by a name that does not lead to a standard stream: there the daemon would find
      * what it logs again, and the shim is silent.
      */
-    private static Path logFile(Settings settings) {
+    private static Path pathOf(Settings settings) {
         Path file = settings.logFile();
-        boolean isStandardStream =
-                file.startsWith("/proc/self/fd")
-                        || file.startsWith("/dev/fd")
-                        || file.equals(Path.of("/dev/stdout"))
-                        || file.equals(Path.of("/dev/stderr"));
-        return isStandardStream ? NULL : file;
+        return file.toString().matches("/proc/self/fd/.*|/dev/(fd/.*|stdout|stderr)") ? NULL : file;
     }
 
     private static void logPrinted(InputStream printed) {
@@ -143,48 +136,42 @@ final class Logging {
 
     /** A process beside the daemon logs to the daemon's file, and prints nothing. */
     static void toFile(Settings settings) {
-        LogFile file = new LogFile(logFile(settings), Long.MAX_VALUE, 0);
-        LogWriter writer = writer("the log file", "file", file);
-        log(
-                new QueuedLog(file, List.of(writer), List.of(writer)),
-                Level.valueOf(settings.logLevel()));
-        writer.start();
+        LogWriter writer = fileWriter(pathOf(settings), Long.MAX_VALUE);
+        CompletableFuture<Void> _ = writer.start(FILE_THREAD);
+        writers = List.of(writer);
+        attach(new Queues(writers), settings.logLevel());
     }
 
-    /** What the JVM prints, and who logs it. */
-    private record Printed(StandardStreams streams, Thread reader) {
-        /** Logs what there is, and ends. */
-        void close() {
-            try {
-                streams.giveBack();
-                reader.join(FLUSH_PATIENCE);
-            } catch (IOException e) {
-                LoggerFactory.getLogger(Logging.class)
-                        .warn("the standard streams cannot be given back", e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+    private static LogWriter fileWriter(Path path, long maxBytes) {
+        LogFile file = new LogFile(path, maxBytes);
+        logFile = file;
+        return new LogWriter("the log file " + path, file, Logging::dropped);
+    }
+
+    /** What is printed from now on is not logged. */
+    private static void takeLast(StandardStreams streams, Thread reader) {
+        try {
+            streams.giveBack();
+            reader.join(FLUSH_PATIENCE);
+        } catch (IOException e) {
+            LoggerFactory.getLogger(Logging.class)
+                    .warn("the standard streams cannot be given back", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
     /** For the end of the process: waits a moment until what was logged is written. */
     static void flush() {
-        Printed streams = printed;
-        if (streams != null) {
-            streams.close();
-        }
-        QueuedLog log = queued;
-        if (log != null) {
-            log.writers().forEach(it -> it.flush(FLUSH_PATIENCE));
-        }
+        takeLastPrinted.run();
+        writers.forEach(it -> it.flush(FLUSH_PATIENCE));
     }
 
-    /** Has the log file opened again by its name. */
+    /** Has the log file opened again by its name, with the next line. */
     static void reopen() {
-        QueuedLog log = queued;
-        if (log != null) {
-            log.file().reopen();
-            log.writers().forEach(LogWriter::wake);
+        LogFile file = logFile;
+        if (file != null) {
+            file.reopen();
         }
     }
 
@@ -193,17 +180,11 @@ final class Logging {
         root().setLevel(Level.valueOf(level));
     }
 
-    private static LogWriter writer(String name, String role, LogWriter.Output output) {
-        return new LogWriter(name, "tardis-log-" + role, output, QueuedLog::dropped);
-    }
-
-    private static boolean awaitOpened(LogWriter writer, Path file) {
-        writer.start();
+    private static boolean awaitOpened(CompletableFuture<Void> opened, Path file) {
         try {
-            writer.opened().get(OPEN_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            opened.get(OPEN_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
             return true;
         } catch (ExecutionException e) {
-            writer.close();
             throw cannotBeWritten(file, Objects.requireNonNullElse(e.getCause(), e));
         } catch (TimeoutException e) {
             return false; // a FIFO that nobody reads, or a disk that does not answer
@@ -222,33 +203,33 @@ final class Logging {
         }
     }
 
+    private static byte[] dropped(long lines) {
+        return Queues.line(
+                new LoggingEvent(
+                        Logging.class.getName(),
+                        context().getLogger(Logging.class),
+                        Level.WARN,
+                        "{} log lines were dropped here: more than could be written was waiting",
+                        null,
+                        new Object[] {lines}));
+    }
+
     /** Formats each event in the thread that logs it, and leaves the writing to others. */
-    private static final class QueuedLog extends UnsynchronizedAppenderBase<ILoggingEvent> {
+    private static final class Queues extends UnsynchronizedAppenderBase<ILoggingEvent> {
 
-        private static final PatternLayout LAYOUT = layout();
+        private static final PatternLayout LAYOUT = new PatternLayout();
 
-        private final LogFile file;
-        private final List<LogWriter> writers;
+        static {
+            LAYOUT.setContext(Logging.context());
+            LAYOUT.setPattern(FILE_PATTERN);
+            LAYOUT.start();
+        }
+
         private final List<LogWriter> receivers;
 
-        /**
-         * A log.
-         *
-         * @param writers all that there are
-         * @param receivers those that get each line
-         */
-        QueuedLog(LogFile file, List<LogWriter> writers, List<LogWriter> receivers) {
-            this.file = file;
-            this.writers = writers;
+        Queues(List<LogWriter> receivers) {
             this.receivers = receivers;
-        }
-
-        LogFile file() {
-            return file;
-        }
-
-        List<LogWriter> writers() {
-            return writers;
+            setContext(Logging.context());
         }
 
         @Override
@@ -257,55 +238,22 @@ final class Logging {
             receivers.forEach(it -> it.offer(line));
         }
 
-        @Override
-        public void stop() {
-            super.stop();
-            writers.forEach(LogWriter::close);
-        }
-
-        private static PatternLayout layout() {
-            PatternLayout layout = new PatternLayout();
-            layout.setContext(context());
-            layout.setPattern(FILE_PATTERN);
-            layout.start();
-            return layout;
-        }
-
-        private static byte[] dropped(long lines) {
-            return line(
-                    new LoggingEvent(
-                            Logging.class.getName(),
-                            context().getLogger(Logging.class),
-                            Level.WARN,
-                            "{} log lines were dropped here: more than could be written was waiting",
-                            null,
-                            new Object[] {lines}));
-        }
-
         private static byte[] line(ILoggingEvent event) {
             String text = LAYOUT.doLayout(event);
             int over = text.length() - MAX_LINE_CHARACTERS;
             String cut =
                     over <= 0
                             ? text
-                            : text.substring(0, MAX_LINE_CHARACTERS)
-                                    + "... ("
-                                    + over
-                                    + " characters are left out)\n";
+                            : "%s... (%d characters are left out)\n"
+                                    .formatted(text.substring(0, MAX_LINE_CHARACTERS), over);
             return cut.getBytes(StandardCharsets.UTF_8);
         }
     }
 
-    private static void log(QueuedLog log, Level level) {
-        log.setContext(context());
-        attach(log, level);
-        queued = log;
-    }
-
-    private static void attach(Appender<ILoggingEvent> appender, Level level) {
+    private static void attach(Appender<ILoggingEvent> appender, String level) {
         context().reset();
         appender.start();
-        root().setLevel(level);
+        setLevel(level);
         root().addAppender(appender);
     }
 
@@ -316,15 +264,9 @@ final class Logging {
      */
     static Path openable(Path file) {
         try {
-            Path directory = file.getParent();
-            if (directory != null) {
-                Files.createDirectories(directory);
-            }
-            try (OutputStream _ =
-                    Files.newOutputStream(
-                            file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
-                return file;
-            }
+            Files.createDirectories(file.resolveSibling(""));
+            return Files.write(
+                    file, new byte[0], StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
             throw cannotBeWritten(file, e);
         }

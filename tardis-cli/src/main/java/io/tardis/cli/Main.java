@@ -57,20 +57,20 @@ public final class Main {
     static CommandLine commandLine(Environment environment, Output output, String... args) {
         Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
         commands.put("daemon", () -> new DaemonCommand(environment));
-        commands.put("stop", () -> new StopCommand(environment));
-        commands.put("restart", () -> new RestartCommand(environment));
-        commands.put("status", () -> new StatusCommand(environment));
-        commands.put("get", () -> new GetCommand(environment));
-        commands.put("wait", () -> new WaitCommand(environment, output));
-        commands.put("ls", () -> new ListCommand(environment));
-        commands.put("watch", () -> new WatchCommand(environment, output));
-        commands.put("doctor", () -> new DoctorCommand(environment));
-        commands.put("backup", () -> new BackupCommand(environment));
+        commands.put("stop", StopCommand::new);
+        commands.put("restart", RestartCommand::new);
+        commands.put("status", StatusCommand::new);
+        commands.put("get", GetCommand::new);
+        commands.put("wait", WaitCommand::new);
+        commands.put("ls", ListCommand::new);
+        commands.put("watch", WatchCommand::new);
+        commands.put("doctor", DoctorCommand::new);
+        commands.put("backup", BackupCommand::new);
         commands.put("keygen", KeygenCommand::new);
         if (args.length > 0 && commands.containsKey(args[0])) {
             commands.keySet().retainAll(Set.of(args[0]));
         }
-        CommandLine commandLine = new CommandLine(new TardisCommand());
+        CommandLine commandLine = new CommandLine(new TardisCommand(environment, output));
         commands.forEach((name, command) -> commandLine.addSubcommand(name, command.get()));
         return commandLine
                 .setOut(output.writer())

@@ -22,33 +22,27 @@ import org.jspecify.annotations.Nullable;
  */
 final class Output {
 
-    /** The stream of a process, or a stand-in for it. */
-    interface Sink {
-        /** Takes the bytes. */
-        void write(byte[] bytes, int offset, int length) throws IOException;
+    private static final Path STANDARD_OUTPUT = Path.of("/proc/self/fd/1");
 
-        /** Returns when the bytes are on the disk, where they go to one. */
-        void force() throws IOException;
-
-        /** Whether what is there from before ends within a line, as a full disk leaves it. */
-        default boolean isWithinLine() throws IOException {
-            return false;
-        }
-    }
-
-    private final Sink sink;
+    private final OutputStream sink;
     private final BooleanSupplier readerGone;
+    private final boolean onDisk;
     private final PrintWriter writer;
     private @Nullable IOException failure;
 
     /**
-     * Output that goes to {@code sink}.
+     * Output that goes to {@code sink}, and no further.
      *
      * @param readerGone whether nobody will read what is written
      */
-    Output(Sink sink, BooleanSupplier readerGone) {
+    Output(OutputStream sink, BooleanSupplier readerGone) {
+        this(sink, readerGone, false);
+    }
+
+    private Output(OutputStream sink, BooleanSupplier readerGone, boolean onDisk) {
         this.sink = sink;
         this.readerGone = readerGone;
+        this.onDisk = onDisk;
         this.writer =
                 new PrintWriter(
                         new OutputStreamWriter(new RememberingStream(), StandardCharsets.UTF_8),
@@ -57,38 +51,10 @@ final class Output {
 
     /** Standard output. */
     static Output standard() {
-        // Not System.out, which swallows errors itself.
-        FileOutputStream stream = new FileOutputStream(FileDescriptor.out);
-        Path file = Path.of("/proc/self/fd/1");
-        boolean onDisk = Files.isRegularFile(file);
         return new Output(
-                new Sink() {
-                    @Override
-                    public void write(byte[] bytes, int offset, int length) throws IOException {
-                        stream.write(bytes, offset, length);
-                    }
-
-                    @Override
-                    public void force() throws IOException {
-                        if (onDisk) {
-                            stream.getFD().sync();
-                        }
-                    }
-
-                    @Override
-                    public boolean isWithinLine() throws IOException {
-                        if (!onDisk) {
-                            return false;
-                        }
-                        try (FileChannel channel = FileChannel.open(file)) {
-                            ByteBuffer last = ByteBuffer.allocate(1);
-                            return channel.size() > 0
-                                    && channel.read(last, channel.size() - 1) == 1
-                                    && last.get(0) != '\n';
-                        }
-                    }
-                },
-                StandardOutputReader::hasGone);
+                new FileOutputStream(FileDescriptor.out), // System.out swallows errors itself
+                StandardOutputReader::hasGone,
+                Files.isRegularFile(STANDARD_OUTPUT));
     }
 
     /** Prints; its errors are remembered here. */
@@ -104,11 +70,21 @@ final class Output {
     /** Ends a line that was torn before, so that the next one is whole. */
     void beginLine() {
         try {
-            if (sink.isWithinLine()) {
+            if (onDisk && isWithinLine()) {
                 writer.println();
             }
         } catch (IOException _) {
             return; // a file that may be written and not read: nothing is known to be torn
+        }
+    }
+
+    /** Whether what is there from before ends within a line, as a full disk leaves it. */
+    private static boolean isWithinLine() throws IOException {
+        try (FileChannel channel = FileChannel.open(STANDARD_OUTPUT)) {
+            ByteBuffer last = ByteBuffer.allocate(1);
+            return channel.size() > 0
+                    && channel.read(last, channel.size() - 1) == 1
+                    && last.get(0) != '\n';
         }
     }
 
@@ -119,9 +95,9 @@ final class Output {
      * @return whether nothing of it failed
      */
     boolean force() {
-        if (!writer.checkError()) {
+        if (!writer.checkError() && onDisk) {
             try {
-                sink.force();
+                FileDescriptor.out.sync();
             } catch (IOException e) {
                 failure = e;
             }

@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Finds the runtime that the launcher becomes. As in {@code tardis-runc.c} ({@code find_runtime}),
@@ -31,8 +31,7 @@ final class RealRuntime {
             return Optional.of(Path.of(name)).filter(RealRuntime::isRuntime);
         }
         String path = System.getenv("PATH");
-        return Pattern.compile(":")
-                .splitAsStream(path == null || path.isEmpty() ? DEFAULT_PATH : path)
+        return Stream.of((path == null || path.isEmpty() ? DEFAULT_PATH : path).split(":"))
                 .filter(it -> !it.isEmpty()) // the current directory, a bundle perhaps
                 .map(it -> Path.of(it, name))
                 .filter(RealRuntime::isRuntime)

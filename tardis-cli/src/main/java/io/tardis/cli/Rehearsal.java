@@ -4,12 +4,11 @@ import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.curve.CurveClients;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -33,12 +32,11 @@ final class Rehearsal {
      */
     static void of(Settings settings, OptionalLong running) {
         try {
-            for (String text : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
-                new Endpoint(text)
-                        .problem(running)
-                        .ifPresent(it -> {
-                            throw new SetupException(it);
-                        });
+            for (String endpoint : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
+                Optional<String> problem = ListeningSockets.problem(endpoint, running);
+                if (problem.isPresent()) {
+                    throw new SetupException(problem.get());
+                }
             }
         } catch (IOException e) {
             throw new SetupException("it cannot be found out who has the ports: " + e, e);
@@ -54,14 +52,13 @@ final class Rehearsal {
     private static void write(Path directory) {
         Path file = directory.resolve(".rehearsal." + ProcessHandle.current().pid());
         try {
-            try (FileChannel channel =
-                    FileChannel.open(
-                            file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                ByteBuffer bytes = ByteBuffer.allocate(BYTES);
-                while (bytes.hasRemaining()) {
-                    channel.write(bytes);
-                }
-                channel.force(true);
+            try {
+                Files.write(
+                        file,
+                        new byte[BYTES],
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.WRITE,
+                        StandardOpenOption.SYNC);
             } finally {
                 Files.deleteIfExists(file);
             }

@@ -6,35 +6,20 @@ import io.tardis.listener.InstanceLock;
 import io.tardis.store.Store;
 import java.time.Duration;
 import java.util.OptionalLong;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code tardis restart}. */
 @Command(
         name = "restart",
         description =
-                "Puts a new daemon in the place of the one that runs, without missing an exit; starts one if none runs.",
-        mixinStandardHelpOptions = true)
-final class RestartCommand implements Callable<Integer> {
+                "Puts a new daemon in the place of the one that runs, without missing an exit; starts one if none runs.")
+final class RestartCommand extends Subcommand {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-    private final Environment environment;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init") // set by picocli
-    private CommandSpec spec;
-
-    RestartCommand(Environment environment) {
-        this.environment = environment;
-    }
-
     @Override
     public Integer call() {
-        Logging.forCommand();
-        Settings settings = environment.settings();
+        Settings settings = settings();
         RunningDaemon.refuseOtherDirectories(settings);
         OptionalLong before = InstanceLock.holder(settings.stateDir());
         Rehearsal.of(settings, before);
@@ -45,25 +30,16 @@ final class RestartCommand implements Callable<Integer> {
         BackgroundDaemon daemon = new BackgroundDaemon(settings, BackgroundDaemon.ownProgram());
         boolean answers =
                 before.isPresent() ? daemon.replace(PATIENCE) : daemon.ensureRunning(PATIENCE);
+        OptionalLong now = InstanceLock.holder(settings.stateDir());
         if (!answers) {
-            OptionalLong now = InstanceLock.holder(settings.stateDir());
             throw new TardisException(
-                    "the new daemon does not answer; "
-                            + settings.logFile()
-                            + " says why"
-                            + (now.isPresent() ? "; process " + now.getAsLong() + " runs" : ""));
+                    "the new daemon does not answer; %s says why%s"
+                            .formatted(
+                                    settings.logFile(),
+                                    now.isEmpty() ? "" : "; process " + now.getAsLong() + " runs"));
         }
-        InstanceLock.holder(settings.stateDir())
-                .ifPresent(pid ->
-                        spec.commandLine()
-                                .getOut()
-                                .println(
-                                        "process "
-                                                + pid
-                                                + (before.isPresent()
-                                                        ? " runs in the place of process "
-                                                                + before.getAsLong()
-                                                        : " runs")));
+        String place = before.isEmpty() ? "" : " in the place of process " + before.getAsLong();
+        now.ifPresent(pid -> out().println("process " + pid + " runs" + place));
         return ExitStatus.OK;
     }
 }

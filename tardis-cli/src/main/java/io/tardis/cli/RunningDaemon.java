@@ -10,10 +10,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Collection;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * A daemon that runs, and where: found by the lock on the state directory of the settings, or by
@@ -48,7 +48,9 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
      * /proc/net/unix}: a process that is no daemon is passed over.
      */
     private static OptionalLong daemonOn(Path socket) throws IOException {
-        OptionalLong owner = ListeningSockets.owner(listeningOn(socket));
+        Map<Long, Path> sockets = ListeningSockets.unix();
+        sockets.values().removeIf(it -> !isSame(it, socket));
+        OptionalLong owner = ListeningSockets.owner(sockets.keySet());
         return owner.isPresent() && isDaemon(owner.getAsLong()) ? owner : OptionalLong.empty();
     }
 
@@ -64,25 +66,19 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
     }
 
     private static RunningDaemon of(long pid) throws IOException {
-        Set<Long> sockets = ListeningSockets.of(pid);
+        Map<Long, Path> sockets = ListeningSockets.unix();
+        sockets.keySet().retainAll(ListeningSockets.of(pid));
         return new RunningDaemon(
                 pid,
-                ListeningSockets.openFiles(pid).stream()
-                        .filter(it -> it.endsWith(Layout.LOCK))
-                        .map(it -> it.resolveSibling(""))
-                        .findFirst(),
-                ListeningSockets.unix().entrySet().stream()
-                        .filter(it -> sockets.contains(it.getKey()))
-                        .filter(it -> it.getValue().endsWith(Layout.SOCKET))
-                        .map(it -> it.getValue().resolveSibling(""))
-                        .findFirst());
+                directoryOf(Layout.LOCK, ListeningSockets.openFiles(pid)),
+                directoryOf(Layout.SOCKET, sockets.values()));
     }
 
-    private static Set<Long> listeningOn(Path socket) throws IOException {
-        return ListeningSockets.unix().entrySet().stream()
-                .filter(it -> isSame(it.getValue(), socket))
-                .map(it -> it.getKey())
-                .collect(Collectors.toUnmodifiableSet());
+    private static Optional<Path> directoryOf(String name, Collection<Path> files) {
+        return files.stream()
+                .filter(it -> it.endsWith(name))
+                .map(it -> it.resolveSibling(""))
+                .findFirst();
     }
 
     /**
@@ -102,17 +98,15 @@ record RunningDaemon(long pid, Optional<Path> stateDir, Optional<Path> runDir) {
                         && runDir.map(it -> isSame(it, settings.runDir())).orElse(true);
         if (!same) {
             throw new SetupException(
-                    "the daemon that runs as process "
-                            + pid
-                            + " has the state directory "
-                            + name(stateDir)
-                            + " and the run directory "
-                            + name(runDir)
-                            + ", but the settings say "
-                            + settings.stateDir()
-                            + " and "
-                            + settings.runDir()
-                            + "; stop it with its own settings first, or take those");
+                    ("the daemon that runs as process %d has the state directory %s and the run"
+                                    + " directory %s, but the settings say %s and %s; stop it with"
+                                    + " its own settings first, or take those")
+                            .formatted(
+                                    pid,
+                                    name(stateDir),
+                                    name(runDir),
+                                    settings.stateDir(),
+                                    settings.runDir()));
         }
     }
 

@@ -47,10 +47,8 @@ final class StandardOutputReader {
             pollfd.set(JAVA_INT, 0, STANDARD_OUTPUT);
             int _ = (int) POLL.invokeExact(pollfd, 1L, 0);
             return (pollfd.get(JAVA_SHORT, HAPPENED_OFFSET) & POLLERR_OR_POLLHUP) != 0;
-        } catch (RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new IllegalStateException("a C function throws nothing", e);
+        } catch (Throwable e) { // a C function throws nothing
+            throw new IllegalStateException("poll(2) cannot be called", e);
         }
     }
 }

@@ -6,74 +6,59 @@ import io.tardis.core.event.Rfc3339;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Health;
 import io.tardis.listener.InstanceLock;
-import java.io.PrintWriter;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code tardis status}. */
 @Command(
         name = "status",
         description =
-                "Prints whether the daemon runs and is well (exit status 0), runs and is not well (1), or does not run (3).",
-        mixinStandardHelpOptions = true)
-final class StatusCommand implements Callable<Integer> {
-
-    private final Environment environment;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init") // set by picocli
-    private CommandSpec spec;
-
-    StatusCommand(Environment environment) {
-        this.environment = environment;
-    }
+                "Prints whether the daemon runs and is well (exit status 0), runs and is not well (1), or does not run (3).")
+final class StatusCommand extends Subcommand {
 
     @Override
     public Integer call() {
-        Logging.forCommand();
-        Settings settings = environment.settings();
-        PrintWriter out = spec.commandLine().getOut();
+        Settings settings = settings();
         OptionalLong pid = InstanceLock.holder(settings.stateDir());
         if (pid.isEmpty()) {
             RunningDaemon.refuseOtherDirectories(settings);
-            out.println("no daemon runs on " + settings.stateDir());
-            FailedStart.read(settings.runDir()).ifPresent(it -> out.println(it.describe()));
+            out().println("no daemon runs on " + settings.stateDir());
+            FailedStart.read(settings.runDir()).ifPresent(it -> out().println(it.describe()));
             return ExitStatus.NOT_KNOWN;
         }
-        out.println("daemon    running as process " + pid.getAsLong());
+        print("daemon", "running as process " + pid.getAsLong());
         List<String> problems = List.of();
         try (DaemonQueries queries = new DaemonQueries(settings)) {
             Answer.Pong pong = queries.client().ping();
             problems = pong.problems();
-            problems.forEach(it -> out.println("DEGRADED  " + it));
-            out.println("version   " + version(pong.version()));
-            out.println("last exit " + (pong.lastSeq() == 0 ? "none" : pong.lastSeq()));
-            out.println("durable   " + durability(pong.backlog()));
-            pong.health().ifPresent(it -> print(out, it, settings));
+            problems.forEach(it -> print("DEGRADED", it));
+            print("version", version(pong.version()));
+            print("last exit", pong.lastSeq() == 0 ? "none" : pong.lastSeq());
+            print("durable", durability(pong.backlog()));
+            pong.health().ifPresent(it -> print(it, settings));
         } catch (UnavailableException e) {
-            out.println("queries   NOT ANSWERED: " + e.getMessage());
+            print("queries", "NOT ANSWERED: " + e.getMessage());
             return ExitStatus.FAILED;
         } finally {
-            out.println("events    " + settings.eventsEndpoint());
-            out.println("queries   " + settings.queryEndpoint());
-            out.println("state     " + settings.stateDir());
-            out.println("log       " + settings.logFile());
+            print("events", settings.eventsEndpoint());
+            print("queries", settings.queryEndpoint());
+            print("state", settings.stateDir());
+            print("log", settings.logFile());
         }
         return problems.isEmpty() ? ExitStatus.OK : ExitStatus.FAILED;
     }
 
-    private static void print(PrintWriter out, Health health, Settings settings) {
-        out.println("source    " + source(health.source()));
-        out.println(
-                "witness   "
-                        + (health.witness().on() ? "on" : "off: " + health.witness().reason()));
-        out.println(
-                "socket    "
-                        + (health.socket().ok() ? settings.socket() : health.socket().reason()));
+    private void print(String what, Object text) {
+        out().println("%-9s %s".formatted(what, text));
+    }
+
+    private void print(Health health, Settings settings) {
+        Health.Witness witness = health.witness();
+        Health.Socket socket = health.socket();
+        print("source", source(health.source()));
+        print("witness", witness.on() ? "on" : "off: " + witness.reason());
+        print("socket", socket.ok() ? settings.socket() : socket.reason());
     }
 
     private static String source(Health.Source source) {
@@ -81,8 +66,7 @@ final class StatusCommand implements Callable<Integer> {
         text.append(source.running() ? "running" : "NOT RUNNING");
         String began = source.running() ? " since " : ", started last at ";
         source.startedAt().ifPresent(it -> text.append(began).append(Rfc3339.format(it)));
-        text.append(", start ").append(source.starts());
-        text.append("; ").append(source.lines()).append(" lines");
+        text.append(", start %d; %d lines".formatted(source.starts(), source.lines()));
         source.lastLineAt()
                 .ifPresent(it -> text.append(", the last at ").append(Rfc3339.format(it)));
         if (!source.lastEnd().isEmpty()) {
@@ -98,21 +82,15 @@ final class StatusCommand implements Callable<Integer> {
     private static String version(String ofDaemon) {
         return ofDaemon.equals(Version.text())
                 ? ofDaemon
-                : ofDaemon
-                        + ", NOT THIS COMMAND'S "
-                        + Version.text()
-                        + ": 'tardis restart' puts that in its place";
+                : "%s, NOT THIS COMMAND'S %s: 'tardis restart' puts that in its place"
+                        .formatted(ofDaemon, Version.text());
     }
 
     private static String durability(Answer.Backlog backlog) {
-        String state =
-                backlog.durable()
-                        ? "yes"
-                        : "NO, "
-                                + backlog.unwritten()
-                                + " exits are in memory only until the disk can be written";
-        return backlog.dropped() == 0
-                ? state
-                : state + "; " + backlog.dropped() + " exits were given up since the start";
+        String unwritten =
+                "NO, %d exits are in memory only until the disk can be written"
+                        .formatted(backlog.unwritten());
+        String dropped = "; %d exits were given up since the start".formatted(backlog.dropped());
+        return (backlog.durable() ? "yes" : unwritten) + (backlog.dropped() == 0 ? "" : dropped);
     }
 }

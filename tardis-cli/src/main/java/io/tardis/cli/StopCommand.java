@@ -5,46 +5,27 @@ import io.tardis.core.config.Layout;
 import io.tardis.core.config.Settings;
 import io.tardis.listener.InstanceLock;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code tardis stop}. */
-@Command(
-        name = "stop",
-        description = "Stops the daemon, and returns when it has ended.",
-        mixinStandardHelpOptions = true)
-final class StopCommand implements Callable<Integer> {
+@Command(name = "stop", description = "Stops the daemon, and returns when it has ended.")
+final class StopCommand extends Subcommand {
 
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration POLL = Duration.ofMillis(20);
 
-    private final Environment environment;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init") // set by picocli
-    private CommandSpec spec;
-
-    StopCommand(Environment environment) {
-        this.environment = environment;
-    }
-
     @Override
     public Integer call() throws InterruptedException {
-        Logging.forCommand();
-        Settings settings = environment.settings();
-        PrintWriter out = spec.commandLine().getOut();
+        Settings settings = settings();
         Optional<ProcessHandle> running = InstanceLock.holdingProcess(settings.stateDir());
         if (running.isEmpty()) {
             RunningDaemon.refuseOtherDirectories(settings);
-            out.println("no daemon runs on " + settings.stateDir());
+            out().println("no daemon runs on " + settings.stateDir());
             return ExitStatus.OK;
         }
         ProcessHandle daemon = running.get();
@@ -56,16 +37,13 @@ final class StopCommand implements Callable<Integer> {
                 || isRunning(daemon)) {
             if (System.nanoTime() > deadline) {
                 throw new TardisException(
-                        "process "
-                                + pid
-                                + " did not end within "
-                                + PATIENCE.toSeconds()
-                                + " s of SIGTERM");
+                        "process %d did not end within %d s of SIGTERM"
+                                .formatted(pid, PATIENCE.toSeconds()));
             }
             Thread.sleep(POLL);
         }
         forgetStart(settings.runDir());
-        out.println("stopped process " + pid);
+        out().println("stopped process " + pid);
         return ExitStatus.OK;
     }
 

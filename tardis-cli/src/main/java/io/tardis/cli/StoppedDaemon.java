@@ -1,7 +1,6 @@
 package io.tardis.cli;
 
 import io.tardis.listener.InstanceLock;
-import java.io.File;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.Charset;
@@ -53,14 +52,7 @@ record StoppedDaemon(List<String> command, List<String> environment) {
 
     /** Starts it in a session of its own. */
     Process startAgain(Redirect log) throws IOException {
-        List<String> words = new ArrayList<>(List.of("setsid"));
-        words.addAll(command);
-        ProcessBuilder builder =
-                new ProcessBuilder(words)
-                        .directory(new File("/"))
-                        .redirectInput(new File("/dev/null"))
-                        .redirectOutput(log)
-                        .redirectError(log);
+        ProcessBuilder builder = BackgroundDaemon.detached(command, log);
         Map<String, String> variables = builder.environment();
         variables.clear();
         for (String variable : environment) {

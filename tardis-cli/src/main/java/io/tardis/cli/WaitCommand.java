@@ -7,13 +7,10 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /** {@code tardis wait}. */
@@ -21,21 +18,15 @@ import picocli.CommandLine.TypeConversionException;
         name = "wait",
         description =
                 "Waits until a container has ended and prints its exit code, like 'docker wait'. Exit status 3 if the code"
-                        + " cannot be known, 124 if the time is over.",
-        mixinStandardHelpOptions = true)
+                        + " cannot be known, 124 if the time is over.")
 @SuppressWarnings("NullAway.Init") // the fields are set by picocli
-final class WaitCommand implements Callable<Integer> {
+final class WaitCommand extends Subcommand {
 
     /**
      * One question waits this long at most; then it is asked again, so that a daemon that was
      * restarted is found.
      */
     private static final Duration ONE_QUESTION = Duration.ofSeconds(10);
-
-    private final Environment environment;
-    private final Output output;
-
-    @Spec private CommandSpec spec;
 
     @Parameters(
             paramLabel = "[NS/]ID",
@@ -49,11 +40,6 @@ final class WaitCommand implements Callable<Integer> {
             converter = TimeLength.class,
             description = "The longest wait, for instance 500ms, 30s or 5m. Without it, for ever.")
     private Optional<Duration> timeout;
-
-    WaitCommand(Environment environment, Output output) {
-        this.environment = environment;
-        this.output = output;
-    }
 
     /** Reads a length of time as settings write it. */
     static final class TimeLength implements ITypeConverter<Duration> {
@@ -69,30 +55,24 @@ final class WaitCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Logging.forCommand();
         long start = System.nanoTime();
-        try (DaemonQueries queries = new DaemonQueries(environment.settings())) {
+        try (DaemonQueries queries = new DaemonQueries(settings())) {
             // Where nobody is there, that is answered now, and not when a question's wait is over.
             queries.client().ping();
             while (true) {
                 Duration left = timeout.map(it -> it.minus(since(start))).orElse(ONE_QUESTION);
                 Answer.OfContainer answer = ask(queries.client(), left);
                 if (!(answer instanceof Answer.Running)) {
-                    return GetCommand.print(spec, answer);
+                    return GetCommand.print(answer, this);
                 }
-                if (!output.isWanted()) {
+                if (!output().isWanted()) {
                     return ExitStatus.READER_GONE;
                 }
                 // By the clock: a daemon that stops answers before the wait is over.
                 if (timeout.isPresent() && since(start).compareTo(timeout.get()) >= 0) {
-                    spec.commandLine()
-                            .getErr()
-                            .println(
-                                    "tardis: "
-                                            + container
-                                            + " has not ended within "
-                                            + timeout.get().toMillis()
-                                            + " ms");
+                    err().println(
+                                    "tardis: %s has not ended within %d ms"
+                                            .formatted(container, timeout.get().toMillis()));
                     return ExitStatus.TIMEOUT;
                 }
             }

@@ -6,32 +6,18 @@ import io.tardis.core.config.Settings;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code tardis watch}. */
-@Command(
-        name = "watch",
-        description = "Prints a line for each exit from now on, until Ctrl-C.",
-        mixinStandardHelpOptions = true)
-final class WatchCommand implements Callable<Integer> {
+@Command(name = "watch", description = "Prints a line for each exit from now on, until Ctrl-C.")
+final class WatchCommand extends Subcommand {
 
     /** How soon it notices that its reader has gone, also where nothing happens. */
     private static final Duration POLL = Duration.ofMillis(200);
-
-    private final Environment environment;
-    private final Output output;
-
-    @Spec
-    @SuppressWarnings("NullAway.Init") // set by picocli
-    private CommandSpec spec;
 
     @Option(
             names = "--all",
@@ -48,15 +34,9 @@ final class WatchCommand implements Callable<Integer> {
             })
     private @Nullable Path file;
 
-    WatchCommand(Environment environment, Output output) {
-        this.environment = environment;
-        this.output = output;
-    }
-
     @Override
     public Integer call() {
-        Logging.forCommand();
-        Settings settings = environment.settings();
+        Settings settings = settings();
         try (DaemonQueries queries = new DaemonQueries(settings);
                 PositionFile position = file == null ? null : PositionFile.open(file)) {
             long newest = queries.client().ping().lastSeq();
@@ -64,7 +44,7 @@ final class WatchCommand implements Callable<Integer> {
             if (position != null) {
                 begin = position.position().orElse(begin);
                 position.acknowledge(begin);
-                output.beginLine();
+                output().beginLine();
             }
             watch(queries, settings, begin, position);
         }
@@ -73,18 +53,17 @@ final class WatchCommand implements Callable<Integer> {
 
     private void watch(
             DaemonQueries queries, Settings settings, long after, @Nullable PositionFile position) {
-        PrintWriter out = spec.commandLine().getOut();
         try (ExitSubscriber exits =
                 new ExitSubscriber(
                         queries.context(),
                         settings.eventsEndpoint(),
                         settings.queryEndpoint(),
                         after)) {
-            while (output.isWanted()) {
+            while (output().isWanted()) {
                 ExitEvent event = exits.next(POLL);
                 if (event != null) {
-                    out.println(line(event));
-                    if (position != null && output.force()) {
+                    out().println(line(event));
+                    if (position != null && output().force()) {
                         position.acknowledge(event.seq());
                     }
                 }
@@ -94,16 +73,14 @@ final class WatchCommand implements Callable<Integer> {
 
     static String line(ExitEvent event) {
         TaskExit exit = event.exit();
-        return Rfc3339.format(exit.exitedAt())
-                + " "
-                + exit.container()
-                + (exit.isContainerExit() ? "" : " exec " + exit.id())
-                + " exited with "
-                + exit.exitStatus()
-                + (event.signal().isPresent() ? " by signal " + event.signal().getAsInt() : "")
-                + (event.oomKilled() ? ", out of memory" : "")
-                + " ("
-                + event.source().word()
-                + ")";
+        return "%s %s%s exited with %d%s%s (%s)"
+                .formatted(
+                        Rfc3339.format(exit.exitedAt()),
+                        exit.container(),
+                        exit.isContainerExit() ? "" : " exec " + exit.id(),
+                        exit.exitStatus(),
+                        event.signal().isPresent() ? " by signal " + event.signal().getAsInt() : "",
+                        event.oomKilled() ? ", out of memory" : "",
+                        event.source().word());
     }
 }

@@ -329,10 +329,9 @@ class DaemonTest {
         return new Daemon(
                 tardis.environment().settings(),
                 false,
+                false,
                 successor,
-                PATIENCE,
-                Duration.ofMillis(50),
-                statuses::add);
+                new Daemon.Ending(PATIENCE, Duration.ofMillis(50), statuses::add));
     }
 
     /** As when a thread of ZeroMQ's dies, for which the end of its context waits. */

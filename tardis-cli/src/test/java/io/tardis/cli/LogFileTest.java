@@ -28,7 +28,7 @@ class LogFileTest {
     @BeforeEach
     void open() throws IOException {
         file = directory.resolve("log/tardis.log");
-        log = new LogFile(file, LIMIT, 3);
+        log = new LogFile(file, LIMIT);
         write("before\n");
     }
 
@@ -118,7 +118,7 @@ class LogFileTest {
     /** Others append to it: the launcher, and a daemon that takes over. */
     @Test
     void isNotRenamedTwiceByTwoProcesses() throws IOException {
-        LogFile other = new LogFile(file, LIMIT, 3);
+        LogFile other = new LogFile(file, LIMIT);
         other.write("from another\n".getBytes(StandardCharsets.UTF_8));
         write("x".repeat((int) LIMIT) + "\n");
 

@@ -25,17 +25,16 @@ class LogWriterTest {
     private final Semaphore reader = new Semaphore(0);
     private final AtomicBoolean full = new AtomicBoolean();
     private final LogWriter writer =
-            new LogWriter("the output", "writer", this::write, it -> bytes(it + " dropped\n"));
+            new LogWriter("the output", this::write, it -> bytes(it + " dropped\n"));
 
     @AfterEach
-    void close() {
+    void letItEnd() {
         reader.release(MANY);
-        writer.close();
     }
 
     @Test
     void dropsAndCountsWhatABlockedOutputDoesNotTake() {
-        writer.start();
+        start();
         for (int i = 0; i < MANY; i++) {
             writer.offer(LINE);
         }
@@ -55,7 +54,7 @@ class LogWriterTest {
             writer.offer(LINE);
         }
         reader.release(MANY);
-        writer.start();
+        start();
         await().until(() -> text().contains(" dropped\n"));
 
         writer.offer(bytes("next\n"));
@@ -66,7 +65,7 @@ class LogWriterTest {
 
     @Test
     void waitsABoundedTimeForABlockedOutput() {
-        writer.start();
+        start();
         writer.offer(LINE);
         long begin = System.nanoTime();
 
@@ -80,7 +79,7 @@ class LogWriterTest {
     @Test
     void writesLaterWhatCouldNotBeWritten() {
         reader.release(MANY);
-        writer.start();
+        start();
         full.set(true);
         writer.offer(bytes("first\n"));
         await().until(() -> reader.availablePermits() < MANY - 1);
@@ -90,6 +89,10 @@ class LogWriterTest {
         full.set(false);
 
         await().until(() -> text().equals("first\nsecond\n"));
+    }
+
+    private void start() {
+        var _ = writer.start("writer");
     }
 
     private void write(byte[] lines) throws IOException {

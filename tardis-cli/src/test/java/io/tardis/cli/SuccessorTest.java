@@ -7,14 +7,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SuccessorTest {
 
-    private static final long PID = 4711;
     private static final Duration LONG = Duration.ofSeconds(10);
 
     @TempDir private Path directory;
@@ -41,7 +39,7 @@ class SuccessorTest {
 
     @Test
     void isADetachedDaemonThatTakesOver() throws IOException {
-        successor(Map.of()).startAfter(LONG);
+        Successor.start(program, false, LONG);
 
         await().until(() -> Files.exists(started));
         assertThat(Files.readString(started))
@@ -50,19 +48,8 @@ class SuccessorTest {
     }
 
     @Test
-    void followsOneThatInheritedAServiceManagersVariables() {
-        successor(Map.of("INVOCATION_ID", "a", "NOTIFY_SOCKET", "b", "SYSTEMD_EXEC_PID", "1234"))
-                .startAfter(LONG);
-
-        await().until(() -> Files.exists(started));
-    }
-
-    @Test
     void doesNotFollowOneThatTheServiceManagerStarted() {
-        successor(Map.of("INVOCATION_ID", "a", "SYSTEMD_EXEC_PID", Long.toString(PID)))
-                .startAfter(LONG);
-        successor(Map.of("INVOCATION_ID", "a")).startAfter(LONG);
-        successor(Map.of("NOTIFY_SOCKET", "b")).startAfter(LONG);
+        Successor.start(program, true, LONG);
 
         assertNoneIsStarted();
     }
@@ -70,7 +57,7 @@ class SuccessorTest {
     /** Or a daemon that always fails would be started again and again. */
     @Test
     void doesNotFollowOneThatFailedAtOnce() {
-        successor(Map.of()).startAfter(LONG.minusMillis(1));
+        Successor.start(program, false, LONG.minusMillis(1));
 
         assertNoneIsStarted();
     }
@@ -79,13 +66,9 @@ class SuccessorTest {
     void isMissedWithoutHarmWhereItCannotBeStarted() throws IOException {
         Files.delete(program);
 
-        successor(Map.of()).startAfter(LONG);
+        Successor.start(program, false, LONG);
 
         assertNoneIsStarted();
-    }
-
-    private Successor successor(Map<String, String> environment) {
-        return new Successor(program, environment, PID);
     }
 
     private void assertNoneIsStarted() {

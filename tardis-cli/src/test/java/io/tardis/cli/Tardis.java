@@ -79,27 +79,13 @@ final class Tardis {
 
     /** The same with its output in {@code out}; the result has none. */
     Result runInto(OutputStream out, String... arguments) {
-        Output output = outputTo(out);
+        Output output = new Output(out, () -> false);
         StringWriter err = new StringWriter();
         CommandLine commandLine =
                 Main.commandLine(environment(), output, arguments)
                         .setErr(new PrintWriter(err, true));
         int status = output.statusAfter(commandLine.execute(arguments), commandLine.getErr());
         return new Result(status, "", err.toString());
-    }
-
-    private static Output outputTo(OutputStream stream) {
-        return new Output(
-                new Output.Sink() {
-                    @Override
-                    public void write(byte[] bytes, int offset, int length) throws IOException {
-                        stream.write(bytes, offset, length);
-                    }
-
-                    @Override
-                    public void force() {}
-                },
-                () -> false);
     }
 
     /** Starts a command in a process of its own. */

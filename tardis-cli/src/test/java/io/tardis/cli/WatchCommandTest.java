@@ -9,6 +9,7 @@ import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.Query;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,10 +27,15 @@ class WatchCommandTest {
     private static final long BEFORE = 41;
 
     /** A reader that goes away, as {@code head} does. */
-    private static final class Pipe implements Output.Sink {
+    private static final class Pipe extends OutputStream {
         private final StringBuilder text = new StringBuilder();
         private volatile boolean broken;
         private volatile boolean full;
+
+        @Override
+        public void write(int b) throws IOException {
+            write(new byte[] {(byte) b}, 0, 1);
+        }
 
         @Override
         public void write(byte[] bytes, int offset, int length) throws IOException {
@@ -46,9 +52,6 @@ class WatchCommandTest {
                 return text.toString();
             }
         }
-
-        @Override
-        public void force() {}
     }
 
     @TempDir private Path directory;

@@ -8,6 +8,7 @@ import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
+import io.tardis.core.registry.LifeListener;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Health;
 import io.tardis.core.wire.QueryCodec;
@@ -45,7 +46,7 @@ import org.slf4j.LoggerFactory;
  * nobody misses the first exit. {@link #stop} first, then let the others take what was published,
  * then {@link #close}: so nobody misses the last one.
  */
-public final class Listener implements AutoCloseable {
+public final class Listener implements LifeListener, AutoCloseable {
 
     /** Where the other parts of the same process subscribe. */
     public static final String ENDPOINT = "inproc://tardis-events";
@@ -158,23 +159,12 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /**
-     * A life begins. From any thread.
-     *
-     * @param isRegistered whether the registry has it; not where it could not be written
-     */
+    @Override
     public void begun(Life life, boolean isRegistered) {
         report(it -> it.begun(life, isRegistered));
     }
 
-    /**
-     * The life of a container that was created unseen, as far as it is known by now; it is kept
-     * from now on, and is to be registered. From any thread.
-     *
-     * @param at when it was created
-     * @param until when it was deleted, or created again; {@link Instant#MAX} if it was not
-     * @throws TardisException if that takes too long
-     */
+    @Override
     public Life keep(ContainerKey container, Path bundle, Instant at, Instant until) {
         CompletableFuture<Life> life = new CompletableFuture<>();
         report(it -> life.complete(it.keep(container, bundle, at, until)));
@@ -192,6 +182,7 @@ public final class Listener implements AutoCloseable {
      * A life's process is about to run: from now on its end cannot be missed, if the kernel can
      * report it. From any thread.
      */
+    @Override
     public void started(Life life) {
         report(it -> it.started(life));
         boolean watched = false;
@@ -233,6 +224,7 @@ public final class Listener implements AutoCloseable {
      * and recorded within some milliseconds then. Also true where the end could not be witnessed,
      * because no daemon ran. From any thread.
      */
+    @Override
     public boolean isEndKnown(Life life) {
         try {
             return witness.isPresent() && life.init().isPresent() && !life.init().get().exists();
@@ -259,12 +251,12 @@ public final class Listener implements AutoCloseable {
         }
     }
 
-    /** A life's process ran and is gone, and nobody observed how it ended. From any thread. */
+    @Override
     public void lost(Life life) {
         report(it -> it.lost(life));
     }
 
-    /** A life was deleted, and is closed in the registry. From any thread. */
+    @Override
     public void deleted(Life life) {
         report(it -> it.deleted(life, witness.filter(w -> w.isWatching(life)).isPresent()));
     }

@@ -4,6 +4,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
+import io.tardis.core.registry.LifeListener;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.runc.MissedNotes.Note;

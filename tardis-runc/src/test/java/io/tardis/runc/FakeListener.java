@@ -2,6 +2,7 @@ package io.tardis.runc;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.Life;
+import io.tardis.core.registry.LifeListener;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;

@@ -16,9 +16,15 @@ import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqRequester;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Supplier;
 
 /**
- * Asks a Tardis daemon. For one thread.
+ * Asks a Tardis daemon. Any number of threads may ask at once: each has a socket for itself while
+ * it does. Sockets are kept for the next question, because making one and taking it away takes ten
+ * times as long as asking; the queue's hand-over is the memory barrier that ZeroMQ wants where a
+ * socket changes its thread.
  *
  * <p>Every method throws {@link UnavailableException} if there is no answer in time, and {@link
  * TardisException} if the daemon refuses the question or answers something else.
@@ -27,12 +33,14 @@ public final class QueryClient implements AutoCloseable {
 
     private static final Duration PATIENCE = Duration.ofSeconds(5);
 
-    private final ZmqRequester requester;
+    private final Supplier<ZmqRequester> connect;
+    private final Queue<ZmqRequester> idle = new ConcurrentLinkedQueue<>();
+    private volatile boolean closed;
 
     /**
      * A client that waits up to 5 s for an answer.
      *
-     * @param context makes its socket; stays the caller's to close
+     * @param context makes its sockets; stays the caller's to close
      * @param endpoint the daemon's query endpoint
      */
     public QueryClient(ZmqContext context, String endpoint) {
@@ -42,12 +50,12 @@ public final class QueryClient implements AutoCloseable {
     /**
      * A client.
      *
-     * @param context makes its socket; stays the caller's to close
+     * @param context makes its sockets; stays the caller's to close
      * @param endpoint the daemon's query endpoint
      * @param patience how long to wait for an answer, beyond the wait that a question asks for
      */
     public QueryClient(ZmqContext context, String endpoint, Duration patience) {
-        this.requester = context.requester(endpoint, patience);
+        this.connect = () -> context.requester(endpoint, patience);
     }
 
     /**
@@ -97,7 +105,7 @@ public final class QueryClient implements AutoCloseable {
     }
 
     private <T extends Answer> T ask(Query query, Duration answerTime, Class<T> expected) {
-        Answer answer = AnswerCodec.decode(requester.ask(QueryCodec.encode(query), answerTime));
+        Answer answer = AnswerCodec.decode(ask(QueryCodec.encode(query), answerTime));
         if (answer instanceof Refused(String error, String message)) {
             String why = "the daemon refused the question (" + error + "): " + message;
             throw error.equals(Refused.UNAVAILABLE) || error.equals(Refused.TOO_MANY)
@@ -110,8 +118,25 @@ public final class QueryClient implements AutoCloseable {
         return expected.cast(answer);
     }
 
+    private byte[] ask(byte[] question, Duration answerTime) {
+        ZmqRequester found = idle.poll();
+        ZmqRequester requester = found == null ? connect.get() : found;
+        try {
+            return requester.ask(question, answerTime);
+        } finally {
+            idle.add(requester);
+            if (closed) {
+                close();
+            }
+        }
+    }
+
+    /** Closes the sockets; those that still wait for an answer are closed when they have it. */
     @Override
     public void close() {
-        requester.close();
+        closed = true;
+        for (ZmqRequester it = idle.poll(); it != null; it = idle.poll()) {
+            it.close();
+        }
     }
 }

@@ -1,6 +1,8 @@
 package io.tardis.core.config;
 
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -137,19 +139,18 @@ public final class SettingParser {
     }
 
     static RecordScope recordScope(String text) {
-        return switch (text) {
-            case "enabled" -> RecordScope.ENABLED;
-            case "all" -> RecordScope.ALL;
-            default -> throw new IllegalArgumentException("neither enabled nor all");
-        };
+        return isFirst(text, "enabled", "all") ? RecordScope.ENABLED : RecordScope.ALL;
     }
 
     static boolean kernelWitness(String text) {
-        return switch (text) {
-            case "auto" -> true;
-            case "off" -> false;
-            default -> throw new IllegalArgumentException("neither auto nor off");
-        };
+        return isFirst(text, "auto", "off");
+    }
+
+    private static boolean isFirst(String text, String first, String second) {
+        if (!text.equals(first) && !text.equals(second)) {
+            throw new IllegalArgumentException("neither " + first + " nor " + second);
+        }
+        return text.equals(first);
     }
 
     static String endpoint(String text) {
@@ -163,6 +164,17 @@ public final class SettingParser {
                             + MAX_PORT);
         }
         return text;
+    }
+
+    /** Where an endpoint is; {@code *} stands for every IPv4 address. */
+    public static InetSocketAddress address(String endpoint) throws UnknownHostException {
+        Matcher matcher = ENDPOINT.matcher(endpoint);
+        if (!matcher.matches()) {
+            throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
+        }
+        String host = matcher.group(1).equals("*") ? "0.0.0.0" : matcher.group(1);
+        return new InetSocketAddress(
+                InetAddress.getByName(host), Integer.parseInt(matcher.group(2)));
     }
 
     /** An endpoint for those who have no keys. */

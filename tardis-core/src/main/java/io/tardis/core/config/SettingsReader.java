@@ -1,6 +1,7 @@
 package io.tardis.core.config;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.TardisException;
 import io.tardis.core.curve.CurveKeyFiles;
 import io.tardis.core.curve.CurveKeyPair;
 import io.tardis.core.curve.CurveKeys;
@@ -8,6 +9,7 @@ import io.tardis.core.curve.CurvePublicKey;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -45,7 +47,7 @@ import java.util.stream.Stream;
  *
  * <p>{@link #strict} refuses all that does not keep to this, every unknown key of the file, every
  * unknown {@code TARDIS_} key of the environment and every bad value, naming the file, the line and
- * the key. {@link #lenient} is for the shim, which must never stop a container.
+ * the key.
  */
 public final class SettingsReader {
 
@@ -74,15 +76,10 @@ public final class SettingsReader {
 
     private static final String BLANKS = " \t\r";
 
-    /** What decides where the shim works; it does nothing rather than work elsewhere. */
-    private static final Set<Setting> PLACES =
-            Set.of(Setting.STATE_DIR, Setting.RUN_DIR, Setting.CHECKPOINT_DIR, Setting.LOG_FILE);
-
     private record Value(String text, String origin) {}
 
     private final Map<String, Value> values = new HashMap<>();
     private final List<String> problems = new ArrayList<>();
-    private boolean knowsPlaces = true;
 
     private SettingsReader() {}
 
@@ -91,6 +88,7 @@ public final class SettingsReader {
      *
      * @param environment the process's environment
      * @throws SetupException if a key is unknown or a value bad; names each of them
+     * @throws TardisException if this user may not read them
      */
     public static Settings strict(Map<String, String> environment) {
         SettingsReader reader = new SettingsReader();
@@ -101,25 +99,14 @@ public final class SettingsReader {
         return settings;
     }
 
-    /**
-     * The settings, with the default in place of values that cannot be used; nothing if the file
-     * cannot be read, a line is no {@code KEY=VALUE}, or a directory that the shim works in is bad:
-     * the default directories are then not the ones that are meant.
-     *
-     * @param environment the process's environment
-     */
-    public static Optional<Settings> lenient(Map<String, String> environment) {
-        SettingsReader reader = new SettingsReader();
-        Settings settings = reader.read(environment);
-        return reader.knowsPlaces ? Optional.of(settings) : Optional.empty();
-    }
-
     private Settings read(Map<String, String> environment) {
         String configured = environment.getOrDefault(CONFIG_KEY, "");
-        if (configured.isEmpty()) {
-            readFile(DEFAULT_FILE, false);
-        } else {
-            readConfiguredFile(configured);
+        try {
+            boolean isDefault = configured.isEmpty();
+            readFile(isDefault ? DEFAULT_FILE : SettingParser.path(configured), !isDefault);
+        } catch (IllegalArgumentException e) {
+            problems.add(
+                    "the environment: %s=%s: %s".formatted(CONFIG_KEY, configured, e.getMessage()));
         }
         environment.forEach((key, value) -> {
             if (key.startsWith("TARDIS_")) {
@@ -177,20 +164,12 @@ public final class SettingsReader {
         return own.map(it -> new CurveKeys(it, server.orElse(it.publicKey()), clients));
     }
 
-    private void readConfiguredFile(String name) {
-        try {
-            readFile(SettingParser.path(name), true);
-        } catch (IllegalArgumentException e) {
-            refuseFile("the environment: " + CONFIG_KEY + "=" + name + ": " + e.getMessage());
-        }
-    }
-
     private void readFile(Path file, boolean required) {
         String name = "the settings file " + file;
         try {
             // Before it is opened: the open of a FIFO would wait for somebody who writes into it.
             if (!Files.readAttributes(file, BasicFileAttributes.class).isRegularFile()) {
-                refuseFile(name + " is not a regular file");
+                problems.add(name + " is not a regular file");
                 return;
             }
             byte[] bytes;
@@ -198,24 +177,22 @@ public final class SettingsReader {
                 bytes = in.readNBytes(MAX_FILE_BYTES + 1);
             }
             if (bytes.length > MAX_FILE_BYTES) {
-                refuseFile(name + " is larger than 256 KiB");
+                problems.add(name + " is larger than 256 KiB");
             } else {
                 readLines(new String(bytes, StandardCharsets.UTF_8), file);
             }
         } catch (NoSuchFileException e) {
             if (required) {
-                refuseFile(name + " does not exist (" + CONFIG_KEY + " names it)");
+                problems.add(name + " does not exist (" + CONFIG_KEY + " names it)");
             } else if (Files.isSymbolicLink(file)) {
-                refuseFile(name + " is a link to a file that does not exist");
+                problems.add(name + " is a link to a file that does not exist");
             }
+        } catch (AccessDeniedException e) {
+            // They are right, as far as this user can see: so nobody has to mend them.
+            throw new TardisException("cannot tell: permission denied on " + file, e);
         } catch (IOException e) {
-            refuseFile(name + " cannot be read: " + e);
+            problems.add(name + " cannot be read: " + e);
         }
-    }
-
-    private void refuseFile(String problem) {
-        problems.add(problem);
-        knowsPlaces = false;
     }
 
     private void readLines(String text, Path file) {
@@ -232,7 +209,7 @@ public final class SettingsReader {
             if (KEY.matcher(key).matches()) {
                 accept(key, unquote(trim(line.substring(equals + 1))), origin);
             } else {
-                refuseFile(origin + ": not a KEY=VALUE line");
+                problems.add(origin + ": not a KEY=VALUE line");
             }
         }
     }
@@ -279,7 +256,6 @@ public final class SettingsReader {
                     "%s: %s=%s: %s"
                             .formatted(
                                     value.origin(), setting.key(), value.text(), e.getMessage()));
-            knowsPlaces &= !PLACES.contains(setting);
             return Optional.empty();
         }
     }

@@ -6,10 +6,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributes;
-import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -82,10 +79,20 @@ public final class CurveClients {
         List<String> wrong = new ArrayList<>();
         directory.ifPresent(it -> {
             try {
-                check(it);
+                // Whoever can write into it can let anybody in.
+                Owner.check(
+                        "directory of clients' keys",
+                        it,
+                        true,
+                        "----w--w-",
+                        "can be written by others than its owner; close it with chmod go-w");
                 try (DirectoryStream<Path> files = Files.newDirectoryStream(it, "*.key")) {
                     for (Path file : files) {
-                        read(file, found, wrong);
+                        try {
+                            found.add(CurveKeyFiles.readPublic(file));
+                        } catch (SetupException e) {
+                            wrong.add(String.valueOf(e.getMessage()));
+                        }
                     }
                 }
             } catch (SetupException e) {
@@ -97,32 +104,5 @@ public final class CurveClients {
         admitted = found;
         problems = wrong.stream().sorted().toList();
         readAt = System.nanoTime();
-    }
-
-    private static void read(Path file, Set<CurvePublicKey> found, List<String> wrong) {
-        try {
-            found.add(CurveKeyFiles.readPublic(file));
-        } catch (SetupException e) {
-            wrong.add(String.valueOf(e.getMessage()));
-        }
-    }
-
-    /** Whoever can write into it can let anybody in. */
-    private static void check(Path directory) throws IOException {
-        PosixFileAttributes attributes =
-                Files.readAttributes(
-                        directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        String problem = null;
-        if (!attributes.isDirectory()) {
-            problem = attributes.isSymbolicLink() ? "is a symbolic link" : "is not a directory";
-        } else if (!Owner.isUs(attributes.owner())) {
-            problem = Owner.complaint(attributes.owner());
-        } else if (attributes.permissions().contains(PosixFilePermission.GROUP_WRITE)
-                || attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE)) {
-            problem = "can be written by others than its owner; close it with chmod go-w";
-        }
-        if (problem != null) {
-            throw new SetupException("the directory of clients' keys " + directory + " " + problem);
-        }
     }
 }

@@ -4,9 +4,6 @@ import io.tardis.core.config.Setting;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import zmq.Msg;
-import zmq.Options;
-import zmq.SocketBase;
-import zmq.io.IOThread;
 
 /** A connection that asks: requests of bounded frames and bytes come in, answers go out. */
 final class AskingSession extends ClientSession {
@@ -41,13 +38,8 @@ final class AskingSession extends ClientSession {
 
     private long writingSince;
 
-    AskingSession(
-            IOThread io,
-            SocketBase socket,
-            Options options,
-            TcpEndpoint endpoint,
-            Clients.Client client) {
-        super(io, socket, options, endpoint, client);
+    AskingSession(TcpEndpoint.Connection connection) {
+        super(connection);
     }
 
     @Override
@@ -60,7 +52,7 @@ final class AskingSession extends ClientSession {
             arrivingSince = System.nanoTime();
         }
         reserved = (long) size + FRAME_BYTES;
-        return client().arriving().take(reserved)
+        return client.arriving().take(reserved)
                 ? null
                 : "requests that nobody has handled yet take too much memory";
     }
@@ -70,10 +62,10 @@ final class AskingSession extends ClientSession {
         // It may be shorter than announced, without what CURVE needs; and come again, if the
         // socket's thread is behind.
         long cost = (long) frame.size() + FRAME_BYTES;
-        client().arriving().give(reserved - cost);
+        client.arriving().give(reserved - cost);
         reserved = cost;
         if (frame.isCommand()) {
-            client().arriving().give(cost);
+            client.arriving().give(cost);
             reserved = 0;
             isArriving = frames > 0;
             return true;
@@ -96,7 +88,7 @@ final class AskingSession extends ClientSession {
 
     @Override
     protected @Nullable Msg pullMsg() {
-        client().leaving().give(writing);
+        client.leaving().give(writing);
         Msg frame = super.pullMsg();
         writing = frame == null ? 0 : (long) frame.size() + FRAME_BYTES;
         writingSince = System.nanoTime();
@@ -109,7 +101,7 @@ final class AskingSession extends ClientSession {
             end("the rest of a request has not come for " + ARRIVAL.toSeconds() + " s");
         } else if (writing > 0 && nanoTime - writingSince > DEPARTURE.toNanos()) {
             end("an answer was not read for " + DEPARTURE.toSeconds() + " s");
-        } else if (client().isUnwanted()) {
+        } else if (client.unwanted().get()) {
             end("it does not read its answers");
         }
     }

@@ -32,58 +32,48 @@ final class Budget {
         return new Share();
     }
 
-    /** How many bytes are taken. */
-    synchronized long taken() {
-        return taken;
-    }
-
-    private synchronized boolean take(long bytes, boolean always) {
-        boolean fits = always || taken + bytes <= most;
-        if (fits) {
-            taken += bytes;
-        }
-        return fits;
-    }
-
-    private synchronized void give(long bytes) {
-        taken -= bytes;
-    }
-
     /** What one connection holds. */
     final class Share implements AutoCloseable {
-        private long held; // guarded by this
-        private boolean closed; // guarded by this
-
-        private Share() {}
+        private long held; // guarded by the budget
+        private boolean closed; // guarded by the budget
 
         /** Takes that much; false if there is no room, for this connection or for all. */
-        synchronized boolean take(long bytes) {
-            boolean fits =
-                    !closed
-                            && held + bytes <= mostOfOne
-                            && Budget.this.take(bytes, held + bytes <= ALWAYS);
-            if (fits) {
-                held += bytes;
+        boolean take(long bytes) {
+            synchronized (Budget.this) {
+                boolean fits =
+                        !closed
+                                && held + bytes <= mostOfOne
+                                && (held + bytes <= ALWAYS || taken + bytes <= most);
+                if (fits) {
+                    held += bytes;
+                    taken += bytes;
+                }
+                return fits;
             }
-            return fits;
         }
 
         /** Gives that much back, or what is left. */
-        synchronized void give(long bytes) {
-            long given = Math.min(bytes, held);
-            held -= given;
-            Budget.this.give(given);
+        void give(long bytes) {
+            synchronized (Budget.this) {
+                long given = Math.min(bytes, held);
+                held -= given;
+                taken -= given;
+            }
         }
 
-        synchronized long held() {
-            return held;
+        long held() {
+            synchronized (Budget.this) {
+                return held;
+            }
         }
 
         /** Gives all back. What is taken from now on is refused. */
         @Override
-        public synchronized void close() {
-            give(held);
-            closed = true;
+        public void close() {
+            synchronized (Budget.this) {
+                give(held);
+                closed = true;
+            }
         }
     }
 }

@@ -6,10 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import zmq.Msg;
-import zmq.Options;
-import zmq.SocketBase;
 import zmq.ZError;
-import zmq.io.IOThread;
 import zmq.io.SessionBase;
 import zmq.io.StreamEngine;
 
@@ -34,26 +31,17 @@ abstract class ClientSession extends SessionBase {
     private static final int MAX_HANDSHAKE_BYTES = 640;
 
     private final TcpEndpoint endpoint;
-    private final Clients.Client client;
+    final Clients.Client client;
 
     /** Known where the socket wants identities, as those do whose frames may be longer. */
     private boolean greeted;
 
     private boolean ending;
 
-    ClientSession(
-            IOThread io,
-            SocketBase socket,
-            Options options,
-            TcpEndpoint endpoint,
-            Clients.Client client) {
-        super(io, false, socket, options, null);
-        this.endpoint = endpoint;
-        this.client = client;
-    }
-
-    final Clients.Client client() {
-        return client;
+    ClientSession(TcpEndpoint.Connection connection) {
+        super(connection.io(), false, connection.socket(), connection.options(), null);
+        this.endpoint = connection.endpoint();
+        this.client = connection.client();
     }
 
     /** As the one that launches it must, before it does. */
@@ -141,18 +129,13 @@ abstract class ClientSession extends SessionBase {
     @Override
     public final void engineError(boolean handshaked, StreamEngine.ErrorReason reason) {
         super.engineError(handshaked, reason);
-        disconnected();
+        endpoint.disconnected(this);
     }
 
     @Override
     public final void destroy() {
         super.destroy();
-        disconnected();
         endpoint.ended(this);
-    }
-
-    private void disconnected() {
-        endpoint.disconnected(this);
     }
 
     /** The connection's other half: JeroMQ's reader and writer of ZMTP. */

@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,46 +13,19 @@ import org.jspecify.annotations.Nullable;
  */
 final class Clients {
 
-    /** One connection, from its beginning to its end. */
-    static final class Client {
-        private final long number;
-        private final Budget.Share arriving;
-        private final Budget.Share leaving;
+    /**
+     * One connection, from its beginning to its end.
+     *
+     * @param number differs from every other connection's of the socket, those that have ended too
+     * @param arriving what came from it, and was not handled yet
+     * @param leaving what it was sent, and TCP did not take yet
+     * @param unwanted whether its connection is to be ended, within a second or two; from any
+     *     thread
+     */
+    record Client(
+            long number, Budget.Share arriving, Budget.Share leaving, AtomicBoolean unwanted) {}
 
-        private volatile boolean isUnwanted;
-
-        private Client(long number, Budget.Share arriving, Budget.Share leaving) {
-            this.number = number;
-            this.arriving = arriving;
-            this.leaving = leaving;
-        }
-
-        /** Differs from every other connection's of the socket, those that have ended too. */
-        long number() {
-            return number;
-        }
-
-        /** Whether its connection is to be ended. */
-        boolean isUnwanted() {
-            return isUnwanted;
-        }
-
-        /** Has its connection be ended within a second or two. From any thread. */
-        void end() {
-            isUnwanted = true;
-        }
-
-        /** What came from it, and was not handled yet. */
-        Budget.Share arriving() {
-            return arriving;
-        }
-
-        /** What it was sent, and TCP did not take yet. */
-        Budget.Share leaving() {
-            return leaving;
-        }
-    }
-
+    private final int most;
     private final Budget arriving;
     private final Budget leaving;
     private final Map<Long, Client> connected = new ConcurrentHashMap<>();
@@ -60,13 +34,24 @@ final class Clients {
     private volatile long published;
     private long numbers; // for the I/O thread
 
-    Clients(Budget arriving, Budget leaving) {
+    /**
+     * No connections yet.
+     *
+     * @param most how many there may be at the same time
+     */
+    Clients(int most, Budget arriving, Budget leaving) {
+        this.most = most;
         this.arriving = arriving;
         this.leaving = leaving;
     }
 
+    int most() {
+        return most;
+    }
+
     Client connect() {
-        Client client = new Client(numbers++, arriving.share(), leaving.share());
+        Client client =
+                new Client(numbers++, arriving.share(), leaving.share(), new AtomicBoolean());
         connected.put(client.number(), client);
         return client;
     }

@@ -5,9 +5,6 @@ import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import zmq.Msg;
-import zmq.Options;
-import zmq.SocketBase;
-import zmq.io.IOThread;
 
 /**
  * A connection that subscribes: a bounded set of prefixes comes in, what is published goes out.
@@ -48,15 +45,9 @@ final class SubscribedSession extends ClientSession {
     /** The oldest message that TCP did not take yet, if there is one. */
     private @Nullable Msg oldest;
 
-    SubscribedSession(
-            IOThread io,
-            SocketBase socket,
-            Options options,
-            TcpEndpoint endpoint,
-            Clients clients,
-            Clients.Client client) {
-        super(io, socket, options, endpoint, client);
-        this.clients = clients;
+    SubscribedSession(TcpEndpoint.Connection connection) {
+        super(connection);
+        this.clients = connection.clients();
     }
 
     @Override
@@ -86,11 +77,11 @@ final class SubscribedSession extends ClientSession {
         if (subscriptions.size() == MAX_SUBSCRIPTIONS) {
             return refuse("it has more than " + MAX_SUBSCRIPTIONS + " subscriptions");
         }
-        if (!client().arriving().take(cost(prefix))) {
+        if (!client.arriving().take(cost(prefix))) {
             return refuse("subscriptions take too much memory");
         }
         if (!handOn(frame)) {
-            client().arriving().give(cost(prefix));
+            client.arriving().give(cost(prefix));
             return false;
         }
         subscriptions.add(prefix);
@@ -144,7 +135,7 @@ final class SubscribedSession extends ClientSession {
     @Override
     void look(long nanoTime) {
         if (clients.published() > returnedAt + 1) {
-            client().arriving().give(returning);
+            client.arriving().give(returning);
             returning = 0;
         }
         if (oldest == null && !isEnding()) {

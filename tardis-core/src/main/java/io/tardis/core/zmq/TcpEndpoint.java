@@ -2,10 +2,8 @@ package io.tardis.core.zmq;
 
 import io.tardis.core.FailureLog;
 import io.tardis.core.config.Setting;
+import io.tardis.core.config.SettingParser;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
@@ -47,22 +45,19 @@ final class TcpEndpoint extends Listener {
     private static final int KEEP_ALIVE_INTERVAL_SECONDS = 10;
     private static final int KEEP_ALIVE_PROBES = 3;
 
-    /** Makes a session of the kind that the socket needs. */
-    interface Sessions {
-        ClientSession open(
-                IOThread io,
-                SocketBase socket,
-                Options options,
-                TcpEndpoint endpoint,
-                Clients.Client client);
-    }
+    /** What a session of either kind is made of. */
+    record Connection(
+            IOThread io,
+            SocketBase socket,
+            Options options,
+            TcpEndpoint endpoint,
+            Clients clients,
+            Clients.Client client) {}
 
     private final IOThread thread;
     private final String endpoint;
     private final ServerSocketChannel channel;
-    private final Sessions kind;
     private final Clients clients;
-    private final int maxConnections;
     private final IOObject io;
     private final FailureLog refusals = new FailureLog(TcpEndpoint.class);
 
@@ -81,16 +76,12 @@ final class TcpEndpoint extends Listener {
             Options options,
             String endpoint,
             ServerSocketChannel channel,
-            Sessions kind,
-            Clients clients,
-            int maxConnections) {
+            Clients clients) {
         super(thread, socket, options);
         this.thread = thread;
         this.endpoint = endpoint;
         this.channel = channel;
-        this.kind = kind;
         this.clients = clients;
-        this.maxConnections = maxConnections;
         this.io = new IOObject(thread, this);
         options.allocator = this::allocate;
     }
@@ -102,37 +93,21 @@ final class TcpEndpoint extends Listener {
      * @param endpoint {@code tcp://ADDRESS:PORT}
      * @throws IOException if it cannot be bound
      */
-    static void bind(
-            SocketBase socket,
-            Options options,
-            String endpoint,
-            Sessions kind,
-            Clients clients,
-            int maxConnections)
+    static void bind(SocketBase socket, Options options, String endpoint, Clients clients)
             throws IOException {
         ServerSocketChannel channel = ServerSocketChannel.open();
         try {
             channel.configureBlocking(false);
             channel.setOption(StandardSocketOptions.SO_REUSEADDR, true);
-            channel.bind(address(endpoint), maxConnections);
+            channel.bind(SettingParser.address(endpoint), clients.most());
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }
         IOThread thread = new Threads(socket).choose();
-        new TcpEndpoint(thread, socket, options, endpoint, channel, kind, clients, maxConnections)
-                .launch();
-    }
-
-    private static InetSocketAddress address(String endpoint) throws IOException {
-        int colon = endpoint.lastIndexOf(':');
-        if (colon < "tcp://".length()) {
-            throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
-        }
-        String host = endpoint.substring("tcp://".length(), colon);
-        int port = Integer.parseInt(endpoint.substring(colon + 1));
-        return new InetSocketAddress(
-                InetAddress.getByName(host.equals("*") ? "0.0.0.0" : host), port);
+        TcpEndpoint bound = new TcpEndpoint(thread, socket, options, endpoint, channel, clients);
+        bound.sendPlug(bound);
+        bound.sendOwn(socket, bound);
     }
 
     /** JeroMQ gives the I/O threads to its own objects only. */
@@ -144,11 +119,6 @@ final class TcpEndpoint extends Listener {
         IOThread choose() {
             return chooseIoThread(0);
         }
-    }
-
-    private void launch() {
-        sendPlug(this);
-        sendOwn(socket, this);
     }
 
     @Override
@@ -185,20 +155,19 @@ final class TcpEndpoint extends Listener {
         if (connection != null) {
             try {
                 open(connection);
-            } catch (RuntimeException e) {
+            } catch (IOException | RuntimeException e) {
                 LOG.debug("a connection was gone before it was greeted", e);
                 close(connection);
             }
         }
     }
 
-    private void open(SocketChannel connection) {
-        if (connected.size() >= maxConnections || sessions.size() >= 2 * maxConnections) {
+    private void open(SocketChannel connection) throws IOException {
+        int most = clients.most();
+        if (connected.size() >= most || sessions.size() >= 2 * most) {
             refused(
-                    maxConnections
-                            + " connections are open, as many as "
-                            + Setting.MAX_CONNECTIONS.key()
-                            + " allows");
+                    "%d connections are open, as many as %s allows"
+                            .formatted(most, Setting.MAX_CONNECTIONS.key()));
             close(connection);
             return;
         }
@@ -208,13 +177,16 @@ final class TcpEndpoint extends Listener {
                 KEEP_ALIVE_PROBES,
                 KEEP_ALIVE_IDLE_SECONDS,
                 KEEP_ALIVE_INTERVAL_SECONDS);
-        tune(connection);
-        ClientSession session = kind.open(thread, socket, options, this, clients.connect());
+        TcpUtils.tuneTcpSocket(connection);
+        Clients.Client client = clients.connect();
+        Connection it = new Connection(thread, socket, options, this, clients, client);
+        ClientSession session =
+                options.recvIdentity ? new AskingSession(it) : new SubscribedSession(it);
         StreamEngine engine;
         try {
             engine = session.engine(connection);
         } catch (RuntimeException e) {
-            clients.end(session.client());
+            clients.end(client);
             throw e;
         }
         sessions.add(session);
@@ -224,22 +196,15 @@ final class TcpEndpoint extends Listener {
         sendAttach(session, engine, false);
     }
 
-    private static void tune(SocketChannel connection) {
-        try {
-            TcpUtils.tuneTcpSocket(connection);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
     /** Its connection has ended; JeroMQ may not have taken it down yet. Safe twice. */
     void disconnected(ClientSession session) {
         connected.remove(session);
-        clients.end(session.client());
+        clients.end(session.client);
     }
 
     /** Nothing is left of it. */
     void ended(ClientSession session) {
+        disconnected(session);
         sessions.remove(session);
     }
 

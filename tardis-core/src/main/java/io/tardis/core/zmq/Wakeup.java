@@ -3,6 +3,7 @@ package io.tardis.core.zmq;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.Pipe;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -60,7 +61,7 @@ final class Wakeup implements AutoCloseable {
         }
         try {
             pipe.sink().write(ByteBuffer.wrap(new byte[1]));
-        } catch (java.nio.channels.ClosedChannelException e) {
+        } catch (ClosedChannelException e) {
             return; // closed: nobody waits any more
         } catch (IOException e) {
             throw new UncheckedIOException("the wake-up pipe cannot be written", e);
@@ -70,9 +71,9 @@ final class Wakeup implements AutoCloseable {
     @Override
     public void close() {
         poller.close();
-        try (Pipe.SourceChannel source = pipe.source();
-                Pipe.SinkChannel sink = pipe.sink()) {
-            assert source != null && sink != null;
+        try {
+            pipe.source().close();
+            pipe.sink().close();
         } catch (IOException e) {
             throw new UncheckedIOException("the wake-up pipe cannot be closed", e);
         }

@@ -6,6 +6,7 @@ import io.tardis.core.curve.CurveClients;
 import io.tardis.core.curve.CurveKeys;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -66,23 +67,13 @@ public final class ZmqContext implements AutoCloseable {
      */
     private static final int CURVE_RECONNECT_MILLIS = 100;
 
-    /**
-     * What requests take that nobody has handled yet: bytes of all clients together, and of one.
-     * They are handled at once, so this is for those that never come to their end.
-     */
-    private static final long MAX_REQUESTS_BYTES = 16 << 20;
+    /** What all clients of a socket may take together, and what one of them may. */
+    private static Budget budget(int mebibytes, int ofOne) {
+        return new Budget((long) mebibytes << 20, (long) ofOne << 20);
+    }
 
-    private static final long MAX_REQUESTS_BYTES_OF_ONE = 1 << 20;
-
-    /** Answers that clients do not read. One is 5 MiB at the most: 10,000 exits. */
-    private static final long MAX_ANSWERS_BYTES = 32 << 20;
-
-    private static final long MAX_ANSWERS_BYTES_OF_ONE = 8 << 20;
-
-    /** Subscriptions. One to all exits takes 1 KiB. */
-    private static final long MAX_SUBSCRIPTIONS_BYTES = 24 << 20;
-
-    private static final long MAX_SUBSCRIPTIONS_BYTES_OF_ONE = 2 << 20;
+    /** A socket that is bound, to {@code inproc} or to {@code tcp}. */
+    record Bound(ZMQ.Socket socket, boolean isInside) {}
 
     /**
      * How many messages wait on each side of a subscription that is not read. What is over that is
@@ -145,11 +136,10 @@ public final class ZmqContext implements AutoCloseable {
      * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqPublisher publisher(List<String> endpoints) {
-        Clients clients =
-                new Clients(
-                        new Budget(MAX_SUBSCRIPTIONS_BYTES, MAX_SUBSCRIPTIONS_BYTES_OF_ONE),
-                        new Budget(0, 0));
-        return new ZmqPublisher(bind(SocketType.XPUB, endpoints, clients), clients);
+        // Of subscriptions, one to all exits takes 1 KiB.
+        Clients clients = new Clients(maxConnections, budget(24, 2), budget(0, 0));
+        List<Bound> bound = bind(SocketType.XPUB, endpoints, clients);
+        return new ZmqPublisher(bound.stream().map(Bound::socket).toList(), clients);
     }
 
     /**
@@ -175,61 +165,68 @@ public final class ZmqContext implements AutoCloseable {
      * @throws SetupException if an endpoint cannot be bound, or the clients' keys not be read
      */
     public ZmqReplier replier(List<String> endpoints) {
-        Clients clients =
-                new Clients(
-                        new Budget(MAX_REQUESTS_BYTES, MAX_REQUESTS_BYTES_OF_ONE),
-                        new Budget(MAX_ANSWERS_BYTES, MAX_ANSWERS_BYTES_OF_ONE));
-        BoundSockets bound = bind(SocketType.ROUTER, endpoints, clients);
-        return closedOnFailure(bound.all(), () -> new ZmqReplier(context, bound, clients));
-    }
-
-    /** This process's own threads have a socket of their own: they are treated in another way. */
-    private BoundSockets bind(SocketType type, List<String> endpoints, Clients clients) {
-        Optional<ZMQ.Socket> inside = bind(type, true, endpoints, clients);
+        // Requests that nobody has handled yet: they are handled at once, so this is for those that
+        // never come to their end. And answers that clients do not read: one is 5 MiB at the most,
+        // 10,000 exits.
+        Clients clients = new Clients(maxConnections, budget(16, 1), budget(32, 8));
+        List<Bound> bound = bind(SocketType.ROUTER, endpoints, clients);
         return closedOnFailure(
-                inside.stream().toList(),
-                () -> new BoundSockets(inside, bind(type, false, endpoints, clients)));
+                bound.stream().map(Bound::socket).toList(),
+                () -> new ZmqReplier(context, bound, clients));
     }
 
-    private Optional<ZMQ.Socket> bind(
-            SocketType type, boolean inside, List<String> endpoints, Clients clients) {
-        List<String> own =
-                endpoints.stream().filter(it -> it.startsWith("inproc:") == inside).toList();
-        if (own.isEmpty()) {
-            return Optional.empty();
-        }
-        ZMQ.Socket socket = context.socket(type);
+    /**
+     * This process's own threads have a socket of their own, which comes first: they are treated in
+     * another way.
+     */
+    private List<Bound> bind(SocketType type, List<String> endpoints, Clients clients) {
+        List<Bound> bound = new ArrayList<>();
+        List<ZMQ.Socket> sockets = new ArrayList<>();
+        return closedOnFailure(
+                sockets,
+                () -> {
+                    for (boolean inside : new boolean[] {true, false}) {
+                        List<String> own =
+                                endpoints.stream().filter(it -> isTcp(it) != inside).toList();
+                        if (!own.isEmpty()) {
+                            ZMQ.Socket socket = context.socket(type);
+                            sockets.add(socket);
+                            bound.add(new Bound(socket, inside));
+                            bind(socket, type, inside, own, clients);
+                        }
+                    }
+                    return bound;
+                });
+    }
+
+    private void bind(
+            ZMQ.Socket socket,
+            SocketType type,
+            boolean inside,
+            List<String> endpoints,
+            Clients clients) {
         socket.setLinger(LINGER_MILLIS);
         if (type == SocketType.XPUB) {
             socket.setSndHWM(EVENTS_HIGH_WATER_MARK);
             socket.setXpubNoDrop(inside);
         }
-        return closedOnFailure(
-                List.of(socket),
-                () -> {
-                    own.forEach(it -> {
-                        if (inside) {
-                            bindInside(socket, it);
-                        } else {
-                            bindOutside(socket, type, it, clients);
-                        }
-                    });
-                    return Optional.of(socket);
-                });
-    }
-
-    private static void bindInside(ZMQ.Socket socket, String endpoint) {
-        try {
-            socket.bind(endpoint);
-        } catch (ZMQException e) {
-            throw new SetupException("cannot bind " + endpoint + ": " + reason(e), e);
+        for (String endpoint : endpoints) {
+            try {
+                if (inside) {
+                    socket.bind(endpoint);
+                } else {
+                    bindOutside(socket, type == SocketType.XPUB, endpoint, clients);
+                }
+            } catch (IOException | ZMQException | IllegalArgumentException e) {
+                throw new SetupException("cannot bind " + endpoint + ": " + reason(e), e);
+            }
         }
     }
 
-    private void bindOutside(ZMQ.Socket socket, SocketType type, String endpoint, Clients clients) {
-        boolean publishes = type == SocketType.XPUB;
+    private void bindOutside(ZMQ.Socket socket, boolean publishes, String endpoint, Clients clients)
+            throws IOException {
         Options options = new Options();
-        options.type = type.type();
+        options.type = (publishes ? SocketType.XPUB : SocketType.ROUTER).type();
         options.recvIdentity = !publishes;
         options.linger = 0;
         options.maxMsgSize = Integer.MAX_VALUE; // the session's allocator decides
@@ -243,16 +240,7 @@ public final class ZmqContext implements AutoCloseable {
             options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_PUBLICKEY, keys.get().own().publicKey().bytes());
             options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_SECRETKEY, keys.get().own().secretBytes());
         }
-        TcpEndpoint.Sessions sessions =
-                publishes
-                        ? (io, base, of, at, client) ->
-                                new SubscribedSession(io, base, of, at, clients, client)
-                        : AskingSession::new;
-        try {
-            TcpEndpoint.bind(socket.base(), options, endpoint, sessions, clients, maxConnections);
-        } catch (IOException | IllegalArgumentException e) {
-            throw new SetupException("cannot bind " + endpoint + ": " + e.getMessage(), e);
-        }
+        TcpEndpoint.bind(socket.base(), options, endpoint, clients);
     }
 
     /** A socket that nobody closes would keep the context from ending. */
@@ -322,7 +310,7 @@ public final class ZmqContext implements AutoCloseable {
     }
 
     /** JeroMQ's own message is a number of its own, which is not the system's errno. */
-    private static String reason(RuntimeException e) {
+    private static String reason(Exception e) {
         return e instanceof ZMQException failure
                 ? ZMQ.Error.findByCode(failure.getErrorCode()).getMessage()
                 : String.valueOf(e.getMessage());

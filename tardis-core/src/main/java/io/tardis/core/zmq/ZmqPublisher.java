@@ -11,8 +11,8 @@ public final class ZmqPublisher implements AutoCloseable {
     private final Clients clients;
     private long number;
 
-    ZmqPublisher(BoundSockets bound, Clients clients) {
-        this.sockets = bound.all();
+    ZmqPublisher(List<ZMQ.Socket> sockets, Clients clients) {
+        this.sockets = sockets;
         this.clients = clients;
     }
 

@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.zeromq.ZMQ;
 
@@ -80,15 +79,13 @@ public final class ZmqReplier implements AutoCloseable {
 
     private static final byte[] EMPTY = {};
 
-    private final Optional<ZMQ.Socket> inside;
-    private final List<ZMQ.Socket> sockets;
+    private final List<ZmqContext.Bound> bound;
     private final Wakeup wakeup;
     private final Clients clients;
 
-    ZmqReplier(ZMQ.Context context, BoundSockets bound, Clients clients) {
-        this.inside = bound.inside();
-        this.sockets = bound.all();
-        this.wakeup = new Wakeup(context, sockets);
+    ZmqReplier(ZMQ.Context context, List<ZmqContext.Bound> bound, Clients clients) {
+        this.bound = bound;
+        this.wakeup = new Wakeup(context, bound.stream().map(ZmqContext.Bound::socket).toList());
         this.clients = clients;
         clients.onEnd(wakeup::wake);
     }
@@ -104,21 +101,22 @@ public final class ZmqReplier implements AutoCloseable {
     }
 
     private @Nullable Request receive() {
-        for (ZMQ.Socket socket : sockets) {
-            byte[] identity = socket.recv(ZMQ.DONTWAIT);
+        for (ZmqContext.Bound from : bound) {
+            byte[] identity = from.socket().recv(ZMQ.DONTWAIT);
             while (identity != null) {
-                Request request = receive(socket, identity);
+                Request request = receive(from, identity);
                 if (request != null) {
                     return request;
                 }
-                identity = socket.recv(ZMQ.DONTWAIT);
+                identity = from.socket().recv(ZMQ.DONTWAIT);
             }
         }
         return null;
     }
 
     /** Null where the client has gone already. */
-    private @Nullable Request receive(ZMQ.Socket socket, byte[] identity) {
+    private @Nullable Request receive(ZmqContext.Bound from, byte[] identity) {
+        ZMQ.Socket socket = from.socket();
         List<byte[]> frames = new ArrayList<>(3);
         frames.add(identity);
         long size = 0;
@@ -127,12 +125,11 @@ public final class ZmqReplier implements AutoCloseable {
             frames.add(frame == null ? EMPTY : frame);
             size += frames.getLast().length;
         }
-        boolean fromThisProcess = inside.filter(socket::equals).isPresent();
         Clients.Client client =
-                fromThisProcess ? null : clients.find(ByteBuffer.wrap(identity).getLong());
+                from.isInside() ? null : clients.find(ByteBuffer.wrap(identity).getLong());
         if (client != null) {
             client.arriving().give(size + ClientSession.FRAME_BYTES * (frames.size() - 1L));
-        } else if (!fromThisProcess) {
+        } else if (!from.isInside()) {
             return null;
         }
         int envelope = envelopeOf(frames);
@@ -175,7 +172,7 @@ public final class ZmqReplier implements AutoCloseable {
     /** Ends the connection of {@code request} soon. */
     public void end(Request request) {
         if (request.client != null) {
-            request.client.end();
+            request.client.unwanted().set(true);
         }
     }
 
@@ -192,7 +189,7 @@ public final class ZmqReplier implements AutoCloseable {
     @Override
     public void close() {
         wakeup.close();
-        sockets.forEach(ZMQ.Socket::close);
+        bound.forEach(it -> it.socket().close());
     }
 
     /**

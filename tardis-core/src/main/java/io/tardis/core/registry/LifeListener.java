@@ -1,7 +1,6 @@
-package io.tardis.runc;
+package io.tardis.core.registry;
 
 import io.tardis.core.event.ContainerKey;
-import io.tardis.core.registry.Life;
 import java.nio.file.Path;
 import java.time.Instant;
 

@@ -1,0 +1,46 @@
+package io.tardis.cli;
+
+import io.tardis.core.config.Settings;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** What the commands have in common that print something. {@link #call} returns an exit status. */
+@Command(mixinStandardHelpOptions = true)
+@SuppressWarnings("NullAway.Init") // the fields are set by picocli
+abstract class Subcommand implements Callable<Integer> {
+
+    @ParentCommand private TardisCommand tardis;
+    @Spec private CommandSpec spec;
+
+    final Environment environment() {
+        return tardis.environment();
+    }
+
+    /** The settings. From now on warnings are printed. */
+    final Settings settings() {
+        Logging.forCommand();
+        return environment().settings();
+    }
+
+    final Output output() {
+        return tardis.output();
+    }
+
+    final PrintWriter out() {
+        return output().writer();
+    }
+
+    final PrintWriter err() {
+        return spec.commandLine().getErr();
+    }
+
+    /** What to throw where the command line is wrong in a way that picocli does not see. */
+    final ParameterException usageError(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+}
