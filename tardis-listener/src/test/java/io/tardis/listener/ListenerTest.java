@@ -241,7 +241,7 @@ class ListenerTest {
     @Test
     void asksForLivesThatWereOverBeforeTheFirstListener() throws Exception {
         registry.update(
-                registry.register(TC, stateDir, Instant.EPOCH)
+                register(TC, stateDir, Instant.EPOCH)
                         .withInit(new InitProcess(100, OptionalLong.of(1))));
         Path directory = stateDir.resolve("containers/default/tc");
         Files.move(directory.resolve("life.json"), directory.resolve("last-life.json"));

@@ -614,8 +614,7 @@ class LivesTest {
             witnessed(life("1", 100), 3 << 8, NOW, 0);
             exit(TC, 100, 0);
             exit(OTHER, 200, 0);
-            witnessed(
-                    Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)), 3 << 8, NOW, 0);
+            witnessed(Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)), 3 << 8, NOW, 0);
 
             assertThat(log.at(Level.WARN))
                     .satisfiesExactly(
