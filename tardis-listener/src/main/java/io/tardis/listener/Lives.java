@@ -187,11 +187,11 @@ final class Lives {
      * one; else begins another one.
      */
     void reported(TaskProcess report) {
+        ContainerKey container = report.container();
         InitProcess process = processes.apply(report.pid(), report.at());
-        TrackedLife life =
-                known.newest(report.container(), it -> it.hasProcess(process, report.at()));
+        TrackedLife life = known.newest(container, it -> it.hasProcess(process, report.at()));
         if (life == null) {
-            life = known.newest(report.container());
+            life = known.newest(container);
             if (life != null && life.isAfter(report)) {
                 return; // of the life before, which the shim has seen deleted
             }
@@ -199,11 +199,8 @@ final class Lives {
                 life =
                         known.add(
                                 KnownLives.newLife(
-                                        report.container(),
-                                        report.at(),
-                                        report.bundle(),
-                                        keepsAll));
-                oomKilled.remove(report.container());
+                                        container, report.at(), report.bundle(), keepsAll));
+                oomKilled.remove(container);
             }
             if (report.pid() != KnownLives.NO_PID) {
                 life.life = life.life.withInit(process);
