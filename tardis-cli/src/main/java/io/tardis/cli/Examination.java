@@ -173,7 +173,11 @@ final class Examination {
                     "%s cannot be made: %s is not a directory that can be written"
                             .formatted(directory, there));
         } else if (complaint.isPresent()) {
-            fail(what, directory + " " + complaint.get() + "; mend that, or set another");
+            String remedy =
+                    attributes.isDirectory()
+                            ? "; give it to the daemon's user, or run this as that one"
+                            : "; remove it, or set another";
+            fail(what, directory + " " + complaint.get() + remedy);
         } else if (!Files.isWritable(directory)) {
             fail(what, directory + " cannot be written: its file system is read-only");
         } else if (isPrivate && !Directories.isPrivate(attributes)) {
