@@ -93,12 +93,10 @@ static bool comes_from(const struct mark *mark) {
 bool is_round_trip(const struct mark *own) {
     const char *text = getenv(MARK_VARIABLE);
     struct mark found;
-    int pid;
     if (text == NULL
-        || sscanf(text, "%d:%" SCNu64 ":%" SCNx64, &pid, &found.start, &found.command) != 3) {
+        || sscanf(text, "%d:%" SCNu64 ":%" SCNx64, &found.pid, &found.start, &found.command) != 3) {
         return false;
     }
-    found.pid = pid;
     if (found.pid == own->pid) {
         return found.start == own->start;
     }

@@ -192,8 +192,8 @@ static const char *fault(enum key key, const struct value *value) {
 static char *take(struct reader *reader, enum key key) {
     struct value *value = &reader->values[key];
     if (value->from == NULL) {
-        bool none = value->unknown || ALL[key].otherwise == NULL;
-        return none ? NULL : join("%s", ALL[key].otherwise);
+        const char *otherwise = ALL[key].otherwise;
+        return value->unknown || otherwise == NULL ? NULL : join("%s", otherwise);
     }
     const char *reason = fault(key, value);
     if (reason == NULL) {
