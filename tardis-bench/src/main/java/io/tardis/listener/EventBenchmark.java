@@ -8,6 +8,7 @@ import io.tardis.core.wire.PublishedCodec;
 import io.tardis.listener.CtrLineReader.Ending;
 import io.tardis.listener.CtrLineReader.Line;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -44,7 +45,8 @@ public class EventBenchmark {
                             exit(parser.parse(exitLine)),
                             OptionalInt.empty(),
                             false,
-                            ExitSource.CONTAINERD));
+                            ExitSource.CONTAINERD,
+                            Optional.empty()));
     private final String topic = PublishedCodec.topic(event);
     private final byte[] payload = PublishedCodec.encode(event);
 

@@ -7,28 +7,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A client of the running daemon, with a ZeroMQ context of its own. */
-final class DaemonQueries implements AutoCloseable {
+record DaemonQueries(ZmqContext context, QueryClient client) implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(DaemonQueries.class);
 
-    private final ZmqContext context;
-    private final QueryClient client;
-
-    DaemonQueries(Settings settings) {
-        this.context =
+    static DaemonQueries open(Settings settings) {
+        ZmqContext context =
                 new ZmqContext(
                         cause -> LOG.error("ZeroMQ's I/O thread died", cause),
                         settings.curve(),
                         settings.limits().maxConnections());
-        this.client = new QueryClient(context, settings.queryEndpoint());
-    }
-
-    ZmqContext context() {
-        return context;
-    }
-
-    QueryClient client() {
-        return client;
+        return new DaemonQueries(context, new QueryClient(context, settings.queryEndpoint()));
     }
 
     @Override

@@ -147,7 +147,7 @@ final class Examination {
                         "none runs; " + failure.map(FailedStart::describe).orElse(""));
                 return daemon;
             }
-            try (DaemonQueries queries = new DaemonQueries(settings)) {
+            try (DaemonQueries queries = DaemonQueries.open(settings)) {
                 Answer.Pong pong = queries.client().ping();
                 if (pong.problems().isEmpty()) {
                     ok("daemon", "process " + daemon.getAsLong() + ", " + pong.version());

@@ -22,7 +22,7 @@ final class GetCommand extends Subcommand {
 
     @Override
     public Integer call() {
-        try (DaemonQueries queries = new DaemonQueries(settings())) {
+        try (DaemonQueries queries = DaemonQueries.open(settings())) {
             return print(queries.client().exitCode(container, Duration.ZERO), this);
         }
     }

@@ -58,7 +58,7 @@ final class ListCommand extends Subcommand {
         if (limit < 1 || limit > QueryCodec.MAX_LIMIT) {
             throw usageError("--limit is not within 1 to " + QueryCodec.MAX_LIMIT);
         }
-        try (DaemonQueries queries = new DaemonQueries(settings())) {
+        try (DaemonQueries queries = DaemonQueries.open(settings())) {
             Answer.Containers containers = queries.client().list(namespace, limit);
             switch (format) {
                 case TABLE -> printTable(containers.containers());

@@ -29,7 +29,7 @@ final class StatusCommand extends Subcommand {
         }
         print("daemon", "running as process " + pid.getAsLong());
         List<String> problems = List.of();
-        try (DaemonQueries queries = new DaemonQueries(settings)) {
+        try (DaemonQueries queries = DaemonQueries.open(settings)) {
             Answer.Pong pong = queries.client().ping();
             problems = pong.problems();
             problems.forEach(it -> print("DEGRADED", it));

@@ -56,7 +56,7 @@ final class WaitCommand extends Subcommand {
     @Override
     public Integer call() {
         long start = System.nanoTime();
-        try (DaemonQueries queries = new DaemonQueries(settings())) {
+        try (DaemonQueries queries = DaemonQueries.open(settings())) {
             // Where nobody is there, that is answered now, and not when a question's wait is over.
             queries.client().ping();
             while (true) {

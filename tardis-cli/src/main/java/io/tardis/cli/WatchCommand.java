@@ -37,7 +37,7 @@ final class WatchCommand extends Subcommand {
     @Override
     public Integer call() {
         Settings settings = settings();
-        try (DaemonQueries queries = new DaemonQueries(settings);
+        try (DaemonQueries queries = DaemonQueries.open(settings);
                 PositionFile position = file == null ? null : PositionFile.open(file)) {
             long newest = queries.client().ping().lastSeq();
             long begin = all ? 0 : newest;

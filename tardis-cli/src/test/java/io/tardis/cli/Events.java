@@ -6,6 +6,7 @@ import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Answer;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /** Exits for tests. */
@@ -22,7 +23,8 @@ final class Events {
                 new TaskExit(container, container.id(), 6615, status, TIME),
                 OptionalInt.empty(),
                 false,
-                ExitSource.CONTAINERD);
+                ExitSource.CONTAINERD,
+                Optional.empty());
     }
 
     static ExitEvent killed(long seq, ContainerKey container) {
@@ -31,7 +33,8 @@ final class Events {
                 new TaskExit(container, container.id(), 6615, 137, TIME),
                 OptionalInt.of(9),
                 true,
-                ExitSource.KERNEL);
+                ExitSource.KERNEL,
+                Optional.empty());
     }
 
     static ExitEvent exec(long seq, ContainerKey container, String id, long status) {
@@ -40,7 +43,8 @@ final class Events {
                 new TaskExit(container, id, 6616, status, TIME),
                 OptionalInt.empty(),
                 false,
-                ExitSource.CONTAINERD);
+                ExitSource.CONTAINERD,
+                Optional.empty());
     }
 
     static Answer.OfContainer exited(ContainerKey container, long status) {

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -155,7 +156,8 @@ class FailedOutputTest {
 
         private static Answer answer(Query query) {
             return switch (query) {
-                case Query.Ping _ -> new Answer.Pong(Version.text(), 1);
+                case Query.Ping _ ->
+                        new Answer.Pong(Version.text(), 1, Answer.Backlog.NONE, Optional.empty());
                 case Query.Replay(long after, int _) ->
                         new Answer.Events(
                                 after == 0 ? List.of(Events.exit(1, Events.TC, 7)) : List.of(),

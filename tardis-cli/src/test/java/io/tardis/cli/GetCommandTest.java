@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,17 +45,19 @@ class GetCommandTest {
             assertThat(daemon.queries())
                     .isEqualTo(
                             List.of(
-                                    new Query.ExitCode(Events.TC, Duration.ZERO),
+                                    new Query.ExitCode(Events.TC, Optional.empty(), Duration.ZERO),
                                     new Query.ExitCode(
-                                            new ContainerKey("k8s.io", "tc"), Duration.ZERO)));
+                                            new ContainerKey("k8s.io", "tc"),
+                                            Optional.empty(),
+                                            Duration.ZERO)));
         }
     }
 
     @Test
     void saysThatACodeIsNotKnownAndPrintsNone() {
-        assertThat(get(_ -> new Answer.Running(Events.TC), "tc"))
+        assertThat(get(_ -> new Answer.Running(Events.TC, Optional.empty()), "tc"))
                 .isEqualTo(new Tardis.Result(3, "", "tardis: default/tc has not ended\n"));
-        assertThat(get(_ -> new Answer.Lost(Events.TC), "tc"))
+        assertThat(get(_ -> new Answer.Lost(Events.TC, Optional.empty()), "tc"))
                 .isEqualTo(
                         new Tardis.Result(
                                 3,

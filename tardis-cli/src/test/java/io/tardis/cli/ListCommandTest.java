@@ -21,10 +21,10 @@ class ListCommandTest {
     private static final Answer.Containers SOME =
             new Answer.Containers(
                     List.of(
-                            new Answer.Running(new ContainerKey("default", "r")),
+                            new Answer.Running(new ContainerKey("default", "r"), Optional.empty()),
                             new Answer.Exited(Events.exit(2, Events.TC, 0), true),
                             new Answer.Exited(Events.killed(1, WEB), false),
-                            new Answer.Lost(new ContainerKey("default", "l"))));
+                            new Answer.Lost(new ContainerKey("default", "l"), Optional.empty())));
 
     @TempDir private Path directory;
     private Tardis tardis;
@@ -64,7 +64,9 @@ class ListCommandTest {
                         new Answer.Containers(
                                 List.of(
                                         Events.exited(Events.TC, 7),
-                                        new Answer.Running(new ContainerKey("default", "r")))),
+                                        new Answer.Running(
+                                                new ContainerKey("default", "r"),
+                                                Optional.empty()))),
                         "ls",
                         "-o",
                         format);

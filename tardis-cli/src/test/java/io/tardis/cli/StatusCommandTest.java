@@ -27,13 +27,21 @@ class StatusCommandTest {
 
     @Test
     void tellsADaemonOfItsOwnVersion() {
-        assertThat(statusOf(new Answer.Pong(Version.text(), 7)).out())
+        assertThat(
+                        statusOf(
+                                        new Answer.Pong(
+                                                Version.text(),
+                                                7,
+                                                Answer.Backlog.NONE,
+                                                Optional.empty()))
+                                .out())
                 .contains("version   " + Version.text() + "\n");
     }
 
     @Test
     void tellsADaemonOfAnotherVersionApart() {
-        Tardis.Result status = statusOf(new Answer.Pong("0.0.1", 7));
+        Tardis.Result status =
+                statusOf(new Answer.Pong("0.0.1", 7, Answer.Backlog.NONE, Optional.empty()));
 
         assertThat(status.status()).isEqualTo(ExitStatus.OK);
         assertThat(status.out())
@@ -47,7 +55,7 @@ class StatusCommandTest {
     void saysWhatIsNotOnDisk() {
         Answer.Backlog backlog = new Answer.Backlog(false, 12, 3);
 
-        assertThat(statusOf(new Answer.Pong("0.0.1", 7, backlog)).out())
+        assertThat(statusOf(new Answer.Pong("0.0.1", 7, backlog, Optional.empty())).out())
                 .contains(
                         "durable   NO, 12 exits are in memory only until the disk can be written;"
                                 + " 3 exits were given up since the start\n");

@@ -20,7 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class WaitCommandTest {
 
-    private static final Answer PONG = new Answer.Pong("1", 0);
+    private static final Answer PONG =
+            new Answer.Pong("1", 0, Answer.Backlog.NONE, Optional.empty());
 
     @TempDir private Path directory;
     private Tardis tardis;
@@ -43,7 +44,7 @@ class WaitCommandTest {
         try (FakeDaemon _ =
                 daemon(_ ->
                         asked.incrementAndGet() < 3
-                                ? new Answer.Running(Events.TC)
+                                ? new Answer.Running(Events.TC, Optional.empty())
                                 : Events.exited(Events.TC, 7))) {
             assertThat(tardis.run("wait", "tc")).isEqualTo(new Tardis.Result(0, "7\n", ""));
         }
@@ -71,7 +72,7 @@ class WaitCommandTest {
 
     @Test
     void saysThatTheTimeIsOver() {
-        try (FakeDaemon _ = daemon(_ -> new Answer.Running(Events.TC))) {
+        try (FakeDaemon _ = daemon(_ -> new Answer.Running(Events.TC, Optional.empty()))) {
             assertThat(tardis.run("wait", "--timeout", "0s", "tc"))
                     .isEqualTo(
                             new Tardis.Result(
@@ -86,7 +87,7 @@ class WaitCommandTest {
         try (FakeDaemon _ =
                 daemon(_ ->
                         asked.incrementAndGet() == 1
-                                ? new Answer.Running(Events.TC)
+                                ? new Answer.Running(Events.TC, Optional.empty())
                                 : Events.exited(Events.TC, 0))) {
             assertThat(tardis.run("wait", "--timeout", "9s", "tc"))
                     .isEqualTo(new Tardis.Result(0, "0\n", ""));
@@ -111,7 +112,7 @@ class WaitCommandTest {
 
     @Test
     void saysThatACodeCannotBeKnown() {
-        try (FakeDaemon _ = daemon(_ -> new Answer.Lost(Events.TC))) {
+        try (FakeDaemon _ = daemon(_ -> new Answer.Lost(Events.TC, Optional.empty()))) {
             Tardis.Result result = tardis.run("wait", "tc");
 
             assertThat(result.status()).isEqualTo(3);

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -168,7 +169,8 @@ class WatchCommandTest {
 
     private static Answer answer(Query query) {
         return switch (query) {
-            case Query.Ping _ -> new Answer.Pong("1", BEFORE);
+            case Query.Ping _ ->
+                    new Answer.Pong("1", BEFORE, Answer.Backlog.NONE, Optional.empty());
             case Query.Replay(long after, int _) ->
                     new Answer.Events(
                             after <= BEFORE

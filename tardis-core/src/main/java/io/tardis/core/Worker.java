@@ -4,12 +4,16 @@ import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One thread of the daemon: its name, how it is woken, and its end within a bounded time. Nobody
  * interrupts it: a socket of ZeroMQ's or a file that is being written would not survive that.
  */
 public final class Worker implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
 
     private static final Duration STOP_PATIENCE = Duration.ofSeconds(2);
 
@@ -115,7 +119,13 @@ public final class Worker implements AutoCloseable {
         if (first && wasStarted()) {
             wake();
         }
-        boolean _ = thread == Thread.currentThread() || Threads.awaitEnd(thread, patience);
+        try {
+            if (wasStarted() && thread != Thread.currentThread() && !thread.join(patience)) {
+                LOG.error("the thread {} did not stop", thread.getName());
+            }
+        } catch (InterruptedException _) {
+            interrupted = true;
+        }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }

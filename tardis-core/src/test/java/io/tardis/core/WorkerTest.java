@@ -102,7 +102,7 @@ class WorkerTest {
     @Test
     void logsAThreadThatDoesNotStop() {
         CountDownLatch end = new CountDownLatch(1);
-        try (CapturedLog log = new CapturedLog(Threads.class);
+        try (CapturedLog log = new CapturedLog(Worker.class);
                 Worker stuck = new Worker("stuck", end::await)) {
             stuck.start();
 

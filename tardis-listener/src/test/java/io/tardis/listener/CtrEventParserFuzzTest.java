@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
@@ -127,7 +128,13 @@ class CtrEventParserFuzzTest {
     private static void assertCanBePublished(TaskExit exit) {
         Published message =
                 new Published.Exit(
-                        new ExitEvent(1, exit, OptionalInt.empty(), false, ExitSource.CONTAINERD));
+                        new ExitEvent(
+                                1,
+                                exit,
+                                OptionalInt.empty(),
+                                false,
+                                ExitSource.CONTAINERD,
+                                Optional.empty()));
 
         String topic = PublishedCodec.topic(message);
         byte[] payload = PublishedCodec.encode(message);

@@ -71,7 +71,7 @@ final class FakeStore implements AutoCloseable {
                 .filter(it -> it.exit().container().equals(container))
                 .<Answer>map(it -> new Answer.Exited(it, true))
                 .findFirst()
-                .orElseGet(() -> new Answer.Running(container));
+                .orElseGet(() -> new Answer.Running(container, Optional.empty()));
     }
 
     @Override

@@ -174,7 +174,7 @@ class LivesTest {
     @Test
     void doesNotTakeTheEndOfANewLifeForTheRememberedOneOfTheSamePid() {
         known.remember(event(7, 100, 3, NOW.minusSeconds(60)));
-        known.remember(life("2", 100), new Answer.Running(TC));
+        known.remember(life("2", 100), new Answer.Running(TC, Optional.empty()));
 
         exit(TC, 100, 7);
         exit(TC, 100, 7);
@@ -510,7 +510,8 @@ class LivesTest {
     void publishesTheBeginsThatTheStoreDoesNotKnow() {
         known.remember(life("1", 100), new Answer.Unknown(TC));
         known.remember(
-                Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)), new Answer.Running(OTHER));
+                Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)),
+                new Answer.Running(OTHER, Optional.empty()));
 
         lives.announce();
 
@@ -931,7 +932,8 @@ class LivesTest {
                 new TaskExit(TC, "tc", pid, status, at),
                 OptionalInt.empty(),
                 false,
-                ExitSource.CONTAINERD);
+                ExitSource.CONTAINERD,
+                Optional.empty());
     }
 
     private static TaskExit own(ContainerKey container, long pid, long status) {

@@ -54,6 +54,14 @@ final class FakeExitCodes implements ExitCodes {
                         Optional.of(new LifeRef(life, LATER.minusSeconds(1), true))));
     }
 
+    static Answer.OfContainer running(ContainerKey container) {
+        return new Answer.Running(container, Optional.empty());
+    }
+
+    static Answer.OfContainer lost(ContainerKey container) {
+        return new Answer.Lost(container, Optional.empty());
+    }
+
     static Answer.OfContainer exited(ContainerKey container, long status, Optional<LifeRef> life) {
         return new Answer.Exited(
                 new ExitEvent(

@@ -229,7 +229,7 @@ class MissedNotesTest {
         Life life = register(TC, bundle, now().minusSeconds(60));
         Life running = life.withInit(InitProcess.of(init().pid()));
         registry.update(running);
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
         note(now().minusSeconds(1), delete(false));
 
         notes.replayAll();
@@ -288,7 +288,7 @@ class MissedNotesTest {
         note(earlier.plusSeconds(1), start());
         note(earlier.plusSeconds(2), delete(false));
         Process other = init();
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
 
         MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
         impatient.replayAll();
@@ -326,7 +326,7 @@ class MissedNotesTest {
         note(at.plusMillis(1), start());
         note(at.plusMillis(2), delete(false));
         note(at.plusMillis(3), delete(true));
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
 
         MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
         impatient.replayAll();
@@ -429,7 +429,7 @@ class MissedNotesTest {
         exitCodes.answerOf(life ->
                 life.id().equals("reported")
                         ? FakeExitCodes.exited(TC, 3, Optional.empty())
-                        : new Answer.Running(TC));
+                        : new Answer.Running(TC, Optional.empty()));
 
         MissedNotes impatient = new MissedNotes(directory, shim, Duration.ZERO);
         impatient.replayAll();
@@ -470,7 +470,7 @@ class MissedNotesTest {
     void aDeleteWaitsForAnEndThatIsOnItsWay() throws IOException {
         Instant at = now().minusSeconds(1);
         noteWholeLife(at);
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
 
         notes.replayAll();
         notes.replayAll();
@@ -489,7 +489,7 @@ class MissedNotesTest {
     void aDeleteDoesNotWaitWhereACallIsServed() throws IOException {
         Instant at = now().minusSeconds(1);
         noteWholeLife(at);
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
         notes.replayAll();
 
         notes.serve(create());

@@ -408,7 +408,7 @@ class RuncShimTest {
     void endsALifeWhoseProcessRunsAtADeleteWithForce() throws IOException {
         liveAndKeepThings(init());
         Life life = registry.open(TC).orElseThrow();
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
 
         deleteForce();
 
@@ -437,8 +437,8 @@ class RuncShimTest {
 
     static Stream<Function<ContainerKey, Answer.OfContainer>> answersThatKeep() {
         return Stream.of(
-                Answer.Running::new,
-                Answer.Lost::new,
+                FakeExitCodes::running,
+                FakeExitCodes::lost,
                 Answer.Unknown::new,
                 answerExited(1),
                 answerExited(137),
@@ -572,7 +572,7 @@ class RuncShimTest {
         liveAndKeepThings();
         String life = registry.open(TC).orElseThrow().id();
         shim = shim(Duration.ZERO);
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
 
         delete();
 
@@ -607,7 +607,7 @@ class RuncShimTest {
     void waitsForNothingAfterAFailedCreate() {
         create();
         Life life = registry.open(TC).orElseThrow();
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
 
         deleteForce();
 
@@ -657,7 +657,7 @@ class RuncShimTest {
         for (boolean force : List.of(false, true)) {
             create();
             bundleHasInit(FakeExitCodes.PID);
-            exitCodes.answer(Answer.Running::new);
+            exitCodes.answer(FakeExitCodes::running);
 
             shim.before(new RuncCall.Delete(TC, runtimeRoot(), force));
 
@@ -675,7 +675,7 @@ class RuncShimTest {
     void waitsForNothingAndMarksTheLifeWhenForceComesFirst() throws IOException {
         liveAndKeepThings();
         Life life = registry.open(TC).orElseThrow();
-        exitCodes.answer(Answer.Running::new);
+        exitCodes.answer(FakeExitCodes::running);
 
         deleteForce();
 

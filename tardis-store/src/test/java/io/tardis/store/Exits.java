@@ -36,7 +36,8 @@ final class Exits {
                 new TaskExit(container, container.id(), 1, 0, AT.plusSeconds(seconds)),
                 OptionalInt.empty(),
                 false,
-                ExitSource.CONTAINERD);
+                ExitSource.CONTAINERD,
+                Optional.empty());
     }
 
     static ExitEvent madeUp(long seq, ContainerKey container, long pid, long status) {
@@ -49,7 +50,8 @@ final class Exits {
                 new TaskExit(container, "shell", pid, status, AT),
                 OptionalInt.empty(),
                 false,
-                ExitSource.CONTAINERD);
+                ExitSource.CONTAINERD,
+                Optional.empty());
     }
 
     /** A life that is kept, and began that many seconds after the others. */
@@ -116,6 +118,7 @@ final class Exits {
                 new TaskExit(container, container.id(), pid, status, AT),
                 OptionalInt.empty(),
                 false,
-                source);
+                source,
+                Optional.empty());
     }
 }

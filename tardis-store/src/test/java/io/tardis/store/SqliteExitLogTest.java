@@ -83,7 +83,8 @@ class SqliteExitLogTest {
                                 Instant.parse("2025-04-04T19:10:59.783072931Z")),
                         OptionalInt.of(9),
                         true,
-                        ExitSource.KERNEL);
+                        ExitSource.KERNEL,
+                        Optional.empty());
         try (SqliteExitLog log = open()) {
             log.append(
                     List.of(ending("life", 0, event), passing(exec(event.seq() + 1, TC, 11, 1))));

@@ -24,12 +24,6 @@ public record ExitEvent(
         ExitSource source,
         Optional<LifeRef> life) {
 
-    /** An exit of no known life. */
-    public ExitEvent(
-            long seq, TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {
-        this(seq, exit, signal, oomKilled, source, Optional.empty());
-    }
-
     /** The same exit, in this life. */
     public ExitEvent ofLife(LifeRef known) {
         return new ExitEvent(seq, exit, signal, oomKilled, source, Optional.of(known));

@@ -35,12 +35,8 @@ public sealed interface Answer {
      * @param container the container
      * @param begun its life; empty if the daemon did not name one
      */
-    record Running(ContainerKey container, Optional<Published.Begun> begun) implements OfContainer {
-        /** The answer of a daemon that does not name the life. */
-        public Running(ContainerKey container) {
-            this(container, Optional.empty());
-        }
-    }
+    record Running(ContainerKey container, Optional<Published.Begun> begun)
+            implements OfContainer {}
 
     /**
      * It ended, and nobody observed its code.
@@ -48,12 +44,7 @@ public sealed interface Answer {
      * @param container the container
      * @param begun its life; empty if the daemon did not name one
      */
-    record Lost(ContainerKey container, Optional<Published.Begun> begun) implements OfContainer {
-        /** The answer of a daemon that does not name the life. */
-        public Lost(ContainerKey container) {
-            this(container, Optional.empty());
-        }
-    }
+    record Lost(ContainerKey container, Optional<Published.Begun> begun) implements OfContainer {}
 
     /** No code is kept for such a container. */
     record Unknown(ContainerKey container) implements OfContainer {}
@@ -89,16 +80,6 @@ public sealed interface Answer {
      */
     record Pong(String version, long lastSeq, Backlog backlog, Optional<Health> health)
             implements Answer {
-
-        /** The answer of a daemon that does not say how its parts are. */
-        public Pong(String version, long lastSeq, Backlog backlog) {
-            this(version, lastSeq, backlog, Optional.empty());
-        }
-
-        /** The answer of a daemon whose disk is well. */
-        public Pong(String version, long lastSeq) {
-            this(version, lastSeq, Backlog.NONE);
-        }
 
         /** What is wrong with the daemon, a line each; empty if nothing is. */
         public List<String> problems() {

@@ -16,12 +16,7 @@ public sealed interface Query {
      *     at once
      */
     record ExitCode(ContainerKey container, Optional<String> life, Duration maxWait)
-            implements Query {
-        /** The question about the newest life. */
-        public ExitCode(ContainerKey container, Duration maxWait) {
-            this(container, Optional.empty(), maxWait);
-        }
-    }
+            implements Query {}
 
     /**
      * Which exits were there?

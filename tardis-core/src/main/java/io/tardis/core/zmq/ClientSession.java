@@ -187,6 +187,9 @@ abstract class ClientSession extends SessionBase {
             } catch (RuntimeException e) {
                 LOG.debug("what a client sent cannot be handled", e);
                 end("what it sent cannot be handled");
+            } catch (OutOfMemoryError e) { // outside the heap; one of the heap ends the JVM
+                LOG.debug("a client cannot be served", e);
+                end("no memory is left for its buffers");
             } finally {
                 endpoint.turnTo(before);
             }

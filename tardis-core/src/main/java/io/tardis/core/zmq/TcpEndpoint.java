@@ -45,6 +45,13 @@ final class TcpEndpoint extends Listener {
     private static final int KEEP_ALIVE_INTERVAL_SECONDS = 10;
     private static final int KEEP_ALIVE_PROBES = 3;
 
+    /**
+     * JeroMQ gives each connection two buffers of 8 KiB outside the heap, which only a collection
+     * frees. Short connections leave more of them than the heap has garbage; when the limit is
+     * reached, the JDK waits half a second for a collection, which a busy machine may not grant.
+     */
+    private static final int CONNECTIONS_PER_COLLECTION = 1_000;
+
     /** What a session of either kind is made of. */
     record Connection(
             IOThread io,
@@ -69,6 +76,7 @@ final class TcpEndpoint extends Listener {
     private final Set<ClientSession> connected = new HashSet<>();
     private Poller.@Nullable Handle accepting;
     private @Nullable ClientSession turn;
+    private int uncollected;
 
     private TcpEndpoint(
             IOThread thread,
@@ -163,6 +171,11 @@ final class TcpEndpoint extends Listener {
     }
 
     private void open(SocketChannel connection) throws IOException {
+        uncollected++;
+        if (uncollected == CONNECTIONS_PER_COLLECTION) {
+            uncollected = 0;
+            System.gc();
+        }
         int most = clients.most();
         if (connected.size() >= most || sessions.size() >= 2 * most) {
             refused(

@@ -25,6 +25,7 @@ import java.net.ServerSocket;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -411,7 +412,8 @@ class ExitSubscriberTest {
                                                 container, longest, TaskExit.MAX_UINT32, 0, NOW),
                                         OptionalInt.of(64),
                                         true,
-                                        ExitSource.CONTAINERD))
+                                        ExitSource.CONTAINERD,
+                                        Optional.empty()))
                         .toList();
         recorded.addAll(events);
 
@@ -459,7 +461,8 @@ class ExitSubscriberTest {
                 new TaskExit(container, container.id(), seq, seq % 256, NOW),
                 OptionalInt.empty(),
                 false,
-                ExitSource.CONTAINERD);
+                ExitSource.CONTAINERD,
+                Optional.empty());
     }
 
     private static String freeEndpoint() throws IOException {

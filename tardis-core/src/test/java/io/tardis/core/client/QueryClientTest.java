@@ -49,7 +49,8 @@ class QueryClientTest {
                     new TaskExit(TC, "tc", 6615, 137, Instant.parse("2026-11-23T06:51:23.418Z")),
                     OptionalInt.of(9),
                     true,
-                    ExitSource.KERNEL);
+                    ExitSource.KERNEL,
+                    Optional.empty());
 
     private final BlockingQueue<Query> asked = new LinkedBlockingQueue<>();
     private ZmqContext context;
@@ -73,8 +74,8 @@ class QueryClientTest {
         Answer.OfContainer exited = new Answer.Exited(EXIT, true);
         Answer.Events events = new Answer.Events(List.of(EXIT), 1, 7);
         Answer.Containers containers = new Answer.Containers(List.of(exited));
-        Answer.Pong pong = new Answer.Pong("0.1.0", 7);
-        Query.ExitCode exitCode = new Query.ExitCode(TC, Duration.ofMillis(500));
+        Answer.Pong pong = new Answer.Pong("0.1.0", 7, Answer.Backlog.NONE, Optional.empty());
+        Query.ExitCode exitCode = new Query.ExitCode(TC, Optional.empty(), Duration.ofMillis(500));
         Query.ExitCode ofLife = new Query.ExitCode(TC, Optional.of("5f0c"), Duration.ZERO);
         Query.Replay replay = new Query.Replay(6, 3);
         Query.ListContainers list = new Query.ListContainers(Optional.of("default"), 5);
@@ -117,7 +118,7 @@ class QueryClientTest {
 
     @Test
     void waitsAsLongAsTheQuestionItselfAsksFor() {
-        Answer.Running running = new Answer.Running(TC);
+        Answer.Running running = new Answer.Running(TC, Optional.empty());
         try (Daemon _ =
                         answering(_ -> {
                             await().pollDelay(LITTLE.multipliedBy(5)).until(() -> true);
@@ -131,7 +132,9 @@ class QueryClientTest {
     @Test
     void worksAgainAfterTheDaemonIsStartedAgain() {
         try (QueryClient client = new QueryClient(context, endpoint, Duration.ofSeconds(1))) {
-            try (Daemon _ = answering(_ -> new Answer.Pong("old", 1))) {
+            try (Daemon _ =
+                    answering(_ ->
+                            new Answer.Pong("old", 1, Answer.Backlog.NONE, Optional.empty()))) {
                 assertThat(client.ping().version()).isEqualTo("old");
             }
             assertThatThrownBy(client::ping).isInstanceOf(UnavailableException.class);
@@ -139,7 +142,15 @@ class QueryClientTest {
             // The address is free a moment after the socket was closed.
             try (Daemon _ =
                     await().ignoreExceptions()
-                            .until(() -> answering(_ -> new Answer.Pong("new", 1)), it -> true)) {
+                            .until(
+                                    () ->
+                                            answering(_ ->
+                                                    new Answer.Pong(
+                                                            "new",
+                                                            1,
+                                                            Answer.Backlog.NONE,
+                                                            Optional.empty())),
+                                    it -> true)) {
                 assertThat(client.ping().version()).isEqualTo("new");
             }
         }
@@ -153,7 +164,8 @@ class QueryClientTest {
                                 await().pollDelay(LITTLE.multipliedBy(3)).until(() -> true);
                                 return new Answer.Unknown(TC);
                             }
-                            return new Answer.Pong("0.1.0", 7);
+                            return new Answer.Pong(
+                                    "0.1.0", 7, Answer.Backlog.NONE, Optional.empty());
                         });
                 QueryClient impatient = new QueryClient(context, endpoint, LITTLE)) {
             assertThatThrownBy(() -> impatient.exitCode(TC, Duration.ZERO))
@@ -190,7 +202,7 @@ class QueryClientTest {
 
     @Test
     void refusesTheAnswerToAnotherQuestion() {
-        try (Daemon _ = answering(_ -> new Answer.Running(TC));
+        try (Daemon _ = answering(_ -> new Answer.Running(TC, Optional.empty()));
                 QueryClient client = new QueryClient(context, endpoint, PATIENCE)) {
             assertThatThrownBy(client::ping)
                     .isInstanceOf(TardisException.class)

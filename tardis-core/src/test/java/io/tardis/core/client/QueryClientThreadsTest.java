@@ -12,6 +12,7 @@ import io.tardis.core.zmq.ZmqReplier;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -44,7 +45,10 @@ class QueryClientThreadsTest {
     void answersOneQuestionAfterTheOther() throws Exception {
         try (QueryClient client = new QueryClient(context, ENDPOINT, PATIENCE)) {
             for (Answer.OfContainer expected :
-                    List.of(new Answer.Running(TC), new Answer.Lost(TC), new Answer.Unknown(TC))) {
+                    List.of(
+                            new Answer.Running(TC, Optional.empty()),
+                            new Answer.Lost(TC, Optional.empty()),
+                            new Answer.Unknown(TC))) {
                 CompletableFuture<Answer.OfContainer> answer = ask(client, TC);
                 reply(question(), expected);
 
@@ -61,11 +65,13 @@ class QueryClientThreadsTest {
             CompletableFuture<Answer.OfContainer> two = ask(client, OTHER);
             ZmqReplier.Request second = question();
 
-            reply(second, new Answer.Lost(OTHER));
-            reply(first, new Answer.Running(TC));
+            reply(second, new Answer.Lost(OTHER, Optional.empty()));
+            reply(first, new Answer.Running(TC, Optional.empty()));
 
-            assertThat(two.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Lost(OTHER));
-            assertThat(one.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Running(TC));
+            assertThat(two.get(10, TimeUnit.SECONDS))
+                    .isEqualTo(new Answer.Lost(OTHER, Optional.empty()));
+            assertThat(one.get(10, TimeUnit.SECONDS))
+                    .isEqualTo(new Answer.Running(TC, Optional.empty()));
         }
     }
 
@@ -78,9 +84,10 @@ class QueryClientThreadsTest {
 
             CompletableFuture<Answer.OfContainer> answer =
                     CompletableFuture.supplyAsync(() -> client.exitCode(TC, PATIENCE));
-            reply(question(), new Answer.Lost(TC));
+            reply(question(), new Answer.Lost(TC, Optional.empty()));
 
-            assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Lost(TC));
+            assertThat(answer.get(10, TimeUnit.SECONDS))
+                    .isEqualTo(new Answer.Lost(TC, Optional.empty()));
         }
     }
 
@@ -91,9 +98,10 @@ class QueryClientThreadsTest {
         ZmqReplier.Request request = question();
 
         client.close();
-        reply(request, new Answer.Running(TC));
+        reply(request, new Answer.Running(TC, Optional.empty()));
 
-        assertThat(answer.get(10, TimeUnit.SECONDS)).isEqualTo(new Answer.Running(TC));
+        assertThat(answer.get(10, TimeUnit.SECONDS))
+                .isEqualTo(new Answer.Running(TC, Optional.empty()));
     }
 
     private static CompletableFuture<Answer.OfContainer> ask(

@@ -64,14 +64,16 @@ class WireTest {
                     new TaskExit(TC, "tc", 6615, 137, AT),
                     OptionalInt.of(9),
                     false,
-                    ExitSource.CONTAINERD);
+                    ExitSource.CONTAINERD,
+                    Optional.empty());
     private static final ExitEvent EXEC =
             new ExitEvent(
                     2,
                     new TaskExit(TC, "e1", 0, 0, AT),
                     OptionalInt.empty(),
                     true,
-                    ExitSource.ASSUMED);
+                    ExitSource.ASSUMED,
+                    Optional.empty());
 
     /** As {@code ctr task exec --exec-id tc} makes it. */
     private static final ExitEvent EXEC_NAMED_AS_CONTAINER =
@@ -80,7 +82,8 @@ class WireTest {
                     new TaskExit(TC, "tc", 6700, 0, AT).asExec(),
                     OptionalInt.empty(),
                     false,
-                    ExitSource.CONTAINERD);
+                    ExitSource.CONTAINERD,
+                    Optional.empty());
 
     private static final LifeRef LIFE =
             new LifeRef("5f0c", Instant.parse("2025-04-04T19:10:12.5Z"), true);
@@ -137,7 +140,7 @@ class WireTest {
 
     static List<Query> queries() {
         return List.of(
-                new Query.ExitCode(TC, Duration.ofMillis(500)),
+                new Query.ExitCode(TC, Optional.empty(), Duration.ofMillis(500)),
                 new Query.ExitCode(TC, Optional.of("5f0c"), Duration.ZERO),
                 new Query.Replay(7, 500),
                 new Query.ListContainers(Optional.of("default"), 100),
@@ -150,9 +153,9 @@ class WireTest {
                 new Answer.Exited(KILLED, true),
                 new Answer.Exited(EXEC, false),
                 new Answer.Exited(ofLife(KILLED), true),
-                new Answer.Running(TC),
+                new Answer.Running(TC, Optional.empty()),
                 new Answer.Running(TC, Optional.of(inAnswer(BEGUN))),
-                new Answer.Lost(TC),
+                new Answer.Lost(TC, Optional.empty()),
                 new Answer.Lost(
                         TC, Optional.of(new Published.Begun(0, TC, LIFE, NONE, NONE, NONE))),
                 new Answer.Unknown(TC),
@@ -162,9 +165,9 @@ class WireTest {
                         List.of(
                                 new Answer.Running(TC, Optional.of(inAnswer(BEGUN))),
                                 new Answer.Exited(KILLED, true),
-                                new Answer.Lost(TC))),
-                new Answer.Pong("0.1.0", 9),
-                new Answer.Pong("0.1.0", 9, new Answer.Backlog(false, 12, 3)),
+                                new Answer.Lost(TC, Optional.empty()))),
+                new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.empty()),
+                new Answer.Pong("0.1.0", 9, new Answer.Backlog(false, 12, 3), Optional.empty()),
                 new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.of(WELL)),
                 new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.of(DEAF)),
                 new Answer.Refused("bad_request", "op is missing"));
@@ -345,7 +348,7 @@ class WireTest {
     @Test
     void fillsInWhatAQuestionLeavesOut() {
         assertThat(query("{\"op\":\"exit_code\",\"container_id\":\"tc\"}"))
-                .isEqualTo(new Query.ExitCode(TC, Duration.ZERO));
+                .isEqualTo(new Query.ExitCode(TC, Optional.empty(), Duration.ZERO));
         assertThat(query("{\"op\":\"replay\"}")).isEqualTo(new Query.Replay(0, 500));
         assertThat(query("{\"op\":\"list\"}"))
                 .isEqualTo(new Query.ListContainers(Optional.empty(), 100));
