@@ -190,6 +190,7 @@ final class Daemon {
 
     private void serve(ShimServer server, Listener listener) {
         shims = server;
+        FailedStart.forget(settings.runDir());
         try (server) {
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",

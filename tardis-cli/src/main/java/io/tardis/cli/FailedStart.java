@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the launcher remembers of daemons that it could not start, in {@code RUN_DIR/start-failed}:
@@ -21,6 +23,8 @@ import java.util.stream.Collectors;
  * @param reason why, in a line
  */
 record FailedStart(String failures, String since, String reason) {
+
+    private static final Logger LOG = LoggerFactory.getLogger(FailedStart.class);
 
     private static final int LONGEST = 64 * 1024;
 
@@ -48,6 +52,15 @@ record FailedStart(String failures, String since, String reason) {
                         values.getOrDefault("failures", "?"),
                         values.getOrDefault("since", "?"),
                         values.getOrDefault("reason", "no reason was noted")));
+    }
+
+    /** A daemon answers, whoever started it. */
+    static void forget(Path runDir) {
+        try {
+            boolean _ = Files.deleteIfExists(runDir.resolve(Layout.START_FAILED));
+        } catch (IOException e) {
+            LOG.debug("the failure of an earlier start stays noted", e);
+        }
     }
 
     String describe() {

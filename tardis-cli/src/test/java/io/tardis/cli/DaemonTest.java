@@ -308,6 +308,19 @@ class DaemonTest {
         }
     }
 
+    /** Which a launcher noted; this daemon was started by somebody else. */
+    @Test
+    void forgetsThatAStartHasFailed() throws Exception {
+        Path note = Files.createDirectories(tardis.runDir()).resolve("start-failed");
+        Files.setPosixFilePermissions(
+                tardis.runDir(), PosixFilePermissions.fromString("rwx------"));
+        Files.writeString(note, "failures=1\n");
+
+        try (TardisProcess _ = startDaemon()) {
+            await().atMost(PATIENCE).until(() -> Files.notExists(note));
+        }
+    }
+
     @Test
     void endsWithAMessageWhereAnEndpointIsTaken() throws Exception {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
