@@ -114,3 +114,8 @@ until_true() {
         sleep 0.1
     done
 }
+
+# median FILE: of its numbers, one a line.
+median() {
+    sort -n "$1" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
+}

@@ -49,10 +49,6 @@ eight() { # RUNTIME: sets took
     ms_since "$start"
 }
 
-median() {
-    sort -n "$1" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
-}
-
 compare() { # FUNCTION TIMES: prints both medians and their difference
     local i
     for i in $(seq "$2"); do

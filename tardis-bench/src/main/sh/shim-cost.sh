@@ -54,15 +54,11 @@ compare() {
     rm -f "$node/plain" "$node/ours" "$node/other"
 }
 
-median() {
-    sort -n "$1" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2000 }'
-}
-
 # report WHAT NAME FILE
 report() {
     awk -v what="$1" -v name="$2" -v plain="$(median "$node/plain")" -v it="$(median "$node/$3")" 'BEGIN {
         printf "%-34s runc %7.2f ms   %-11s %7.2f ms   difference %6.2f ms   ratio %.3f\n",
-            what, plain, name, it, it - plain, it / plain }'
+            what, plain / 1000, name, it / 1000, (it - plain) / 1000, it / plain }'
 }
 
 # script FILE CONFIG PROGRAM: becomes the program, with those settings.

@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.listener.StandardStreams;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -53,7 +54,7 @@ final class Output {
     static Output standard() {
         return new Output(
                 new FileOutputStream(FileDescriptor.out), // System.out swallows errors itself
-                StandardOutputReader::hasGone,
+                StandardStreams::isReaderGone,
                 Files.isRegularFile(STANDARD_OUTPUT));
     }
 

@@ -158,7 +158,7 @@ final class Tardis {
                         "-XX:+UseSerialGC",
                         "-XX:TieredStopAtLevel=1",
                         "-Djava.io.tmpdir=" + directory, // a killed one leaves SQLite's library
-                        "--enable-native-access=org.xerial.sqlitejdbc,io.tardis.listener,io.tardis.cli",
+                        "--enable-native-access=org.xerial.sqlitejdbc,io.tardis.listener",
                         "--module-path",
                         FastStart.modulePath()));
         command.addAll(options);

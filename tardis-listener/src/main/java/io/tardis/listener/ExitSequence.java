@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
+import io.tardis.core.FileIdentity;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Layout;
 import java.io.IOException;
@@ -75,7 +76,7 @@ final class ExitSequence implements AutoCloseable {
         next = lastWritten.isPresent() ? nextNumber(clock) : fromClock(clock);
         channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         reserve();
-        key = InstanceLock.key(file);
+        key = FileIdentity.of(file);
     }
 
     /**
@@ -137,7 +138,7 @@ final class ExitSequence implements AutoCloseable {
      */
     void keepInPlace(InstantSource clock) {
         try {
-            Object there = InstanceLock.key(file);
+            Object there = FileIdentity.of(file);
             if (there != null && there.equals(key)) {
                 return;
             }
@@ -148,7 +149,7 @@ final class ExitSequence implements AutoCloseable {
                     FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             channel.close();
             channel = again;
-            key = InstanceLock.key(file);
+            key = FileIdentity.of(file);
             reserve();
             notInPlace.over();
             LOG.warn("{} was removed or replaced; it was written again", file);

@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.FailureLog;
+import io.tardis.core.FileIdentity;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Layout;
@@ -20,7 +21,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -141,7 +141,7 @@ public final class InstanceLock implements AutoCloseable {
 
     private boolean keepLocked() throws IOException {
         Path file = stateDir.resolve(Layout.LOCK);
-        if (!held.key().equals(key(file))) {
+        if (!held.key().equals(FileIdentity.of(file))) {
             Optional<Held> again = lock(file);
             if (again.isEmpty()) {
                 return waitForOther();
@@ -174,7 +174,7 @@ public final class InstanceLock implements AutoCloseable {
 
     /** The lock on the file, which is made if it is not there; empty if somebody else has it. */
     private static Optional<Held> lock(Path file) throws IOException {
-        Object there = key(file);
+        Object there = FileIdentity.of(file);
         if (there != null && TAKEN.contains(there)) {
             return Optional.empty();
         }
@@ -187,7 +187,7 @@ public final class InstanceLock implements AutoCloseable {
         Optional<Held> held = Optional.empty();
         try {
             FileLock lock = channel.tryLock();
-            Object key = key(file);
+            Object key = FileIdentity.of(file);
             if (lock != null && key != null) {
                 held = Optional.of(new Held(channel, lock, key));
                 TAKEN.add(key);
@@ -198,21 +198,6 @@ public final class InstanceLock implements AutoCloseable {
                 channel.close();
             }
         }
-    }
-
-    /** The device and inode of a file; null if there is none. */
-    static @Nullable Object key(Path file) throws IOException {
-        BasicFileAttributes attributes = attributes(file);
-        return attributes == null ? null : attributes.fileKey();
-    }
-
-    /**
-     * Null if there is no such file. A directory that this user may not search is no sign of that.
-     */
-    private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
-        return file.getFileSystem()
-                .provider()
-                .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     }
 
     private static void writePid(Path stateDir) throws IOException {
@@ -233,7 +218,7 @@ public final class InstanceLock implements AutoCloseable {
     public static synchronized OptionalLong holder(Path stateDir) {
         Path lockFile = stateDir.resolve(Layout.LOCK);
         try {
-            BasicFileAttributes attributes = attributes(lockFile);
+            BasicFileAttributes attributes = FileIdentity.attributes(lockFile);
             if (attributes == null || !attributes.isRegularFile()) {
                 return OptionalLong.empty();
             }

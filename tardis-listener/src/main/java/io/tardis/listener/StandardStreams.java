@@ -36,6 +36,15 @@ public final class StandardStreams {
     private static final SystemCall DUP2 = SystemCall.of("dup2");
     private static final SystemCall PIPE2 = SystemCall.of("pipe2");
     private static final SystemCall WRITE = SystemCall.of("write");
+    private static final SystemCall POLL = SystemCall.of("poll");
+
+    /** {@code struct pollfd}: the descriptor, what to wait for, what has happened. */
+    private static final long POLLFD_SIZE = 8;
+
+    private static final long HAPPENED_OFFSET = 6;
+
+    /** The kernel reports both without being asked to. */
+    private static final int POLLERR_OR_POLLHUP = 0x8 | 0x10;
 
     private final InputStream printed;
     private final int error;
@@ -60,6 +69,23 @@ public final class StandardStreams {
     /** Takes them; once in the life of a process. */
     public static StandardStreams take() throws IOException {
         return new StandardStreams();
+    }
+
+    /**
+     * Whether whoever reads standard output has gone: the next program of a pipe, a connection, a
+     * terminal. A write would fail, but a program that waits writes nothing, and a write of no
+     * bytes to a pipe succeeds without a reader. Returns at once. A regular file has no reader that
+     * could go.
+     */
+    public static boolean isReaderGone() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment pollfd = arena.allocate(POLLFD_SIZE, Integer.BYTES);
+            pollfd.set(ValueLayout.JAVA_INT, 0, STDOUT);
+            POLL.call(pollfd.address(), 1, 0);
+            return (pollfd.get(ValueLayout.JAVA_SHORT, HAPPENED_OFFSET) & POLLERR_OR_POLLHUP) != 0;
+        } catch (SystemCall.Failure e) {
+            throw new IllegalStateException("standard output cannot be polled", e);
+        }
     }
 
     /** What is written to standard output and standard error from now on. */

@@ -1,5 +1,6 @@
 package io.tardis.core.registry;
 
+import io.tardis.core.FileIdentity;
 import io.tardis.core.event.ContainerKey;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -198,7 +199,7 @@ public final class ContainerRegistry {
             try {
                 ContainerTree.remove(containersDir, life.container());
             } finally {
-                if (LifeFile.key(file(life.container())) == null) {
+                if (FileIdentity.of(file(life.container())) == null) {
                     lives.remove(life.container());
                 }
             }
@@ -229,7 +230,7 @@ public final class ContainerRegistry {
 
     private boolean writeAgain(Life life) {
         try {
-            if (LifeFile.key(file(life.container())) != null
+            if (FileIdentity.of(file(life.container())) != null
                     || life.init().filter(InitProcess::exists).isEmpty()) {
                 return false;
             }
@@ -248,7 +249,7 @@ public final class ContainerRegistry {
 
     private static @Nullable Object key(Path directory) {
         try {
-            return LifeFile.key(directory);
+            return FileIdentity.of(directory);
         } catch (IOException e) {
             LOG.debug("{} cannot be looked at, and counts as not there", directory, e);
             return null;

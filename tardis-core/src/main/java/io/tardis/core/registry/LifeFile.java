@@ -1,5 +1,6 @@
 package io.tardis.core.registry;
 
+import io.tardis.core.FileIdentity;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Rfc3339;
 import java.io.IOException;
@@ -14,7 +15,6 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.time.DateTimeException;
 import java.util.Optional;
 import java.util.OptionalLong;
-import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -100,26 +100,13 @@ final class LifeFile {
         return JSON.writeValueAsString(node);
     }
 
-    /** The device and inode of what has that name; null if nothing has it. */
-    static @Nullable Object key(Path file) throws IOException {
-        BasicFileAttributes attributes = attributes(file);
-        return attributes == null ? null : attributes.fileKey();
-    }
-
-    /** Not by Files.exists, which takes a file that cannot be looked at for none. */
-    private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
-        return file.getFileSystem()
-                .provider()
-                .readAttributesIfExists(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-    }
-
     /**
      * The life in {@code file}; empty if there is no such file.
      *
      * @throws IOException if it cannot be read or is not a life of {@code container}
      */
     static Optional<Life> read(Path file, ContainerKey container) throws IOException {
-        BasicFileAttributes attributes = attributes(file);
+        BasicFileAttributes attributes = FileIdentity.attributes(file);
         if (attributes == null) {
             return Optional.empty();
         }
