@@ -262,7 +262,7 @@ public final class InstanceLock implements AutoCloseable {
             }
             TAKEN.remove(held.key());
             try (FileChannel _ = held.channel()) {
-                if (held.key().equals(key(stateDir.resolve(Layout.LOCK)))) {
+                if (held.key().equals(FileIdentity.of(stateDir.resolve(Layout.LOCK)))) {
                     Files.deleteIfExists(stateDir.resolve(Layout.PID));
                 } // else it may be another holder's, too
             } catch (IOException e) {
