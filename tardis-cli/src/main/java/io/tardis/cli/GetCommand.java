@@ -36,9 +36,9 @@ final class GetCommand extends Subcommand {
                         yield "";
                     }
                     case Answer.Running _ -> "has not ended";
-                    case Answer.Lost _ -> "ended, but nobody could observe its exit code";
+                    case Answer.Lost _ -> "ended, but no source reported its exit code";
                     case Answer.Unknown _ ->
-                            "is not known: no exit code is kept for such a container";
+                            "is not known: no exit code is recorded for such a container";
                 };
         if (problem.isEmpty()) {
             return ExitStatus.OK;

@@ -50,13 +50,13 @@ final class Rehearsal {
     }
 
     private static void write(Path directory) {
-        Path file = directory.resolve(".rehearsal." + ProcessHandle.current().pid());
+        Path file = directory.resolve(".rehearsal");
         try {
             try {
                 Files.write(
                         file,
                         new byte[BYTES],
-                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.CREATE,
                         StandardOpenOption.WRITE,
                         StandardOpenOption.SYNC);
             } finally {

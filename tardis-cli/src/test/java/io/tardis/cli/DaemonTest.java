@@ -140,11 +140,11 @@ class DaemonTest {
                             .as(words[0])
                             .isEqualTo(words[1] + "\n");
                 }
-                assertThat(tardis.run("get", "gone").err()).contains("nobody could observe");
+                assertThat(tardis.run("get", "gone").err()).contains("no source reported");
                 // Its process is gone for ever, and so it is lost as soon as a daemon has waited.
                 await().atMost(PATIENCE)
                         .until(() ->
-                                tardis.run("get", "lost").err().contains("nobody could observe"));
+                                tardis.run("get", "lost").err().contains("no source reported"));
                 assertThat(tardis.run("ls").out().lines()).hasSize(8);
                 assertThat(tardis.run("stop").status()).isEqualTo(ExitStatus.OK);
             }

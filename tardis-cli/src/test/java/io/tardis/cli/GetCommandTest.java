@@ -62,13 +62,13 @@ class GetCommandTest {
                         new Tardis.Result(
                                 3,
                                 "",
-                                "tardis: default/tc ended, but nobody could observe its exit code\n"));
+                                "tardis: default/tc ended, but no source reported its exit code\n"));
         assertThat(get(_ -> new Answer.Unknown(Events.TC), "tc"))
                 .isEqualTo(
                         new Tardis.Result(
                                 3,
                                 "",
-                                "tardis: default/tc is not known: no exit code is kept for such a container\n"));
+                                "tardis: default/tc is not known: no exit code is recorded for such a container\n"));
     }
 
     @Test

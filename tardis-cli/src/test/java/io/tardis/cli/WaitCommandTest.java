@@ -117,7 +117,7 @@ class WaitCommandTest {
 
             assertThat(result.status()).isEqualTo(3);
             assertThat(result.out()).isEmpty();
-            assertThat(result.err()).contains("nobody could observe");
+            assertThat(result.err()).contains("no source reported");
         }
     }
 

@@ -5,7 +5,9 @@ package io.tardis.core.config;
  * in README.md is checked against this by a test.
  */
 public enum Setting {
-    STATE_DIR("/var/lib/tardis", "What lasts: event_listener.pid, exits.db and containers/NS/ID/"),
+    STATE_DIR(
+            "/var/lib/tardis",
+            "What lasts: exits.db, containers/NS/ID/ and the number of the last exit"),
     RUN_DIR("/run/tardis", "The directory of tardis.sock"),
     CHECKPOINT_DIR("STATE_DIR/checkpoint", "NS/ID/ in it is removed after a clean exit"),
     LOG_FILE("/var/log/tardis/tardis.log", "The log of all parts"),
