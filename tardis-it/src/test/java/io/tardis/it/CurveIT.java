@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -7,7 +8,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -18,7 +18,7 @@ import tools.jackson.databind.JsonNode;
 class CurveIT {
 
     private static final int BAD_SETTING = 2;
-    private static final Duration SOON = Duration.ofSeconds(20);
+
     private static final AtomicInteger PAIRS = new AtomicInteger();
 
     @RegisterExtension

@@ -1,11 +1,11 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.Callable;
@@ -25,7 +25,6 @@ class DaemonCommandIT {
 
     private static final int BAD_USAGE = 2;
     private static final int NOT_KNOWN = 3;
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -24,8 +25,6 @@ import tools.jackson.databind.JsonNode;
 /** SIGKILL to the daemon, at any moment of a running load. */
 @RequiresContainers
 class DaemonKilledIT {
-
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     /** containerd gets 20 s for a late word before an end is lost. */
     private static final Duration LATE_WORD = Duration.ofSeconds(20);

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
@@ -16,7 +17,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 class InstallationIT {
 
     private static final int NO_DAEMON = 3;
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 

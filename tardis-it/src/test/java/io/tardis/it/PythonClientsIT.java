@@ -1,11 +1,11 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -17,7 +17,6 @@ import tools.jackson.databind.json.JsonMapper;
 @RequiresContainers
 class PythonClientsIT {
 
-    private static final Duration SOON = Duration.ofSeconds(20);
     private static final JsonMapper JSON = JsonMapper.shared();
 
     @RegisterExtension static final Lab lab = Lab.withTardis();

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -32,7 +33,7 @@ class SoakIT {
 
     private static final int AT_A_TIME = 8;
     private static final int CONTAINERS_OF_EACH = 10;
-    private static final Duration SOON = Duration.ofSeconds(30);
+
     private static final long MIB = 1024 * 1024;
 
     @RegisterExtension final Lab lab = Lab.withTardis();

@@ -1,9 +1,9 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -20,7 +20,6 @@ class TardisCommandIT {
     private static final int BAD_USAGE = 2;
     private static final int NOT_KNOWN = 3;
     private static final int TIME_IS_OVER = 124;
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension static final Lab lab = Lab.withTardis();
 

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -30,7 +31,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 @RequiresContainers
 class UpgradeIT {
 
-    private static final Duration SOON = Duration.ofSeconds(90);
     private static final Duration LONGER = Duration.ofSeconds(2);
     private static final int FULL = 8;
     private static final int AT_A_TIME = Load.size("lanes", 3);

@@ -1,10 +1,11 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 
 /**
  * A valve before {@code ctr events}: closed, the daemon's event source is killed, and the next one
@@ -12,7 +13,6 @@ import java.time.Duration;
  */
 final class Valve {
 
-    private static final Duration SOON = Duration.ofSeconds(20);
     private static final String NAME = "deaf";
 
     private final TardisNode node;

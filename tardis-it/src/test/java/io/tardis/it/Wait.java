@@ -18,6 +18,9 @@ import java.util.function.Supplier;
  */
 final class Wait {
 
+    /** A deadline that nothing that works reaches. It is no measurement, and bounds nothing. */
+    static final Duration SOON = Duration.ofSeconds(60);
+
     private static final long POLL_MILLIS = 20;
 
     /** Conditions that start processes must not take the processors from what they wait for. */

@@ -1,9 +1,9 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -17,7 +17,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 @RequiresContainers
 class ZmtpFuzzIT {
 
-    private static final Duration SOON = Duration.ofSeconds(60);
     private static final long MEBIBYTE = 1 << 20;
 
     /**
