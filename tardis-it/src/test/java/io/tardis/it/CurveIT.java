@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
-/** A daemon with keys: who has one that it knows hears and is answered, and nobody else. */
+/** A daemon with keys publishes to clients whose keys it knows, and answers them: no others. */
 @RequiresContainers
 class CurveIT {
 
@@ -33,7 +33,7 @@ class CurveIT {
                     .setting("TARDIS_CURVE_CLIENTS_DIR", CurveIT::makeClientsDir);
 
     @ContainerTest
-    void pyzmqHearsAndAsksWithKeysThatTardisMade() {
+    void pyzmqReceivesAndAsksWithKeysThatTardisMade() {
         TardisNode alice = clientWithKeysOfTardis("alice");
         Container three = lab.freshContainer().enabled();
         Container zero = lab.freshContainer().enabled();
@@ -149,7 +149,7 @@ class CurveIT {
     @ContainerTest
     void clientsAreAddedWhileTheDaemonRuns() {
         lab.tardis().bringUpDaemon();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
 
         TardisNode late = clientWithKeysOfTardis("late");
 

@@ -104,7 +104,7 @@ class DaemonCommandIT {
         restartsUnderLoadAndMissesNothing();
     }
 
-    /** Then what the new daemon hears from containerd is all there is. */
+    /** Then what the new daemon receives from containerd is all there is. */
     @ContainerTest
     void restartMissesNothingWithoutTheKernelsWitness() throws Exception {
         Files.writeString(
@@ -120,7 +120,7 @@ class DaemonCommandIT {
         Container before = lab.container("before").enabled();
         before.startEndingWith(5);
         Proc first = lab.tardis().runningDaemon();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         Queue<Container> load = new ConcurrentLinkedQueue<>();
         Queue<Outcome> ends = new ConcurrentLinkedQueue<>();
         AtomicBoolean restarted = new AtomicBoolean();

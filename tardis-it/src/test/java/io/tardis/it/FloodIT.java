@@ -83,7 +83,7 @@ class FloodIT {
             many.awaitLine("the connections", SOON, "ready"::equals);
             assertThat(many.lines()).containsExactly("opened 30", "ready");
             Wait.until(
-                    "a word in the log",
+                    "refusal in the log",
                     SOON,
                     () -> lab.tardis().log().contains("as many as TARDIS_MAX_CONNECTIONS allows"));
             assertThat(daemon.descriptors().size()).isBetween(descriptors + 15, descriptors + 25);

@@ -44,7 +44,7 @@ class InstallationIT {
 
         assertThat(container.sh("exit 3").code()).isEqualTo(3);
 
-        // The cache beside it is of another place: the JVM does without, and without a word.
+        // The cache beside it is of another place: the JVM does without, and prints nothing.
         Outcome get = copy.tardis("get", container.name());
         assertThat(get.out()).isEqualTo("3\n");
         assertThat(get.err()).isEmpty();

@@ -32,7 +32,7 @@ class PythonClientsIT {
         String topic = "/tasks/exit/default/" + tc.id() + "/";
         try (LiveProcess subscriber = lab.tardis().subscribe(topic)) {
             awaitSubscription(subscriber);
-            lab.tardis().awaitHearing(lab.container("probe"));
+            lab.tardis().awaitReceiving(lab.container("probe"));
 
             for (int code : codes) {
                 Outcome _ = tc.sh("exit " + code);
@@ -71,7 +71,7 @@ class PythonClientsIT {
         lab.tardis().bringUpDaemon();
         try (LiveProcess subscriber = lab.tardis().subscribe("/tasks/")) {
             awaitSubscription(subscriber);
-            lab.tardis().awaitHearing(lab.container("probe"));
+            lab.tardis().awaitReceiving(lab.container("probe"));
             Container container = lab.freshContainer().enabled();
             container.startEndingWith(3);
             Outcome _ = container.exec("e1", "/bin/sh", "-c", "exit 42");
@@ -99,7 +99,7 @@ class PythonClientsIT {
     }
 
     @ContainerTest
-    void subscriberOfTheReadmeHearsExits() throws IOException {
+    void subscriberOfTheReadmeReceivesExits() throws IOException {
         String readme = Files.readString(Path.of("../README.md"));
         String snippet =
                 readme.substring(

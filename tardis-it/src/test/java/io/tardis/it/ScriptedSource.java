@@ -60,7 +60,7 @@ final class ScriptedSource {
         return this;
     }
 
-    /** Starts a daemon that hears the script. */
+    /** Starts a daemon that reads the script. */
     void play(TardisNode node) throws IOException {
         Files.write(scriptFile(node), script);
         node.bringUpDaemon();

@@ -215,7 +215,7 @@ class UpgradeIT {
         TardisNode node = lab.tardis().from(new TardisInstallation(directory));
         LiveProcess _ = node.startDaemon();
         Proc before = node.runningDaemon();
-        node.awaitHearing(new Container(lab.containerd(), node.runtime(), "default", "probe"));
+        node.awaitReceiving(new Container(lab.containerd(), node.runtime(), "default", "probe"));
         awaitClasses(node);
         int size = Load.size("containers", 24);
         Queue<Container> load = new ConcurrentLinkedQueue<>();

@@ -9,11 +9,12 @@ import java.nio.file.Path;
 
 /**
  * A valve before {@code ctr events}: closed, the daemon's event source is killed, and the next one
- * does not listen until the valve is open again. What containerd tells meanwhile, nobody hears.
+ * does not start {@code ctr} until the valve is open again. What containerd reports meanwhile is
+ * missed.
  */
 final class Valve {
 
-    private static final String NAME = "deaf";
+    private static final String NAME = "valve-is-closed";
 
     private final TardisNode node;
 
