@@ -210,7 +210,7 @@ class DaemonTest {
     }
 
     @Test
-    void isNotWellWhileItHearsNothing() throws Exception {
+    void isNotWellWhileItReceivesNothing() throws Exception {
         tardis.set("TARDIS_CTR_CMD", "/no/such/ctr events");
         try (TardisProcess _ = startDaemon()) {
             await().until(() -> tardis.run("status").status() == ExitStatus.FAILED);
@@ -225,7 +225,7 @@ class DaemonTest {
     }
 
     @Test
-    void tellsItsStatusAndIsStopped() throws Exception {
+    void answersItsStatusAndIsStopped() throws Exception {
         try (TardisProcess daemon = startDaemon()) {
             Tardis.Result status = tardis.run("status");
             assertThat(status.status()).isEqualTo(ExitStatus.OK);
@@ -324,7 +324,7 @@ class DaemonTest {
         assertThat(Files.readString(tardis.logFile())).contains("the daemon cannot run");
     }
 
-    /** One in this process, which tells with what status it would end that. */
+    /** One in this process, which notes the status that it would end that with. */
     private Daemon soonHalted(Consumer<Duration> successor, List<Integer> statuses) {
         return new Daemon(
                 tardis.environment().settings(),
@@ -466,12 +466,16 @@ class DaemonTest {
                 Thread.sleep(millis); // not for something to happen: any moment will do
                 signal(daemon.pid(), millis % 200 == 0 ? "INT" : "TERM");
 
-                int status = daemon.result().status();
-                assertThat(status).as("after %d ms", millis).isIn(ExitStatus.OK, 130, 143);
+                assertEndedByTheSignal(daemon.result().status(), millis);
             }
             assertThat(tardis.socket()).doesNotExist();
             assertThat(tardis.stateDir().resolve("event_listener.pid")).doesNotExist();
         }
+    }
+
+    /** In order, or by the JVM: the test does not choose how far the start has come. */
+    private static void assertEndedByTheSignal(int status, int millis) {
+        assertThat(status).as("after %d ms", millis).isIn(ExitStatus.OK, 128 + 2, 128 + 15);
     }
 
     private void awaitLog(String text) {
@@ -484,9 +488,9 @@ class DaemonTest {
         assertThat(kill.waitFor()).as("kill -s %s", name).isZero();
     }
 
-    /** A container that finds the socket may end at once: its end must be heard. */
+    /** A container that finds the socket may end at once: its end must be received. */
     @Test
-    void hearsBeforeItOpensItsSocket() throws Exception {
+    void receivesBeforeItOpensItsSocket() throws Exception {
         Files.createDirectories(tardis.socket().resolve("in the way"));
         tardis.set("TARDIS_LOG_LEVEL", "DEBUG");
         try (TardisProcess daemon = tardis.start("daemon")) {

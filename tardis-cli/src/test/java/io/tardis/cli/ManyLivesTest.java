@@ -54,7 +54,7 @@ class ManyLivesTest {
         NEVER_BORN,
         CLEAN,
         FAILED,
-        /** Not enabled: recorded by containerd's word alone. */
+        /** Not enabled: recorded by containerd's reports alone. */
         PLAIN,
         /** The node was shut down, say: nobody calls {@code runc delete}. */
         NEVER_DELETED,
@@ -133,9 +133,9 @@ class ManyLivesTest {
         String id = "tc" + lives;
         int pid = FIRST_PID + lives;
         if (kind == Kind.PLAIN) {
-            hear("/tasks/create", id, pid, "\"bundle\":\"" + directory.resolve(id) + "\",");
-            hear("/tasks/start", id, pid, "");
-            hear("/tasks/exit", id, pid, "\"exit_status\":4,\"id\":\"" + id + "\",");
+            report("/tasks/create", id, pid, "\"bundle\":\"" + directory.resolve(id) + "\",");
+            report("/tasks/start", id, pid, "");
+            report("/tasks/exit", id, pid, "\"exit_status\":4,\"id\":\"" + id + "\",");
             return;
         }
         ContainerKey container = new ContainerKey("default", id);
@@ -148,7 +148,7 @@ class ManyLivesTest {
             assertThat(call(new RuncCall.Start(container, ROOT))).isTrue();
             if (kind != Kind.LOST) {
                 String status = kind == Kind.CLEAN ? "" : "\"exit_status\":3,";
-                hear("/tasks/exit", id, pid, status + "\"id\":\"" + id + "\",");
+                report("/tasks/exit", id, pid, status + "\"id\":\"" + id + "\",");
             }
         }
         if (kind != Kind.LOST && kind != Kind.NEVER_DELETED) {
@@ -167,7 +167,7 @@ class ManyLivesTest {
         return ShimClient.call(tardis.socket(), call);
     }
 
-    private void hear(String topic, String id, int pid, String fields) throws IOException {
+    private void report(String topic, String id, int pid, String fields) throws IOException {
         Instant now = Instant.now();
         String line =
                 "%s default %s {\"container_id\":\"%s\",%s\"pid\":%d,\"exited_at\":\"%s\"}\n"

@@ -26,13 +26,13 @@ class StatusCommandTest {
     }
 
     @Test
-    void tellsADaemonOfItsOwnVersion() {
+    void printsTheVersionOfTheDaemon() {
         assertThat(statusOf(new Answer.Pong(Version.text(), 7)).out())
                 .contains("version   " + Version.text() + "\n");
     }
 
     @Test
-    void tellsADaemonOfAnotherVersionApart() {
+    void pointsOutADaemonOfAnotherVersion() {
         Tardis.Result status = statusOf(new Answer.Pong("0.0.1", 7));
 
         assertThat(status.status()).isEqualTo(ExitStatus.OK);
@@ -69,7 +69,7 @@ class StatusCommandTest {
     }
 
     @Test
-    void failsWhereNothingIsHeard() {
+    void failsWhereNothingIsReceived() {
         Tardis.Result status =
                 statusOf(pong(source(false, "ctr: command not found"), Answer.Backlog.NONE));
 

@@ -589,7 +589,7 @@ class LivesTest {
         assertThat(lines.take()).containsExactly("a+ 3 (containerd)");
     }
 
-    // --- what containerd makes up, and what sources disagree on
+    // --- what containerd assumes, and what sources disagree on
 
     @Test
     void logsADisagreementOnce() {
@@ -629,7 +629,7 @@ class LivesTest {
 
     @ParameterizedTest
     @ValueSource(longs = {137, 255})
-    void marksWhatContainerdMadeUpAfterAForcedDelete(long status) {
+    void marksWhatContainerdAssumesAfterAForcedDelete(long status) {
         begun(life("1", 100));
         lives.deleted(life("1", 100).withForceDeleted(), false);
 

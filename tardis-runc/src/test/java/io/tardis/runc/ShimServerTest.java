@@ -90,7 +90,7 @@ class ShimServerTest {
     }
 
     @Test
-    void saysGoToWhoOnlyAsksWhetherSomebodyIsThere() {
+    void answersGoToAClientThatOnlyAsksWhetherADaemonRuns() {
         try (ShimServer _ = open()) {
             assertThat(ShimClient.isServed(socket)).isTrue();
             assertThat(ShimClient.isAnswered(socket)).isTrue();
@@ -314,7 +314,7 @@ class ShimServerTest {
     }
 
     @Test
-    void doesNotSendAwayWhoWaitsForItsAnswer() {
+    void doesNotSendAwayALauncherThatWaitsForItsAnswer() {
         exitCodes.answer(container -> {
             awaitUninterrupted(new CountDownLatch(1), Duration.ofMillis(400));
             return new Answer.Unknown(container);

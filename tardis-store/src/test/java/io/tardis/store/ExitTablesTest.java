@@ -136,7 +136,7 @@ class ExitTablesTest {
         assertThat(code()).isEqualTo(137);
 
         log.append(List.of(ending("life", 0, madeUp(2, TC, 10, 255))));
-        assertThat(code()).as("the first of two that were made up").isEqualTo(137);
+        assertThat(code()).as("the first of two that were assumed").isEqualTo(137);
 
         log.append(List.of(ending("life", 0, exit(3, TC, 10, 42))));
         assertThat(code()).as("a real one is better").isEqualTo(42);
@@ -231,7 +231,7 @@ class ExitTablesTest {
         assertThat(code()).isEqualTo(137);
 
         log.append(List.of(ending("life", 1, exit(3, TC, 200, 9))));
-        assertThat(code()).as("a real one is better than a made-up one").isEqualTo(9);
+        assertThat(code()).as("a real one is better than an assumed one").isEqualTo(9);
     }
 
     /** It is too old to be replayed, or was given up when the disk was full. */
@@ -513,7 +513,7 @@ class ExitTablesTest {
         assertThat(code()).as("the first real end").isEqualTo(4);
         assertThat(answer(container("killed"))).isInstanceOf(Exited.class);
         assertThat(log.newest(container("killed")).flatMap(LifeState::end).orElseThrow().seq())
-                .as("a real end after a made-up one")
+                .as("a real end after an assumed one")
                 .isEqualTo(12);
         assertThat(answer(container("other"))).isInstanceOf(Running.class);
         try (CapturedLog logged = new CapturedLog(ExitLogFile.class)) {

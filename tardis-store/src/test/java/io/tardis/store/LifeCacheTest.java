@@ -122,7 +122,7 @@ class LifeCacheTest {
     }
 
     @Test
-    void neverLetsAMadeUpCodeHideARealOne() {
+    void neverLetsAnAssumedCodeHideARealOne() {
         LifeState real = end("life", 0, exit(1, TC, 10, 3));
         lives.notRecorded(real);
         lives.notRecorded(end("life", 0, madeUp(2, TC, 0, 255)));
@@ -134,7 +134,7 @@ class LifeCacheTest {
     }
 
     @Test
-    void prefersARealCodeToAMadeUpOne() {
+    void prefersARealCodeToAnAssumedOne() {
         record(end("life", 0, madeUp(1, TC, 0, 255)));
         LifeState real = end("life", 0, exit(2, TC, 10, 3));
         lives.notRecorded(real);
@@ -144,7 +144,7 @@ class LifeCacheTest {
     }
 
     @Test
-    void knowsThatALifeInTheLogIsOver() {
+    void knowsThatALifeInTheLogHasEnded() {
         Published.Begun begun = begun(life("life", 0), TC, 10);
         record(state(begun));
         assertThat(newest(TC)).isEqualTo(new Running(TC, Optional.of(begun)));
