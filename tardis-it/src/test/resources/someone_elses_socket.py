@@ -1,4 +1,4 @@
-"""Sits on the path of tardis.sock as another user and says go to everybody: someone_elses_socket.py PATH UID
+"""Sits on the path of tardis.sock as another user and answers go to every client: someone_elses_socket.py PATH UID
 
 Prints how many bytes were received on each connection.
 """

@@ -80,7 +80,7 @@ class CurveIT {
                                 "TARDIS_CURVE_SECRET_KEY_FILE",
                                 name(lab.tardis(), server) + ".key_secret");
         TardisNode client = client(carol, server);
-        // pyzmq leaves the secret key open to everybody.
+        // pyzmq leaves the secret key open to all users.
         lab.expectErrors();
         Outcome refused = node.tardis("daemon");
         assertThat(refused.code()).isEqualTo(BAD_SETTING);
@@ -139,7 +139,7 @@ class CurveIT {
             Wait.until(
                     () -> "descriptors as before, " + descriptors + ": " + daemon.descriptors(),
                     SOON,
-                    // Those who wait in vain have a connection at times, and at times not.
+                    // Clients that are refused have a connection at times, and at times not.
                     () -> daemon.descriptors().size() < descriptors + 10);
             assertThat(lab.tardis().log().lines().filter(line -> line.contains("refused")))
                     .hasSizeBetween(1, 10);

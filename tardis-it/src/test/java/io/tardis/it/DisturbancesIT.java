@@ -236,7 +236,7 @@ class DisturbancesIT {
                     assertThat(List.of(create, start, delete, again))
                             .allMatch(it -> it.compareTo(CALL) < 0);
                 }
-                // It is the one that has the ports, and not somebody else.
+                // It is the process that has the ports, and no other.
                 Outcome doctor = lab.tardis().tardis("doctor");
                 assertThat(doctor.code()).isEqualTo(1);
                 assertThat(doctor.out())
@@ -277,9 +277,9 @@ class DisturbancesIT {
     @ContainerTest
     void socketThatNeverAnswersDoesNotHoldContainers() throws IOException {
         Files.createDirectories(lab.tardis().socket().getParent());
-        try (ServerSocketChannel deaf = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+        try (ServerSocketChannel silent = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             // Connections succeed, since the kernel queues them, but nobody takes them.
-            deaf.bind(UnixDomainSocketAddress.of(lab.tardis().socket()));
+            silent.bind(UnixDomainSocketAddress.of(lab.tardis().socket()));
 
             Outcome plain = bounded(lab.container("plain"), "exit 3");
             Outcome enabled = bounded(lab.container("enabled").enabled(), "exit 4");

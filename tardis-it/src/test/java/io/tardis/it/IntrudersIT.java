@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
-/** Another local user is where the daemon should be, or somebody names what is not a container. */
+/** Another local user is where the daemon should be, or an id leads to what is no container. */
 @RequiresContainers
 class IntrudersIT {
 
@@ -93,7 +93,7 @@ class IntrudersIT {
         }
     }
 
-    /** Also if somebody lets everybody in, the kernel says who connects. */
+    /** Also where the permissions let all users in, the kernel reports which one connects. */
     @ContainerTest
     void anotherUserOnTheSocketIsNotServed() throws IOException {
         source.play(lab.tardis());

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Lives for as long as somebody has patience, {@code scripts/soak.sh}: what the daemon takes does
- * not grow with them. Some containers live again and again, ending with 0 and with 3 in turn.
+ * Lives for as long as is asked for, {@code scripts/soak.sh}: what the daemon takes does not grow
+ * with them. Some containers live again and again, ending with 0 and with 3 in turn.
  */
 @RequiresContainers
 class SoakIT {

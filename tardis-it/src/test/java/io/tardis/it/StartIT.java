@@ -155,7 +155,7 @@ class StartIT {
     }
 
     @ContainerTest
-    void stateDirectoryThatEverybodyCanWriteIsClosed() throws IOException {
+    void stateDirectoryThatAllUsersCanWriteIsClosed() throws IOException {
         Path state = Files.createDirectories(lab.tardis().stateDir());
         Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxrwxrwx"));
 

@@ -17,8 +17,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
- * Who may run a container chooses its environment, annotations and labels, and that is all: they
- * set nothing for Tardis, which works as root.
+ * A user who may run a container chooses its environment, annotations and labels, and that is all:
+ * they set nothing for Tardis, which works as root.
  */
 @RequiresContainers
 class UntrustedContainerIT {

@@ -61,7 +61,7 @@ class UpgradeIT {
         assertThat(Files.exists(Path.of(directory.toRealPath() + ".aot"))).isEqualTo(isFull);
     }
 
-    /** Nobody is asked to do this, and somebody will. */
+    /** Not the way that the documentation names, but a likely one. */
     @ContainerTest
     @Timeout(1200)
     void aDaemonWhoseFilesAreCopiedOverHandsOver() throws Exception {

@@ -140,7 +140,7 @@ class ListenerTest {
     }
 
     @Test
-    void marksWhatContainerdMadeUpAfterAForcedDelete() throws Exception {
+    void marksWhatContainerdAssumesAfterAForcedDelete() throws Exception {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
         Life forced =
                 register(TC, stateDir, before)

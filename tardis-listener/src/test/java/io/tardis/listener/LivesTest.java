@@ -646,7 +646,7 @@ class LivesTest {
 
     /** Nobody else reports an end without a pid. */
     @Test
-    void marksA255WithoutPidAsMadeUpInAnyCase() {
+    void marksA255WithoutPidAsAssumedInAnyCase() {
         exit(OTHER, 0, 255);
         begun(life("1", 100));
         witnessed(life("1", 100), 3 << 8, NOW, 0);
@@ -667,7 +667,7 @@ class LivesTest {
     }
 
     @Test
-    void neverLetsAMadeUpCodeFollowARealOne() {
+    void neverLetsAnAssumedCodeFollowARealOne() {
         begun(life("1", 100));
         exit(TC, 100, 3);
         lives.deleted(life("1", 100).withForceDeleted(), false);
@@ -681,7 +681,7 @@ class LivesTest {
     }
 
     @Test
-    void publishesTheMadeUpCodeWithoutPidOfEachLife() {
+    void publishesTheAssumedCodeWithoutPidOfEachLife() {
         started(100, NOW.minusSeconds(60));
         exit(TC, 0, 255);
         started(200, NOW.minusSeconds(1));
@@ -693,7 +693,7 @@ class LivesTest {
     }
 
     @Test
-    void publishesARealCodeAfterAMadeUpOne() {
+    void publishesARealCodeAfterAnAssumedOne() {
         exit(TC, 0, 255);
         exit(TC, 100, 3);
         begun(Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)).withForceDeleted());

@@ -64,7 +64,7 @@ class ZmqContextTest {
         endpoint = "tcp://127.0.0.1:" + port;
     }
 
-    /** Would hang, deaf to interrupts, if a socket or a connection was leaked. */
+    /** Would hang, in spite of interrupts, if a socket or a connection was leaked. */
     @AfterEach
     void close() {
         assertTimeoutPreemptively(Duration.ofSeconds(20), context::close);
