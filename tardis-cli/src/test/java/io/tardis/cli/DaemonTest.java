@@ -7,7 +7,6 @@ import static org.awaitility.Awaitility.await;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Rfc3339;
-import io.tardis.runc.RuncCall;
 import io.tardis.runc.ShimClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -36,7 +35,6 @@ import org.junit.jupiter.api.io.TempDir;
 class DaemonTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
-    private static final Path ROOT = Path.of("/run/runc/default");
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private static final int PIPE_BYTES = 1 << 16;
@@ -68,8 +66,8 @@ class DaemonTest {
         Path bundle = makeBundle(4_194_304);
         Path kept = tardis.stateDir().resolve("containers/default/tc");
         try (TardisProcess daemon = startDaemon()) {
-            assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
-            assertThat(call(new RuncCall.Start(TC, ROOT))).isTrue();
+            assertThat(tardis.create(TC, bundle)).isTrue();
+            assertThat(tardis.startContainer(TC)).isTrue();
             assertThat(tardis.run("get", "tc").status()).isEqualTo(ExitStatus.NOT_KNOWN);
 
             Files.writeString(events, exit("tc", 4_194_304, 0));
@@ -77,9 +75,9 @@ class DaemonTest {
             assertThat(tardis.run("wait", "--timeout", "20s", "tc"))
                     .isEqualTo(new Tardis.Result(ExitStatus.OK, "0\n", ""));
             assertThat(kept).exists();
-            assertThat(call(new RuncCall.Delete(TC, ROOT, false))).isTrue();
+            assertThat(tardis.delete(TC, false)).isTrue();
             assertThat(kept).doesNotExist();
-            assertThat(call(new RuncCall.Delete(TC, ROOT, true))).isTrue();
+            assertThat(tardis.delete(TC, true)).isTrue();
             assertThat(tardis.run("get", "tc").out()).isEqualTo("0\n");
             assertThat(tardis.run("ls").out()).contains("default    tc         exited  0");
             assertThat(daemon.isAlive()).isTrue();
@@ -95,8 +93,8 @@ class DaemonTest {
         Process init = new ProcessBuilder("sh", "-c", "read line; exit 7").start();
         try (TardisProcess daemon = startDaemon()) {
             Path bundle = makeBundle(init.pid());
-            assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
-            assertThat(call(new RuncCall.Start(TC, ROOT))).isTrue();
+            assertThat(tardis.create(TC, bundle)).isTrue();
+            assertThat(tardis.startContainer(TC)).isTrue();
             assertThat(lifeFile).exists();
 
             Files.move(tardis.stateDir(), directory.resolve("moved"));
@@ -403,8 +401,8 @@ class DaemonTest {
                 signal(process.pid(), "QUIT");
                 awaitLog("Full thread dump");
 
-                assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
-                assertThat(call(new RuncCall.Delete(TC, ROOT, false))).isTrue();
+                assertThat(tardis.create(TC, bundle)).isTrue();
+                assertThat(tardis.delete(TC, false)).isTrue();
                 signal(process.pid(), "TERM");
 
                 assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
@@ -523,10 +521,6 @@ class DaemonTest {
 
     private boolean isAnswered() {
         return ShimClient.isAnswered(tardis.socket());
-    }
-
-    private boolean call(RuncCall call) {
-        return ShimClient.call(tardis.socket(), call);
     }
 
     private Path makeBundle(long init) throws IOException {
