@@ -139,11 +139,6 @@ final class Containerd implements AutoCloseable {
         return !version.matches("(?s)\\S+ \\S+ v?1\\.[0-6]\\..*");
     }
 
-    /** Whether a process more in a container may have the container's own id as its exec id: XXX */
-    boolean takesExecWithTheContainersId() {
-        return true;
-    }
-
     /** The command line for a {@code ctr} that talks to this containerd. */
     Command ctrCommand(Collection<String> arguments) {
         List<String> argv = new ArrayList<>();

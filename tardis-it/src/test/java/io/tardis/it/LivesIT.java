@@ -92,15 +92,11 @@ class LivesIT {
 
         Outcome exec = container.exec(container.id(), "/bin/sh", "-c", "exit 5");
 
-        if (lab.containerd().takesExecWithTheContainersId()) {
-            assertThat(exec.code()).as("%s", exec).isEqualTo(5);
-            Wait.until(
-                    "exit of the exec",
-                    SOON,
-                    () ->
-                            lab.tardis().published(container).stream()
-                                    .anyMatch(it -> it.path("exit_status").asInt() == 5));
-        }
+        assertThat(exec.code()).as("%s", exec).isEqualTo(5);
+        Wait.until("exit of the exec", SOON, () -> !lab.tardis().published(container).isEmpty());
+        assertThat(lab.tardis().published(container))
+                .extracting(it -> it.path("exit_status").asInt())
+                .containsExactly(5);
         assertThat(lab.tardis().published(container))
                 .allMatch(it -> it.path("topic").asString().equals("/tasks/exec-exit"));
         assertThat(lab.tardis().status(container)).isEqualTo("running");
