@@ -132,7 +132,7 @@ if how == "unread":
 if how == "waits":
     # As many waits as it can have, over many connections.
     context = zmq.Context()
-    told = {}
+    refusals = {}
     clients = [context.socket(zmq.DEALER) for _ in range(number)]
     for client in clients:
         client.linger = 0
@@ -142,10 +142,10 @@ if how == "waits":
     for client in clients:
         while client.poll(2000):
             message = json.loads(client.recv_multipart()[1]).get("message", "")
-            told[message] = told.get(message, 0) + 1
-            if sum(told.values()) % 10 == 0:
+            refusals[message] = refusals.get(message, 0) + 1
+            if sum(refusals.values()) % 10 == 0:
                 break
-    print("refused", sum(told.values()), flush=True)
+    print("refused", sum(refusals.values()), flush=True)
     keep()
 
 if how == "many":
@@ -263,8 +263,8 @@ if how == "requests":
         frames, envelope = enveloped(chance.choice(REQUESTS)())
         client.send_multipart(frames)
         *before, answer = client.recv_multipart()
-        told = json.loads(answer).get("status")
-        if before != envelope or told not in ("error", "unknown", "ok"):
+        status = json.loads(answer).get("status")
+        if before != envelope or status not in ("error", "unknown", "ok"):
             print("answer", i, "to", frames, "is", before, answer, flush=True)
     print("answered", number, flush=True)
 
@@ -282,7 +282,7 @@ if how == "flood":
         b'{"op":"replay","limit":10000}',
         b"x" * 60_000,
     ]
-    told = set()
+    printed = set()
     while True:
         for client in clients:
             try:
@@ -295,8 +295,8 @@ if how == "flood":
                     answer = json.loads(client.recv_multipart(zmq.NOBLOCK)[1])
                     for key in "MAX_WAITING", "MAX_REQUESTS_PER_SECOND", "MAX_REQUEST_BYTES":
                         line = answer.get("error", "") + " TARDIS_" + key
-                        if key in answer.get("message", "") and line not in told:
-                            told.add(line)
+                        if key in answer.get("message", "") and line not in printed:
+                            printed.add(line)
                             print(line, flush=True)
             except zmq.Again:
                 pass

@@ -1,7 +1,7 @@
 """Asks and subscribes as a client should: honest.py EVENTS QUERIES
 
-Prints "ready" when it has heard and asked once. On SIGUSR1 it prints how often it asked, the slowest answer in
-milliseconds, how many exits it heard and how many of their numbers it missed, and ends. A question without an answer
+Prints "ready" when it has received and asked once. On SIGUSR1 it prints how often it asked, the slowest answer in
+milliseconds, how many exits it received and how many of their numbers it missed, and ends. A question without an answer
 in 20 s ends it with an error.
 """
 
@@ -28,7 +28,7 @@ client.connect(queries)
 
 stopping = []
 signal.signal(signal.SIGUSR1, lambda *_: stopping.append(True))
-asked, slowest, heard, missed, last, began = 0, 0.0, 0, 0, 0, False
+asked, slowest, received, missed, last, began = 0, 0.0, 0, 0, 0, False
 while not stopping:
     begin = time.monotonic()
     client.send(b'{"op":"ping"}')
@@ -46,5 +46,5 @@ while not stopping:
             seq = json.loads(payload)["seq"]
             missed += seq - last - 1 if last else 0
             last = seq
-            heard += 1
-print(f"asked {asked} slowest {slowest * 1000:.0f} heard {heard} missed {missed}", flush=True)
+            received += 1
+print(f"asked {asked} slowest {slowest * 1000:.0f} received {received} missed {missed}", flush=True)

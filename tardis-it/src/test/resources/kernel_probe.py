@@ -1,4 +1,4 @@
-"""Asks the kernel, and nobody else, whether it tells how processes end: kernel_probe.py
+"""Asks the kernel, and nobody else, whether it reports how processes end: kernel_probe.py
 
 Prints "yes", or "no" and why: what a pidfd says of a grandchild that ended with 42, after its own parent reaped it.
 """
@@ -14,7 +14,7 @@ PIDFD_INFO_EXIT = 8
 def grandchild():
     """The pid of a process that ends with 42 when the second value is closed; the third is its parent."""
     wait, end = os.pipe()
-    tell, told = os.pipe()
+    pid_reader, pid_writer = os.pipe()
     parent = os.fork()
     if parent == 0:
         os.close(end)
@@ -22,10 +22,10 @@ def grandchild():
         if child == 0:
             os.read(wait, 1)
             os._exit(42)
-        os.write(told, str(child).encode())
+        os.write(pid_writer, str(child).encode())
         os.waitpid(child, 0)
         os._exit(0)
-    return int(os.read(tell, 20)), end, parent
+    return int(os.read(pid_reader, 20)), end, parent
 
 
 pid, end, parent = grandchild()

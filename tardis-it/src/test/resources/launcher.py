@@ -1,4 +1,4 @@
-"""Says what the launcher says to the daemon: launcher.py SOCKET FIELD...
+"""Sends what the launcher sends to the daemon: launcher.py SOCKET FIELD...
 
 Prints "connected", and then the steps of the reply, each by its letter.
 """
@@ -13,13 +13,13 @@ daemon.settimeout(20)
 daemon.connect(path)
 print("connected", flush=True)
 body = b"".join(text.encode() + b"\0" for text in fields)
-told = ""
+steps = ""
 try:
     daemon.sendall(b"TARDIS2\n" + struct.pack(">I", len(body)) + body)
     while step := daemon.recv(1).decode():
-        told += step
+        steps += step
         if step == "W":
             daemon.recv(4)
 except ConnectionError:
     pass  # hung up on
-print("told", told)
+print("answered", steps)

@@ -1,4 +1,4 @@
-"""Holds Tardis to its word: promises.py ENDPOINT
+"""Checks that Tardis takes no answer back: promises.py ENDPOINT
 
 Asks for the list of containers again and again, also while no daemon answers. Prints `ID CODE` for each end that is
 answered as recorded, once, and `broken ...` whenever a later answer does not say the same.

@@ -1,6 +1,6 @@
-"""Sits on the path of tardis.sock as another user and says go to everybody: someone_elses_socket.py PATH UID
+"""Sits on the path of tardis.sock as another user and answers go to every client: someone_elses_socket.py PATH UID
 
-Prints how many bytes each connection was told.
+Prints how many bytes were received on each connection.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 
 server = socket.socket(socket.AF_UNIX)
 server.bind(sys.argv[1])
-# The kernel tells a client who it was that listened, so what came before may be root's.
+# The kernel reports to a client which user listened, so what came before may be root's.
 os.setuid(int(sys.argv[2]))
 server.listen()
 print("ready", flush=True)
@@ -18,6 +18,6 @@ while True:
     with client:
         try:
             client.sendall(b"WG")
-            print("told", len(client.recv(65536)), flush=True)
+            print("received", len(client.recv(65536)), flush=True)
         except OSError as e:
-            print("told 0:", e, flush=True)
+            print("received 0:", e, flush=True)

@@ -1,5 +1,5 @@
 /*
- * Stands in for runc: tells what it was started with, copies its standard input and the descriptors
+ * Stands in for runc: prints what it was started with, copies its standard input and the descriptors
  * that were passed to it, and ends with 42.
  *
  * In C, since a shell or an interpreter has signals and descriptors of its own.

@@ -7,7 +7,6 @@ import static org.awaitility.Awaitility.await;
 import io.tardis.core.SetupException;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Rfc3339;
-import io.tardis.runc.RuncCall;
 import io.tardis.runc.ShimClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -36,7 +35,6 @@ import org.junit.jupiter.api.io.TempDir;
 class DaemonTest {
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
-    private static final Path ROOT = Path.of("/run/runc/default");
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private static final int PIPE_BYTES = 1 << 16;
@@ -68,8 +66,8 @@ class DaemonTest {
         Path bundle = makeBundle(4_194_304);
         Path kept = tardis.stateDir().resolve("containers/default/tc");
         try (TardisProcess daemon = startDaemon()) {
-            assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
-            assertThat(call(new RuncCall.Start(TC, ROOT))).isTrue();
+            assertThat(tardis.create(TC, bundle)).isTrue();
+            assertThat(tardis.startContainer(TC)).isTrue();
             assertThat(tardis.run("get", "tc").status()).isEqualTo(ExitStatus.NOT_KNOWN);
 
             Files.writeString(events, exit("tc", 4_194_304, 0));
@@ -77,9 +75,9 @@ class DaemonTest {
             assertThat(tardis.run("wait", "--timeout", "20s", "tc"))
                     .isEqualTo(new Tardis.Result(ExitStatus.OK, "0\n", ""));
             assertThat(kept).exists();
-            assertThat(call(new RuncCall.Delete(TC, ROOT, false))).isTrue();
+            assertThat(tardis.delete(TC, false)).isTrue();
             assertThat(kept).doesNotExist();
-            assertThat(call(new RuncCall.Delete(TC, ROOT, true))).isTrue();
+            assertThat(tardis.delete(TC, true)).isTrue();
             assertThat(tardis.run("get", "tc").out()).isEqualTo("0\n");
             assertThat(tardis.run("ls").out()).contains("default    tc         exited  0");
             assertThat(daemon.isAlive()).isTrue();
@@ -95,8 +93,8 @@ class DaemonTest {
         Process init = new ProcessBuilder("sh", "-c", "read line; exit 7").start();
         try (TardisProcess daemon = startDaemon()) {
             Path bundle = makeBundle(init.pid());
-            assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
-            assertThat(call(new RuncCall.Start(TC, ROOT))).isTrue();
+            assertThat(tardis.create(TC, bundle)).isTrue();
+            assertThat(tardis.startContainer(TC)).isTrue();
             assertThat(lifeFile).exists();
 
             Files.move(tardis.stateDir(), directory.resolve("moved"));
@@ -210,7 +208,7 @@ class DaemonTest {
     }
 
     @Test
-    void isNotWellWhileItHearsNothing() throws Exception {
+    void isNotWellWhileItReceivesNothing() throws Exception {
         tardis.set("TARDIS_CTR_CMD", "/no/such/ctr events");
         try (TardisProcess _ = startDaemon()) {
             await().until(() -> tardis.run("status").status() == ExitStatus.FAILED);
@@ -225,7 +223,7 @@ class DaemonTest {
     }
 
     @Test
-    void tellsItsStatusAndIsStopped() throws Exception {
+    void answersItsStatusAndIsStopped() throws Exception {
         try (TardisProcess daemon = startDaemon()) {
             Tardis.Result status = tardis.run("status");
             assertThat(status.status()).isEqualTo(ExitStatus.OK);
@@ -337,7 +335,7 @@ class DaemonTest {
         assertThat(Files.readString(tardis.logFile())).contains("the daemon cannot run");
     }
 
-    /** One in this process, which tells with what status it would end that. */
+    /** One in this process, which notes the status that it would end that with. */
     private Daemon soonHalted(Consumer<Duration> successor, List<Integer> statuses) {
         return new Daemon(
                 tardis.environment().settings(),
@@ -416,8 +414,8 @@ class DaemonTest {
                 signal(process.pid(), "QUIT");
                 awaitLog("Full thread dump");
 
-                assertThat(call(new RuncCall.Create(TC, ROOT, bundle))).isTrue();
-                assertThat(call(new RuncCall.Delete(TC, ROOT, false))).isTrue();
+                assertThat(tardis.create(TC, bundle)).isTrue();
+                assertThat(tardis.delete(TC, false)).isTrue();
                 signal(process.pid(), "TERM");
 
                 assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
@@ -479,12 +477,16 @@ class DaemonTest {
                 Thread.sleep(millis); // not for something to happen: any moment will do
                 signal(daemon.pid(), millis % 200 == 0 ? "INT" : "TERM");
 
-                int status = daemon.result().status();
-                assertThat(status).as("after %d ms", millis).isIn(ExitStatus.OK, 130, 143);
+                assertEndedByTheSignal(daemon.result().status(), millis);
             }
             assertThat(tardis.socket()).doesNotExist();
             assertThat(tardis.stateDir().resolve("event_listener.pid")).doesNotExist();
         }
+    }
+
+    /** In order, or by the JVM: the test does not choose how far the start has come. */
+    private static void assertEndedByTheSignal(int status, int millis) {
+        assertThat(status).as("after %d ms", millis).isIn(ExitStatus.OK, 128 + 2, 128 + 15);
     }
 
     private void awaitLog(String text) {
@@ -497,9 +499,9 @@ class DaemonTest {
         assertThat(kill.waitFor()).as("kill -s %s", name).isZero();
     }
 
-    /** A container that finds the socket may end at once: its end must be heard. */
+    /** A container that finds the socket may end at once: its end must be received. */
     @Test
-    void hearsBeforeItOpensItsSocket() throws Exception {
+    void receivesBeforeItOpensItsSocket() throws Exception {
         Files.createDirectories(tardis.socket().resolve("in the way"));
         tardis.set("TARDIS_LOG_LEVEL", "DEBUG");
         try (TardisProcess daemon = tardis.start("daemon")) {
@@ -532,10 +534,6 @@ class DaemonTest {
 
     private boolean isAnswered() {
         return ShimClient.isAnswered(tardis.socket());
-    }
-
-    private boolean call(RuncCall call) {
-        return ShimClient.call(tardis.socket(), call);
     }
 
     private Path makeBundle(long init) throws IOException {

@@ -18,7 +18,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 
-/** Answers questions as it is told, publishes what it is given, and remembers the questions. */
+/** Answers questions as the test wants, publishes what it is given, and remembers the questions. */
 final class FakeDaemon implements AutoCloseable {
 
     private static final Duration POLL = Duration.ofMillis(10);

@@ -25,7 +25,7 @@ class KeygenCommandTest {
     }
 
     @Test
-    void makesAPairInTwoFilesAndTellsWhere() throws IOException {
+    void makesAPairInTwoFilesAndPrintsTheirNames() throws IOException {
         Path name = directory.resolve("me");
 
         Tardis.Result result = tardis.run("keygen", name.toString());

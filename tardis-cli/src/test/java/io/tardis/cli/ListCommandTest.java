@@ -80,7 +80,7 @@ class ListCommandTest {
     }
 
     @Test
-    void asksForWhatItIsToldTo() {
+    void asksForWhatItsOptionsName() {
         try (FakeDaemon daemon = new FakeDaemon(tardis.environment().settings(), _ -> SOME)) {
             tardis.run("ls");
             tardis.run("ls", "-n", "k8s.io", "--limit", "10");

@@ -54,13 +54,13 @@ class LoggingTest {
     }
 
     @Test
-    void commandsTellWarningsOnStandardError() {
+    void commandsPrintWarningsOnStandardError() {
         Logging.forCommand();
 
-        LOG.info("not told");
-        LOG.warn("told {}", 1, new IOException("without its stack"));
+        LOG.info("not logged");
+        LOG.warn("logged {}", 1, new IOException("without its stack"));
 
-        assertThat(printedErr.toString(StandardCharsets.UTF_8)).isEqualTo("tardis: told 1\n");
+        assertThat(printedErr.toString(StandardCharsets.UTF_8)).isEqualTo("tardis: logged 1\n");
         assertThat(printedOut.size()).isZero();
     }
 
@@ -68,17 +68,17 @@ class LoggingTest {
     void theDaemonLogsToItsFileAndToItsConsole() throws IOException {
         logForDaemon();
 
-        LOG.debug("not told");
-        LOG.info("told {}", 1);
+        LOG.debug("not logged");
+        LOG.info("logged {}", 1);
         Logging.flush();
 
         assertThat(Files.readString(tardis.logFile()))
                 .matches(
-                        "20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z INFO  \\[.+] QueryServer: told 1\n");
+                        "20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z INFO  \\[.+] QueryServer: logged 1\n");
         assertThat(
                         printedOut.toString(StandardCharsets.UTF_8)
                                 + printedErr.toString(StandardCharsets.UTF_8))
-                .endsWith("QueryServer: told 1\n")
+                .endsWith("QueryServer: logged 1\n")
                 .hasLineCount(1);
     }
 
@@ -101,11 +101,11 @@ class LoggingTest {
         tardis.set("TARDIS_LOG_FILE", "/dev/stderr");
         logForDaemon();
 
-        LOG.info("told");
+        LOG.info("logged");
         Logging.flush();
 
         assertThat(printedErr.toString(StandardCharsets.UTF_8))
-                .endsWith("QueryServer: told\n")
+                .endsWith("QueryServer: logged\n")
                 .hasLineCount(1);
     }
 
@@ -158,23 +158,23 @@ class LoggingTest {
         assertThat(mkfifo.waitFor()).isZero();
 
         logForDaemon();
-        LOG.info("told");
+        LOG.info("logged");
         Logging.flush();
 
         assertThat(printedErr.toString(StandardCharsets.UTF_8))
                 .contains(
                         "the log file " + tardis.logFile() + " does not open\n",
-                        "QueryServer: told\n");
+                        "QueryServer: logged\n");
         try (BufferedReader reader = Files.newBufferedReader(tardis.logFile())) {
             String line = reader.readLine();
-            while (!line.endsWith("QueryServer: told")) {
+            while (!line.endsWith("QueryServer: logged")) {
                 line = reader.readLine();
             }
         }
     }
 
     @Test
-    void opensTheLogAgainWhenItIsTold() throws IOException {
+    void opensTheLogAgainWhenItIsAskedTo() throws IOException {
         logForDaemon();
         LOG.info("first");
         Logging.flush();
@@ -193,8 +193,8 @@ class LoggingTest {
         tardis.set("TARDIS_LOG_LEVEL", "error");
         logForDaemon();
 
-        LOG.warn("not told");
-        LOG.error("told");
+        LOG.warn("not logged");
+        LOG.error("logged");
         Logging.flush();
 
         assertThat(Files.readAllLines(tardis.logFile())).hasSize(1);
@@ -207,7 +207,7 @@ class LoggingTest {
         tardis.set("TARDIS_LOG_FILE", file.toString());
         logForDaemon();
 
-        LOG.info("told");
+        LOG.info("logged");
         Logging.flush();
 
         assertThat(file).isNotEmptyFile();
@@ -237,7 +237,7 @@ class LoggingTest {
         logForDaemon();
         Logging.forCommand();
 
-        LOG.warn("told");
+        LOG.warn("logged");
 
         assertThat(tardis.logFile()).isEmptyFile();
         assertThat(appenders()).hasSize(1).first().isInstanceOf(ConsoleAppender.class);

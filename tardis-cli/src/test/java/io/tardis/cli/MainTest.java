@@ -40,7 +40,7 @@ class MainTest {
     }
 
     @Test
-    void tellsItsUsage() {
+    void printsItsUsage() {
         Tardis.Result result = tardis.run("--help");
 
         assertThat(result.status()).isZero();
@@ -54,7 +54,7 @@ class MainTest {
                 "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch", "keygen",
                 "doctor", "backup"
             })
-    void tellsTheUsageOfEachCommand(String command) {
+    void printsTheUsageOfEachCommand(String command) {
         Tardis.Result result = tardis.run(command, "--help");
 
         assertThat(result.status()).isZero();
@@ -62,7 +62,7 @@ class MainTest {
     }
 
     @Test
-    void tellsItsVersion() {
+    void printsItsVersion() {
         assertThat(tardis.run("--version"))
                 .isEqualTo(new Tardis.Result(0, "tardis " + Version.text() + "\n", ""));
     }

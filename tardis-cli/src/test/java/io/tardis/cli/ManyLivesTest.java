@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Rfc3339;
-import io.tardis.runc.RuncCall;
 import io.tardis.runc.ShimClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -34,7 +33,6 @@ class ManyLivesTest {
 
     private static final int LIVES = Integer.getInteger("tardis.lives", 600);
 
-    private static final Path ROOT = Path.of("/run/runc/default");
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     /** Greater than any that Linux gives: no life has a process. */
@@ -54,7 +52,7 @@ class ManyLivesTest {
         NEVER_BORN,
         CLEAN,
         FAILED,
-        /** Not enabled: recorded by containerd's word alone. */
+        /** Not enabled: recorded by containerd's reports alone. */
         PLAIN,
         /** The node was shut down, say: nobody calls {@code runc delete}. */
         NEVER_DELETED,
@@ -133,27 +131,26 @@ class ManyLivesTest {
         String id = "tc" + lives;
         int pid = FIRST_PID + lives;
         if (kind == Kind.PLAIN) {
-            hear("/tasks/create", id, pid, "\"bundle\":\"" + directory.resolve(id) + "\",");
-            hear("/tasks/start", id, pid, "");
-            hear("/tasks/exit", id, pid, "\"exit_status\":4,\"id\":\"" + id + "\",");
+            report("/tasks/create", id, pid, "\"bundle\":\"" + directory.resolve(id) + "\",");
+            report("/tasks/start", id, pid, "");
+            report("/tasks/exit", id, pid, "\"exit_status\":4,\"id\":\"" + id + "\",");
             return;
         }
         ContainerKey container = new ContainerKey("default", id);
         Path bundle = Files.createDirectory(directory.resolve(id));
         Path config = bundle.resolve("config.json");
         Files.writeString(config, "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}}");
-        assertThat(call(new RuncCall.Create(container, ROOT, bundle))).isTrue();
+        assertThat(tardis.create(container, bundle)).isTrue();
         if (kind != Kind.NEVER_BORN) {
             Files.writeString(bundle.resolve("init.pid"), Long.toString(pid));
-            assertThat(call(new RuncCall.Start(container, ROOT))).isTrue();
+            assertThat(tardis.startContainer(container)).isTrue();
             if (kind != Kind.LOST) {
                 String status = kind == Kind.CLEAN ? "" : "\"exit_status\":3,";
-                hear("/tasks/exit", id, pid, status + "\"id\":\"" + id + "\",");
+                report("/tasks/exit", id, pid, status + "\"id\":\"" + id + "\",");
             }
         }
         if (kind != Kind.LOST && kind != Kind.NEVER_DELETED) {
-            assertThat(call(new RuncCall.Delete(container, ROOT, kind == Kind.NEVER_BORN)))
-                    .isTrue();
+            assertThat(tardis.delete(container, kind == Kind.NEVER_BORN)).isTrue();
         }
         try (Stream<Path> files = Files.list(bundle)) {
             for (Path file : files.toList()) {
@@ -163,11 +160,7 @@ class ManyLivesTest {
         Files.delete(bundle);
     }
 
-    private boolean call(RuncCall call) {
-        return ShimClient.call(tardis.socket(), call);
-    }
-
-    private void hear(String topic, String id, int pid, String fields) throws IOException {
+    private void report(String topic, String id, int pid, String fields) throws IOException {
         Instant now = Instant.now();
         String line =
                 "%s default %s {\"container_id\":\"%s\",%s\"pid\":%d,\"exited_at\":\"%s\"}\n"

@@ -26,7 +26,7 @@ class StatusCommandTest {
     }
 
     @Test
-    void tellsADaemonOfItsOwnVersion() {
+    void printsTheVersionOfTheDaemon() {
         assertThat(
                         statusOf(
                                         new Answer.Pong(
@@ -39,7 +39,7 @@ class StatusCommandTest {
     }
 
     @Test
-    void tellsADaemonOfAnotherVersionApart() {
+    void pointsOutADaemonOfAnotherVersion() {
         Tardis.Result status =
                 statusOf(new Answer.Pong("0.0.1", 7, Answer.Backlog.NONE, Optional.empty()));
 
@@ -77,7 +77,7 @@ class StatusCommandTest {
     }
 
     @Test
-    void failsWhereNothingIsHeard() {
+    void failsWhereNothingIsReceived() {
         Tardis.Result status =
                 statusOf(pong(source(false, "ctr: command not found"), Answer.Backlog.NONE));
 

@@ -1,5 +1,7 @@
 package io.tardis.cli;
 
+import io.tardis.core.event.ContainerKey;
+import io.tardis.testkit.FakeLauncher;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -68,6 +70,32 @@ final class Tardis {
 
     Path socket() {
         return runDir().resolve("tardis.sock");
+    }
+
+    /** Calls the daemon as the launcher does for {@code runc create}; whether it answers go. */
+    boolean create(ContainerKey container, Path bundle) {
+        return call("create", container, bundle.toString(), "0");
+    }
+
+    /** The same for {@code runc start}. */
+    boolean startContainer(ContainerKey container) {
+        return call("start", container, "", "0");
+    }
+
+    /** The same for {@code runc delete}. */
+    boolean delete(ContainerKey container, boolean force) {
+        return call("delete", container, "", force ? "1" : "0");
+    }
+
+    private boolean call(String kind, ContainerKey container, String bundle, String force) {
+        return FakeLauncher.call(
+                socket(),
+                kind,
+                container.namespace(),
+                container.id(),
+                "/run/runc/" + container.namespace(),
+                bundle,
+                force);
     }
 
     /** Runs a command in this process. */

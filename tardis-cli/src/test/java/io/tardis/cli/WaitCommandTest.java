@@ -131,7 +131,7 @@ class WaitCommandTest {
                 .contains("'" + time + "' is not a length of time such as 500ms, 30s");
     }
 
-    /** Answers pings itself, and questions for an exit code as it is told. */
+    /** Answers pings itself, and questions for an exit code as the test wants. */
     private FakeDaemon daemon(Function<Query, Answer> answers) {
         return new FakeDaemon(
                 tardis.environment().settings(),

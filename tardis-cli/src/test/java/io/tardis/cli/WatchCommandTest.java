@@ -64,7 +64,7 @@ class WatchCommandTest {
         try (FakeDaemon daemon =
                 new FakeDaemon(tardis.environment().settings(), WatchCommandTest::answer)) {
             CompletableFuture<Integer> watch = watch(tardis, out);
-            // Heard or replayed: the subscription may take effect after the first message.
+            // Received or replayed: the subscription may take effect after the first message.
             await().until(() -> {
                 daemon.publish(new Published.Heartbeat(BEFORE + 1, Instant.EPOCH));
                 return out.text().contains("\n");
@@ -79,7 +79,7 @@ class WatchCommandTest {
     }
 
     @Test
-    void printsThePastExitsFirstIfItIsToldTo() throws Exception {
+    void printsThePastExitsFirstIfAskedTo() throws Exception {
         Tardis tardis = new Tardis(directory);
         Pipe out = new Pipe();
         try (FakeDaemon daemon =

@@ -1,9 +1,9 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
-import java.time.Duration;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** An endpoint on every address, and no keys. */
@@ -11,7 +11,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 class BeyondLoopbackIT {
 
     private static final int BAD_SETTING = 2;
-    private static final Duration SOON = Duration.ofSeconds(20);
 
     @RegisterExtension
     final Lab lab = Lab.withTardis().setting("TARDIS_EVENTS_ENDPOINT", "tcp://*:5580");

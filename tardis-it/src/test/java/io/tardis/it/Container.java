@@ -1,10 +1,11 @@
 package io.tardis.it;
 
-import java.time.Duration;
+import static io.tardis.it.Wait.SOON;
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -23,7 +24,6 @@ record Container(
         String input) {
 
     private static final Pattern NON_ZERO = Pattern.compile("non-zero exit code (\\d+)");
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     Container {
         environment = Map.copyOf(environment);
@@ -67,7 +67,7 @@ record Container(
 
     /**
      * Runs it to its end and removes it: {@code create}, {@code start}, {@code delete}, {@code
-     * delete --force}. The outcome's code is the container's, as {@code ctr} tells it.
+     * delete --force}. The outcome's code is the container's, as {@code ctr} prints it.
      */
     Outcome run(String... command) {
         return runCommand("--rm", command).run();
@@ -83,7 +83,7 @@ record Container(
         Outcome _ = runCommand("--detach", command).run().orFail();
     }
 
-    /** Starts it with a process that ends with a code when it is told to {@link #end}. */
+    /** Starts it with a process that exits with a code on {@link #end}. */
     void startEndingWith(int code) {
         start(
                 "/bin/sh",
@@ -94,7 +94,7 @@ record Container(
         // trap.
         Wait.until(
                 "trap of " + this,
-                PATIENCE,
+                SOON,
                 () -> containerd.initOf(this).filter(it -> it.children() > 0).isPresent());
     }
 
@@ -110,7 +110,7 @@ record Container(
     }
 
     void awaitStop() {
-        Wait.until("end of " + this, PATIENCE, this::hasStopped);
+        Wait.until("end of " + this, SOON, this::hasStopped);
     }
 
     boolean hasStopped() {
@@ -143,31 +143,30 @@ record Container(
 
     /**
      * Deletes its ended task, which makes containerd call the runtime's {@code delete}, and removes
-     * the container. Returns the code that containerd knew.
+     * the container. Returns the code that containerd had.
      */
     int remove() {
         Outcome deleted = task("delete", id).orFail();
         removeWithoutTask();
-        return codeToldBy(deleted);
+        return codePrintedBy(deleted);
     }
 
     /**
-     * The same after an outage of containerd in which its process ended: containerd 1.7 and later
-     * delete such a task when they start. Returns the code if the task was still there.
+     * Removes it after an outage of containerd in which its process ended, and checks the code that
+     * containerd had where it still has the task: some versions delete such a task when they start.
      */
-    OptionalInt removeAfterOutage() {
-        Outcome deleted = task("delete", id);
-        boolean isGone =
-                deleted.err().contains("no running task found")
-                        && containerd.deletesEndedTasksAtStart();
-        OptionalInt code =
-                isGone ? OptionalInt.empty() : OptionalInt.of(codeToldBy(deleted.orFail()));
-        removeWithoutTask();
-        return code;
+    void removeAfterOutage(int code) {
+        if (containerd.deletesEndedTasksAtStart()) {
+            Outcome deleted = task("delete", id);
+            assertThat(deleted.err()).as("%s", deleted).contains("no running task found");
+            removeWithoutTask();
+        } else {
+            assertThat(remove()).isEqualTo(code);
+        }
     }
 
-    /** ctr ends with 0 whatever the container's code is, and tells that in a warning. */
-    private static int codeToldBy(Outcome deleted) {
+    /** ctr exits with 0 whatever the container's code is, and prints that in a warning. */
+    private static int codePrintedBy(Outcome deleted) {
         Matcher warning = NON_ZERO.matcher(deleted.err());
         return warning.find() ? Integer.parseInt(warning.group(1)) : 0;
     }

@@ -1,11 +1,12 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -31,7 +32,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Containerd implements AutoCloseable {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
     private static final Pattern SHIM_SOCKET = Pattern.compile("unix://(/[\\w./-]+)");
 
@@ -78,7 +78,7 @@ final class Containerd implements AutoCloseable {
         process = started;
         Wait.until(
                 () -> "answer from containerd, which wrote:\n" + started.output(),
-                PATIENCE,
+                SOON,
                 () -> {
                     if (!started.isAlive()) {
                         throw new AssertionError("containerd ended: " + started.output());
@@ -174,7 +174,7 @@ final class Containerd implements AutoCloseable {
         Proc shim = shimOf(container);
         rememberShimSockets();
         shim.signal("KILL");
-        Wait.until("end of shim " + shim, PATIENCE, () -> !shim.isAlive());
+        Wait.until("end of shim " + shim, SOON, () -> !shim.isAlive());
     }
 
     /** Living shims whose command line names our socket. */
@@ -272,7 +272,7 @@ final class Containerd implements AutoCloseable {
         }
         Wait.until(
                 "end of our shims and containers",
-                PATIENCE,
+                SOON,
                 () ->
                         shimProcesses().isEmpty()
                                 && cgroups().stream()
@@ -310,7 +310,7 @@ final class Containerd implements AutoCloseable {
         // The kernel needs a moment after the end of the last member.
         Wait.until(
                 "removal of our control groups",
-                PATIENCE,
+                SOON,
                 () -> {
                     for (Path group : cgroups()) {
                         // Not deleteIfExists: a busy group is tried again.

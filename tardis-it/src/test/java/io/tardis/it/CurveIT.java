@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -7,18 +8,17 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
-/** A daemon with keys: who has one that it knows hears and is answered, and nobody else. */
+/** A daemon with keys publishes to clients whose keys it knows, and answers them: no others. */
 @RequiresContainers
 class CurveIT {
 
     private static final int BAD_SETTING = 2;
-    private static final Duration SOON = Duration.ofSeconds(20);
+
     private static final AtomicInteger PAIRS = new AtomicInteger();
 
     @RegisterExtension
@@ -33,7 +33,7 @@ class CurveIT {
                     .setting("TARDIS_CURVE_CLIENTS_DIR", CurveIT::makeClientsDir);
 
     @ContainerTest
-    void pyzmqHearsAndAsksWithKeysThatTardisMade() {
+    void pyzmqReceivesAndAsksWithKeysThatTardisMade() {
         TardisNode alice = clientWithKeysOfTardis("alice");
         Container three = lab.freshContainer().enabled();
         Container zero = lab.freshContainer().enabled();
@@ -80,7 +80,7 @@ class CurveIT {
                                 "TARDIS_CURVE_SECRET_KEY_FILE",
                                 name(lab.tardis(), server) + ".key_secret");
         TardisNode client = client(carol, server);
-        // pyzmq leaves the secret key open to everybody.
+        // pyzmq leaves the secret key open to all users.
         lab.expectErrors();
         Outcome refused = node.tardis("daemon");
         assertThat(refused.code()).isEqualTo(BAD_SETTING);
@@ -139,7 +139,7 @@ class CurveIT {
             Wait.until(
                     () -> "descriptors as before, " + descriptors + ": " + daemon.descriptors(),
                     SOON,
-                    // Those who wait in vain have a connection at times, and at times not.
+                    // Clients that are refused have a connection at times, and at times not.
                     () -> daemon.descriptors().size() < descriptors + 10);
             assertThat(lab.tardis().log().lines().filter(line -> line.contains("refused")))
                     .hasSizeBetween(1, 10);
@@ -149,7 +149,7 @@ class CurveIT {
     @ContainerTest
     void clientsAreAddedWhileTheDaemonRuns() {
         lab.tardis().bringUpDaemon();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
 
         TardisNode late = clientWithKeysOfTardis("late");
 

@@ -1,11 +1,11 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.Callable;
@@ -25,7 +25,6 @@ class DaemonCommandIT {
 
     private static final int BAD_USAGE = 2;
     private static final int NOT_KNOWN = 3;
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -105,7 +104,7 @@ class DaemonCommandIT {
         restartsUnderLoadAndMissesNothing();
     }
 
-    /** Then what the new daemon hears from containerd is all there is. */
+    /** Then what the new daemon receives from containerd is all there is. */
     @ContainerTest
     void restartMissesNothingWithoutTheKernelsWitness() throws Exception {
         Files.writeString(
@@ -121,7 +120,7 @@ class DaemonCommandIT {
         Container before = lab.container("before").enabled();
         before.startEndingWith(5);
         Proc first = lab.tardis().runningDaemon();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         Queue<Container> load = new ConcurrentLinkedQueue<>();
         Queue<Outcome> ends = new ConcurrentLinkedQueue<>();
         AtomicBoolean restarted = new AtomicBoolean();

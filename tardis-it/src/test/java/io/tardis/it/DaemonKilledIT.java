@@ -1,11 +1,12 @@
 package io.tardis.it;
 
+import static io.tardis.it.TardisNode.LATE_REPORT;
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,11 +26,6 @@ import tools.jackson.databind.JsonNode;
 @RequiresContainers
 class DaemonKilledIT {
 
-    private static final Duration SOON = Duration.ofSeconds(30);
-
-    /** containerd gets 20 s for a late word before an end is lost. */
-    private static final Duration LATE_WORD = Duration.ofSeconds(20);
-
     private static final int AT_A_TIME = 4;
     private static final int LONGEST_LIFE_MILLIS = 1500;
 
@@ -42,7 +38,7 @@ class DaemonKilledIT {
 
     @ContainerTest
     @Timeout(3600)
-    void takesNoAnswerBackAndMakesNoneUp() throws InterruptedException {
+    void takesNoAnswerBackAndGivesNoWrongOne() throws InterruptedException {
         int kills = Load.size("kills", 3);
         long seed = Load.seed();
         Random random = new Random(seed);
@@ -73,7 +69,7 @@ class DaemonKilledIT {
             answers = client.lines();
             across.end();
             assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
-            assertWaitedWell(waiting.lines());
+            assertPrintedTheCodeOrNone(waiting.lines());
         }
         unwell.addAll(failed);
         notePromises(answers);
@@ -92,20 +88,20 @@ class DaemonKilledIT {
         // A start or a delete that was missed, too, is noticed.
         Wait.until(
                 () -> "end of " + load.unsettled(lab.tardis()) + ", seed " + seed,
-                LATE_WORD.plus(SOON),
+                LATE_REPORT.plus(SOON),
                 () -> load.unsettled(lab.tardis()).isEmpty());
     }
 
     @ContainerTest
     @Timeout(300)
-    void whoWaitsIsAnsweredByTheNextDaemon() {
+    void waiterIsAnsweredByTheNextDaemon() {
         lab.tardis().with("TARDIS_LOG_LEVEL", "debug").bringUpDaemon();
         Container container = lab.container("tc").enabled();
         container.startEndingWith(5);
 
         try (LiveProcess waiting = lab.tardis().waitFor(container)) {
             Wait.until(
-                    "question of the one who waits",
+                    "question of the waiter",
                     SOON,
                     () ->
                             lab.tardis()
@@ -115,11 +111,12 @@ class DaemonKilledIT {
                                             line.contains("waits for the end of " + container)));
             lab.tardis().killDaemon();
             bringUp(true);
-            // It answers a moment before it hears containerd and watches processes.
-            lab.tardis().awaitHearing(lab.container("probe"));
+            // It answers a moment before it receives events and watches processes.
+            lab.tardis().awaitReceiving(lab.container("probe"));
             container.end();
 
-            // If the question went with the first daemon, it is asked again when its time is over.
+            // If the question was lost with the first daemon, it is asked again when its time is
+            // over.
             assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
             assertThat(waiting.output()).isEqualTo("5\n");
         }
@@ -139,10 +136,14 @@ class DaemonKilledIT {
                 .start(lab.scratch().folder("clients").resolve("wait"));
     }
 
-    private void assertWaitedWell(List<String> lines) {
+    /**
+     * The code in the end, and before that, any number of times, that no daemon answers: the daemon
+     * is killed at random moments.
+     */
+    private void assertPrintedTheCodeOrNone(List<String> lines) {
         List<String> before = lines.subList(0, lines.size() - 1);
         System.out.printf(
-                "who waited was told %d times that no daemon answers%n",
+                "the waiter printed %d times that no daemon answers%n",
                 before.stream().filter("ended with 3"::equals).count());
         assertThat(lines.getLast()).isEqualTo("5");
         assertThat(before)
@@ -153,10 +154,12 @@ class DaemonKilledIT {
                                                 + lab.tardis().setting("TARDIS_QUERY_ENDPOINT")));
     }
 
-    /** Of a container that ends after the last start: whoever has its answer saw all before. */
+    /**
+     * Of a container that ends after the last start: a client that has its answer has all before.
+     */
     private String lastCode() {
         Container last = lab.container("last").enabled();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         assertThat(last.sh("exit 3").code()).isEqualTo(3);
         return "last 3";
     }

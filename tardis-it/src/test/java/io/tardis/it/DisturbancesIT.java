@@ -1,5 +1,7 @@
 package io.tardis.it;
 
+import static io.tardis.it.TardisNode.LATE_REPORT;
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -21,13 +23,11 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
- * Somebody is killed, stopped or deaf. Containers never suffer, and no end is ever wrongly told as
- * 0.
+ * A process is killed, stopped or hangs. Containers never suffer, and no end is ever wrongly
+ * answered with 0.
  */
 @RequiresContainers
 class DisturbancesIT {
-
-    private static final Duration SOON = Duration.ofSeconds(20);
 
     /**
      * containerd gives up on a runtime call of its clean-up after 5 s; a container has four calls.
@@ -39,10 +39,10 @@ class DisturbancesIT {
 
     private static final int AT_ONCE = 8;
 
-    @RegisterExtension final Lab lab = Lab.withTardis();
+    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_CTR_CMD", Valve::command);
 
     @ContainerTest
-    void hearsContainerdAgainAfterARestart() {
+    void receivesFromContainerdAgainAfterItsRestart() {
         Container before = lab.container("before").enabled();
         Container good = lab.container("good").enabled();
         Container bad = lab.container("bad").enabled();
@@ -51,7 +51,7 @@ class DisturbancesIT {
 
         lab.containerd().kill();
         lab.containerd().start();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         assertThat(good.run("/bin/true").code()).isEqualTo(0);
         assertThat(bad.sh("exit 4").code()).isEqualTo(4);
 
@@ -70,7 +70,7 @@ class DisturbancesIT {
 
         lab.containerd().stop();
         lab.containerd().start();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         container.end();
 
         assertThat(container.remove()).isEqualTo(5);
@@ -79,36 +79,51 @@ class DisturbancesIT {
     }
 
     @ContainerTest
-    void containersSurviveTheDaemonAndAreNeverToldToHaveEndedWell() {
+    void containersSurviveTheDaemonAndAnEndThatItMissedIsNotAnswered() {
         Container earlier = lab.container("earlier").enabled();
-        Container good = lab.container("good").enabled();
-        Container bad = lab.container("bad").enabled();
         Outcome _ = earlier.sh("exit 7");
-        good.startEndingWith(0);
-        bad.startEndingWith(5);
+        Pair pair = Pair.start(lab);
+        Valve valve = new Valve(lab.tardis());
 
+        // The deletes start another daemon, which misses them: what ctr reports is held back.
+        valve.close();
         lab.tardis().killDaemon();
-        good.end();
-        bad.end();
-
-        assertThat(good.remove()).isEqualTo(0);
-        assertThat(bad.remove()).isEqualTo(5);
-        // These two had it started, and may not have waited for it on a busy machine.
+        pair.end();
+        pair.remove();
+        // On a busy machine they did not wait for it.
         lab.tardis().awaitDaemon();
+        valve.open();
+        lab.tardis().awaitReceiving(lab.container("probe"));
+
         Container next = lab.container("next").enabled();
         assertThat(next.run("/bin/true").code()).isEqualTo(0);
         assertThat(lab.tardis().code(next)).isEqualTo("0");
         assertThat(lab.tardis().isCleaned(next)).isTrue();
         // What was on disk is still answered.
         assertThat(lab.tardis().code(earlier)).isEqualTo("7");
-        // These two ended unheard, or were seen by the kernel's witness: both are right, 0 for 5
-        // never is.
-        assertThat(lab.tardis().tardis("get", bad.name()).text()).isIn("", "5");
-        assertThat(lab.tardis().isKept(bad)).isTrue();
-        assertThat(lab.tardis().tardis("get", good.name()).text()).isIn("", "0");
-        if (lab.tardis().exitCode(good).path("exit_code").isMissingNode()) {
-            assertThat(lab.tardis().isKept(good)).isTrue();
-        }
+        // A delete that the daemon reads from a launcher's note waits for a late report.
+        Wait.until(
+                "deletes",
+                LATE_REPORT.plus(SOON),
+                () -> lab.tardis().isKept(pair.good()) && lab.tardis().isKept(pair.bad()));
+        assertThat(lab.tardis().tardis("get", pair.good().name()).out()).isEmpty();
+        assertThat(lab.tardis().tardis("get", pair.bad().name()).out()).isEmpty();
+    }
+
+    @ContainerTest
+    void codeOfAnEndWithoutADaemonIsTakenFromTheDelete() {
+        Pair pair = Pair.start(lab);
+
+        lab.tardis().killDaemon();
+        pair.end();
+        lab.tardis().bringUpDaemon();
+        lab.tardis().awaitReceiving(lab.container("probe"));
+        pair.remove();
+
+        lab.tardis().awaitCode(pair.bad(), Pair.BAD, SOON);
+        // containerd leaves a zero out of its report of a delete.
+        assertThat(lab.tardis().tardis("get", pair.good().name()).out()).isEmpty();
+        pair.assertBothKept();
     }
 
     @ContainerTest
@@ -182,7 +197,7 @@ class DisturbancesIT {
         assertThat(code).isEqualTo(6);
         assertThat(taken).isLessThan(BOUND);
         assertThat(lab.tardis().isCleaned(before)).isFalse();
-        // It has heard everything when it goes on: containerd waited for a reader that stayed
+        // It receives everything when it goes on: containerd waited for a reader that stayed
         // connected.
         assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
         Wait.until("answer", SOON, () -> status(before).equals("exited"));
@@ -221,7 +236,7 @@ class DisturbancesIT {
                     assertThat(List.of(create, start, delete, again))
                             .allMatch(it -> it.compareTo(CALL) < 0);
                 }
-                // It is the one that has the ports, and not somebody else.
+                // It is the process that has the ports, and no other.
                 Outcome doctor = lab.tardis().tardis("doctor");
                 assertThat(doctor.code()).isEqualTo(1);
                 assertThat(doctor.out())
@@ -262,9 +277,9 @@ class DisturbancesIT {
     @ContainerTest
     void socketThatNeverAnswersDoesNotHoldContainers() throws IOException {
         Files.createDirectories(lab.tardis().socket().getParent());
-        try (ServerSocketChannel deaf = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+        try (ServerSocketChannel silent = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             // Connections succeed, since the kernel queues them, but nobody takes them.
-            deaf.bind(UnixDomainSocketAddress.of(lab.tardis().socket()));
+            silent.bind(UnixDomainSocketAddress.of(lab.tardis().socket()));
 
             Outcome plain = bounded(lab.container("plain"), "exit 3");
             Outcome enabled = bounded(lab.container("enabled").enabled(), "exit 4");

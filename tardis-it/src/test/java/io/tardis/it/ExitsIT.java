@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -98,8 +99,8 @@ class ExitsIT {
 
         container.end();
 
-        // The end is told when it is heard; the container is kept until it is deleted.
-        Wait.until("end told", Duration.ofSeconds(10), () -> status(container).equals("exited"));
+        // An end is answered once it is reported; the container is kept until it is deleted.
+        Wait.until("answered end", SOON, () -> status(container).equals("exited"));
         assertThat(lab.tardis().code(container)).isEqualTo("0");
         assertThat(lab.tardis().containerDir(container)).isDirectory();
 
@@ -108,14 +109,14 @@ class ExitsIT {
     }
 
     @ContainerTest
-    void tellsAnotherProcessFromTheContainersOwn() {
+    void distinguishesAnotherProcessFromTheContainersOwn() {
         Container container = lab.freshContainer().enabled();
         container.startEndingWith(0);
 
         assertThat(container.exec("e1", "/bin/sh", "-c", "exit 42").code()).isEqualTo(42);
         Wait.until(
                 "end of the exec published",
-                Duration.ofSeconds(10),
+                SOON,
                 () -> !lab.tardis().published(container).isEmpty());
         assertThat(status(container)).isEqualTo("running");
         container.end();
@@ -141,7 +142,7 @@ class ExitsIT {
     }
 
     @ContainerTest
-    void tellsSameIdInTwoNamespacesApart() {
+    void distinguishesSameIdInTwoNamespaces() {
         String id = lab.freshContainer().id();
         Container good = lab.container("good", id).enabled();
         Container bad = lab.container("bad", id).enabled();
@@ -194,17 +195,14 @@ class ExitsIT {
 
     @ContainerTest
     void publishesButDoesNotKeepContainerThatIsNotEnabled() {
-        // The daemon is there to hear it.
+        // The daemon runs, and receives its end.
         Outcome _ = lab.freshContainer().enabled().run("/bin/true").orFail();
         Container container = lab.freshContainer();
 
         Outcome run = container.sh("exit 3");
 
         assertThat(run.code()).isEqualTo(3);
-        Wait.until(
-                "its exit published",
-                Duration.ofSeconds(10),
-                () -> !lab.tardis().published(container).isEmpty());
+        Wait.until("its exit published", SOON, () -> !lab.tardis().published(container).isEmpty());
         JsonNode event = lab.tardis().published(container).getFirst();
         assertThat(event.path("topic").asString()).isEqualTo("/tasks/exit");
         assertThat(event.path("exit_status").asInt()).isEqualTo(3);
@@ -241,7 +239,7 @@ class ExitsIT {
         assertThat(run.err()).contains("/no/such/program").contains("no such file");
         Wait.assertTaken("the failed run", taken, Duration.ofMillis(3500));
         assertThat(lab.tardis().isRegistered(container)).isFalse();
-        assertThat(status(container)).isNotIn("exited", "running");
+        assertThat(status(container)).isEqualTo("unknown");
 
         Outcome again = container.run("/bin/true");
 
@@ -250,23 +248,18 @@ class ExitsIT {
     }
 
     @ContainerTest
-    void removesCheckpointAfterZeroAndKeepsItAfterThree() throws IOException {
-        Container good = lab.freshContainer().enabled();
-        Container bad = lab.freshContainer().enabled();
-        good.startEndingWith(0);
-        bad.startEndingWith(3);
-        Path goodFile = write(lab.tardis().checkpointDir(good).resolve("images/core.img"));
-        Path badFile = write(lab.tardis().checkpointDir(bad).resolve("images/core.img"));
+    void removesCheckpointAfterZeroAndKeepsItAfterAnotherCode() throws IOException {
+        Pair pair = Pair.start(lab);
+        Path goodFile = write(lab.tardis().checkpointDir(pair.good()).resolve("images/core.img"));
+        Path badFile = write(lab.tardis().checkpointDir(pair.bad()).resolve("images/core.img"));
 
-        good.end();
-        bad.end();
-        good.remove();
-        bad.remove();
+        pair.end();
+        pair.remove();
 
         assertThat(goodFile).doesNotExist();
         assertThat(badFile).hasContent("precious");
-        assertCleaned(good);
-        assertKept(bad, 3);
+        assertCleaned(pair.good());
+        assertKept(pair.bad(), Pair.BAD);
     }
 
     @ContainerTest

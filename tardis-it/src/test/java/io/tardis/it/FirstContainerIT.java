@@ -1,11 +1,11 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -147,7 +147,7 @@ class FirstContainerIT {
         assertThat(lab.container("first").enabled().sh("exit 3").code()).isEqualTo(3);
         Wait.until(
                 () -> "end of the attempt: " + lab.tardis().processes(),
-                Duration.ofSeconds(30),
+                SOON,
                 () -> lab.tardis().processes().isEmpty());
         String remembered = Files.readString(failure);
         int failures = Integer.parseInt(remembered.lines().findFirst().orElse("").split("=", 2)[1]);

@@ -43,7 +43,7 @@ final class Flood {
     }
 
     /**
-     * Tells what the daemon took, and bounds it.
+     * Prints what the daemon took, and bounds it.
      *
      * @param before its memory before the flood, in bytes
      * @param most the most that was seen since

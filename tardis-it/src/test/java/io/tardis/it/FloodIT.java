@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
@@ -13,8 +14,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 /** Clients that ask without end are refused, and no container waits because of them. */
 @RequiresContainers
 class FloodIT {
-
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     /** Far less than a shim that has to wait for the store: 1 s for the code, 1 s for patience. */
     private static final Duration A_DELETE = Duration.ofSeconds(1);
@@ -84,7 +83,7 @@ class FloodIT {
             many.awaitLine("the connections", SOON, "ready"::equals);
             assertThat(many.lines()).containsExactly("opened 30", "ready");
             Wait.until(
-                    "a word in the log",
+                    "refusal in the log",
                     SOON,
                     () -> lab.tardis().log().contains("as many as TARDIS_MAX_CONNECTIONS allows"));
             assertThat(daemon.descriptors().size()).isBetween(descriptors + 15, descriptors + 25);

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
@@ -16,7 +17,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 class InstallationIT {
 
     private static final int NO_DAEMON = 3;
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -44,7 +44,7 @@ class InstallationIT {
 
         assertThat(container.sh("exit 3").code()).isEqualTo(3);
 
-        // The cache beside it is of another place: the JVM does without, and without a word.
+        // The cache beside it is of another place: the JVM does without, and prints nothing.
         Outcome get = copy.tardis("get", container.name());
         assertThat(get.out()).isEqualTo("3\n");
         assertThat(get.err()).isEmpty();

@@ -1,12 +1,12 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -15,11 +15,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
-/** Another local user is where the daemon should be, or somebody names what is not a container. */
+/** Another local user is where the daemon should be, or an id leads to what is no container. */
 @RequiresContainers
 class IntrudersIT {
 
-    private static final Duration SOON = Duration.ofSeconds(30);
     private static final int BAD_SETUP = 2;
     private static final String NOBODY = "65534";
 
@@ -68,7 +67,7 @@ class IntrudersIT {
     }
 
     @ContainerTest
-    void aSocketOfAnotherUserIsToldNothingAndNotBelieved() throws IOException {
+    void aSocketOfAnotherUserIsSentNothingAndNotBelieved() throws IOException {
         Path run = Files.createDirectories(lab.tardis().socket().getParent());
         lab.expectErrors();
         Path output = lab.scratch().folder("out").resolve("socket");
@@ -90,11 +89,11 @@ class IntrudersIT {
             assertThat(daemon.code()).isEqualTo(BAD_SETUP);
             assertThat(daemon.err()).contains(run.toString(), "nobody");
             assertThat(foreign.isAlive()).isTrue();
-            assertThat(foreign.lines()).hasSizeGreaterThan(1).allMatch(IntrudersIT::isToldNothing);
+            assertThat(foreign.lines()).hasSizeGreaterThan(1).allMatch(IntrudersIT::isNothingSent);
         }
     }
 
-    /** Also if somebody lets everybody in, the kernel says who connects. */
+    /** Also where the permissions let all users in, the kernel reports which one connects. */
     @ContainerTest
     void anotherUserOnTheSocketIsNotServed() throws IOException {
         source.play(lab.tardis());
@@ -113,12 +112,12 @@ class IntrudersIT {
         Outcome nobody = create(bundle, "theirs", asNobody());
         Outcome root = create(bundle, "ours", List.of());
 
-        assertThat(nobody.orFail().out()).isEqualTo("connected\ntold \n");
+        assertThat(nobody.orFail().out()).isEqualTo("connected\nanswered \n");
         assertThat(lab.tardis().containerDir(lab.container("theirs"))).doesNotExist();
         assertThat(lab.tardis().log().lines())
                 .anySatisfy(line -> assertThat(line).contains("nobody, who is not served here"));
         // It was not for the request.
-        assertThat(root.orFail().out()).isEqualTo("connected\ntold WG\n");
+        assertThat(root.orFail().out()).isEqualTo("connected\nanswered WG\n");
         assertThat(lab.tardis().isRegistered(lab.container("ours"))).isTrue();
         assertThat(lab.tardis().runningDaemon()).isEqualTo(daemon);
     }
@@ -145,8 +144,8 @@ class IntrudersIT {
         return List.of("setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--clear-groups");
     }
 
-    private static boolean isToldNothing(String line) {
-        return line.equals("ready") || line.startsWith("told 0");
+    private static boolean isNothingSent(String line) {
+        return line.equals("ready") || line.startsWith("received 0");
     }
 
     @ContainerTest
@@ -162,11 +161,11 @@ class IntrudersIT {
         ScriptedSource.await(lab.tardis(), lab.container("last"));
 
         assertThat(lab.tardis().replayAll())
-                .allSatisfy(event -> {
-                    assertThat(event.path("namespace").asString()).isEqualTo("default");
-                    assertThat(event.path("container_id").asString()).isIn("tc", "last");
-                    assertThat(event.path("id").asString()).isNotIn(ELSEWHERE);
-                });
+                .extracting(event ->
+                        Stream.of("namespace", "container_id", "id")
+                                .map(key -> event.path(key).asString())
+                                .toList())
+                .containsExactly(List.of("default", "last", "last"));
         assertThat(tree()).isEqualTo(precious);
     }
 

@@ -1,10 +1,11 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -15,13 +16,12 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The kernel tells how processes end, whoever of containerd, its shim and {@code ctr} is gone, and
+ * The kernel reports how processes end, even where containerd, its shim or {@code ctr} is down, and
  * before delete begins: no wait for a code is needed there.
  */
 @RequiresContainers
 class KernelWitnessIT {
 
-    private static final Duration SOON = Duration.ofSeconds(20);
     private static final int MOST_TRIES = 5;
     private static final String MEMORY = Integer.toString(16 << 20);
 
@@ -32,20 +32,14 @@ class KernelWitnessIT {
                     .setting("TARDIS_CTR_CMD", Valve::command);
 
     @BeforeAll
-    static void kernelCanTell() {
-        // Not Tardis is asked: a probe of its own that fails must not look like a kernel that
-        // cannot tell.
-        String answer =
-                Command.of(Machine.PYTHON, TardisNode.script("kernel_probe.py").toString())
-                        .run()
-                        .orFail()
-                        .text();
+    static void kernelReportsExits() {
         assumeTrue(
-                answer.equals("yes"), "this kernel does not report how processes end: " + answer);
+                Machine.kernelReportsExits(),
+                () -> "this kernel does not report how processes end: " + Machine.kernelProbe());
     }
 
     @BeforeEach
-    void daemonHears() {
+    void startDaemonWithOpenValve() {
         new Valve(lab.tardis()).open();
         lab.tardis().bringUpDaemon();
         assertThat(lab.tardis().log()).doesNotContain("does not report how processes end");
@@ -62,11 +56,11 @@ class KernelWitnessIT {
         Map<String, Long> sources = load.sources(lab.tardis());
         System.out.println("no wait at delete: sources of codes " + sources);
         assertThat(sources)
-                .as("the kernel is nearly always the first to tell")
+                .as("the kernel is nearly always the first to report")
                 .hasEntrySatisfying(
                         "kernel",
-                        told ->
-                                assertThat(told)
+                        byTheKernel ->
+                                assertThat(byTheKernel)
                                         .isGreaterThanOrEqualTo(
                                                 load.containers().size() * 9L / 10));
     }
@@ -91,78 +85,63 @@ class KernelWitnessIT {
 
     @ContainerTest
     void watchesLivingContainersAgainAfterARestart() {
-        Container good = lab.freshContainer().enabled();
-        Container bad = lab.freshContainer().enabled();
-        good.startEndingWith(0);
-        bad.startEndingWith(5);
-        Proc goodInit = lab.containerd().initOf(good).orElseThrow();
-        Proc badInit = lab.containerd().initOf(bad).orElseThrow();
+        Pair pair = Pair.start(lab);
 
         lab.tardis().killDaemon();
-        beginDeaf(goodInit, badInit);
-        try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
-            good.end();
-            bad.end();
+        startDaemonWithClosedValve(pair.inits());
+        try (LiveProcess waiting = pair.waitForBad()) {
+            pair.end();
 
-            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
-            assertThat(waiting.output()).isEqualTo("5\n");
+            Pair.assertAnswered(waiting);
         }
-        assertDecidedByTheKernel(good, bad);
+        assertDecidedByTheKernel(pair);
     }
 
     @ContainerTest
-    void tellsTheEndOfAContainerThatWasAZombieWhenTheDaemonWasStarted() {
-        Container good = lab.freshContainer().enabled();
-        Container bad = lab.freshContainer().enabled();
-        good.startEndingWith(0);
-        bad.startEndingWith(5);
-        Proc goodInit = lab.containerd().initOf(good).orElseThrow();
-        Proc badInit = lab.containerd().initOf(bad).orElseThrow();
-        Proc goodShim = lab.containerd().shimOf(good);
-        Proc badShim = lab.containerd().shimOf(bad);
+    void recordsTheEndOfAContainerThatWasAZombieWhenTheDaemonWasStarted() {
+        Pair pair = Pair.start(lab);
+        List<Proc> shims =
+                Stream.of(pair.good(), pair.bad()).map(lab.containerd()::shimOf).toList();
 
         // A stopped shim does not reap its container.
-        goodShim.signal("STOP");
-        badShim.signal("STOP");
-        goodInit.end();
-        badInit.end();
+        shims.forEach(shim -> shim.signal("STOP"));
+        pair.endInits();
         lab.tardis().killDaemon();
-        beginDeaf(goodInit, badInit);
-        try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
-            assertThat(lab.tardis().status(good)).isEqualTo("running");
-            assertThat(lab.tardis().status(bad)).isEqualTo("running");
-            goodShim.signal("CONT");
-            badShim.signal("CONT");
+        startDaemonWithClosedValve(pair.inits());
+        try (LiveProcess waiting = pair.waitForBad()) {
+            assertThat(lab.tardis().status(pair.good())).isEqualTo("running");
+            assertThat(lab.tardis().status(pair.bad())).isEqualTo("running");
+            shims.forEach(shim -> shim.signal("CONT"));
 
-            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
-            assertThat(waiting.output()).isEqualTo("5\n");
+            Pair.assertAnswered(waiting);
         }
-        assertDecidedByTheKernel(good, bad);
+        assertDecidedByTheKernel(pair);
     }
 
-    /** A daemon that watches these processes, and whose {@code ctr} tells nothing. */
-    private void beginDeaf(Proc... inits) {
+    /** A daemon that watches these processes, and whose {@code ctr} reports nothing. */
+    private void startDaemonWithClosedValve(List<Proc> inits) {
         lab.tardis().bringUpDaemon();
         Proc daemon = lab.tardis().runningDaemon();
         Wait.until(
                 () -> "watch; pidfds of " + daemon.pidfds() + "; log:\n" + lab.tardis().log(),
                 SOON,
-                () -> daemon.pidfds().containsAll(Stream.of(inits).map(Proc::pid).toList()));
+                () -> daemon.pidfds().containsAll(inits.stream().map(Proc::pid).toList()));
         // Only a source that is there can be killed.
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         new Valve(lab.tardis()).close();
     }
 
-    private void assertDecidedByTheKernel(Container good, Container bad) {
-        lab.tardis().awaitCode(good, 0, SOON);
-        assertThat(good.remove()).isEqualTo(0);
-        assertThat(bad.remove()).isEqualTo(5);
-        assertExited(good, 0, "kernel");
-        assertExited(bad, 5, "kernel");
-        assertThat(lab.tardis().isCleaned(good)).isTrue();
-        assertThat(lab.tardis().isKept(bad)).isTrue();
-        assertThat(lab.tardis().published(good)).hasSize(1);
-        assertThat(lab.tardis().published(bad)).hasSize(1);
+    private void assertDecidedByTheKernel(Pair pair) {
+        pair.awaitCodes();
+        pair.remove();
+        assertExited(pair);
+        pair.assertCleanedAndKept();
+        pair.assertEachPublishedOnce();
+    }
+
+    private void assertExited(Pair pair) {
+        assertExited(pair.good(), 0, "kernel");
+        assertExited(pair.bad(), Pair.BAD, "kernel");
     }
 
     @ContainerTest
@@ -177,64 +156,53 @@ class KernelWitnessIT {
     }
 
     private void answersWhileContainerdIsDown(int seconds) throws InterruptedException {
-        Container good = lab.freshContainer().enabled();
-        Container bad = lab.freshContainer().enabled();
-        good.startEndingWith(0);
-        bad.startEndingWith(5);
-        Proc goodInit = lab.containerd().initOf(good).orElseThrow();
-        Proc badInit = lab.containerd().initOf(bad).orElseThrow();
+        Pair pair = Pair.start(lab);
 
         long back;
-        try (LiveProcess waiting = lab.tardis().waitFor(bad)) {
+        try (LiveProcess waiting = pair.waitForBad()) {
             lab.containerd().kill();
             back = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
-            goodInit.end();
-            badInit.end();
+            pair.endInits();
 
-            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
-            assertThat(waiting.output()).isEqualTo("5\n");
+            Pair.assertAnswered(waiting);
         }
-        assertExited(good, 0, "kernel");
-        assertExited(bad, 5, "kernel");
+        assertExited(pair);
 
         TimeUnit.NANOSECONDS.sleep(back - System.nanoTime()); // the outage
         lab.containerd().start();
-        lab.tardis().awaitHearing(lab.container("probe"));
-        assertThat(good.removeAfterOutage().orElse(0)).isEqualTo(0);
-        assertThat(bad.removeAfterOutage().orElse(5)).isEqualTo(5);
-        assertThat(lab.tardis().isCleaned(good)).isTrue();
-        assertThat(lab.tardis().isKept(bad)).isTrue();
-        // What containerd told late, and told again at delete, is not published once more.
-        assertThat(lab.tardis().published(good)).hasSize(1);
-        assertThat(lab.tardis().published(bad)).hasSize(1);
+        lab.tardis().awaitReceiving(lab.container("probe"));
+        pair.removeAfterOutage();
+        pair.assertCleanedAndKept();
+        // What containerd reported late, and again at delete, is not published once more.
+        pair.assertEachPublishedOnce();
     }
 
     @ContainerTest
-    void tellsTheRealEndOfAContainerWhoseShimWasKilled() {
+    void recordsTheRealEndOfAContainerWhoseShimWasKilled() {
         Container container = lab.freshContainer().enabled();
         container.startEndingWith(0);
 
         lab.containerd().killShimOf(container);
 
-        awaitWordOfTheKernel(container);
+        awaitReportOfTheKernel(container);
         assertExited(container, 137, "kernel");
         assertThat(lab.tardis().exitCode(container).path("signal").asInt()).isEqualTo(9);
         assertThat(lab.tardis().isKept(container)).isTrue();
     }
 
     @ContainerTest
-    void tellsTheRealCodeWhereContainerdMakesOneUp() {
+    void prefersTheRealCodeToTheOneThatContainerdAssumes() {
         Container container = lab.freshContainer().enabled();
         container.startEndingWith(5);
         Proc init = lab.containerd().initOf(container).orElseThrow();
 
         // A stopped shim does not reap its container; killed after that, it leaves containerd to
-        // guess.
+        // assume a code.
         lab.containerd().shimOf(container).signal("STOP");
         init.end();
         lab.containerd().killShimOf(container);
 
-        awaitWordOfTheKernel(container);
+        awaitReportOfTheKernel(container);
         assertExited(container, 5, "kernel");
         assertThat(lab.tardis().exitCode(container).has("signal")).isFalse();
         Wait.until("delete", SOON, () -> lab.tardis().isKept(container));
@@ -246,34 +214,27 @@ class KernelWitnessIT {
 
     @ContainerTest
     void knowsTheCodeOfAnExitThatCtrMissed() {
-        Container good = lab.freshContainer().enabled();
-        Container bad = lab.freshContainer().enabled();
-        good.startEndingWith(0);
-        bad.startEndingWith(4);
+        Pair pair = Pair.start(lab);
         Valve valve = new Valve(lab.tardis());
 
         valve.close();
-        good.end();
-        bad.end();
-        assertThat(good.remove()).isEqualTo(0);
-        assertThat(bad.remove()).isEqualTo(4);
+        pair.end();
+        pair.remove();
 
-        assertExited(good, 0, "kernel");
-        assertExited(bad, 4, "kernel");
-        assertThat(lab.tardis().isCleaned(good)).isTrue();
-        assertThat(lab.tardis().isKept(bad)).isTrue();
+        assertExited(pair);
+        pair.assertCleanedAndKept();
         valve.open();
-        lab.tardis().awaitHearing(lab.container("probe"));
-        assertThat(lab.tardis().published(bad)).hasSize(1);
+        lab.tardis().awaitReceiving(lab.container("probe"));
+        pair.assertEachPublishedOnce();
     }
 
     @ContainerTest
-    void tellsADeathByAKillFrom137() {
+    void distinguishesADeathByAKillFrom137() {
         Container killed = lab.freshContainer().enabled();
         Container ended = lab.freshContainer().enabled();
         killed.startEndingWith(0);
 
-        // containerd tells the same number for both, and may be the first to tell.
+        // containerd reports the same number for both, and may be the first to report.
         new Valve(lab.tardis()).close();
         killed.end("SIGKILL");
         assertThat(killed.remove()).isEqualTo(137);
@@ -313,16 +274,18 @@ class KernelWitnessIT {
     }
 
     /**
-     * The kernel tells when the process is reaped: by its shim, or where that is gone, by whoever
-     * adopts orphans. Until then the code that containerd made up is answered, and marked.
+     * The kernel reports an end when the process is reaped: by its shim, or where that is down, by
+     * the process that adopts orphans. Until then the code that containerd assumed is answered, and
+     * marked.
      */
-    private void awaitWordOfTheKernel(Container container) {
+    private void awaitReportOfTheKernel(Container container) {
         Wait.until(
-                () -> "word of the kernel; last answer " + lab.tardis().exitCode(container),
+                () -> "report of the kernel; last answer " + lab.tardis().exitCode(container),
                 SOON,
                 () -> {
                     JsonNode answer = lab.tardis().exitCode(container);
-                    assertThat(answer.path("source").asString()).isIn("", "assumed", "kernel");
+                    // containerd has nothing to report but its assumption.
+                    assertThat(answer.path("source").asString()).isNotEqualTo("containerd");
                     return answer.path("source").asString().equals("kernel");
                 });
     }

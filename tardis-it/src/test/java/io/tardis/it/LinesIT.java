@@ -59,7 +59,7 @@ class LinesIT {
                                 .mapToObj(i -> i < good ? "good" + i + " " + i % 256 : "last 7")
                                 .toList());
         assertThat(lab.tardis().log().lines().filter(line -> line.contains("cannot be read")))
-                .as("told, but not once a line")
+                .as("logged, but not once a line")
                 .hasSizeBetween(1, 60);
     }
 
@@ -68,7 +68,7 @@ class LinesIT {
     }
 
     @ContainerTest
-    void tellsEachExitOnceHoweverOftenAndLateItIsTold() throws IOException {
+    void publishesEachExitOnceHoweverOftenAndLateItIsReported() throws IOException {
         source.exit("twice", 3, 11)
                 .exit("twice", 3, 11)
                 .exit("other", 0, 12)
@@ -85,7 +85,7 @@ class LinesIT {
     }
 
     @ContainerTest
-    void tellsSubscribersOfALineThatCannotBeRead() throws IOException {
+    void publishesAGapForALineThatCannotBeRead() throws IOException {
         Path subscribed = lab.scratch().folder("signals").resolve("subscribed");
         source.exit("before", 3, 11).await(subscribed).malformed(1).play(lab.tardis());
 

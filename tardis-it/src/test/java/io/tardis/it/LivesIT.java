@@ -1,8 +1,8 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -11,8 +11,6 @@ import tools.jackson.databind.JsonNode;
 /** An answer is about one life: neither an id nor a pid stands for it. */
 @RequiresContainers
 class LivesIT {
-
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension static final Lab lab = Lab.withTardis();
 
@@ -94,14 +92,11 @@ class LivesIT {
 
         Outcome exec = container.exec(container.id(), "/bin/sh", "-c", "exit 5");
 
-        if (exec.code() == 5) { // some versions of containerd refuse that name
-            Wait.until(
-                    "exit of the exec",
-                    SOON,
-                    () ->
-                            lab.tardis().published(container).stream()
-                                    .anyMatch(it -> it.path("exit_status").asInt() == 5));
-        }
+        assertThat(exec.code()).as("%s", exec).isEqualTo(5);
+        Wait.until("exit of the exec", SOON, () -> !lab.tardis().published(container).isEmpty());
+        assertThat(lab.tardis().published(container))
+                .extracting(it -> it.path("exit_status").asInt())
+                .containsExactly(5);
         assertThat(lab.tardis().published(container))
                 .allMatch(it -> it.path("topic").asString().equals("/tasks/exec-exit"));
         assertThat(lab.tardis().status(container)).isEqualTo("running");

@@ -122,7 +122,7 @@ final class Load {
     }
 
     /**
-     * What must not be, whoever was killed meanwhile: a wrong code, or clean-up after anything but
+     * What must not be, whatever was killed meanwhile: a wrong code, or clean-up after anything but
      * 0.
      */
     List<String> unsafe(TardisNode node) {
@@ -135,7 +135,7 @@ final class Load {
                                 && (code(i) == 0 || !node.isCleaned(containers.get(i))));
     }
 
-    /** Those that still look as if they ran, though they are over. */
+    /** Those that are still answered to run, though they have ended. */
     List<String> unsettled(TardisNode node) {
         return judged(node, (_, answer) -> !answer.path("status").asString().equals("running"));
     }

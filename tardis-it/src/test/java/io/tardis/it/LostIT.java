@@ -1,81 +1,69 @@
 package io.tardis.it;
 
+import static io.tardis.it.TardisNode.LATE_REPORT;
+import static io.tardis.it.TardisNode.NOT_KNOWN;
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
-import java.util.OptionalInt;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Nobody is left who could tell how a container ended: that is told, and no number. Each test waits
- * for 20 s.
+ * Nothing is left that could report how a container ended: the answer is that it is lost, and no
+ * number. Each test waits for 20 s.
  */
 @RequiresContainers
 @Execution(ExecutionMode.CONCURRENT)
 class LostIT {
 
-    private static final int CANNOT_BE_KNOWN = 3;
-
-    /** containerd gets 20 s for a late word. */
-    private static final Duration LATE_WORD = Duration.ofSeconds(20);
-
-    private static final Duration SOON = Duration.ofSeconds(20);
-
     @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_CTR_CMD", Valve::command);
 
     @ContainerTest
-    void tellsThatAnEndWasLostWhenEverybodyWasDown() {
-        Container good = lab.container("good").enabled();
-        Container bad = lab.container("bad").enabled();
-        Container going = lab.container("going").enabled();
-        good.startEndingWith(0);
-        bad.startEndingWith(5);
-        going.startEndingWith(0);
-        Proc goodInit = lab.containerd().initOf(good).orElseThrow();
-        Proc badInit = lab.containerd().initOf(bad).orElseThrow();
+    void answersLostWhereAllWereDown() {
+        Pair pair = Pair.start(lab);
+        Container survivor = lab.container("survivor").enabled();
+        survivor.startEndingWith(0);
 
         lab.containerd().kill();
         new Valve(lab.tardis()).close();
         lab.tardis().killDaemon();
-        goodInit.end();
-        badInit.end();
+        pair.endInits();
         lab.containerd().start();
         lab.tardis().bringUpDaemon();
 
-        // Not lost yet, and not ended: containerd may still tell, unless it has deleted the task.
+        // Not lost yet, and not ended: containerd may still report, unless it has deleted the task.
         if (!lab.containerd().deletesEndedTasksAtStart()) {
-            assertThat(lab.tardis().status(good)).isEqualTo("running");
+            assertThat(lab.tardis().status(pair.good())).isEqualTo("running");
         }
-        try (LiveProcess waiting = lab.tardis().waitFor(good);
-                LiveProcess alsoWaiting = lab.tardis().waitFor(bad)) {
-            assertThat(waiting.awaitExit(LATE_WORD.plus(SOON))).isEqualTo(CANNOT_BE_KNOWN);
-            assertThat(alsoWaiting.awaitExit(SOON)).isEqualTo(CANNOT_BE_KNOWN);
-            assertThat(waiting.output()).doesNotContainPattern("(?m)^\\d+$");
+        try (LiveProcess waitingForGood = lab.tardis().waitFor(pair.good());
+                LiveProcess waitingForBad = pair.waitForBad()) {
+            assertThat(waitingForGood.awaitExit(LATE_REPORT.plus(SOON))).isEqualTo(NOT_KNOWN);
+            assertThat(waitingForBad.awaitExit(SOON)).isEqualTo(NOT_KNOWN);
+            assertThat(waitingForGood.output()).doesNotContainPattern("(?m)^\\d+$");
         }
-        assertLost(good);
-        assertLost(bad);
-        assertThat(lab.tardis().status(going)).isEqualTo("running");
+        assertLost(pair.good());
+        assertLost(pair.bad());
+        assertThat(lab.tardis().status(survivor)).isEqualTo("running");
 
-        OptionalInt _ = good.removeAfterOutage();
-        OptionalInt _ = bad.removeAfterOutage();
-        assertLost(good);
-        assertLost(bad);
-        assertThat(lab.tardis().isKept(good)).isTrue();
-        assertThat(lab.tardis().isKept(bad)).isTrue();
-        // The one that outlived them all is watched again: ctr is still deaf.
-        going.end();
-        assertThat(going.remove()).isEqualTo(0);
-        assertThat(lab.tardis().exitCode(going).path("source").asString("deaf"))
-                .isIn("kernel", "deaf");
-        assertThat(lab.tardis().isCleaned(going))
-                .isEqualTo(lab.tardis().status(going).equals("exited"));
+        pair.removeAfterOutage();
+        assertLost(pair.good());
+        assertLost(pair.bad());
+        pair.assertBothKept();
+        // The one that outlived them all is watched again, where the kernel reports: ctr does not.
+        survivor.end();
+        assertThat(survivor.remove()).isEqualTo(0);
+        boolean isReported = Machine.kernelReportsExits();
+        assertThat(lab.tardis().exitCode(survivor).path("source").asString("none"))
+                .isEqualTo(isReported ? "kernel" : "none");
+        assertThat(lab.tardis().isCleaned(survivor)).isEqualTo(isReported);
     }
 
     @ContainerTest
-    void neverTellsZeroWhereTheShimWentWithTheRest() {
+    void answersLostAndNeverZeroWhereTheShimWasDown() {
         Container container = lab.container("tc").enabled();
         container.startEndingWith(0);
         Proc init = lab.containerd().initOf(container).orElseThrow();
@@ -84,22 +72,19 @@ class LostIT {
         lab.tardis().killDaemon();
         lab.containerd().killShimOf(container);
         init.end();
+        // Once it is reaped, the kernel has nothing to report to another daemon.
+        Wait.until("end of the zombie " + init, SOON, () -> !init.exists());
         lab.containerd().start();
+        // containerd reports the code that it assumes when it deletes the task: before a ctr is
+        // there.
+        Path bundle = lab.containerd().bundleOf(container);
+        Wait.until("delete of " + container, SOON, () -> !Files.exists(bundle));
         lab.tardis().bringUpDaemon();
 
         try (LiveProcess waiting = lab.tardis().waitFor(container)) {
-            waiting.awaitExit(LATE_WORD.plus(SOON));
+            assertThat(waiting.awaitExit(LATE_REPORT.plus(SOON))).isEqualTo(NOT_KNOWN);
         }
-        JsonNode answer = lab.tardis().exitCode(container);
-        assertThat(answer.path("status").asString()).isIn("lost", "exited");
-        if (answer.has("exit_code")) {
-            // The real one, if the daemon was back before the process was reaped; or a made-up one.
-            boolean real = answer.path("source").asString().equals("kernel");
-            assertThat(answer.path("source").asString()).as("%s", answer).isIn("kernel", "assumed");
-            assertThat(answer.path("exit_code").asInt() == 0).as("%s", answer).isEqualTo(real);
-        }
-        assertThat(lab.tardis().isCleaned(container) && answer.path("exit_code").asInt(-1) != 0)
-                .isFalse();
+        assertLost(container);
     }
 
     @ContainerTest
@@ -113,7 +98,7 @@ class LostIT {
 
         try (LiveProcess other = processWithPid(init.pid());
                 LiveProcess waiting = waitForBehindANewDaemon(container)) {
-            assertThat(waiting.awaitExit(LATE_WORD.plus(SOON))).isEqualTo(CANNOT_BE_KNOWN);
+            assertThat(waiting.awaitExit(LATE_REPORT.plus(SOON))).isEqualTo(NOT_KNOWN);
             assertLost(container);
             assertThat(lab.tardis().runningDaemon().pidfds()).doesNotContain(init.pid());
             init.signal("TERM");
@@ -122,8 +107,8 @@ class LostIT {
         assertLost(container);
         assertThat(lab.tardis().published(container)).isEmpty();
         assertThat(lab.tardis().isRegistered(container)).isTrue();
-        // containerd knows the right one, and may still tell.
-        lab.tardis().awaitHearing(lab.container("probe"));
+        // containerd has the right one, and may still report it.
+        lab.tardis().awaitReceiving(lab.container("probe"));
         assertThat(container.remove()).isEqualTo(5);
         lab.tardis().awaitCode(container, 5, SOON);
         assertThat(lab.tardis().exitCode(container).path("source").asString())
@@ -155,7 +140,7 @@ class LostIT {
         assertThat(answer.has("exit_code")).as("%s", answer).isFalse();
         assertThat(lab.tardis().isCleaned(container)).isFalse();
         Outcome get = lab.tardis().tardis("get", container.name());
-        assertThat(get.code()).isEqualTo(CANNOT_BE_KNOWN);
+        assertThat(get.code()).isEqualTo(NOT_KNOWN);
         assertThat(get.out()).isEmpty();
     }
 }

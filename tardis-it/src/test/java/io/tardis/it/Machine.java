@@ -24,6 +24,22 @@ final class Machine {
         return Holder.PROBLEM;
     }
 
+    /**
+     * Whether its kernel reports how processes end. Not Tardis is asked: a probe of its own that
+     * fails must not look like a kernel that cannot do it.
+     */
+    static boolean kernelReportsExits() {
+        return kernelProbe().equals("yes");
+    }
+
+    /** "yes", or "no" and why: {@code kernel_probe.py}. */
+    static String kernelProbe() {
+        return Command.of(PYTHON, TardisNode.script("kernel_probe.py").toString())
+                .run()
+                .orFail()
+                .text();
+    }
+
     private static Optional<String> look() {
         List<String> problems = new ArrayList<>();
         if (!isRoot()) {

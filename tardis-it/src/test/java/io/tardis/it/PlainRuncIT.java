@@ -1,10 +1,10 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -17,14 +17,14 @@ class PlainRuncIT {
     @RegisterExtension static final Lab lab = Lab.withPlainRunc();
 
     @ContainerTest
-    void tellsExitCodes() {
+    void returnsExitCodes() {
         assertThat(lab.freshContainer().run("/bin/true").code()).isEqualTo(0);
         assertThat(lab.freshContainer().sh("exit 3").code()).isEqualTo(3);
         assertThat(lab.freshContainer().run(Rootfs.CRASH).code()).isEqualTo(139);
     }
 
     @ContainerTest
-    void tellsOutputAndPassesInputAndEnvironment() {
+    void returnsOutputAndPassesInputAndEnvironment() {
         Container container = lab.freshContainer().with("COLOUR", "blue").input("hello\n");
 
         Outcome outcome = container.sh("read line; echo $line $COLOUR; echo oops >&2");
@@ -34,7 +34,7 @@ class PlainRuncIT {
     }
 
     @ContainerTest
-    void endsContainerWhenTold() {
+    void endsContainerWhenAsked() {
         Container container = lab.freshContainer();
         container.startEndingWith(5);
 
@@ -55,7 +55,7 @@ class PlainRuncIT {
     }
 
     @ContainerTest
-    void tellsCodeOfAnotherProcess() {
+    void returnsCodeOfAnotherProcess() {
         Container container = lab.freshContainer();
         container.startEndingWith(0);
 
@@ -101,7 +101,7 @@ class PlainRuncIT {
 
         lab.containerd().killShimOf(victim);
 
-        Wait.until("end of " + init, Duration.ofSeconds(20), () -> !init.isAlive());
+        Wait.until("end of " + init, SOON, () -> !init.isAlive());
         bystander.end();
         assertThat(bystander.remove()).isEqualTo(7);
     }

@@ -1,12 +1,13 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -152,7 +153,7 @@ record Proc(long pid) {
     /** Ends one that was started by {@link Container#startEndingWith}, without containerd. */
     void end() {
         signal("TERM");
-        Wait.until(() -> "end of " + this, Duration.ofSeconds(20), () -> !isAlive());
+        Wait.until(() -> "end of " + this, SOON, () -> !isAlive());
     }
 
     @Override

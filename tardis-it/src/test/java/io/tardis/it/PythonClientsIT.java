@@ -1,11 +1,11 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -17,7 +17,6 @@ import tools.jackson.databind.json.JsonMapper;
 @RequiresContainers
 class PythonClientsIT {
 
-    private static final Duration SOON = Duration.ofSeconds(20);
     private static final JsonMapper JSON = JsonMapper.shared();
 
     @RegisterExtension static final Lab lab = Lab.withTardis();
@@ -33,7 +32,7 @@ class PythonClientsIT {
         String topic = "/tasks/exit/default/" + tc.id() + "/";
         try (LiveProcess subscriber = lab.tardis().subscribe(topic)) {
             awaitSubscription(subscriber);
-            lab.tardis().awaitHearing(lab.container("probe"));
+            lab.tardis().awaitReceiving(lab.container("probe"));
 
             for (int code : codes) {
                 Outcome _ = tc.sh("exit " + code);
@@ -72,7 +71,7 @@ class PythonClientsIT {
         lab.tardis().bringUpDaemon();
         try (LiveProcess subscriber = lab.tardis().subscribe("/tasks/")) {
             awaitSubscription(subscriber);
-            lab.tardis().awaitHearing(lab.container("probe"));
+            lab.tardis().awaitReceiving(lab.container("probe"));
             Container container = lab.freshContainer().enabled();
             container.startEndingWith(3);
             Outcome _ = container.exec("e1", "/bin/sh", "-c", "exit 42");
@@ -100,7 +99,7 @@ class PythonClientsIT {
     }
 
     @ContainerTest
-    void subscriberOfTheReadmeHearsExits() throws IOException {
+    void subscriberOfTheReadmeReceivesExits() throws IOException {
         String readme = Files.readString(Path.of("../README.md"));
         String snippet =
                 readme.substring(

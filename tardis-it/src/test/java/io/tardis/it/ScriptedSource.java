@@ -1,18 +1,16 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Stands in for {@code ctr events}, to print what containerd never would: {@code source.py}. */
 final class ScriptedSource {
-
-    private static final Duration SOON = Duration.ofSeconds(60);
 
     private final List<String> script = new ArrayList<>();
 
@@ -62,7 +60,7 @@ final class ScriptedSource {
         return this;
     }
 
-    /** Starts a daemon that hears the script. */
+    /** Starts a daemon that reads the script. */
     void play(TardisNode node) throws IOException {
         Files.write(scriptFile(node), script);
         node.bringUpDaemon();

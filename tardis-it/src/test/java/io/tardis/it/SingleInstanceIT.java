@@ -1,18 +1,16 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** One daemon a state directory, whatever the pid file says. */
 @RequiresContainers
 class SingleInstanceIT {
-
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 
@@ -44,7 +42,7 @@ class SingleInstanceIT {
                 LiveProcess second = lab.tardis().launchDaemon()) {
             int code = second.awaitExit(SOON);
 
-            Outcome third = lab.tardis().command("daemon", "--background").within(SOON).run();
+            Outcome third = lab.tardis().tardis("daemon", "--background");
 
             assertThat(code).isEqualTo(TardisNode.ANOTHER_RUNS);
             assertThat(third.code()).isEqualTo(TardisNode.ANOTHER_RUNS);

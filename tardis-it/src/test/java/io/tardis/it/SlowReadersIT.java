@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
@@ -12,8 +13,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 /** Far more exits than containers make, and clients that do not read what they get of them. */
 @RequiresContainers
 class SlowReadersIT {
-
-    private static final Duration SOON = Duration.ofSeconds(60);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
 

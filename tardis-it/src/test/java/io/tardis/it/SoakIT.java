@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -24,15 +25,15 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Lives for as long as somebody has patience, {@code scripts/soak.sh}: what the daemon takes does
- * not grow with them. Some containers live again and again, ending with 0 and with 3 in turn.
+ * Lives for as long as is asked for, {@code scripts/soak.sh}: what the daemon takes does not grow
+ * with them. Some containers live again and again, ending with 0 and with 3 in turn.
  */
 @RequiresContainers
 class SoakIT {
 
     private static final int AT_A_TIME = 8;
     private static final int CONTAINERS_OF_EACH = 10;
-    private static final Duration SOON = Duration.ofSeconds(30);
+
     private static final long MIB = 1024 * 1024;
 
     @RegisterExtension final Lab lab = Lab.withTardis();

@@ -1,5 +1,7 @@
 package io.tardis.it;
 
+import static io.tardis.it.TardisNode.LATE_REPORT;
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -30,9 +32,11 @@ class StartIT {
 
     private static final int BAD_SETUP = 2;
     private static final int NOT_KNOWN = 3;
-    private static final Duration SOON = Duration.ofSeconds(30);
 
-    /** A thread that worked for a launcher, or for who looked for the daemon, stays for 60 s. */
+    /**
+     * A thread that worked for a launcher, or for a command that looked for the daemon, stays for
+     * 60 s.
+     */
     private static final Duration IDLE_THREADS_END = Duration.ofSeconds(90);
 
     @RegisterExtension final Lab lab = Lab.withTardis();
@@ -63,7 +67,7 @@ class StartIT {
     }
 
     @ContainerTest
-    void foreignServerThatTellsZeroNeverMakesAnythingBeCleanedUp() {
+    void foreignServerThatAnswersZeroNeverMakesAnythingBeCleanedUp() {
         Container before = lab.container("before").enabled();
         before.startEndingWith(5);
         lab.tardis().killDaemon();
@@ -151,7 +155,7 @@ class StartIT {
     }
 
     @ContainerTest
-    void stateDirectoryThatEverybodyCanWriteIsClosed() throws IOException {
+    void stateDirectoryThatAllUsersCanWriteIsClosed() throws IOException {
         Path state = Files.createDirectories(lab.tardis().stateDir());
         Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxrwxrwx"));
 
@@ -230,7 +234,7 @@ class StartIT {
         // A start or a delete that was missed, too, is noticed.
         Wait.until(
                 () -> "end of " + load.unsettled(lab.tardis()),
-                SOON.multipliedBy(2),
+                LATE_REPORT.plus(SOON),
                 () -> load.unsettled(lab.tardis()).isEmpty());
         assertTakesNoMoreThan(atFirst);
         assertThat(files()).isEqualTo(files);
@@ -306,20 +310,20 @@ class StartIT {
 
     @ContainerTest
     @Timeout(300)
-    void whatASubscriberHeardBeforeSigtermAmidAFloodIsInTheLog() {
-        whatASubscriberHeardBeforeSigtermIsInTheLog("flood100");
+    void whatASubscriberReceivedBeforeSigtermAmidAFloodIsInTheLog() {
+        whatASubscriberReceivedBeforeSigtermIsInTheLog("flood100");
     }
 
     @ContainerTest
     @Timeout(300)
-    void whatASubscriberHeardBeforeSigtermAfterAFloodIsInTheLog() {
-        whatASubscriberHeardBeforeSigtermIsInTheLog("last");
+    void whatASubscriberReceivedBeforeSigtermAfterAFloodIsInTheLog() {
+        whatASubscriberReceivedBeforeSigtermIsInTheLog("last");
     }
 
-    private void whatASubscriberHeardBeforeSigtermIsInTheLog(String lastBefore) {
+    private void whatASubscriberReceivedBeforeSigtermIsInTheLog(String lastBefore) {
         int exits = 10_000;
         TardisNode flooded = Flood.of(lab.tardis(), exits);
-        List<JsonNode> heard;
+        List<JsonNode> received;
         try (LiveProcess daemon = flooded.startDaemon();
                 LiveProcess subscriber = flooded.subscribe("/tasks/exit/")) {
             subscriber.awaitLine("heartbeat", SOON, line -> line.startsWith("/tardis/heartbeat/"));
@@ -332,17 +336,17 @@ class StartIT {
             assertThat(lab.tardis().pidFile()).doesNotExist();
             assertThat(lab.tardis().socket()).doesNotExist();
             awaitEndOfSource(flooded);
-            heard = exits(subscriber);
+            received = exits(subscriber);
         }
 
-        // The next one hears containerd, and not the flood once more.
+        // The next one receives from containerd, and not the flood once more.
         lab.tardis().bringUpDaemon();
         Set<JsonNode> replayed = new HashSet<>(lab.tardis().replayAll());
         System.out.printf(
-                "%d heard until SIGTERM after %s, %d in the log%n",
-                heard.size(), lastBefore, replayed.size());
-        assertThat(heard).hasSizeGreaterThan(100);
-        assertThat(heard.stream().filter(event -> !replayed.contains(event))).isEmpty();
+                "%d received until SIGTERM after %s, %d in the log%n",
+                received.size(), lastBefore, replayed.size());
+        assertThat(received).hasSizeGreaterThan(100);
+        assertThat(received.stream().filter(event -> !replayed.contains(event))).isEmpty();
     }
 
     private static void awaitEndOfSource(TardisNode flooded) {
@@ -362,7 +366,7 @@ class StartIT {
     }
 
     @ContainerTest
-    void endsWithinTwoSecondsOfSigtermUnderLoadAndKeepsWhatItHeard() throws Exception {
+    void endsWithinTwoSecondsOfSigtermUnderLoadAndKeepsWhatItReceived() throws Exception {
         Load load = Load.of(lab, Load.size("containers", 16));
         try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
             Future<?> run =
@@ -399,11 +403,11 @@ class StartIT {
         return answers;
     }
 
-    /** containerd says nothing meanwhile, by which ctr could notice that nobody reads it. */
+    /** containerd reports nothing meanwhile, by which ctr could notice that nothing reads it. */
     @ContainerTest
     void ctrEndsWithADaemonThatIsKilled() {
         lab.tardis().bringUpDaemon();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         Proc source = onlySource();
         // Threads of the daemon come and go with these, and none of them takes ctr along.
         for (int i = 0; i < 4; i++) {

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -26,8 +27,6 @@ import tools.jackson.databind.JsonNode;
 /** A subscriber gets every recorded exit, whatever happens to it and to the daemon. */
 @RequiresContainers
 class SubscriberIT {
-
-    private static final Duration SOON = Duration.ofSeconds(60);
 
     /** A Python that starts, connects and asks. */
     private static final Duration AN_ANSWER = Duration.ofSeconds(2);

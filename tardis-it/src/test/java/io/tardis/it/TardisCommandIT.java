@@ -1,9 +1,9 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -20,7 +20,6 @@ class TardisCommandIT {
     private static final int BAD_USAGE = 2;
     private static final int NOT_KNOWN = 3;
     private static final int TIME_IS_OVER = 124;
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     @RegisterExtension static final Lab lab = Lab.withTardis();
 
@@ -46,7 +45,7 @@ class TardisCommandIT {
     }
 
     @ContainerTest
-    void badUsageIsToldFromNotKnown() {
+    void badUsageIsDistinguishedFromNotKnown() {
         for (List<String> arguments :
                 List.of(
                         List.of("get"),
@@ -128,7 +127,7 @@ class TardisCommandIT {
         Container watched = lab.freshContainer().enabled();
         Path output = lab.scratch().folder("out").resolve(watched.id());
         try (LiveProcess watch = lab.tardis().command("watch").start(output)) {
-            // It does not tell when it has subscribed: containers run until one is seen.
+            // It does not say when it has subscribed: containers run until one is seen.
             Wait.until(
                     () -> "line:\n" + watch.output(),
                     SOON,
@@ -157,7 +156,7 @@ class TardisCommandIT {
 
     /** Tardis's directories are root's alone, which is no sign that no daemon runs. */
     @ContainerTest
-    void anotherUserIsToldThatItCannotBeTold() {
+    void anotherUserIsAnsweredThatPermissionIsDenied() {
         Outcome _ = lab.container("asked-for").enabled().sh("exit 3");
         Path copy = lab.scratch().root().resolve("copy.db");
         Path config = Path.of(lab.tardis().setting("TARDIS_CONFIG"));

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -44,7 +45,11 @@ final class TardisNode implements AutoCloseable {
     /** What {@code tardis daemon} exits with when another daemon runs. */
     static final int ANOTHER_RUNS = 4;
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    /** What {@code tardis get} and {@code tardis wait} exit with when no code is known. */
+    static final int NOT_KNOWN = 3;
+
+    /** How long containerd may take to report an end late, before the life is lost. */
+    static final Duration LATE_REPORT = Duration.ofSeconds(20);
 
     private static final int HANDSHAKE_MILLIS = 250;
     private static final int RECONNECT_MILLIS = 10;
@@ -52,7 +57,7 @@ final class TardisNode implements AutoCloseable {
     /** On a busy machine. */
     private static final Duration TWO_ANSWERS = Duration.ofSeconds(2);
 
-    /** What an event takes from containerd to the log, if it is heard. */
+    /** What an event takes from containerd to the log, if it is received. */
     private static final Duration AN_EVENT = Duration.ofMillis(300);
 
     private static final JsonMapper JSON = JsonMapper.shared();
@@ -216,7 +221,7 @@ final class TardisNode implements AutoCloseable {
     void awaitDaemon() {
         Wait.until(
                 () -> "daemon; processes: " + processes() + "; log:\n" + log(),
-                PATIENCE,
+                SOON,
                 () -> Files.exists(socket()) && accepts("TARDIS_QUERY_ENDPOINT"));
         JsonNode answer = ask("{\"op\":\"ping\"}");
         if (!"ok".equals(answer.path("status").asString())) {
@@ -225,13 +230,13 @@ final class TardisNode implements AutoCloseable {
     }
 
     /**
-     * Waits until the daemon hears containerd, by running plain containers till one's end is
-     * recorded. {@code ctr events} does not tell when it has subscribed.
+     * Waits until the daemon receives containerd's events, by running plain containers till one's
+     * end is recorded. {@code ctr events} does not say when it has subscribed.
      */
-    void awaitHearing(Container plain) {
+    void awaitReceiving(Container plain) {
         Wait.until(
-                () -> "event heard from containerd; log:\n" + log(),
-                PATIENCE,
+                () -> "event received from containerd; log:\n" + log(),
+                SOON,
                 () -> {
                     long before = lastSeq();
                     Outcome _ = plain.run("/bin/true").orFail();
@@ -258,7 +263,7 @@ final class TardisNode implements AutoCloseable {
      * container that had it started waits.
      */
     Proc runningDaemon() {
-        Wait.until(() -> "a daemon; log:\n" + log(), PATIENCE, () -> daemon().isPresent());
+        Wait.until(() -> "a daemon; log:\n" + log(), SOON, () -> daemon().isPresent());
         return daemon().orElseThrow();
     }
 
@@ -273,7 +278,7 @@ final class TardisNode implements AutoCloseable {
      */
     void kill(Proc daemon) {
         daemon.signal("KILL");
-        Wait.until("end of " + daemon, PATIENCE, () -> !daemon.isAlive());
+        Wait.until("end of " + daemon, SOON, () -> !daemon.isAlive());
         try {
             boolean _ = Files.deleteIfExists(socket().resolveSibling("last-start"));
         } catch (IOException e) {
@@ -351,7 +356,7 @@ final class TardisNode implements AutoCloseable {
     }
 
     /**
-     * Everything published of a container, oldest first, its execs included, as a replay tells it.
+     * Everything published of a container, oldest first, its execs included, as a replay has it.
      */
     List<JsonNode> published(Container container) {
         return replayAll().stream()
@@ -394,6 +399,23 @@ final class TardisNode implements AutoCloseable {
         assertThat(answer.get().path("exit_code").asInt(-1)).as("%s", answer).isEqualTo(code);
     }
 
+    /**
+     * Waits until the container's code is answered, or that it is lost, and fails if it is another
+     * code. For an end whose reports may all be missed, which is left to chance.
+     */
+    void awaitCodeOrLoss(Container container, int code) {
+        AtomicReference<JsonNode> answer = new AtomicReference<>(MissingNode.getInstance());
+        Wait.until(
+                () -> "end or loss of " + container + "; answer " + answer,
+                LATE_REPORT.plus(SOON),
+                () -> {
+                    answer.set(exitCode(container));
+                    String status = answer.get().path("status").asString();
+                    return status.equals("exited") || status.equals("lost");
+                });
+        assertThat(answer.get().path("exit_code").asInt(code)).as("%s", answer).isEqualTo(code);
+    }
+
     /** Asks several times over one connection: with keys from Python, else from here. */
     List<JsonNode> askAll(String... requests) {
         return keys().isEmpty() ? askAllFromHere(requests) : askAllFromPython(requests);
@@ -404,7 +426,7 @@ final class TardisNode implements AutoCloseable {
         List<JsonNode> answers = new ArrayList<>();
         try (ZContext context = new ZContext();
                 ZMQ.Socket socket = context.createSocket(SocketType.REQ)) {
-            socket.setReceiveTimeOut(Math.toIntExact(PATIENCE.toMillis()));
+            socket.setReceiveTimeOut(Math.toIntExact(SOON.toMillis()));
             // JeroMQ 0.6.0 stops in the middle of one handshake in a hundred, and begins anew.
             socket.setHandshakeIvl(HANDSHAKE_MILLIS);
             socket.setReconnectIVL(RECONNECT_MILLIS);
@@ -454,7 +476,7 @@ final class TardisNode implements AutoCloseable {
                 .start(folder.resolve("subscriber-" + started.incrementAndGet() + ".out"));
     }
 
-    /** A Python process that asks and hears without end, and tells what it got on SIGUSR1. */
+    /** A Python process that asks and receives without end, and prints what it got on SIGUSR1. */
     LiveProcess honestClient() {
         return Command.of(
                         Machine.PYTHON,
@@ -507,8 +529,7 @@ final class TardisNode implements AutoCloseable {
      */
     LiveProcess subscribeAndAwait(String... topics) {
         LiveProcess subscriber = subscribe(topics);
-        subscriber.awaitLine(
-                "heartbeat", PATIENCE, line -> line.startsWith("/tardis/heartbeat/\t"));
+        subscriber.awaitLine("heartbeat", SOON, line -> line.startsWith("/tardis/heartbeat/\t"));
         return subscriber;
     }
 
@@ -516,9 +537,7 @@ final class TardisNode implements AutoCloseable {
     static JsonNode awaitGap(LiveProcess subscriber, String reason) {
         String line =
                 subscriber.awaitLine(
-                        "gap",
-                        PATIENCE,
-                        it -> it.startsWith("/tardis/gap/\t") && it.contains(reason));
+                        "gap", SOON, it -> it.startsWith("/tardis/gap/\t") && it.contains(reason));
         return JSON.readTree(line.substring(line.indexOf('\t') + 1));
     }
 
@@ -604,7 +623,7 @@ final class TardisNode implements AutoCloseable {
         for (Proc process : processes()) {
             process.signal("KILL");
         }
-        if (!awaitEnd(processes(), PATIENCE)) {
+        if (!awaitEnd(processes(), SOON)) {
             throw new AssertionError("still alive: " + processes());
         }
     }

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.jdi.ArrayType;
@@ -31,7 +32,6 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 @Execution(ExecutionMode.CONCURRENT)
 class ThreadsIT {
 
-    private static final Duration SOON = Duration.ofSeconds(60);
     private static final Duration BOUND = Duration.ofSeconds(20);
 
     /** What a daemon must have lived for, for another one to follow it. */
@@ -59,19 +59,19 @@ class ThreadsIT {
             three.startEndingWith(5);
 
             awaitSuccessor(node, "a dead thread", it -> it.kill("tardis-listener-publisher"));
-            node.awaitHearing(lab.container("probe"));
+            node.awaitReceiving(lab.container("probe"));
             one.end();
             node.awaitCode(one, 3, SOON);
 
             awaitSuccessor(node, "a full heap", JavaDebugger::takeAllMemory);
-            node.awaitHearing(lab.container("probe"));
+            node.awaitReceiving(lab.container("probe"));
             two.end();
             node.awaitCode(two, 4, SOON);
 
             // As where somebody has cut a file that SQLite maps.
             Proc failing = node.runningDaemon();
             awaitSuccessor(node, "a fault of the JVM", _ -> failing.signal("BUS"));
-            node.awaitHearing(lab.container("probe"));
+            node.awaitReceiving(lab.container("probe"));
             three.end();
             node.awaitCode(three, 5, SOON);
         }
@@ -139,12 +139,8 @@ class ThreadsIT {
 
         Wait.until("event source", SOON, () -> !node.sources().isEmpty());
         node.awaitCode(good, 5, SOON);
-        // No event source was there when it ended: it is known only if a thread was free in time.
-        Wait.until(
-                () -> "end of " + during + "; answer " + node.exitCode(during),
-                SOON,
-                () -> List.of("exited", "lost").contains(node.status(during)));
-        assertThat(node.exitCode(during).path("exit_code").asInt(3)).isEqualTo(3);
+        // No event source ran when it ended: its code is known only if a thread was free in time.
+        node.awaitCodeOrLoss(during, 3);
         assertThat(good.remove()).isEqualTo(5);
         Container next = lab.container("next").enabled();
         assertThat(next.run("/bin/true").code()).isEqualTo(0);

@@ -1,5 +1,6 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -30,7 +31,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 @RequiresContainers
 class UpgradeIT {
 
-    private static final Duration SOON = Duration.ofSeconds(90);
     private static final Duration LONGER = Duration.ofSeconds(2);
     private static final int FULL = 8;
     private static final int AT_A_TIME = Load.size("lanes", 3);
@@ -61,7 +61,7 @@ class UpgradeIT {
         assertThat(Files.exists(Path.of(directory.toRealPath() + ".aot"))).isEqualTo(isFull);
     }
 
-    /** Nobody is asked to do this, and somebody will. */
+    /** Not the way that the documentation names, but a likely one. */
     @ContainerTest
     @Timeout(1200)
     void aDaemonWhoseFilesAreCopiedOverHandsOver() throws Exception {
@@ -215,7 +215,7 @@ class UpgradeIT {
         TardisNode node = lab.tardis().from(new TardisInstallation(directory));
         LiveProcess _ = node.startDaemon();
         Proc before = node.runningDaemon();
-        node.awaitHearing(new Container(lab.containerd(), node.runtime(), "default", "probe"));
+        node.awaitReceiving(new Container(lab.containerd(), node.runtime(), "default", "probe"));
         awaitClasses(node);
         int size = Load.size("containers", 24);
         Queue<Container> load = new ConcurrentLinkedQueue<>();

@@ -1,19 +1,20 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 
 /**
  * A valve before {@code ctr events}: closed, the daemon's event source is killed, and the next one
- * does not listen until the valve is open again. What containerd tells meanwhile, nobody hears.
+ * does not start {@code ctr} until the valve is open again. What containerd reports meanwhile is
+ * missed.
  */
 final class Valve {
 
-    private static final Duration SOON = Duration.ofSeconds(20);
-    private static final String NAME = "deaf";
+    private static final String NAME = "valve-is-closed";
 
     private final TardisNode node;
 

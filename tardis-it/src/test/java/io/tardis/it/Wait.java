@@ -18,6 +18,9 @@ import java.util.function.Supplier;
  */
 final class Wait {
 
+    /** A deadline that nothing that works reaches. It is no measurement, and bounds nothing. */
+    static final Duration SOON = Duration.ofSeconds(60);
+
     private static final long POLL_MILLIS = 20;
 
     /** Conditions that start processes must not take the processors from what they wait for. */
@@ -29,7 +32,7 @@ final class Wait {
         until(() -> what, limit, condition);
     }
 
-    /** The description is asked for after the deadline, so it may tell the state of then. */
+    /** The description is asked for after the deadline, so it may describe the state of then. */
     static void until(Supplier<String> what, Duration limit, Callable<Boolean> condition) {
         long begin = System.nanoTime();
         try {
@@ -73,11 +76,11 @@ final class Wait {
     /** Fails if something took longer than it may take here and now. */
     static void assertTaken(String what, Duration taken, Duration limit) {
         if (taken.compareTo(limit) > 0) {
-            String told = "%s took %s, not %s, at %s".formatted(what, taken, limit, load());
+            String message = "%s took %s, not %s, at %s".formatted(what, taken, limit, load());
             if (taken.compareTo(allowed(limit)) > 0) {
-                throw new AssertionError(told);
+                throw new AssertionError(message);
             }
-            System.out.println(told);
+            System.out.println(message);
         }
     }
 

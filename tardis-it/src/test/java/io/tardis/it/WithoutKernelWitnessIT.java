@@ -1,18 +1,15 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.databind.JsonNode;
 
-/** On kernels that do not tell how processes end, containerd's word must do. */
+/** On kernels that do not report how processes end, containerd's report must do. */
 @RequiresContainers
 class WithoutKernelWitnessIT {
-
-    private static final int CANNOT_BE_KNOWN = 3;
-    private static final Duration SOON = Duration.ofSeconds(20);
 
     @RegisterExtension
     final Lab lab =
@@ -24,7 +21,7 @@ class WithoutKernelWitnessIT {
     @Timeout(1200)
     void everyCodeIsKnownWithinTheWaitAtDelete() throws InterruptedException {
         lab.tardis().bringUpDaemon();
-        lab.tardis().awaitHearing(lab.container("probe"));
+        lab.tardis().awaitReceiving(lab.container("probe"));
         Load load = Load.of(lab, Load.size("containers", 16));
 
         load.run(8);
@@ -34,43 +31,37 @@ class WithoutKernelWitnessIT {
     }
 
     @ContainerTest
-    void takesTheCodeFromTheDeleteWhereTheExitWasNotHeard() {
-        Container good = lab.container("good").enabled();
-        Container bad = lab.container("bad").enabled();
-        good.startEndingWith(0);
-        bad.startEndingWith(5);
-        lab.tardis().awaitHearing(lab.container("probe"));
+    void takesTheCodeFromTheDeleteWhereTheExitWasMissed() {
+        Pair pair = Pair.start(lab);
+        lab.tardis().awaitReceiving(lab.container("probe"));
         Valve valve = new Valve(lab.tardis());
 
-        try (LiveProcess waiting = lab.tardis().waitFor(bad);
-                LiveProcess alsoWaiting = lab.tardis().waitFor(good)) {
+        try (LiveProcess waiting = pair.waitForBad();
+                LiveProcess waitingForGood = lab.tardis().waitFor(pair.good())) {
             valve.close();
-            good.end();
-            bad.end();
+            pair.end();
             valve.open();
-            lab.tardis().awaitHearing(lab.container("probe"));
-            assertThat(lab.tardis().published(good)).isEmpty();
-            assertThat(lab.tardis().published(bad)).isEmpty();
-            assertThat(good.remove()).isEqualTo(0);
-            assertThat(bad.remove()).isEqualTo(5);
+            lab.tardis().awaitReceiving(lab.container("probe"));
+            assertThat(lab.tardis().published(pair.good())).isEmpty();
+            assertThat(lab.tardis().published(pair.bad())).isEmpty();
+            pair.remove();
 
-            assertThat(waiting.awaitExit(SOON)).isEqualTo(0);
-            assertThat(waiting.output()).isEqualTo("5\n");
-            // A zero is not told again: an absent status may as well be a task that never ran.
-            assertThat(alsoWaiting.awaitExit(SOON)).isEqualTo(CANNOT_BE_KNOWN);
+            Pair.assertAnswered(waiting);
+            // A zero is not reported again: an absent status may as well be a task that never ran.
+            assertThat(waitingForGood.awaitExit(SOON)).isEqualTo(TardisNode.NOT_KNOWN);
         }
-        lab.tardis().awaitCode(bad, 5, SOON);
-        assertThat(lab.tardis().exitCode(bad).path("source").asString()).isEqualTo("containerd");
-        assertThat(lab.tardis().published(bad)).hasSize(1);
-        assertThat(lab.tardis().status(good)).isEqualTo("lost");
-        assertThat(lab.tardis().published(good)).isEmpty();
-        // Both came too late for the deletes.
-        assertThat(lab.tardis().isKept(good)).isTrue();
-        assertThat(lab.tardis().isKept(bad)).isTrue();
+        lab.tardis().awaitCode(pair.bad(), Pair.BAD, SOON);
+        assertThat(lab.tardis().exitCode(pair.bad()).path("source").asString())
+                .isEqualTo("containerd");
+        assertThat(lab.tardis().published(pair.bad())).hasSize(1);
+        assertThat(lab.tardis().status(pair.good())).isEqualTo("lost");
+        assertThat(lab.tardis().published(pair.good())).isEmpty();
+        // Both codes came too late for the deletes.
+        pair.assertBothKept();
     }
 
     @ContainerTest
-    void marksTheCodeThatContainerdMadeUpForAKilledShim() {
+    void marksTheCodeThatContainerdAssumesForAKilledShim() {
         Container container = lab.container("tc").enabled();
         container.startEndingWith(0);
 

@@ -1,9 +1,9 @@
 package io.tardis.it;
 
+import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -17,7 +17,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 @RequiresContainers
 class ZmtpFuzzIT {
 
-    private static final Duration SOON = Duration.ofSeconds(60);
     private static final long MEBIBYTE = 1 << 20;
 
     /**
@@ -62,14 +61,14 @@ class ZmtpFuzzIT {
             int sessions = fuzz(node, seed, System.nanoTime() + seconds * 1_000_000_000L);
 
             new Proc(honest.pid()).signal("USR1");
-            String told = honest.awaitLine("what it got", SOON, it -> it.startsWith("asked"));
-            System.out.printf("%d sessions; the honest client %s%n", sessions, told);
-            List<String> words = List.of(told.split(" ", -1));
+            String counts = honest.awaitLine("what it got", SOON, it -> it.startsWith("asked"));
+            System.out.printf("%d sessions; the honest client %s%n", sessions, counts);
+            List<String> words = List.of(counts.split(" ", -1));
             assertThat(sessions).isGreaterThan(10 * seconds);
-            assertThat(Integer.parseInt(words.get(1))).as(told).isGreaterThan(seconds);
-            assertThat(Integer.parseInt(words.get(3))).as(told).isLessThan(SLOWEST_MILLIS);
-            assertThat(Integer.parseInt(words.get(5))).as(told).isGreaterThan(seconds);
-            assertThat(Integer.parseInt(words.get(7))).as(told).isZero();
+            assertThat(Integer.parseInt(words.get(1))).as(counts).isGreaterThan(seconds);
+            assertThat(Integer.parseInt(words.get(3))).as(counts).isLessThan(SLOWEST_MILLIS);
+            assertThat(Integer.parseInt(words.get(5))).as(counts).isGreaterThan(seconds);
+            assertThat(Integer.parseInt(words.get(7))).as(counts).isZero();
             assertThat(node.runningDaemon()).isEqualTo(daemon);
             Wait.until(
                     () -> "end of the connections: " + daemon.descriptors(),

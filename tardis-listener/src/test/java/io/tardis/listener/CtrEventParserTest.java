@@ -202,7 +202,7 @@ class CtrEventParserTest {
     }
 
     @Test
-    void tellsExecFromContainerByItsId() {
+    void distinguishesExecFromContainerByItsId() {
         assertThat(parse(task("exit", "'container_id':'tc','id':'tcc'")))
                 .isEqualTo(new Exit(new TaskExit(TC, "tcc", 0, 0, LINE_TIME)));
     }
@@ -472,7 +472,7 @@ class CtrEventParserTest {
             for (int length = 0; length < line.length; length++) {
                 CtrEvent event = parser.parse(new Line(line, 0, length, Ending.NEWLINE));
 
-                // A delete that tells nothing is only known as such once its JSON is whole.
+                // A delete that reports no exit is only known as such once its JSON is whole.
                 assertThat(event instanceof Malformed || (ignored && event instanceof Ignored))
                         .as("%s of the first %d bytes of %s", event, length, text)
                         .isTrue();

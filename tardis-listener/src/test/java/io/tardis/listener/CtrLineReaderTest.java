@@ -78,7 +78,7 @@ class CtrLineReaderTest {
     }
 
     @Test
-    void tellsThatStreamEndedInMiddleOfLine() throws IOException {
+    void reportsThatStreamEndedInMiddleOfLine() throws IOException {
         assertThat(readAll(reader("a\nhalf", 8)))
                 .containsExactly(
                         new Copy("a", Ending.NEWLINE), new Copy("half", Ending.END_OF_STREAM));

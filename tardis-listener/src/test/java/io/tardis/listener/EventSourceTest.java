@@ -67,14 +67,14 @@ class EventSourceTest {
 
     @Test
     void givesCtrOneProcessor() {
-        Path told = directory.resolve("processors");
+        Path processors = directory.resolve("processors");
         start(
                 script(
                         "echo $GOMAXPROCS > %s; %s; exec sleep 60"
-                                .formatted(told, echo(CtrLines.exit("tc", 100, 0)))));
+                                .formatted(processors, echo(CtrLines.exit("tc", 100, 0)))));
 
         sink.awaitExits(1);
-        assertThat(told).hasContent("1");
+        assertThat(processors).hasContent("1");
     }
 
     @Test
@@ -83,7 +83,7 @@ class EventSourceTest {
         start(script(echo(other) + "; " + echo(CtrLines.exit("tc", 100, 0)) + "; exec sleep 60"));
 
         sink.awaitExits(1);
-        assertThat(sink.told()).hasSize(1);
+        assertThat(sink.received()).hasSize(1);
     }
 
     @Test
@@ -189,7 +189,7 @@ class EventSourceTest {
     }
 
     @Test
-    void tellsEachEndAfterTheLinesBeforeIt() {
+    void reportsEachEndAfterTheLinesBeforeIt() {
         Path life = directory.resolve("life");
         start(
                 script(
@@ -197,7 +197,7 @@ class EventSourceTest {
                                 .formatted(life, echo(CtrLines.exit("tc", 100, 0)))));
 
         sink.awaitGaps(2);
-        assertThat(sink.told())
+        assertThat(sink.received())
                 .satisfiesExactly(
                         it -> assertThat(it).isInstanceOf(CtrEvent.Exit.class),
                         it -> assertThat(it).isInstanceOf(Inbox.Signal.Missed.class),
@@ -207,7 +207,7 @@ class EventSourceTest {
 
     /** What was missed began when the source was last read, not at the last failed start. */
     @Test
-    void tellsTheSameBeginningOfAGapUntilALineIsHeardAgain() {
+    void reportsTheSameBeginningOfAGapUntilALineIsReadAgain() {
         Path life = directory.resolve("life");
         start(
                 script(
@@ -263,7 +263,7 @@ class EventSourceTest {
 
     /** The reason is on standard error; it must not be lost in the rush of the end. */
     @Test
-    void tellsTheLastLineOfStandardErrorEachTime() {
+    void reportsTheLastLineOfStandardErrorEachTime() {
         start(script("echo first >&2; echo connection refused >&2; exit 1"));
 
         assertThat(sink.awaitGaps(6))
@@ -272,13 +272,13 @@ class EventSourceTest {
     }
 
     @Test
-    void tellsThatALineBrokeOff() {
+    void reportsThatALineBrokeOff() {
         String half = CtrLines.exit("tc", 100, 0);
         start(script("printf '%s' '" + half.substring(0, half.length() - 20) + "'"));
 
         sink.awaitGaps(1);
         assertThat(sink.exits()).isEmpty();
-        assertThat(sink.told().getFirst()).isInstanceOf(CtrEvent.Malformed.class);
+        assertThat(sink.received().getFirst()).isInstanceOf(CtrEvent.Malformed.class);
     }
 
     /** Whole as it looks, nobody knows what would have followed. */
@@ -288,14 +288,14 @@ class EventSourceTest {
 
         sink.awaitGaps(1);
         assertThat(sink.exits()).isEmpty();
-        assertThat(sink.told().getFirst())
+        assertThat(sink.received().getFirst())
                 .isInstanceOfSatisfying(
                         CtrEvent.Malformed.class,
                         it -> assertThat(it.reason()).contains("in the middle of the line"));
     }
 
     @Test
-    void tellsOfACommandThatIsNotThereAndGoesOnTrying() throws IOException {
+    void reportsACommandThatIsNotThereAndGoesOnTrying() throws IOException {
         Path command = directory.resolve("late-ctr");
         start(List.of(command.toString()));
         assertThat(sink.awaitGaps(3))

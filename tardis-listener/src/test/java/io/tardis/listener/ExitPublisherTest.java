@@ -95,20 +95,20 @@ class ExitPublisherTest {
     }
 
     @Test
-    void asksTheKernelWhenContainerdTellsAnExit() {
+    void asksTheKernelWhenContainerdReportsAnExit() {
         Life life = life(100);
         witness.end.set(new Witness.Ended(life, 11));
         publisher.start();
 
-        hear(new CtrEvent.Exit(new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH)));
+        read(new CtrEvent.Exit(new TaskExit(life.container(), "tc", 100, 139, Instant.EPOCH)));
         inbox.put(new Inbox.Signal.Reaped(1));
-        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 42, AT)));
+        read(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 42, AT)));
 
         ExitEvent event = subscriber.nextExit().event();
         assertThat(event.source()).isEqualTo(ExitSource.KERNEL);
         assertThat(event.signal()).hasValue(11);
         assertThat(event.seq()).isEqualTo(first);
-        assertThat(subscriber.nextExit().event().exit().pid()).as("told once").isEqualTo(6615);
+        assertThat(subscriber.nextExit().event().exit().pid()).as("published once").isEqualTo(6615);
     }
 
     @Test
@@ -126,30 +126,30 @@ class ExitPublisherTest {
     @Test
     void publishesAContainersExitAsProtocolSays() {
         publisher.start();
-        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 42, AT)));
+        read(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 42, AT)));
 
-        Listening.Heard heard = subscriber.nextExit();
+        Listening.Received received = subscriber.nextExit();
 
-        assertThat(heard.topic()).isEqualTo("/tasks/exit/default/tc/");
-        assertThat(text(heard.payload()))
+        assertThat(received.topic()).isEqualTo("/tasks/exit/default/tc/");
+        assertThat(text(received.payload()))
                 .isEqualTo(
                         """
                         {"v":1,"seq":%d,"topic":"/tasks/exit","namespace":"default","container_id":"tc","id":"tc",\
                         "pid":6615,"exit_status":42,"oom_killed":false,"exited_at":"2025-04-04T19:10:59.78307293Z",\
                         "source":"containerd","life":"%s","created_at":"2025-04-04T19:10:59.78307293Z","kept":false}\
                         """
-                                .formatted(first, heard.event().life().orElseThrow().id()));
+                                .formatted(first, received.event().life().orElseThrow().id()));
     }
 
     @Test
     void publishesAnExecsExitUnderItsOwnTopic() {
         publisher.start();
-        hear(new CtrEvent.Exit(new TaskExit(TC, "shell", 6616, 0, AT)));
+        read(new CtrEvent.Exit(new TaskExit(TC, "shell", 6616, 0, AT)));
 
-        Listening.Heard heard = subscriber.nextExit();
+        Listening.Received received = subscriber.nextExit();
 
-        assertThat(heard.topic()).isEqualTo("/tasks/exec-exit/default/tc/shell/");
-        assertThat(text(heard.payload()))
+        assertThat(received.topic()).isEqualTo("/tasks/exec-exit/default/tc/shell/");
+        assertThat(text(received.payload()))
                 .contains(
                         "\"topic\":\"/tasks/exec-exit\"", "\"id\":\"shell\"", "\"exit_status\":0");
     }
@@ -157,26 +157,26 @@ class ExitPublisherTest {
     @Test
     void numbersWhatItPublishesWithoutHoles() {
         publisher.start();
-        hear(exit("a", 1));
-        hear(exit("a", 1)); // twice
-        hear(new CtrEvent.Malformed("no exit"));
-        hear(new CtrEvent.Exit(new TaskExit(TC, "shell", 6616, 0, AT)));
-        hear(
+        read(exit("a", 1));
+        read(exit("a", 1)); // twice
+        read(new CtrEvent.Malformed("no exit"));
+        read(new CtrEvent.Exit(new TaskExit(TC, "shell", 6616, 0, AT)));
+        read(
                 new CtrEvent.Exit(
                         new TaskExit(
                                 new ContainerKey("default", "a"), "a", 1, 0, AT))); // once more
-        hear(exit("b", 2));
+        read(exit("b", 2));
 
         assertThat(List.of(seq(), seq(), seq())).containsExactly(first, first + 1, first + 2);
     }
 
     @Test
-    void marksOutOfMemoryAndMadeUpCodes() {
+    void marksOutOfMemoryAndAssumedCodes() {
         publisher.start();
-        hear(new CtrEvent.Oom(TC));
-        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 1, 137, AT)));
-        hear(new CtrEvent.TaskProcess(TC, Path.of(""), 2, AT.plusSeconds(60), true));
-        hear(new CtrEvent.Exit(new TaskExit(TC, "tc", 0, 255, AT.plusSeconds(60))));
+        read(new CtrEvent.Oom(TC));
+        read(new CtrEvent.Exit(new TaskExit(TC, "tc", 1, 137, AT)));
+        read(new CtrEvent.TaskProcess(TC, Path.of(""), 2, AT.plusSeconds(60), true));
+        read(new CtrEvent.Exit(new TaskExit(TC, "tc", 0, 255, AT.plusSeconds(60))));
 
         assertThat(subscriber.nextExit().event().oomKilled()).isTrue();
         assertThat(subscriber.nextExit().event())
@@ -185,43 +185,43 @@ class ExitPublisherTest {
     }
 
     @Test
-    void tellsTheLastNumberWithASignOfLifeAtOnce() {
+    void publishesTheLastNumberWithAHeartbeatAtOnce() {
         long last = sequence.next();
         publisher.start();
 
-        Listening.Heard heard = subscriber.next();
+        Listening.Received received = subscriber.next();
 
-        assertThat(heard.topic()).isEqualTo("/tardis/heartbeat/");
-        assertThat(heard.published()).isEqualTo(new Published.Heartbeat(last, clock.instant()));
+        assertThat(received.topic()).isEqualTo("/tardis/heartbeat/");
+        assertThat(received.published()).isEqualTo(new Published.Heartbeat(last, clock.instant()));
     }
 
     @Test
-    void repeatsTheSignOfLife() {
+    void repeatsTheHeartbeat() {
         publisher.start();
         assertThat(subscriber.next("/tardis/heartbeat/").published())
                 .isEqualTo(new Published.Heartbeat(first - 1, clock.instant()));
-        hear(exit("a", 1));
+        read(exit("a", 1));
 
         assertThat(subscriber.next("/tardis/heartbeat/").published())
                 .isEqualTo(new Published.Heartbeat(first, clock.instant()));
     }
 
     @Test
-    void tellsAGap() {
+    void publishesAGap() {
         publisher.start();
-        hear(exit("a", 1));
+        read(exit("a", 1));
         Instant from = clock.instant();
         clock.move(Duration.ofSeconds(3));
         inbox.put(new Inbox.Signal.Missed(from, "ctr ended"));
 
-        Listening.Heard heard = subscriber.next("/tardis/gap/");
+        Listening.Received received = subscriber.next("/tardis/gap/");
 
-        assertThat(heard.published())
+        assertThat(received.published())
                 .isEqualTo(new Published.Gap(first, from, clock.instant(), "ctr ended"));
     }
 
     @Test
-    void tellsNoGapThatEndsBeforeItBegan() {
+    void publishesNoGapThatEndsBeforeItBegan() {
         publisher.start();
         Instant from = clock.instant();
         clock.move(Duration.ofDays(-365));
@@ -234,10 +234,10 @@ class ExitPublisherTest {
     }
 
     @Test
-    void tellsALineThatCannotBeReadAsAGap() {
+    void publishesALineThatCannotBeReadAsAGap() {
         publisher.start();
         try (CapturedLog log = new CapturedLog(ExitPublisher.class)) {
-            hear(new CtrEvent.Malformed("the JSON is not an object"));
+            read(new CtrEvent.Malformed("the JSON is not an object"));
 
             assertThat(subscriber.next("/tardis/gap/").published())
                     .isInstanceOfSatisfying(
@@ -250,7 +250,7 @@ class ExitPublisherTest {
     @Test
     void publishesWhatIsInTheInboxBeforeItEnds() {
         for (int i = 1; i <= 10; i++) {
-            hear(exit("c" + i, i));
+            read(exit("c" + i, i));
         }
         publisher.start();
 
@@ -272,7 +272,7 @@ class ExitPublisherTest {
                 .withInit(new InitProcess(pid, OptionalLong.of(1)));
     }
 
-    private void hear(CtrEvent event) {
+    private void read(CtrEvent event) {
         inbox.put(new Inbox.Signal.Read(event));
     }
 

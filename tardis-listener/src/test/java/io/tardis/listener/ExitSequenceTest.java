@@ -227,7 +227,7 @@ class ExitSequenceTest {
         try (CapturedLog log = new CapturedLog(ExitSequence.class)) {
             assertThat(sequence.next()).isEqualTo(last + 1);
             assertThat(sequence.next()).isEqualTo(last + 2);
-            assertThat(log.at(Level.ERROR)).as("told once").hasSize(1);
+            assertThat(log.at(Level.ERROR)).as("logged once").hasSize(1);
         }
     }
 
@@ -247,14 +247,14 @@ class ExitSequenceTest {
         return ExitSequence.open(stateDir, clock);
     }
 
-    /** Takes numbers and ends in order; tells the last one. */
+    /** Takes numbers and ends in order; returns the last one. */
     private long take(int count) {
         try (ExitSequence sequence = open()) {
             return next(sequence, count);
         }
     }
 
-    /** Takes numbers and ends without a word. */
+    /** The same, and ends without closing the sequence. */
     private long crash(int count) {
         return next(open(), count);
     }

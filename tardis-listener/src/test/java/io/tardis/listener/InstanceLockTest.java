@@ -35,7 +35,7 @@ class InstanceLockTest {
     }
 
     @Test
-    void writesItsPidAndIsToldByTheKernel() throws IOException {
+    void writesItsPidAndIsNamedByTheKernel() throws IOException {
         try (InstanceLock lock = InstanceLock.take(stateDir)) {
             assertThat(lock).isNotNull();
             assertThat(pidFile).hasContent(OWN_PID + "\n");
@@ -136,7 +136,7 @@ class InstanceLockTest {
         }
     }
 
-    /** Who only asks must not lose the lock by it. */
+    /** A holder that only asks must not lose the lock by it. */
     @Test
     void staysHeldWhenItsOwnProcessAsksWhoHoldsIt() throws IOException {
         try (InstanceLock lock = InstanceLock.take(stateDir)) {
@@ -215,7 +215,7 @@ class InstanceLockTest {
     }
 
     @Test
-    void tellsNoHolderWhereNobodyEverWas() {
+    void namesNoHolderWhereThereNeverWasOne() {
         assertThat(InstanceLock.holder(stateDir)).isEmpty();
         assertThat(InstanceLock.holder(stateDir.resolve("missing"))).isEmpty();
     }

@@ -39,17 +39,17 @@ class KernelWitnessTest {
     void open() {
         Optional<KernelWitness> opened = KernelWitness.open(reaped::add);
         assumeTrue(
-                opened.isPresent() || kernelCanTell(),
+                opened.isPresent() || kernelReportsExits(),
                 "this kernel does not report how processes end");
         witness = opened.orElseThrow();
         witness.start();
     }
 
     /**
-     * Not the witness's own verdict, which may be wrong. Older kernels may be able to tell, too;
-     * what these answer, KernelWitnessIT asks without the witness.
+     * Not the witness's own verdict, which may be wrong. Older kernels may report ends, too:
+     * KernelWitnessIT asks them without the witness.
      */
-    private static boolean kernelCanTell() {
+    private static boolean kernelReportsExits() {
         String[] version = System.getProperty("os.version").split("[^0-9]", 3);
         int major = Integer.parseInt(version[0]);
         int minor = Integer.parseInt(version[1]);
@@ -65,7 +65,7 @@ class KernelWitnessTest {
     }
 
     @Test
-    void tellsAnExitCode() throws Exception {
+    void reportsAnExitCode() throws Exception {
         Process process = start("read line; exit 42");
         Life life = life("tc", process.pid());
 
@@ -77,7 +77,7 @@ class KernelWitnessTest {
     }
 
     @Test
-    void tellsASignalFromTheExitCodeThatLooksLikeIt() throws Exception {
+    void distinguishesASignalFromTheExitCodeThatLooksLikeIt() throws Exception {
         Process killed = start("read line; kill -KILL $$");
         Process exited = start("read line; exit 137");
         Life killedLife = life("killed", killed.pid());
@@ -92,7 +92,7 @@ class KernelWitnessTest {
     }
 
     @Test
-    void tellsHowAProcessOfAnotherParentEnds() throws Exception {
+    void reportsHowAProcessOfAnotherParentEnds() throws Exception {
         Process parent = start("exec 3<&0; (read line <&3; exit 7) & echo $!; wait $!");
         long child = Long.parseLong(parent.inputReader().readLine());
         Life life = life("tc", child);
@@ -104,7 +104,7 @@ class KernelWitnessTest {
     }
 
     @Test
-    void tellsHowAZombieEndedWhenItIsReaped() throws Exception {
+    void reportsHowAZombieEndedWhenItIsReaped() throws Exception {
         // A parent that is stopped cannot reap its child.
         Process parent =
                 start("exec 3<&0; (read line <&3; exit 5) & echo $!; kill -STOP $$; wait $!");
@@ -200,7 +200,9 @@ class KernelWitnessTest {
         assertThat(next().life().container().id()).isEqualTo("two");
     }
 
-    /** The second one to ask must not be told yes while the first one's answer is still open. */
+    /**
+     * The second one to ask must not be answered yes while the first one's answer is still open.
+     */
     @Test
     void saysToSeveralAtOnceThatAProcessIsGone() throws Exception {
         Life life = life("tc", new InitProcess(ProcessHandle.current().pid(), OptionalLong.of(1)));

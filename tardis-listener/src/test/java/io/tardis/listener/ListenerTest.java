@@ -39,8 +39,8 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * The whole listener, between a script that stands in for {@code ctr events} and real sockets.
  *
- * <p>The script prints unreadable lines until the file {@code go} is there: whoever hears of such a
- * gap is subscribed, and misses nothing of what follows.
+ * <p>The script prints unreadable lines until the file {@code go} is there: a subscriber that
+ * receives such a gap misses nothing of what follows.
  */
 @Timeout(60)
 class ListenerTest {
@@ -76,20 +76,20 @@ class ListenerTest {
     }
 
     @Test
-    void publishesWhatTheSourceTellsInsideAndOutside() throws Exception {
+    void publishesWhatTheSourceReportsInsideAndOutside() throws Exception {
         Files.write(
                 lines, List.of(CtrLines.exit("tc", 100, 42), CtrLines.exit("tc", "shell", 101, 1)));
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "");
                 Listening outside = new Listening(context, endpoint, "")) {
             listener.start();
-            goOnceHeardBy(inside, outside);
+            goOnceReceivedBy(inside, outside);
 
             for (Listening it : List.of(inside, outside)) {
-                Listening.Heard exit = it.nextExit();
+                Listening.Received exit = it.nextExit();
                 assertThat(exit.topic()).isEqualTo("/tasks/exit/default/tc/");
                 assertThat(exit.event().exit().exitStatus()).isEqualTo(42);
-                Listening.Heard exec = it.nextExit();
+                Listening.Received exec = it.nextExit();
                 assertThat(exec.topic()).isEqualTo("/tasks/exec-exit/default/tc/shell/");
                 assertThat(exec.event().seq()).isEqualTo(exit.event().seq() + 1);
             }
@@ -109,7 +109,7 @@ class ListenerTest {
                 Listening one =
                         new Listening(context, Listener.ENDPOINT, "/tasks/exit/default/tc/")) {
             listener.start();
-            goOnceHeardBy(all);
+            goOnceReceivedBy(all);
 
             assertThat(one.next().event().exit().pid()).isEqualTo(2);
         }
@@ -128,7 +128,7 @@ class ListenerTest {
             try (Listener listener = bindAgain();
                     Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
                 listener.start();
-                goOnceHeardBy(inside);
+                goOnceReceivedBy(inside);
                 for (int i = 1; i <= 10_000; i++) {
                     ExitEvent event = inside.nextExit().event();
                     assertThat(event.exit().pid()).isEqualTo(i);
@@ -140,7 +140,7 @@ class ListenerTest {
     }
 
     @Test
-    void marksWhatContainerdMadeUpAfterAForcedDelete() throws Exception {
+    void marksWhatContainerdAssumesAfterAForcedDelete() throws Exception {
         Instant before = Instant.parse("2026-11-23T02:00:00Z");
         Life forced =
                 register(TC, stateDir, before)
@@ -153,7 +153,7 @@ class ListenerTest {
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
             listener.start();
-            goOnceHeardBy(inside);
+            goOnceReceivedBy(inside);
 
             assertThat(inside.nextExit().event().source()).isEqualTo(ExitSource.ASSUMED);
             assertThat(inside.nextExit().event().source()).isEqualTo(ExitSource.CONTAINERD);
@@ -171,14 +171,14 @@ class ListenerTest {
         try (Listener listener = bind();
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
             listener.start();
-            goOnceHeardBy(inside);
+            goOnceReceivedBy(inside);
 
             assertThat(inside.nextExit().event().oomKilled()).isTrue();
         }
     }
 
     @Test
-    void tellsAGapWhenTheSourceEnds() throws Exception {
+    void publishesAGapWhenTheSourceEnds() throws Exception {
         Settings settings = settings(List.of("/bin/sh", "-c", "echo no containerd >&2; exit 1"));
         try (Listener listener = bind(settings);
                 Listening inside = new Listening(context, Listener.ENDPOINT, "/tardis/gap/")) {
@@ -189,7 +189,7 @@ class ListenerTest {
         }
     }
 
-    /** Who opens a door for containers afterwards can be sure that they are heard. */
+    /** What opens a door for containers afterwards can be sure that their events are received. */
     @Test
     void hasStartedTheSourceWhenItIsStarted() throws Exception {
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
@@ -204,7 +204,7 @@ class ListenerTest {
 
     /** As after a restore, for which containerd calls no start. */
     @Test
-    void tellsByTheKernelHowALifeEndsWhoseStartItOnlyHears() throws Exception {
+    void publishesTheKernelsReportOfALifeWhoseStartOnlyContainerdReports() throws Exception {
         Process process = new ProcessBuilder("sh", "-c", "read line; exit 3").start();
         register(TC, stateDir, Instant.EPOCH);
         Files.write(lines, List.of(CtrLines.startNow("tc", process.pid())));
@@ -212,7 +212,7 @@ class ListenerTest {
                 Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
             assumeTrue(listener.witness().on(), "this kernel does not report how processes end");
             listener.start();
-            goOnceHeardBy(inside);
+            goOnceReceivedBy(inside);
             await().until(() -> isWatching(listener));
 
             process.outputWriter().append("\n").close();
@@ -237,7 +237,7 @@ class ListenerTest {
         }
     }
 
-    /** Earlier versions kept a life that was over. */
+    /** Earlier versions kept a life that had ended. */
     @Test
     void asksForLivesThatWereOverBeforeTheFirstListener() throws Exception {
         registry.update(
@@ -272,10 +272,10 @@ class ListenerTest {
         }
     }
 
-    /** Taking over, the source hears before anybody publishes. */
+    /** Taking over, the source receives before anything is published. */
     @Test
     void startsWithAnInboxThatIsFull() throws InterruptedException {
-        bind().close(); // so that there is a gap to tell
+        bind().close(); // so that there is a gap to publish
         Settings settings = settings(List.of("/bin/sh", "-c", "exec sleep 60"));
         Inbox inbox = new Inbox();
         EventSource source = new EventSource(settings.ctrCommand(), inbox, InstantSource.system());
@@ -329,7 +329,7 @@ class ListenerTest {
     }
 
     @Test
-    void knowsThatAnEndIsToldFromTheReapingOn() throws IOException, InterruptedException {
+    void knowsThatAnEndIsReportedFromTheReapingOn() throws IOException, InterruptedException {
         Process process = new ProcessBuilder("sleep", "60").start();
         Life life = register(TC, stateDir, Instant.EPOCH).withInit(InitProcess.of(process.pid()));
         try (Listener listener = bind()) {
@@ -338,7 +338,7 @@ class ListenerTest {
 
             process.destroyForcibly().waitFor();
 
-            // Where the kernel does not tell, containerd's word is still to come.
+            // Where the kernel does not report it, containerd's report is still to come.
             assertThat(listener.isEndKnown(life)).isEqualTo(listener.witness().on());
         } finally {
             process.destroyForcibly();
@@ -386,7 +386,7 @@ class ListenerTest {
                 InstantSource.system());
     }
 
-    private void goOnceHeardBy(Listening... subscribers) throws IOException {
+    private void goOnceReceivedBy(Listening... subscribers) throws IOException {
         for (Listening subscriber : subscribers) {
             subscriber.next("/tardis/gap/");
         }

@@ -16,7 +16,7 @@ final class Listening implements AutoCloseable {
 
     /** Both frames, as they came. */
     @SuppressWarnings("ArrayRecordComponent") // looked at once
-    record Heard(String topic, byte[] payload) {
+    record Received(String topic, byte[] payload) {
         Published published() {
             return PublishedCodec.decode(topic, payload);
         }
@@ -35,12 +35,12 @@ final class Listening implements AutoCloseable {
     }
 
     /** The next message, whatever it is. */
-    Heard next() {
+    Received next() {
         return next("");
     }
 
     /** The next message of these topics; others are passed over. */
-    Heard next(String... prefixes) {
+    Received next(String... prefixes) {
         List<String> passed = new ArrayList<>();
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (deadline - System.nanoTime() > 0) {
@@ -48,7 +48,7 @@ final class Listening implements AutoCloseable {
             if (message != null) {
                 for (String prefix : prefixes) {
                     if (message.topic().startsWith(prefix)) {
-                        return new Heard(message.topic(), message.payload());
+                        return new Received(message.topic(), message.payload());
                     }
                 }
                 passed.add(message.topic());
@@ -58,7 +58,7 @@ final class Listening implements AutoCloseable {
     }
 
     /** The next exit of a container or an exec. */
-    Heard nextExit() {
+    Received nextExit() {
         return next("/tasks/");
     }
 

@@ -590,7 +590,7 @@ class LivesTest {
         assertThat(lines.take()).containsExactly("a+ 3 (containerd)");
     }
 
-    // --- what containerd makes up, and what sources disagree on
+    // --- what containerd assumes, and what sources disagree on
 
     @Test
     void logsADisagreementOnce() {
@@ -630,7 +630,7 @@ class LivesTest {
 
     @ParameterizedTest
     @ValueSource(longs = {137, 255})
-    void marksWhatContainerdMadeUpAfterAForcedDelete(long status) {
+    void marksWhatContainerdAssumesAfterAForcedDelete(long status) {
         begun(life("1", 100));
         lives.deleted(life("1", 100).withForceDeleted(), false);
 
@@ -647,7 +647,7 @@ class LivesTest {
 
     /** Nobody else reports an end without a pid. */
     @Test
-    void marksA255WithoutPidAsMadeUpInAnyCase() {
+    void marksA255WithoutPidAsAssumedInAnyCase() {
         exit(OTHER, 0, 255);
         begun(life("1", 100));
         witnessed(life("1", 100), 3 << 8, NOW, 0);
@@ -668,7 +668,7 @@ class LivesTest {
     }
 
     @Test
-    void neverLetsAMadeUpCodeFollowARealOne() {
+    void neverLetsAnAssumedCodeFollowARealOne() {
         begun(life("1", 100));
         exit(TC, 100, 3);
         lives.deleted(life("1", 100).withForceDeleted(), false);
@@ -682,7 +682,7 @@ class LivesTest {
     }
 
     @Test
-    void publishesTheMadeUpCodeWithoutPidOfEachLife() {
+    void publishesTheAssumedCodeWithoutPidOfEachLife() {
         started(100, NOW.minusSeconds(60));
         exit(TC, 0, 255);
         started(200, NOW.minusSeconds(1));
@@ -694,7 +694,7 @@ class LivesTest {
     }
 
     @Test
-    void publishesARealCodeAfterAMadeUpOne() {
+    void publishesARealCodeAfterAnAssumedOne() {
         exit(TC, 0, 255);
         exit(TC, 100, 3);
         begun(Life.of("2", OTHER, NOW, BUNDLE).withInit(process(200)).withForceDeleted());

@@ -14,21 +14,21 @@ final class RecordingInbox {
     private final Inbox inbox = new Inbox();
 
     /** {@link CtrEvent}s and {@link Inbox.Signal.Missed}. */
-    private final List<Object> told = new ArrayList<>();
+    private final List<Object> received = new ArrayList<>();
 
     Inbox inbox() {
         return inbox;
     }
 
-    synchronized List<Object> told() {
+    synchronized List<Object> received() {
         try {
             for (Inbox.Signal it = inbox.poll(0); it != null; it = inbox.poll(0)) {
-                told.add(it instanceof Inbox.Signal.Read(CtrEvent event) ? event : it);
+                received.add(it instanceof Inbox.Signal.Read(CtrEvent event) ? event : it);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        return List.copyOf(told);
+        return List.copyOf(received);
     }
 
     List<Inbox.Signal.Missed> gaps() {
@@ -50,6 +50,6 @@ final class RecordingInbox {
     }
 
     private <T> List<T> all(Class<T> type) {
-        return told().stream().filter(type::isInstance).map(type::cast).toList();
+        return received().stream().filter(type::isInstance).map(type::cast).toList();
     }
 }

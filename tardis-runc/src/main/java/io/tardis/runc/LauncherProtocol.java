@@ -67,31 +67,10 @@ final class LauncherProtocol {
     }
 
     static void writePing(DataOutputStream out) throws IOException {
-        write(out, PING, "", "", "", "", "0");
-    }
-
-    static void writeCall(DataOutputStream out, RuncCall call) throws IOException {
-        String namespace = call.container().namespace();
-        String id = call.container().id();
-        String root = call.root().toString();
-        switch (call) {
-            case RuncCall.Create create ->
-                    write(out, "create", namespace, id, root, create.bundle().toString(), "0");
-            case RuncCall.Start _ -> write(out, "start", namespace, id, root, "", "0");
-            case RuncCall.Delete delete ->
-                    write(out, "delete", namespace, id, root, "", delete.force() ? "1" : "0");
-        }
-    }
-
-    private static void write(DataOutputStream out, String... fields) throws IOException {
-        byte[] body = (String.join("\0", fields) + '\0').getBytes(StandardCharsets.UTF_8);
-        if (body.length > MAX_LENGTH) {
-            throw new IOException(
-                    "a request of %d bytes is too long for the daemon".formatted(body.length));
-        }
+        String body = String.join("\0", PING, "", "", "", "", "0", "");
         out.write(MAGIC);
-        out.writeInt(body.length);
-        out.write(body);
+        out.writeInt(body.length());
+        out.writeBytes(body);
         out.flush();
     }
 

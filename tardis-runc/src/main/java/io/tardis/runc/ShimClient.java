@@ -14,7 +14,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** Speaks to the daemon on {@code tardis.sock}, as the native launcher does. */
+/** Looks for a daemon on {@code tardis.sock}. */
 public final class ShimClient {
 
     private static final Duration FIRST_REPLY = Duration.ofMillis(500);
@@ -30,31 +30,17 @@ public final class ShimClient {
         }
     }
 
-    /** Whether a daemon answers on {@code socket} now. */
-    public static boolean isAnswered(Path socket) {
-        return ask(socket, LauncherProtocol::writePing);
-    }
-
     /**
-     * Hands a call to the daemon and waits until it says go.
-     *
-     * @return whether the daemon said go; another user who listens there is sent nothing
+     * Whether a daemon answers on {@code socket} now. Another user who listens there is sent
+     * nothing.
      */
-    public static boolean call(Path socket, RuncCall call) {
-        return ask(socket, out -> LauncherProtocol.writeCall(out, call));
-    }
-
-    private interface Request {
-        void write(DataOutputStream out) throws IOException;
-    }
-
-    private static boolean ask(Path socket, Request request) {
+    public static boolean isAnswered(Path socket) {
         // A blocking channel has no timeout: each reply is read in a thread of its own, and closing
         // the channel ends it.
         try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
-            LauncherProtocol.checkPeer(channel); // nobody else is sent a call, or believed
+            LauncherProtocol.checkPeer(channel); // nobody else is asked, or believed
             DataInputStream in = new DataInputStream(Channels.newInputStream(channel));
-            request.write(
+            LauncherProtocol.writePing(
                     new DataOutputStream(
                             new BufferedOutputStream(Channels.newOutputStream(channel))));
             Duration wait = FIRST_REPLY;

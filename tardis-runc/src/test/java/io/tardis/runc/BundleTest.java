@@ -179,7 +179,7 @@ class BundleTest {
     }
 
     @Test
-    void tellsTheSizeOfAConfigurationThatIsTooLarge() throws IOException {
+    void namesTheSizeOfAConfigurationThatIsTooLarge() throws IOException {
         try (FileChannel sparse =
                 FileChannel.open(
                         bundle.resolve("config.json"),
@@ -220,7 +220,7 @@ class BundleTest {
     }
 
     @Test
-    void tellsThatThereIsNoConfiguration() {
+    void failsWhereThereIsNoConfiguration() {
         assertThatThrownBy(() -> Bundle.isTardisEnabled(bundle))
                 .isInstanceOf(NoSuchFileException.class);
     }
@@ -260,7 +260,7 @@ class BundleTest {
                 "{\"init_process_pid\":6.5}",
                 "{\"init_process_pid\":1e99}"
             })
-    void findsNoPidWhereTheRuntimeTellsNone(String json) throws IOException {
+    void findsNoPidWhereTheRuntimeNamesNone(String json) throws IOException {
         writeState(json);
 
         assertThat(Bundle.initPid(bundle, state)).isEmpty();
@@ -272,7 +272,7 @@ class BundleTest {
     }
 
     @Test
-    void tellsThatTheRuntimesStateIsNotJson() throws IOException {
+    void failsWhereTheRuntimesStateIsNotJson() throws IOException {
         writeState("init_process_pid");
 
         assertThatThrownBy(() -> Bundle.initPid(bundle, state))

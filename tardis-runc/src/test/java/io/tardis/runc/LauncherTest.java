@@ -73,7 +73,7 @@ class LauncherTest {
         Files.createFile(config());
     }
 
-    /** Who starts the daemon writes into the folder until the attempt is over. */
+    /** The starter of the daemon writes into the folder until the attempt is over. */
     @AfterEach
     void awaitEndOfStart() throws IOException {
         Files.deleteIfExists(launcher.resolveSibling("tardis"));
@@ -235,7 +235,7 @@ class LauncherTest {
         registerLife("default", "tc");
         tardis(
                 """
-                { echo "$*"; pwd; umask; ulimit -c; ulimit -n; ulimit -Hn; ps -o sid= -p $$; echo $$; } >told
+                { echo "$*"; pwd; umask; ulimit -c; ulimit -n; ulimit -Hn; ps -o sid= -p $$; echo $$; } >surroundings
                 { env; } >environment
                 # Without a process: while the shell makes one, it blocks all signals.
                 while read -r name mask; do
@@ -269,10 +269,10 @@ class LauncherTest {
 
         assertThat(started.inputReader().readAllLines()).isEmpty();
         assertThat(started.errorReader().readAllLines()).isEmpty();
-        List<String> told = Files.readAllLines(folder.resolve("told"));
-        assertThat(told.subList(0, 4)).containsExactly("daemon", "/", "0022", "0");
-        assertThat(told.get(4)).isEqualTo(told.get(5));
-        assertThat(told.get(6).strip()).isEqualTo(told.get(7));
+        List<String> surroundings = Files.readAllLines(folder.resolve("surroundings"));
+        assertThat(surroundings.subList(0, 4)).containsExactly("daemon", "/", "0022", "0");
+        assertThat(surroundings.get(4)).isEqualTo(surroundings.get(5));
+        assertThat(surroundings.get(6).strip()).isEqualTo(surroundings.get(7));
         assertThat(Files.readAllLines(folder.resolve("environment")))
                 .contains("LC_ALL=C.UTF-8", "TARDIS_RUN_DIR=" + folder)
                 .noneMatch(line ->

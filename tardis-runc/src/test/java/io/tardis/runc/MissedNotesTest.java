@@ -11,9 +11,8 @@ import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.testkit.CapturedLog;
 import io.tardis.testkit.ChildJvm;
-import java.io.ByteArrayOutputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -633,12 +632,11 @@ class MissedNotesTest {
     }
 
     private static byte[] record(Instant at, RuncCall call) throws IOException {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (DataOutputStream out = new DataOutputStream(bytes)) {
-            out.writeLong(at.toEpochMilli());
-            LauncherProtocol.writeCall(out, call);
-        }
-        return bytes.toByteArray();
+        byte[] request = Requests.of(call);
+        return ByteBuffer.allocate(Long.BYTES + request.length)
+                .putLong(at.toEpochMilli())
+                .put(request)
+                .array();
     }
 
     private Life register(ContainerKey container, Path path, Instant at) throws IOException {

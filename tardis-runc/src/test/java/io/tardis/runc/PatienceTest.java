@@ -38,7 +38,7 @@ class PatienceTest {
 
     /** A call that asks for no wait shows nothing. */
     @Test
-    void learnsNothingFromWhoDoesNotWait() {
+    void learnsNothingFromACallThatDoesNotWait() {
         patience.learn(Duration.ZERO, false);
 
         assertThat(patience.of(SECOND)).isEqualTo(SECOND);

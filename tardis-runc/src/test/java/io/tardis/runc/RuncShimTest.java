@@ -614,7 +614,7 @@ class RuncShimTest {
         assertThat(exitCodes.questions())
                 .containsExactly(new FakeExitCodes.Question(life.id(), Duration.ZERO));
         assertThat(registry.open(TC)).isEmpty();
-        assertThat(listener.deleted()).containsExactly(life); // not marked: no end will be made up
+        assertThat(listener.deleted()).containsExactly(life); // not marked: no end will be assumed
         assertThat(listener.lost()).isEmpty();
     }
 

@@ -11,7 +11,6 @@ import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.wire.Answer;
 import io.tardis.testkit.CapturedLog;
 import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -90,7 +89,7 @@ class ShimServerTest {
     }
 
     @Test
-    void saysGoToWhoOnlyAsksWhetherSomebodyIsThere() {
+    void answersGoToAClientThatOnlyAsksWhetherADaemonRuns() {
         try (ShimServer _ = open()) {
             assertThat(ShimClient.isServed(socket)).isTrue();
             assertThat(ShimClient.isAnswered(socket)).isTrue();
@@ -314,7 +313,7 @@ class ShimServerTest {
     }
 
     @Test
-    void doesNotSendAwayWhoWaitsForItsAnswer() {
+    void doesNotSendAwayALauncherThatWaitsForItsAnswer() {
         exitCodes.answer(container -> {
             awaitUninterrupted(new CountDownLatch(1), Duration.ofMillis(400));
             return new Answer.Unknown(container);
@@ -595,7 +594,7 @@ class ShimServerTest {
     }
 
     private boolean call(RuncCall call) {
-        return ShimClient.call(socket, call);
+        return Requests.send(socket, call);
     }
 
     private RuncCall create(ContainerKey container) {
@@ -611,7 +610,7 @@ class ShimServerTest {
     }
 
     private static void send(SocketChannel client, RuncCall call) throws IOException {
-        LauncherProtocol.writeCall(new DataOutputStream(Channels.newOutputStream(client)), call);
+        client.write(ByteBuffer.wrap(Requests.of(call)));
     }
 
     private static void awaitUninterrupted(CountDownLatch latch) {

@@ -7,7 +7,7 @@ import java.util.stream.LongStream;
 
 /**
  * Appends exits to the log that its argument names until it is killed, in groups of growing size,
- * and prints the number of the last exit of each group once it is told to be safe.
+ * and prints the number of the last exit of each group once it is reported to be safe.
  */
 final class Appender {
 

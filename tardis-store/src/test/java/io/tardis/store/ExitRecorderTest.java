@@ -304,15 +304,15 @@ class ExitRecorderTest {
             while (line != null && !line.matches("(kept|died).*")) {
                 line = child.line(); // the log
             }
-            Matcher told =
+            Matcher summary =
                     Pattern.compile(
                                     "kept (\\d+), given up (\\d+), the first given up, the last kept")
                             .matcher(String.valueOf(line));
 
-            assertThat(told.matches()).as(line).isTrue();
-            long kept = Long.parseLong(told.group(1));
+            assertThat(summary.matches()).as(line).isTrue();
+            long kept = Long.parseLong(summary.group(1));
             assertThat(kept).isGreaterThan(30_000);
-            assertThat(kept + Long.parseLong(told.group(2))).isEqualTo(count);
+            assertThat(kept + Long.parseLong(summary.group(2))).isEqualTo(count);
         }
     }
 
@@ -366,7 +366,7 @@ class ExitRecorderTest {
     }
 
     @Test
-    void tellsWhatItCouldNotWriteBeforeItEnds() {
+    void logsWhatItCouldNotWriteBeforeItEnds() {
         log.failsToWrite = true;
         try (CapturedLog messages = new CapturedLog(ExitRecorder.class)) {
             recorder.start();

@@ -1,6 +1,7 @@
 package io.tardis.store;
 
 import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.assumed;
 import static io.tardis.store.Exits.begun;
 import static io.tardis.store.Exits.container;
 import static io.tardis.store.Exits.end;
@@ -10,7 +11,6 @@ import static io.tardis.store.Exits.exit;
 import static io.tardis.store.Exits.keptAfter;
 import static io.tardis.store.Exits.life;
 import static io.tardis.store.Exits.lost;
-import static io.tardis.store.Exits.madeUp;
 import static io.tardis.store.Exits.notKept;
 import static io.tardis.store.Exits.ofLife;
 import static io.tardis.store.Exits.passing;
@@ -132,17 +132,17 @@ class ExitTablesTest {
 
     @Test
     void keepsTheFirstRealEndOfALife() {
-        log.append(List.of(ending("life", 0, madeUp(1, TC, 10, 137))));
+        log.append(List.of(ending("life", 0, assumed(1, TC, 10, 137))));
         assertThat(code()).isEqualTo(137);
 
-        log.append(List.of(ending("life", 0, madeUp(2, TC, 10, 255))));
-        assertThat(code()).as("the first of two that were made up").isEqualTo(137);
+        log.append(List.of(ending("life", 0, assumed(2, TC, 10, 255))));
+        assertThat(code()).as("the first of two that were assumed").isEqualTo(137);
 
         log.append(List.of(ending("life", 0, exit(3, TC, 10, 42))));
         assertThat(code()).as("a real one is better").isEqualTo(42);
 
         log.append(List.of(ending("life", 0, exit(4, TC, 10, 43))));
-        log.append(List.of(ending("life", 0, madeUp(5, TC, 10, 255))));
+        log.append(List.of(ending("life", 0, assumed(5, TC, 10, 255))));
         assertThat(code()).as("and stays").isEqualTo(42);
     }
 
@@ -226,12 +226,12 @@ class ExitTablesTest {
         log.append(List.of(ending("first", 0, exit(1, TC, 100, 0))));
         append(begun(notKept("life", 1), TC, 200));
         append(
-                new Published.Exit(ofLife(notKept("life", 1), madeUp(2, TC, 200, 137))),
+                new Published.Exit(ofLife(notKept("life", 1), assumed(2, TC, 200, 137))),
                 keptAfter(2, life("life", 1), TC));
         assertThat(code()).isEqualTo(137);
 
         log.append(List.of(ending("life", 1, exit(3, TC, 200, 9))));
-        assertThat(code()).as("a real one is better than a made-up one").isEqualTo(9);
+        assertThat(code()).as("a real one is better than an assumed one").isEqualTo(9);
     }
 
     /** It is too old to be replayed, or was given up when the disk was full. */
@@ -408,7 +408,7 @@ class ExitTablesTest {
         }
     }
 
-    /** With millions of records, a statement that reads a whole table holds everybody up. */
+    /** With millions of records, a statement that reads a whole table holds every client up. */
     @ParameterizedTest
     @FieldSource("STATEMENTS")
     void readsNoTableAsAWhole(String statement) throws SQLException {
@@ -481,7 +481,7 @@ class ExitTablesTest {
                     """);
             insertAsFirstVersion(connection, "first", 0, exit(1, TC, 100, 3));
             insertAsFirstVersion(connection, "second", 1, exit(2, TC, 200, 4));
-            insertAsFirstVersion(connection, "third", 0, madeUp(3, container("killed"), 300, 137));
+            insertAsFirstVersion(connection, "third", 0, assumed(3, container("killed"), 300, 137));
             insertAsFirstVersion(connection, "exit-4", 0, exit(4, container("other"), 400, 5));
         }
 
@@ -491,7 +491,7 @@ class ExitTablesTest {
             assertThat(newest()).isEqualTo(end("second", 1, exit(2, TC, 200, 4)).answer(true));
             assertThat(log.life(TC, "first")).contains(end("first", 0, exit(1, TC, 100, 3)));
             assertThat(log.newest(container("killed")))
-                    .contains(end("third", 0, madeUp(3, container("killed"), 300, 137)));
+                    .contains(end("third", 0, assumed(3, container("killed"), 300, 137)));
             assertThat(log.newest(container("other")))
                     .contains(end("exit-4", 0, exit(4, container("other"), 400, 5)));
             assertThat(list(Optional.of("default"), 10))
@@ -500,7 +500,7 @@ class ExitTablesTest {
                     .containsExactly(
                             exit(1, TC, 100, 3),
                             exit(2, TC, 200, 4),
-                            madeUp(3, container("killed"), 300, 137),
+                            assumed(3, container("killed"), 300, 137),
                             exit(4, container("other"), 400, 5));
             assertThat(log.lastSeq()).isEqualTo(9);
             log.close();
@@ -513,7 +513,7 @@ class ExitTablesTest {
         assertThat(code()).as("the first real end").isEqualTo(4);
         assertThat(answer(container("killed"))).isInstanceOf(Exited.class);
         assertThat(log.newest(container("killed")).flatMap(LifeState::end).orElseThrow().seq())
-                .as("a real end after a made-up one")
+                .as("a real end after an assumed one")
                 .isEqualTo(12);
         assertThat(answer(container("other"))).isInstanceOf(Running.class);
         try (CapturedLog logged = new CapturedLog(ExitLogFile.class)) {

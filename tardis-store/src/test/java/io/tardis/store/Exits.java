@@ -40,7 +40,7 @@ final class Exits {
                 Optional.empty());
     }
 
-    static ExitEvent madeUp(long seq, ContainerKey container, long pid, long status) {
+    static ExitEvent assumed(long seq, ContainerKey container, long pid, long status) {
         return event(seq, container, pid, status, ExitSource.ASSUMED);
     }
 

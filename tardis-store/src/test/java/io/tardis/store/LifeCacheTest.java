@@ -1,13 +1,13 @@
 package io.tardis.store;
 
 import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.assumed;
 import static io.tardis.store.Exits.begun;
 import static io.tardis.store.Exits.container;
 import static io.tardis.store.Exits.end;
 import static io.tardis.store.Exits.exit;
 import static io.tardis.store.Exits.life;
 import static io.tardis.store.Exits.lost;
-import static io.tardis.store.Exits.madeUp;
 import static io.tardis.store.Exits.notKept;
 import static io.tardis.store.Exits.state;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -122,20 +122,20 @@ class LifeCacheTest {
     }
 
     @Test
-    void neverLetsAMadeUpCodeHideARealOne() {
+    void neverLetsAnAssumedCodeHideARealOne() {
         LifeState real = end("life", 0, exit(1, TC, 10, 3));
         lives.notRecorded(real);
-        lives.notRecorded(end("life", 0, madeUp(2, TC, 0, 255)));
+        lives.notRecorded(end("life", 0, assumed(2, TC, 0, 255)));
         assertThat(newest(TC)).isEqualTo(real.answer(false));
 
         record(real);
-        lives.notRecorded(end("life", 0, madeUp(2, TC, 0, 255)));
+        lives.notRecorded(end("life", 0, assumed(2, TC, 0, 255)));
         assertThat(newest(TC)).isEqualTo(real.answer(true));
     }
 
     @Test
-    void prefersARealCodeToAMadeUpOne() {
-        record(end("life", 0, madeUp(1, TC, 0, 255)));
+    void prefersARealCodeToAnAssumedOne() {
+        record(end("life", 0, assumed(1, TC, 0, 255)));
         LifeState real = end("life", 0, exit(2, TC, 10, 3));
         lives.notRecorded(real);
 
@@ -144,7 +144,7 @@ class LifeCacheTest {
     }
 
     @Test
-    void knowsThatALifeInTheLogIsOver() {
+    void knowsThatALifeInTheLogHasEnded() {
         Published.Begun begun = begun(life("life", 0), TC, 10);
         record(state(begun));
         assertThat(newest(TC)).isEqualTo(new Running(TC, Optional.of(begun)));

@@ -2,13 +2,13 @@ package io.tardis.store;
 
 import static io.tardis.store.Exits.AT;
 import static io.tardis.store.Exits.TC;
+import static io.tardis.store.Exits.assumed;
 import static io.tardis.store.Exits.begun;
 import static io.tardis.store.Exits.end;
 import static io.tardis.store.Exits.exec;
 import static io.tardis.store.Exits.exit;
 import static io.tardis.store.Exits.life;
 import static io.tardis.store.Exits.lost;
-import static io.tardis.store.Exits.madeUp;
 import static io.tardis.store.Exits.notKept;
 import static io.tardis.store.Exits.ofLife;
 import static io.tardis.store.Exits.state;
@@ -71,14 +71,14 @@ class LifeStateTest {
     @Test
     void prefersTheFirstRealCode() {
         LifeState real = end("life", 0, exit(1, TC, 100, 42));
-        LifeState madeUp = end("life", 0, madeUp(2, TC, 100, 137));
+        LifeState assumed = end("life", 0, assumed(2, TC, 100, 137));
 
-        assertThat(madeUp.stage()).isEqualTo(Stage.ASSUMED);
-        assertThat(madeUp.or(real).end()).isEqualTo(real.end());
-        assertThat(real.or(madeUp).end()).isEqualTo(real.end());
+        assertThat(assumed.stage()).isEqualTo(Stage.ASSUMED);
+        assertThat(assumed.or(real).end()).isEqualTo(real.end());
+        assertThat(real.or(assumed).end()).isEqualTo(real.end());
         assertThat(real.or(end("life", 0, exit(3, TC, 100, 43))).end()).isEqualTo(real.end());
-        assertThat(madeUp.or(end("life", 0, madeUp(3, TC, 100, 255))).end())
-                .isEqualTo(madeUp.end());
+        assertThat(assumed.or(end("life", 0, assumed(3, TC, 100, 255))).end())
+                .isEqualTo(assumed.end());
     }
 
     @Test

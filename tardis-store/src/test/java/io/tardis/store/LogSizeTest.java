@@ -45,7 +45,7 @@ class LogSizeTest {
     @Test
     void aReaderThatHasGoneLeavesNoLongWriteAheadLog() throws Exception {
         try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true);
-                CapturedLog told = new CapturedLog(SqliteExitLog.class)) {
+                CapturedLog messages = new CapturedLog(SqliteExitLog.class)) {
             record(log, 1, 100);
             try (Connection reader = DriverManager.getConnection("jdbc:sqlite:" + file);
                     Statement statement = reader.createStatement()) {
@@ -59,7 +59,7 @@ class LogSizeTest {
                 boolean _ = log.shrink();
                 boolean _ = log.shrink();
 
-                assertThat(told.at(Level.WARN))
+                assertThat(messages.at(Level.WARN))
                         .as("once")
                         .singleElement()
                         .asString()

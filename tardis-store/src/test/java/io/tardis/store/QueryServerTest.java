@@ -100,7 +100,7 @@ class QueryServerTest {
     }
 
     @Test
-    void tellsThatTheDiskCannotBeWritten() {
+    void answersThatTheDiskCannotBeWritten() {
         record("life", 0, exit(1, TC, 100, 0));
         for (int seq = 2; seq <= 16; seq++) {
             unwritten.add(Exits.passing(exit(seq, TC, 100 + seq, 0)));
@@ -111,7 +111,7 @@ class QueryServerTest {
         assertThat(client.ping()).isEqualTo(pong(16, new Answer.Backlog(false, 12, 3)));
     }
 
-    /** Who begins to hear exits now must not wait for the disk. */
+    /** A subscriber that begins now must not wait for the disk. */
     @Test
     void replaysFromMemoryWhatTheDiskCannotTake() {
         for (int seq = 1; seq <= 3; seq++) {
@@ -295,17 +295,18 @@ class QueryServerTest {
     }
 
     @Test
-    void answersOtherQuestionsWhileAReplayIsMadeAndMakesNoneForWhoHasGone() throws Exception {
+    void answersOtherQuestionsWhileAReplayIsMadeAndMakesNoneForAClientThatHasGone()
+            throws Exception {
         record("life", 0, exit(1, TC, 100, 3));
         log.replaying.acquire();
         Future<Answer.Events> replay = clients.submit(() -> client.replay(0, 10));
         await().atMost(PATIENCE).until(() -> log.replays.get() == 1);
-        try (CapturedLog told = new CapturedLog(QueryServer.class);
+        try (CapturedLog messages = new CapturedLog(QueryServer.class);
                 QueryClient gone = new QueryClient(context, endpoint, Duration.ofMillis(100))) {
             assertThatThrownBy(() -> gone.replay(0, 10)).isInstanceOf(UnavailableException.class);
             await().atMost(PATIENCE)
                     .until(() ->
-                            told.at(Level.DEBUG).stream()
+                            messages.at(Level.DEBUG).stream()
                                     .anyMatch(it -> it.contains("a client that has gone")));
         }
 
@@ -317,7 +318,7 @@ class QueryServerTest {
             assertThat(soon(replay).events()).hasSize(1);
             assertThat(other.replay(0, 10).events()).hasSize(1);
         }
-        assertThat(log.replays).as("one of who had gone among them").hasValue(2);
+        assertThat(log.replays).as("that of the client that had gone among them").hasValue(2);
     }
 
     @Test
@@ -506,7 +507,7 @@ class QueryServerTest {
     }
 
     @Test
-    void livesOnWhenWhoWaitedHasGone() throws Exception {
+    void livesOnWhenAWaiterHasGone() throws Exception {
         start("life", TC, 100);
         try (ZmqRequester impatient = context.requester(endpoint, Duration.ofMillis(300))) {
             byte[] question =
@@ -677,7 +678,7 @@ class QueryServerTest {
                             "{\"op\":\"exit_code\",\"container_id\":\"tc\",\"wait_ms\":50000}")) {
                 assertThat(ask(question)).contains("\"unavailable\"", "the disk is gone");
             }
-            assertThat(messages.at(Level.ERROR)).as("told at first sight").hasSize(1);
+            assertThat(messages.at(Level.ERROR)).as("logged at first sight").hasSize(1);
         }
         log.failsToRead = false;
 
@@ -685,7 +686,7 @@ class QueryServerTest {
     }
 
     @Test
-    void tellsWhoWaitsThatTheLogCannotBeReadAndLivesOn() throws Exception {
+    void answersWaitersThatTheLogCannotBeReadAndLivesOn() throws Exception {
         start("life", TC, 100);
         Future<byte[]> waiting =
                 clients.submit(() -> {

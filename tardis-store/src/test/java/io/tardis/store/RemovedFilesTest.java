@@ -202,7 +202,7 @@ class RemovedFilesTest {
                             .equals(new Exited(exit(2, TC, 200, 3), false)));
             assertThat(client.ping().backlog().durable()).isFalse();
             assertThat(file).doesNotExist();
-            assertThat(recorder.at(Level.ERROR)).as("told once").hasSize(1);
+            assertThat(recorder.at(Level.ERROR)).as("logged once").hasSize(1);
 
             ownsStateDir = true;
             awaitDurable(client, TC);

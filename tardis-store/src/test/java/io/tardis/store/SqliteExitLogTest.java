@@ -279,11 +279,11 @@ class SqliteExitLogTest {
         }
     }
 
-    /** A page that is not full means the end to whoever asks for the next one. */
+    /** Clients treat a page that is not full as the last one. */
     @Test
     void fillsAPageOfAReplayInSpiteOfDamagedRecords() throws SQLException {
         try (SqliteExitLog log = open();
-                CapturedLog told = new CapturedLog(ExitTables.class)) {
+                CapturedLog messages = new CapturedLog(ExitTables.class)) {
             log.append(
                     LongStream.rangeClosed(1, 30)
                             .mapToObj(i -> passing(exit(i, TC, i, 0)))
@@ -293,7 +293,7 @@ class SqliteExitLogTest {
             assertThat(log.eventsAfter(0, 10))
                     .extracting(ExitEvent::seq)
                     .containsExactly(1L, 2L, 6L, 7L, 8L, 9L, 10L, 11L, 12L, 13L);
-            assertThat(told.at(Level.ERROR)).hasSize(3);
+            assertThat(messages.at(Level.ERROR)).hasSize(3);
         }
     }
 
@@ -341,7 +341,7 @@ class SqliteExitLogTest {
     void isSetAsideAtTheNextStartOnceAWriteMetDamage() throws Exception {
         String roots = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage =";
         long root;
-        try (CapturedLog told = new CapturedLog(ExitLogFile.class);
+        try (CapturedLog messages = new CapturedLog(ExitLogFile.class);
                 SqliteExitLog log = open()) {
             log.append(List.of(ending("life", 0, exit(1, TC, 1, 0))));
             root = number("SELECT rootpage FROM sqlite_schema WHERE name = 'events'");
@@ -355,7 +355,7 @@ class SqliteExitLogTest {
                 assertThatThrownBy(() -> log.append(List.of(next)))
                         .isInstanceOf(ExitLogException.class);
             }
-            assertThat(told.at(Level.ERROR))
+            assertThat(messages.at(Level.ERROR))
                     .singleElement()
                     .asString()
                     .contains(file.toString(), "the next start sets it aside");
@@ -363,10 +363,10 @@ class SqliteExitLogTest {
         }
         sql(roots + root + " WHERE name = 'events'; PRAGMA schema_version = 101");
 
-        try (CapturedLog told = new CapturedLog(ExitLogFile.class)) {
+        try (CapturedLog messages = new CapturedLog(ExitLogFile.class)) {
             assertUsable();
             assertUsable();
-            assertThat(told.at(Level.ERROR)).singleElement().asString().contains("set aside");
+            assertThat(messages.at(Level.ERROR)).singleElement().asString().contains("set aside");
         }
         assertThat(setAside()).hasSize(1);
     }
@@ -429,7 +429,7 @@ class SqliteExitLogTest {
     }
 
     @Test
-    void tellsOfALogThatIsClosed() {
+    void failsOnceItIsClosed() {
         SqliteExitLog log = open();
         log.close();
         log.close();
@@ -493,10 +493,10 @@ class SqliteExitLogTest {
 
     private void assertSetAside(String reason) throws IOException {
         byte[] before = Files.readAllBytes(file);
-        try (CapturedLog told = new CapturedLog(ExitLogFile.class)) {
+        try (CapturedLog messages = new CapturedLog(ExitLogFile.class)) {
             assertUsable();
 
-            assertThat(told.at(Level.ERROR))
+            assertThat(messages.at(Level.ERROR))
                     .singleElement()
                     .asString()
                     .contains(file.toString(), "set aside", reason);

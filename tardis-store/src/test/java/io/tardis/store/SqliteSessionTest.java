@@ -13,7 +13,7 @@ class SqliteSessionTest {
 
     @TempDir private Path directory;
 
-    /** SQLite has rolled back by then, and complains when it is told to. */
+    /** SQLite has rolled back by then, and complains when it is asked to. */
     @Test
     void saysThatTheDiskIsFullAndCanBeWrittenWhenThereIsRoom() {
         Path file = directory.resolve("exits.db");

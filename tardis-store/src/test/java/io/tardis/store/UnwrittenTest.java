@@ -77,7 +77,7 @@ class UnwrittenTest {
     }
 
     @Test
-    void tellsWhatIsNotOnDiskOnlyWhileItCannotBeWritten() {
+    void countsWhatIsNotOnDiskOnlyWhileItCannotBeWritten() {
         Unwritten unwritten = new Unwritten(1, Long.MAX_VALUE);
         unwritten.add(end(1));
         unwritten.add(end(2));

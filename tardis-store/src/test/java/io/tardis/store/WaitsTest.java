@@ -34,7 +34,7 @@ class WaitsTest {
     }
 
     @Test
-    void takesOutWhoWaitsForAContainer() {
+    void takesOutTheWaitersForAContainer() {
         waits.add("a", 1, TC, now);
         waits.add("b", 1, OTHER, now);
         waits.add("c", 1, TC, now - 5);
@@ -48,7 +48,7 @@ class WaitsTest {
     }
 
     @Test
-    void hurriesWhoWouldWaitLonger() {
+    void hurriesWaitersThatWouldWaitLonger() {
         waits.add("long", 1, TC, now + 100);
         waits.add("other", 1, OTHER, now + 50);
         waits.add("short", 1, TC, now - 2);

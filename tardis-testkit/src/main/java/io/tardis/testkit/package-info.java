@@ -1,4 +1,7 @@
-/** What the unit tests of several modules need: a clock, a log and a process in a test's hand. */
+/**
+ * What the unit tests of several modules need: a clock, a log, a process and a launcher in a test's
+ * hand.
+ */
 @NullMarked
 package io.tardis.testkit;
 

@@ -139,7 +139,7 @@ class ExitSubscriberTest {
         }
     }
 
-    /** The peer may have gone without a word: nothing tells of it but the silence. */
+    /** The peer may have ended without closing the connection: nothing shows it but the silence. */
     @Test
     void connectsAnewAndAsksAfterASilence() {
         try (ExitSubscriber subscriber =
@@ -257,7 +257,7 @@ class ExitSubscriberTest {
     }
 
     @Test
-    void tellsWhatIsNoLongerInTheLogWhenItComesBack() {
+    void countsWhatIsNoLongerInTheLogWhenItComesBack() {
         record(10, 12);
         try (ExitSubscriber subscriber = subscriber(5)) {
             assertNext(subscriber, 10, 10);
@@ -428,7 +428,7 @@ class ExitSubscriberTest {
         return new ExitSubscriber(context, EVENTS, QUERIES, after);
     }
 
-    /** Until it hears what is published; nothing is recorded yet. */
+    /** Until it receives what is published; nothing is recorded yet. */
     private void catchUp(ExitSubscriber subscriber) {
         assertThat(subscriber.next(MOMENT)).isNull();
     }

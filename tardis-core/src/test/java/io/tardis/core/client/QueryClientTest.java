@@ -191,7 +191,7 @@ class QueryClientTest {
 
     @ParameterizedTest
     @ValueSource(strings = {Answer.Refused.UNAVAILABLE, Answer.Refused.TOO_MANY})
-    void tellsARefusalForNowFromOneForGood(String error) {
+    void distinguishesARefusalForNowFromOneForGood(String error) {
         try (Daemon _ = answering(_ -> new Answer.Refused(error, "disk full"));
                 QueryClient client = new QueryClient(context, endpoint, PATIENCE)) {
             assertThatThrownBy(client::ping)
@@ -223,7 +223,7 @@ class QueryClientTest {
         return new Daemon(query -> AnswerCodec.encode(answers.apply(query)));
     }
 
-    /** Notes every question, and answers as it is told; no bytes, no answer. */
+    /** Remembers every question, and answers as the test wants; no bytes, no answer. */
     private final class Daemon implements AutoCloseable {
         private final ZmqReplier replier = context.replier(List.of(endpoint));
         private final Function<Query, byte @Nullable []> answers;

@@ -84,7 +84,7 @@ class CurveKeyFilesTest {
     }
 
     @Test
-    void neverTellsASecretKeyThatIsWrong() throws IOException {
+    void neverShowsASecretKeyThatIsWrong() throws IOException {
         Path file = secret(BY_PYZMQ.replace(SECRET, SECRET.substring(1)));
 
         assertThatThrownBy(() -> CurveKeyFiles.readPair(file))

@@ -437,7 +437,7 @@ class ContainerRegistryTest {
     }
 
     @Test
-    void tellsAProcessFromAnotherOneWithItsPid() {
+    void distinguishesAProcessFromAnotherOneWithItsPid() {
         InitProcess own = InitProcess.of(ProcessHandle.current().pid());
 
         assertThat(own.startTime()).isPresent();

@@ -200,7 +200,7 @@ class CurveSocketsTest {
                 .isInstanceOf(IOException.class);
     }
 
-    /** Everybody can know the server's public key, and so get as far as the last step. */
+    /** Any client can know the server's public key, and so get as far as the last step. */
     @Test
     void survivesHandshakesThatAreWrong() throws IOException {
         long seed = new Random().nextLong();

@@ -64,7 +64,7 @@ class ZmqContextTest {
         endpoint = "tcp://127.0.0.1:" + port;
     }
 
-    /** Would hang, deaf to interrupts, if a socket or a connection was leaked. */
+    /** Would hang, in spite of interrupts, if a socket or a connection was leaked. */
     @AfterEach
     void close() {
         assertTimeoutPreemptively(Duration.ofSeconds(20), context::close);
@@ -437,7 +437,7 @@ class ZmqContextTest {
     }
 
     @Test
-    void tellsWhichConnectionHasEnded() throws IOException {
+    void reportsWhichConnectionHasEnded() throws IOException {
         try (ZmqReplier replier = context.replier(List.of(endpoint))) {
             List<Long> connections = new ArrayList<>();
             List<Socket> clients = List.of(connect(), connect());
@@ -456,7 +456,7 @@ class ZmqContextTest {
     }
 
     @Test
-    void keepsNoAnswersWithoutEndForWhoDoesNotRead() throws IOException {
+    void keepsNoAnswersWithoutEndForAClientThatDoesNotRead() throws IOException {
         try (ZmqReplier replier = context.replier(List.of(endpoint));
                 ZmqRequester honest = context.requester(endpoint, PATIENCE);
                 Socket client = connect()) {
@@ -560,7 +560,7 @@ class ZmqContextTest {
     }
 
     @Test
-    void wakesWhoWaits() throws InterruptedException {
+    void wakesAWaiter() throws InterruptedException {
         try (ZmqPublisher _ = context.publisher(List.of("inproc://events"));
                 ZmqSubscriber subscriber = context.subscriber("inproc://events", List.of(""));
                 ZmqReplier replier = context.replier(List.of("inproc://queries"))) {
@@ -651,7 +651,7 @@ class ZmqContextTest {
         }
     }
 
-    /** Connections that end, as slow ones do that try again, wake who waits for a request. */
+    /** Connections that end, as slow ones do that try again, wake a waiter for a request. */
     private static ZmqReplier.Request nextRequest(ZmqReplier replier) {
         return await().atMost(PATIENCE)
                 .until(() -> replier.receive(Duration.ofMillis(100)), Objects::nonNull);
