@@ -193,7 +193,7 @@ class CurveIT {
         TardisNode client = client(keys, "server");
         if (lab.tardis().daemon().isPresent()) {
             // It looks for new clients once a second; libzmq does not try again if it is refused.
-            Outcome _ = client.tardis("ls").orFail();
+            Wait.until("admission of " + name, SOON, () -> client.tardis("ls").code() == 0);
         }
         return client;
     }

@@ -11,6 +11,8 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URISyntaxException;
 import java.net.URL;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -222,10 +224,19 @@ final class TardisNode implements AutoCloseable {
         Wait.until(
                 () -> "daemon; processes: " + processes() + "; log:\n" + log(),
                 SOON,
-                () -> Files.exists(socket()) && accepts("TARDIS_QUERY_ENDPOINT"));
+                () -> acceptsLaunchers() && accepts("TARDIS_QUERY_ENDPOINT"));
         JsonNode answer = ask("{\"op\":\"ping\"}");
         if (!"ok".equals(answer.path("status").asString())) {
             throw new AssertionError("ping was answered " + answer);
+        }
+    }
+
+    /** A killed daemon has left its socket, which accepts nobody. */
+    private boolean acceptsLaunchers() {
+        try (SocketChannel _ = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+            return true;
+        } catch (IOException _) {
+            return false;
         }
     }
 

@@ -211,9 +211,11 @@ public final class Listener implements LifeListener, AutoCloseable {
 
     private void deletedUnseen(Life life) {
         try {
-            registry.close(life);
+            boolean wasOpen = registry.close(life);
             deleted(life);
-            LOG.info("{} was deleted unseen", life.container());
+            if (wasOpen) {
+                LOG.info("{} was deleted unseen", life.container());
+            }
         } catch (IOException e) {
             LOG.warn("{} was deleted unseen, and cannot be closed now", life.container(), e);
         }

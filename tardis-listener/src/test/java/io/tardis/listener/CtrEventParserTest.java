@@ -232,8 +232,8 @@ class CtrEventParserTest {
                 .isEqualTo(new TaskProcess(TC, Path.of("/bundle"), 7, LINE_TIME, false));
         assertThat(parse(task("create", "'container_id':'tc','bundle':['/bundle']")))
                 .isEqualTo(new TaskProcess(TC, Path.of(""), 0, LINE_TIME, false));
-        assertThat(parse(task("create", "'container_id':'tc','bundle':'\\u0000'")))
-                .isInstanceOf(Malformed.class);
+        assertThat(parse(task("create", "'container_id':'tc','bundle':'\\u0000','pid':7")))
+                .isEqualTo(new TaskProcess(TC, Path.of(""), 7, LINE_TIME, false));
     }
 
     @Test

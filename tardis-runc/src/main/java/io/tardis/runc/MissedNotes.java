@@ -153,6 +153,9 @@ public final class MissedNotes {
 
     private List<Path> files() {
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+            if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
+                remove(directory, "it is not a directory");
+            }
             return List.of();
         }
         try (Stream<Path> files = Files.list(directory)) {

@@ -85,6 +85,16 @@ class MissedNotesTest {
         assertThat(directory.resolve("containers")).doesNotExist();
     }
 
+    /** Which would keep every note away, for ever. */
+    @Test
+    void removesAFileInThePlaceOfItsDirectory() throws IOException {
+        Files.writeString(missed, "");
+
+        notes.replayAll();
+
+        assertThat(missed).doesNotExist();
+    }
+
     @Test
     void registersTheLifeOfACreateThatWasMissed() throws IOException {
         Instant at = now();

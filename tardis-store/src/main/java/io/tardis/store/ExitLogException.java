@@ -19,6 +19,11 @@ final class ExitLogException extends UnavailableException {
         super(message, cause);
     }
 
+    /** Whether SQLite found the file to be damaged. */
+    boolean isOfDamage() {
+        return isOneOf(SQLiteErrorCode.SQLITE_CORRUPT, SQLiteErrorCode.SQLITE_NOTADB);
+    }
+
     /** Whether SQLite gave one of these reasons; the upper bits of its codes only say more. */
     boolean isOneOf(SQLiteErrorCode... reasons) {
         return getCause() instanceof SQLiteException cause

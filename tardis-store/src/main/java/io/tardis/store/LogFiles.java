@@ -31,6 +31,7 @@ final class LogFiles {
     private final Path file;
     private volatile List<Object> opened = List.of();
     private volatile boolean safe;
+    private volatile @Nullable String damage;
 
     /** How large the files were when the writer had last to do with them. */
     private long size;
@@ -62,6 +63,7 @@ final class LogFiles {
     /** What is at the paths now has been opened by the writer. */
     void setOpened() {
         opened = present();
+        damage = null;
         safe = true;
         noteSizes();
     }
@@ -90,16 +92,35 @@ final class LogFiles {
         safe = false;
     }
 
+    /** A reader has found the log to be damaged. From any thread. */
+    void setDamage(String found) {
+        damage = found;
+    }
+
+    /** What a reader has found to be damaged; null if nothing. */
+    @Nullable String damage() {
+        return damage;
+    }
+
     /** Notes how large the files are. For the writer, after it had to do with them. */
     void noteSizes() {
         size = size("");
         journalSize = journalSize();
     }
 
-    /** Whether somebody has cut a file since. SQLite goes on with what it remembers of it. */
-    boolean areCut() {
+    /**
+     * Whether somebody has made a file shorter since: SQLite itself, in another program, or not.
+     */
+    boolean areShorter() {
         // Else they were removed, and are put back.
         return (size("") < size || journalSize() < journalSize) && areInPlace();
+    }
+
+    /** Whether the files have room for all pages that there are, and the log ends with a page. */
+    boolean haveAllPages(SqliteSession session) {
+        long page = session.number("PRAGMA page_size");
+        long bytes = session.number("PRAGMA page_count") * page;
+        return size("") % page == 0 && bytes <= size("") + journalSize();
     }
 
     /** How many bytes the write-ahead log takes. */

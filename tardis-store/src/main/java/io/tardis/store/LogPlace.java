@@ -1,8 +1,5 @@
 package io.tardis.store;
 
-import static org.sqlite.SQLiteErrorCode.SQLITE_CORRUPT;
-import static org.sqlite.SQLiteErrorCode.SQLITE_NOTADB;
-
 import io.tardis.core.FailureLog;
 import io.tardis.core.SetupException;
 import java.io.IOException;
@@ -86,8 +83,14 @@ final class LogPlace implements AutoCloseable {
      * @throws ExitLogException if it belongs to a copy, or the log is damaged
      */
     SqliteSession writing() {
-        if (state == State.IN_PLACE && files.areCut()) {
-            noteDamage("it, or its write-ahead log, was cut while it was in use");
+        if (state == State.IN_PLACE) {
+            String damage = files.damage();
+            if (damage == null && files.areShorter() && !isWhole()) {
+                damage = "it, or its write-ahead log, was cut while it was in use";
+            }
+            if (damage != null) {
+                noteDamage(damage);
+            }
         }
         return switch (state) {
             case IN_PLACE -> session;
@@ -97,13 +100,30 @@ final class LogPlace implements AutoCloseable {
         };
     }
 
+    /**
+     * By another connection: this one may remember what the files do not have any more. A
+     * checkpoint or VACUUM by another program makes them shorter, too, and loses nothing.
+     */
+    private boolean isWhole() {
+        try (SqliteSession fresh = SqliteSession.open(files.file())) {
+            boolean whole = ExitLogFile.problemOf(fresh) == null && files.haveAllPages(fresh);
+            if (whole) {
+                files.noteSizes();
+            }
+            return whole;
+        } catch (ExitLogException e) {
+            LOG.debug("{} is not whole", files.file(), e);
+            return false;
+        }
+    }
+
     /** All of {@code work} is written, or nothing. */
     <T> T write(Function<SqliteSession, T> work) {
         SqliteSession writing = writing();
         try {
             return writing.inTransaction(() -> work.apply(writing));
         } catch (ExitLogException e) {
-            if (e.isOneOf(SQLITE_CORRUPT, SQLITE_NOTADB)) {
+            if (e.isOfDamage()) {
                 noteDamage(String.valueOf(e.getMessage()));
             }
             throw e;

@@ -23,7 +23,11 @@ final class SqliteReader extends ExitTables {
     SqliteReader(LogFiles files) {
         super(files);
         this.opened = files.opened();
-        this.session = ExitLogFile.openForReading(files.file());
+        this.session = open();
+    }
+
+    private SqliteSession open() {
+        return ExitLogFile.openForReading(files.file()).onDamage(files::setDamage);
     }
 
     /** The writer may have put another file in the place of its own. */
@@ -32,7 +36,7 @@ final class SqliteReader extends ExitTables {
         List<Object> now = files.opened();
         if (!opened.equals(now)) {
             try {
-                SqliteSession next = ExitLogFile.openForReading(files.file());
+                SqliteSession next = open();
                 session.close();
                 session = next;
                 opened = now;

@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,6 +47,8 @@ final class SqliteSession implements AutoCloseable {
     /** By their SQL; there are few, and most are run again for each exit. */
     private final Map<String, PreparedStatement> statements = new HashMap<>();
 
+    private Consumer<String> onDamage = _ -> {};
+
     private SqliteSession(Path file, SQLiteConfig config) {
         this.file = file;
         config.setBusyTimeout(BUSY_MILLIS);
@@ -69,10 +72,21 @@ final class SqliteSession implements AutoCloseable {
         return new SqliteSession(file, config);
     }
 
+    /** Also reports to {@code receiver} what SQLite finds to be damaged; from now on. */
+    SqliteSession onDamage(Consumer<String> receiver) {
+        onDamage = receiver;
+        return this;
+    }
+
     /** Nobody relies on the state that the statements are left in: some cannot be run again. */
     private ExitLogException failure(String what, SQLException e) {
         closeStatements();
-        return new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
+        ExitLogException failure =
+                new ExitLogException("cannot " + what + " " + file + ": " + e.getMessage(), e);
+        if (failure.isOfDamage()) {
+            onDamage.accept(String.valueOf(failure.getMessage()));
+        }
+        return failure;
     }
 
     private void closeStatements() {

@@ -24,6 +24,7 @@ import io.tardis.testkit.HandClock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -130,6 +131,49 @@ class SqliteExitLogTest {
                         .isEqualTo(seq);
             }
         }
+    }
+
+    /** An administrator's sqlite3 makes the files shorter, and nothing is lost. */
+    @ParameterizedTest
+    @ValueSource(strings = {"PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM"})
+    void isWholeAfterAnotherProgramMadeItShorter(String sql) {
+        try (SqliteExitLog log = open()) {
+            for (long seq = 1; seq <= 400; seq++) {
+                log.append(List.of(ending("life-" + seq, seq, exit(seq, TC, seq, 0))));
+            }
+            assertThat(log.prune(clock.instant().plusSeconds(1), clock.instant(), 300)).isTrue();
+            try (SqliteSession other = SqliteSession.open(file)) {
+                other.execute(sql);
+            }
+
+            log.keepInPlace();
+            log.append(List.of(ending("later", 500, exit(500, TC, 7, 3))));
+
+            assertThat(log.lastSeq()).isEqualTo(500);
+        }
+        assertThat(directory.resolve("exits.db.damaged")).doesNotExist();
+    }
+
+    /** The writer may have what it needs in memory, and would go on for ever. */
+    @Test
+    void isDamagedWhereAReaderFindsIt() throws IOException {
+        try (SqliteExitLog log = open()) {
+            log.append(List.of(ending("life", 1, exit(1, TC, 1, 0))));
+            try (SqliteSession other = SqliteSession.open(file)) {
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+            }
+            log.keepInPlace();
+            try (SqliteReader reader = log.openReader()) {
+                byte[] bytes = Files.readAllBytes(file);
+                Arrays.fill(bytes, 100, bytes.length, (byte) 0x5a);
+                Files.write(file, bytes, StandardOpenOption.WRITE);
+
+                assertThatThrownBy(() -> reader.newest(TC)).isInstanceOf(ExitLogException.class);
+            }
+
+            assertThatThrownBy(log::keepInPlace).hasMessageContaining("is damaged");
+        }
+        assertThat(directory.resolve("exits.db.damaged")).exists();
     }
 
     @Test

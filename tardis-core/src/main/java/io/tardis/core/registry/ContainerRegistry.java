@@ -132,16 +132,19 @@ public final class ContainerRegistry {
      * Ends a life, if it is open. What is kept for the container stays; of a life without a
      * process, whose create failed, nothing does.
      *
+     * @return whether it was open
      * @throws IOException if its file cannot be removed
      */
-    public synchronized void close(Life life) throws IOException {
-        if (isOpen(life)) {
-            Files.deleteIfExists(file(life.container()));
-            lives.remove(life.container());
-            if (life.init().isEmpty()) {
-                removeIfEmpty(life.container());
-            }
+    public synchronized boolean close(Life life) throws IOException {
+        if (!isOpen(life)) {
+            return false;
         }
+        Files.deleteIfExists(file(life.container()));
+        lives.remove(life.container());
+        if (life.init().isEmpty()) {
+            removeIfEmpty(life.container());
+        }
+        return true;
     }
 
     /**
@@ -187,7 +190,7 @@ public final class ContainerRegistry {
         // Without the lock: checkpoints may be on a file system that hangs, and a container's calls
         // come one after the other.
         try {
-            ContainerTree.remove(checkpointDir, life.container());
+            ContainerTree.remove(checkpointDir, life.container(), false);
         } finally {
             removeOwn(life);
         }
@@ -197,7 +200,7 @@ public final class ContainerRegistry {
     private synchronized void removeOwn(Life life) throws IOException {
         if (isOpen(life)) {
             try {
-                ContainerTree.remove(containersDir, life.container());
+                ContainerTree.remove(containersDir, life.container(), true);
             } finally {
                 if (FileIdentity.of(file(life.container())) == null) {
                     lives.remove(life.container());

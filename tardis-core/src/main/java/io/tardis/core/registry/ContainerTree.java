@@ -54,14 +54,15 @@ final class ContainerTree {
 
     /**
      * Takes the container's directory below {@code root} out of its place; does nothing where there
-     * is none. The life's file goes first, also where the rest has to stay. What is mounted in it
-     * stays where it is, which is logged.
+     * is none. What is mounted in it stays where it is, which is logged.
      *
      * @param root the directory that holds {@code NS/ID/}; it may itself be reached through links
      * @param container names the directory
+     * @param isOfLives whether lives have their files there: that goes first, also where the rest
+     *     has to stay
      * @throws IOException if that could not be done
      */
-    static void remove(Path root, ContainerKey container) throws IOException {
+    static void remove(Path root, ContainerKey container, boolean isOfLives) throws IOException {
         if (!Files.exists(root)) {
             return; // most nodes have no checkpoints: the exception would cost more than the look
         }
@@ -71,7 +72,7 @@ final class ContainerTree {
                         DirectoryStreams.openBelow(rootStream, Path.of(container.namespace()))) {
             if (!DirectoryStreams.isDirectory(namespace, name)) {
                 namespace.deleteFile(name);
-            } else if (!isRemoved(namespace, name)) {
+            } else if (!isOfLives || !isRemoved(namespace, name)) {
                 String parent = root.toRealPath().resolve(container.namespace()).toString();
                 String path = parent + "/" + name;
                 if (MountPoints.of(parent).isAt(parent)) {

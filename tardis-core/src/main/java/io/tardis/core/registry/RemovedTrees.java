@@ -9,8 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.FileOwnerAttributeView;
+import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.HashSet;
@@ -40,8 +39,7 @@ public final class RemovedTrees implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(RemovedTrees.class);
 
-    private static final FileAttribute<?> FOR_ITS_USER =
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+    private static final String FOR_ITS_USER = "rwx------";
 
     /** Every level holds a descriptor. */
     private static final int MAX_DEPTH = 64;
@@ -87,17 +85,19 @@ public final class RemovedTrees implements AutoCloseable {
             throws IOException {
         Path directory = root.resolve(NAME);
         try {
-            Files.createDirectory(directory, FOR_ITS_USER);
+            Files.createDirectory(directory);
         } catch (FileAlreadyExistsException e) {
             LOG.trace("{} is there", directory, e);
         }
         SecureDirectoryStream<Path> stream =
                 DirectoryStreams.openBelow(rootStream, directory.getFileName());
-        UserPrincipal owner = stream.getFileAttributeView(FileOwnerAttributeView.class).getOwner();
+        PosixFileAttributeView view = stream.getFileAttributeView(PosixFileAttributeView.class);
+        UserPrincipal owner = view.getOwner();
         if (!Owner.isUs(owner)) {
             stream.close();
             throw new IOException(directory + " " + Owner.complaint(owner) + "; remove it");
         }
+        view.setPermissions(PosixFilePermissions.fromString(FOR_ITS_USER));
         return stream;
     }
 

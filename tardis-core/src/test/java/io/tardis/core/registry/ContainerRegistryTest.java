@@ -503,7 +503,7 @@ class ContainerRegistryTest {
         Life closed = register(ended).withInit(self);
         registry.update(closed);
         registry.close(closed);
-        ContainerTree.remove(containers, TC);
+        ContainerTree.remove(containers, TC, true);
         assertThat(next().openLives()).as("nothing is there just now").isEmpty();
 
         for (int i = 0; i < 20; i++) {

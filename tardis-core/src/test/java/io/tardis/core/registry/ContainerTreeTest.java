@@ -46,20 +46,34 @@ class ContainerTreeTest {
         Files.createDirectories(root.resolve("default/tc2"));
         Files.createDirectories(root.resolve("k8s.io/tc"));
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(root.resolve("default/tc")).doesNotExist();
         assertThat(root.resolve("default/tc2")).isDirectory();
         assertThat(root.resolve("k8s.io/tc")).isDirectory();
     }
 
+    /** A file of that name is somebody else's where lives have none. */
+    @Test
+    void removesALifesFileInPlaceOnlyWhereLivesHaveThem() throws IOException {
+        for (boolean isOfLives : List.of(true, false)) {
+            Files.createDirectories(root.resolve("default/tc"));
+            Files.writeString(root.resolve("default/tc/life.json"), "");
+
+            ContainerTree.remove(root, TC, isOfLives);
+
+            assertThat(root.resolve("default/tc")).doesNotExist();
+            assertThat(Files.exists(root.resolve(".removed"))).isEqualTo(!isOfLives);
+        }
+    }
+
     @Test
     void doesNothingWhereThereIsNothing() throws IOException {
-        assertThatCode(() -> ContainerTree.remove(root, TC)).doesNotThrowAnyException();
-        assertThatCode(() -> ContainerTree.remove(folder.resolve("missing"), TC))
+        assertThatCode(() -> ContainerTree.remove(root, TC, true)).doesNotThrowAnyException();
+        assertThatCode(() -> ContainerTree.remove(folder.resolve("missing"), TC, true))
                 .doesNotThrowAnyException();
         Files.createDirectories(root.resolve("default"));
-        assertThatCode(() -> ContainerTree.remove(root, TC)).doesNotThrowAnyException();
+        assertThatCode(() -> ContainerTree.remove(root, TC, true)).doesNotThrowAnyException();
     }
 
     @Test
@@ -67,7 +81,7 @@ class ContainerTreeTest {
         Files.createDirectories(root.resolve("default"));
         Files.createSymbolicLink(root.resolve("default/tc"), outside);
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(Files.exists(root.resolve("default/tc"), LinkOption.NOFOLLOW_LINKS)).isFalse();
         assertThat(outside.resolve("precious")).hasContent("precious");
@@ -78,7 +92,8 @@ class ContainerTreeTest {
         Files.createDirectories(outside.resolve("tc"));
         Files.createSymbolicLink(root.resolve("default"), outside);
 
-        assertThatThrownBy(() -> ContainerTree.remove(root, TC)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> ContainerTree.remove(root, TC, true))
+                .isInstanceOf(IOException.class);
 
         assertThat(outside.resolve("tc")).isDirectory();
     }
@@ -91,7 +106,7 @@ class ContainerTreeTest {
         Files.createSymbolicLink(deep.resolve("nowhere"), folder.resolve("missing"));
         Files.createSymbolicLink(deep.resolve("up"), Path.of("../../../.."));
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(root.resolve("default/tc")).doesNotExist();
         assertThat(outside.resolve("precious")).hasContent("precious");
@@ -103,7 +118,7 @@ class ContainerTreeTest {
         Path link = Files.createSymbolicLink(folder.resolve("link"), root);
         Files.createDirectories(root.resolve("default/tc/a"));
 
-        ContainerTree.remove(link, TC);
+        ContainerTree.remove(link, TC, true);
 
         assertThat(root.resolve("default/tc")).doesNotExist();
     }
@@ -115,7 +130,7 @@ class ContainerTreeTest {
             Files.createFile(directory.resolve("file" + i));
         }
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(root.resolve("default/tc")).doesNotExist();
         try (Stream<Path> moved = Files.walk(root.resolve(".removed"))) {
@@ -133,7 +148,7 @@ class ContainerTreeTest {
         Path directory = Files.createDirectories(root.resolve("default/tc"));
         Files.createSymbolicLink(directory.resolve("life.json"), outside.resolve("precious"));
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(directory).doesNotExist();
         assertThat(root.resolve(".removed")).doesNotExist();
@@ -145,7 +160,8 @@ class ContainerTreeTest {
         Files.createSymbolicLink(root.resolve(".removed"), outside);
         Files.createDirectories(root.resolve("default/tc/a"));
 
-        assertThatThrownBy(() -> ContainerTree.remove(root, TC)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> ContainerTree.remove(root, TC, true))
+                .isInstanceOf(IOException.class);
 
         assertThat(root.resolve("default/tc/a")).exists();
         try (Stream<Path> inside = Files.list(outside)) {
@@ -172,7 +188,7 @@ class ContainerTreeTest {
                             return null;
                         });
 
-                ContainerTree.remove(root, TC);
+                ContainerTree.remove(root, TC, true);
 
                 other.get();
                 assertThat(directory).doesNotExist();
@@ -206,7 +222,7 @@ class ContainerTreeTest {
                     Files.createDirectories(directory);
                     boolean _ =
                             attempt(() -> {
-                                ContainerTree.remove(root, TC);
+                                ContainerTree.remove(root, TC, true);
                                 return TC;
                             });
                     assertThat(outside.resolve("precious")).hasContent("precious");

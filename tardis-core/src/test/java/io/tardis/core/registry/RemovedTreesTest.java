@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -47,7 +48,7 @@ class RemovedTreesTest {
     void removesWhatWasMovedAway() throws IOException {
         fill(container, 20, 50);
         try (RemovedTrees removed = start()) {
-            ContainerTree.remove(root, TC);
+            ContainerTree.remove(root, TC, true);
             assertThat(container).doesNotExist();
             removed.look();
 
@@ -56,10 +57,22 @@ class RemovedTreesTest {
     }
 
     @Test
+    void closesItsDirectoryToOthers() throws IOException {
+        Path directory = Files.createDirectory(root.resolve(".removed"));
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
+        fill(container, 1, 1);
+
+        ContainerTree.remove(root, TC, true);
+
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory)))
+                .isEqualTo("rwx------");
+    }
+
+    @Test
     void theContainerHasGoneBeforeItsFilesAre() throws IOException {
         fill(container, 100, 200);
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(container).doesNotExist();
         try (Stream<Path> left = Files.walk(root.resolve(".removed"))) {
@@ -83,7 +96,7 @@ class RemovedTreesTest {
     @Test
     void stopsInTheMiddleOfATreeAndLeavesTheRestForTheNextStart() throws IOException {
         fill(container, 20, 100);
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         start().close();
         try (RemovedTrees _ = start()) {
@@ -104,7 +117,7 @@ class RemovedTreesTest {
         Files.createDirectory(root.resolve("default"));
         Files.move(tree, container);
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(container).doesNotExist();
         try (RemovedTrees _ = start()) {
@@ -118,7 +131,7 @@ class RemovedTreesTest {
                 Files.createFile(Files.createDirectory(folder.resolve("p")).resolve("precious"));
         Files.createDirectories(container.resolve("a"));
         Files.createSymbolicLink(container.resolve("a/link"), precious.getParent());
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
         Files.createSymbolicLink(root.resolve(".removed/link"), precious.getParent());
 
         try (RemovedTrees _ = start()) {
@@ -163,7 +176,7 @@ class RemovedTreesTest {
         bind(precious, Files.createFile(container.resolve("bind")));
         Path life = Files.createFile(container.resolve("life.json"));
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(precious).hasContent("precious");
         assertThat(life).doesNotExist();
@@ -177,7 +190,7 @@ class RemovedTreesTest {
         Path life = Files.createFile(container.resolve("life.json"));
         Path kept = Files.createDirectory(container.resolve("kept"));
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(kept).exists();
         assertThat(life).doesNotExist();
@@ -190,7 +203,7 @@ class RemovedTreesTest {
         bind(elsewhere, namespace);
         fill(container, 2, 2);
 
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
 
         assertThat(elsewhere.resolve("tc/d0/f0")).exists();
     }
@@ -199,7 +212,7 @@ class RemovedTreesTest {
     @Test
     void leavesWhatIsMountedInATreeThatWasMovedAway() throws Exception {
         fill(container, 3, 3);
-        ContainerTree.remove(root, TC);
+        ContainerTree.remove(root, TC, true);
         Path moved;
         try (Stream<Path> trees = Files.list(root.resolve(".removed"))) {
             moved = trees.findFirst().orElseThrow();
@@ -216,7 +229,7 @@ class RemovedTreesTest {
 
     private void removeAndAwait() throws IOException {
         try (RemovedTrees removed = start()) {
-            ContainerTree.remove(root, TC);
+            ContainerTree.remove(root, TC, true);
             removed.look();
             awaitNothingIsLeft();
         }
