@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.curve.CurveClients;
+import io.tardis.listener.InstanceLock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,6 +35,10 @@ final class Rehearsal {
         try {
             for (String endpoint : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
                 Optional<String> problem = ListeningSockets.problem(endpoint, running);
+                OptionalLong now = InstanceLock.holder(settings.stateDir());
+                if (problem.isPresent() && !now.equals(running)) { // another one has taken over
+                    problem = ListeningSockets.problem(endpoint, now);
+                }
                 if (problem.isPresent()) {
                     throw new SetupException(problem.get());
                 }

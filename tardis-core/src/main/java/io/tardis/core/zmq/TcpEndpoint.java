@@ -48,7 +48,7 @@ final class TcpEndpoint extends Listener {
     /**
      * JeroMQ gives each connection two buffers of 8 KiB outside the heap, which only a collection
      * frees. Short connections leave more of them than the heap has garbage; when the limit is
-     * reached, the JDK waits half a second for a collection, which a busy machine may not grant.
+     * reached, the JDK waits half a second for a collection, and all clients with it.
      */
     private static final int CONNECTIONS_PER_COLLECTION = 1_000;
 

@@ -93,6 +93,13 @@ public final class ZmqContext implements AutoCloseable {
     /** How long the last messages may take to leave. */
     private static final int LINGER_MILLIS = 500;
 
+    /**
+     * How long a client may take for its handshake. JeroMQ's timer holds a connection, with 16 KiB
+     * outside the heap, for as long as that, also if it has ended before: a flood of short
+     * connections would use up that memory within 30 s, which is JeroMQ's default.
+     */
+    private static final int CLIENT_HANDSHAKE_MILLIS = 3_000;
+
     private final ZMQ.Context context = ZMQ.context(1);
     private final Consumer<Throwable> onDeadThread;
     private final Optional<CurveKeys> keys;
@@ -229,6 +236,7 @@ public final class ZmqContext implements AutoCloseable {
         options.type = (publishes ? SocketType.XPUB : SocketType.ROUTER).type();
         options.recvIdentity = !publishes;
         options.linger = 0;
+        options.handshakeIvl = CLIENT_HANDSHAKE_MILLIS;
         options.maxMsgSize = Integer.MAX_VALUE; // the session's allocator decides
         options.setSocketOpt(
                 zmq.ZMQ.ZMQ_RCVHWM, publishes ? NO_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK);
