@@ -1,5 +1,6 @@
 package io.tardis.runc;
 
+import io.tardis.core.FileIdentity;
 import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -9,7 +10,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -123,8 +123,7 @@ final class ShimSocket {
     /** The inode of what has this name; null if there is nothing, or it cannot be looked at. */
     private static @Nullable Object keyOf(Path path) {
         try {
-            return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
-                    .fileKey();
+            return FileIdentity.of(path);
         } catch (IOException e) {
             LOG.debug("{} cannot be looked at", path, e);
             return null;
