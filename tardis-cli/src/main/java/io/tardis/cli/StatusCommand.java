@@ -88,7 +88,7 @@ final class StatusCommand extends Subcommand {
 
     private static String durability(Answer.Backlog backlog) {
         String unwritten =
-                "NO, %d exits are in memory only until the disk can be written"
+                "NO, %d exits are in memory only until the exit log can be written"
                         .formatted(backlog.unwritten());
         String dropped = "; %d exits were given up since the start".formatted(backlog.dropped());
         return (backlog.durable() ? "yes" : unwritten) + (backlog.dropped() == 0 ? "" : dropped);

@@ -133,15 +133,22 @@ class LaunchScriptTest {
         String inherited =
                 "umask 777; ulimit -S -c 8; echo 300 >/proc/$$/oom_score_adj; exec nice -n 7";
 
+        Map<String, String> ofSystemd = Map.of("INVOCATION_ID", "1");
+        Path systemd = script("systemd", "#!/bin/sh\n\"$@\"\nexit $?\n");
+
         Surroundings daemon = run(shell, "daemon", Map.of(), inherited);
-        Surroundings ofService = run(shell, "daemon", Map.of("INVOCATION_ID", "1"), inherited);
+        Surroundings byService = run(shell, "daemon", ofSystemd, inherited);
+        Surroundings ofService = run(shell, "daemon", ofSystemd, inherited + " '" + systemd + "'");
         Surroundings command = run(shell, "get", Map.of(), inherited);
 
-        assertThat(daemon.umask()).isEqualTo("0022");
-        assertThat(daemon.coreLimit()).isEqualTo("0");
-        assertThat(daemon.nice()).isEqualTo("0");
         // Without the capability no process may go below what was inherited before the 300.
-        assertThat(daemon.oomScore()).isEqualTo(mayLowerItsOomScore() ? "-500" : "0");
+        String oomScore = mayLowerItsOomScore() ? "-500" : "0";
+        for (Surroundings own : List.of(daemon, byService)) {
+            assertThat(List.of(own.umask(), own.coreLimit(), own.nice(), own.oomScore()))
+                    .containsExactly("0022", "0", "0", oomScore);
+            assertThat(own.environment()).doesNotContainKey("INVOCATION_ID");
+        }
+        assertThat(ofService.environment()).containsEntry("INVOCATION_ID", "1");
         for (Surroundings other : List.of(ofService, command)) {
             assertThat(List.of(other.umask(), other.coreLimit(), other.nice(), other.oomScore()))
                     .containsExactly("0777", "8", "7", "300");

@@ -57,7 +57,7 @@ class StatusCommandTest {
 
         assertThat(statusOf(new Answer.Pong("0.0.1", 7, backlog, Optional.empty())).out())
                 .contains(
-                        "durable   NO, 12 exits are in memory only until the disk can be written;"
+                        "durable   NO, 12 exits are in memory only until the exit log can be written;"
                                 + " 3 exits were given up since the start\n");
     }
 

@@ -5,6 +5,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -101,8 +102,8 @@ final class KernelWitness implements Witness, AutoCloseable {
      * Watches the process of {@code life}, which may be a zombie already. From any thread; when it
      * returns true, its end cannot be missed. Does nothing for a life that is watched already.
      *
-     * @return false if the process is gone, is not known, or cannot be watched
-     * @throws java.io.UncheckedIOException if it cannot be looked at now, for want of descriptors
+     * @return false if the process is gone, or is not known
+     * @throws UncheckedIOException if it cannot be watched now, for want of descriptors
      */
     synchronized boolean watch(Life life) {
         if (closed || life.init().isEmpty()) {
@@ -130,6 +131,9 @@ final class KernelWitness implements Witness, AutoCloseable {
                 }
             }
         } catch (SystemCall.Failure e) {
+            if (init.exists()) {
+                throw new UncheckedIOException(e);
+            }
             LOG.debug("{} (pid {}) cannot be watched", life.container(), init.pid(), e);
             return false;
         }

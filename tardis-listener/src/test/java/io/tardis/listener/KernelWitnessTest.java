@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -8,6 +9,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -258,6 +260,23 @@ class KernelWitnessTest {
         assertThat(witness.watch(life("tc", new InitProcess(process.pid(), OptionalLong.empty()))))
                 .isFalse();
         assertThat(witness.isWatching(life("tc", earlier))).isFalse();
+    }
+
+    /**
+     * As where no descriptor is left: the kernel has no pidfd for a thread that leads no process.
+     */
+    @Test
+    void saysThatAProcessCannotBeWatchedNow() throws IOException {
+        try (Stream<Path> threads = Files.list(Path.of("/proc/self/task"))) {
+            long thread =
+                    threads.mapToLong(it -> Long.parseLong(it.getFileName().toString()))
+                            .filter(it -> it != ProcessHandle.current().pid())
+                            .findFirst()
+                            .orElseThrow();
+
+            assertThatThrownBy(() -> witness.watch(life("tc", thread)))
+                    .isInstanceOf(UncheckedIOException.class);
+        }
     }
 
     @Test

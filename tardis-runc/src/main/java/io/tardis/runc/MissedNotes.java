@@ -187,7 +187,9 @@ public final class MissedNotes {
             if (reason.isPresent()) {
                 remove(file, reason.get());
             } else {
-                replayFile(container, file, mayWait);
+                while (replayFile(container, file, mayWait)) {
+                    LOG.debug("{} has missed another call meanwhile", container);
+                }
                 failing.remove(file);
             }
         } catch (NoSuchFileException e) {
@@ -213,8 +215,12 @@ public final class MissedNotes {
                 : Optional.empty();
     }
 
-    /** Replays what was not replayed yet, and removes the file unless it has grown meanwhile. */
-    private void replayFile(ContainerKey container, Path file, boolean mayWait) throws IOException {
+    /**
+     * Replays what was not replayed yet, and removes the file. Returns true if it has grown
+     * meanwhile: another call was missed, which comes before what is served next.
+     */
+    private boolean replayFile(ContainerKey container, Path file, boolean mayWait)
+            throws IOException {
         try (FileChannel channel =
                 FileChannel.open(
                         file,
@@ -227,16 +233,18 @@ public final class MissedNotes {
                 Note note = notes.get(i);
                 if (!note.replayed() && !calls.replay(notes, i, mayWait && !isOverdue(file))) {
                     waiting.putIfAbsent(file, System.nanoTime());
-                    return;
+                    return false;
                 }
                 mark(channel, note);
             }
             waiting.remove(file);
             // A launcher that has the lock writes to it: what it adds has its turn later.
             try (FileLock lock = channel.tryLock()) {
-                if (lock != null && channel.size() == bytes.length) {
+                boolean hasGrown = channel.size() > bytes.length;
+                if (lock != null && !hasGrown) {
                     Files.deleteIfExists(file);
                 }
+                return lock != null && hasGrown && channel.size() <= MAX_SIZE;
             }
         }
     }

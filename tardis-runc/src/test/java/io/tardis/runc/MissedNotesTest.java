@@ -1,6 +1,7 @@
 package io.tardis.runc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import io.tardis.core.TardisException;
@@ -527,6 +528,21 @@ class MissedNotesTest {
         notes.serve(delete(true));
 
         assertThat(listener.deleted()).extracting(Life::createdAt).containsExactly(at);
+    }
+
+    @Test
+    void whatIsMissedDuringTheReplayComesBeforeACallThatIsServed() throws IOException {
+        note(now(), create());
+        listener.keep((container, path, at) -> {
+            assertThatCode(() -> note(now(), delete(true))).doesNotThrowAnyException();
+            return Life.of("reported", container, at, path);
+        });
+
+        assertThat(notes.serve(start())).isTrue();
+
+        assertThat(registry.open(TC)).isEmpty();
+        assertThat(listener.deleted()).extracting(Life::id).containsExactly("reported");
+        assertThat(missed).isEmptyDirectory();
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.sqlite.SQLiteErrorCode.SQLITE_ERROR;
 import static org.sqlite.SQLiteErrorCode.SQLITE_FORMAT;
 import static org.sqlite.SQLiteErrorCode.SQLITE_INTERNAL;
 import static org.sqlite.SQLiteErrorCode.SQLITE_NOTADB;
+import static org.sqlite.SQLiteErrorCode.SQLITE_READONLY;
 import static org.sqlite.SQLiteErrorCode.SQLITE_TOOBIG;
 
 import io.tardis.core.SetupException;
@@ -84,8 +85,7 @@ final class ExitLogFile {
             return;
         }
         try (SqliteSession session = SqliteSession.open(file)) {
-            session.execute("BEGIN IMMEDIATE");
-            session.execute("ROLLBACK");
+            tryToWrite(session);
         } catch (ExitLogException e) {
             if (e.isOneOf(SQLITE_BUSY)) {
                 throw new SetupException(
@@ -93,6 +93,12 @@ final class ExitLogFile {
             }
             LOG.debug("{} cannot be tried; who opens it sets it aside", file, e);
         }
+    }
+
+    /** Of a file that SQLite takes for read-only, BEGIN IMMEDIATE alone only reads. */
+    private static void tryToWrite(SqliteSession session) {
+        session.execute("BEGIN IMMEDIATE; PRAGMA user_version = " + VERSION);
+        session.execute("ROLLBACK");
     }
 
     /**
@@ -212,19 +218,27 @@ final class ExitLogFile {
         }
         try (SqliteSession session = SqliteSession.open(file)) {
             // SQLite makes the file before the tables come: a start that was killed in between.
-            return session.number("SELECT count(*) FROM sqlite_master") == 0
-                    ? null
-                    : problemOf(session);
+            String problem =
+                    session.number("SELECT count(*) FROM sqlite_master") == 0
+                            ? null
+                            : problemOf(session);
+            if (problem == null) {
+                tryToWrite(session);
+            }
+            return problem;
         } catch (ExitLogException e) {
-            // SQLite calls a spoiled byte of the header a mere error, for instance, and such a file
-            // would end every start. Any other reason is not in the file, but around it.
-            if (e.isOneOf(
-                    SQLITE_ERROR,
-                    SQLITE_INTERNAL,
-                    SQLITE_CORRUPT,
-                    SQLITE_TOOBIG,
-                    SQLITE_FORMAT,
-                    SQLITE_NOTADB)) {
+            // SQLite calls a spoiled byte of the header a mere error, for instance, or says that
+            // the file cannot be written, and such a file would end every start. Any other reason
+            // is not in the file, but around it.
+            boolean isReadOnly = e.isOneOf(SQLITE_READONLY) && Files.isWritable(file);
+            if (isReadOnly
+                    || e.isOneOf(
+                            SQLITE_ERROR,
+                            SQLITE_INTERNAL,
+                            SQLITE_CORRUPT,
+                            SQLITE_TOOBIG,
+                            SQLITE_FORMAT,
+                            SQLITE_NOTADB)) {
                 return "it is damaged: " + e.getMessage();
             }
             throw e;

@@ -4,6 +4,7 @@ import io.tardis.core.FailureLog;
 import io.tardis.core.Worker;
 import io.tardis.core.config.Limits;
 import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.OfContainer;
@@ -70,6 +71,9 @@ final class QueryServer implements AutoCloseable {
 
     /** Guarded by itself: the threads that make long answers have failures, too. */
     private final FailureLog failures = new FailureLog(QueryServer.class);
+
+    /** As it was answered last. */
+    private long lastSeq;
 
     private final LongAnswers lists;
     private final LongAnswers replays;
@@ -163,14 +167,21 @@ final class QueryServer implements AutoCloseable {
                             it -> maker.replay(it, query));
             case Query.ListContainers query ->
                     letMake(lists, request, MAX_LISTS + " lists", it -> maker.list(it, query));
-            case Query.Ping() ->
-                    Optional.of(
-                            new Pong(
-                                    version,
-                                    maker.lastSeq(log),
-                                    unwritten.backlog(),
-                                    Optional.of(health.get())));
+            case Query.Ping() -> Optional.of(pong());
         };
+    }
+
+    /** Answered also while the log cannot be read: who asks wants to know what is wrong. */
+    private Pong pong() {
+        Backlog backlog = unwritten.backlog();
+        try {
+            lastSeq = maker.lastSeq(log);
+        } catch (ExitLogException e) {
+            LOG.debug("the number of the last exit cannot be read", e);
+            lastSeq = Math.max(lastSeq, unwritten.lastSeq());
+            backlog = new Backlog(false, backlog.unwritten(), backlog.dropped());
+        }
+        return new Pong(version, lastSeq, backlog, Optional.of(health.get()));
     }
 
     private Optional<Answer> answer(ZmqReplier.Request request, Query.ExitCode query) {

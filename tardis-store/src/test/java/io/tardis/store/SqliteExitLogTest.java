@@ -11,6 +11,7 @@ import static io.tardis.store.Exits.ofLife;
 import static io.tardis.store.Exits.passing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.tardis.core.SetupException;
@@ -50,6 +51,9 @@ import org.slf4j.event.Level;
 
 @Timeout(120)
 class SqliteExitLogTest {
+
+    /** Of every SQLite file. */
+    private static final int HEADER_BYTES = 100;
 
     @TempDir private Path directory;
     private Path file;
@@ -369,15 +373,24 @@ class SqliteExitLogTest {
         assertSetAside("damaged");
     }
 
-    /** SQLite calls this neither corrupt nor no database, but a mere error. */
+    /**
+     * SQLite calls some of them neither corrupt nor no database, but a mere error, or read-only.
+     */
     @Test
-    void setsAsideAFileWhoseSchemaIsOfAnUnknownFormat() throws IOException {
+    void noByteOfTheHeaderEndsAStart() throws IOException {
         writeMany();
-        byte[] bytes = Files.readAllBytes(file);
-        bytes[47] = 9;
-        Files.write(file, bytes);
+        byte[] whole = Files.readAllBytes(file);
+        for (int i = 0; i < HEADER_BYTES; i++) {
+            byte[] bytes = whole.clone();
+            bytes[i] ^= 9;
+            Files.write(file, bytes);
 
-        assertSetAside("unsupported file format");
+            try (SqliteExitLog log = open()) {
+                log.append(List.of(passing(exit(1, TC, 1, 0))));
+            } catch (SetupException | ExitLogException e) {
+                fail("with another byte " + i, e);
+            }
+        }
     }
 
     /** As if the look at the start had ended before it came to the damage. */

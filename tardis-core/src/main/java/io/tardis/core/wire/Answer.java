@@ -96,7 +96,8 @@ public sealed interface Answer {
             if (!backlog.durable()) {
                 problems.add(
                         backlog.unwritten()
-                                + " exits are in memory only, because the disk cannot be written");
+                                + " exits are in memory only, because the exit log cannot be used;"
+                                + " the daemon's log says why");
             }
             return List.copyOf(problems);
         }

@@ -201,7 +201,7 @@ class WireTest {
                 .endsWith(
                         """
                         "problems":["'ctr events' ended with 127","/run/tardis/tardis.sock is not there",\
-                        "2 exits are in memory only, because the disk cannot be written"]}\
+                        "2 exits are in memory only, because the exit log cannot be used; the daemon's log says why"]}\
                         """);
     }
 
