@@ -26,7 +26,7 @@ final class Execs {
     /** containerd reported an exit; what is to be published of it. */
     Optional<End> ended(TaskExit exit) {
         End end = new End(exit, OptionalInt.empty(), false, ExitSource.CONTAINERD);
-        Fate.Step step = fates.getOrDefault(Key.of(exit), new Fate.Open()).after(end, 0);
+        Fate.Step step = fates.getOrDefault(Key.of(exit), new Fate.Open()).after(end, false, 0);
         fates.put(Key.of(exit), step.next());
         return step.published();
     }

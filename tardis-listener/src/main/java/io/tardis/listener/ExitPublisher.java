@@ -3,15 +3,14 @@ package io.tardis.listener;
 import io.tardis.core.FailureLog;
 import io.tardis.core.Worker;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
-import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.core.zmq.ZmqPublisher;
 import io.tardis.listener.Inbox.Signal;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -33,9 +32,6 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
 
     /** How often all lives are looked at, though nothing was missed as far as is known. */
     private static final Duration LOOK = Duration.ofHours(1);
-
-    /** The kernel's start times have steps of 10 ms, and so has its uptime. */
-    private static final Duration STEP = Duration.ofMillis(50);
 
     private static final Duration UNREADABLE_INTERVAL = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ExitPublisher.class);
@@ -72,7 +68,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
      * @param witness asked how a process ended whose exit containerd has published
      * @param checker looks at lives whose end may have been missed
      * @param keepsAll whether also the ends of containers are kept that are not enabled
-     * @param onInit receives a registered life whose process containerd has reported
+     * @param node where the processes are
      * @param ownsStateDir whether the sequence's file is this process's to write again, where
      *     somebody removed it
      */
@@ -83,14 +79,14 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             Optional<? extends Witness> witness,
             LifeChecker checker,
             boolean keepsAll,
-            Consumer<Life> onInit,
+            Node node,
             BooleanSupplier ownsStateDir,
             InstantSource clock) {
         this.socket = socket;
         this.inbox = inbox;
         this.sequence = sequence;
         this.witness = witness;
-        this.lives = new Lives(known, this, keepsAll, this::processOf, onInit);
+        this.lives = new Lives(known, this, keepsAll, node);
         this.checker = checker;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
@@ -99,19 +95,6 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
 
     void start() {
         worker.start();
-    }
-
-    /** Without its start time where the pid was given again since. */
-    private InitProcess processOf(long pid, Instant at) {
-        try {
-            InitProcess process = InitProcess.of(pid);
-            if (process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isEmpty()) {
-                return process;
-            }
-        } catch (UncheckedIOException e) {
-            LOG.debug("when process {} was started cannot be read now", pid, e);
-        }
-        return new InitProcess(pid, OptionalLong.empty());
     }
 
     /**
@@ -236,7 +219,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     }
 
     @Override
-    public long exit(Fate.End end, Optional<LifeRef> life) {
+    public long exit(Fate.End end, Optional<LifeRef> life, LifeDetails details) {
         ExitEvent event =
                 new ExitEvent(
                         sequence.next(),
@@ -244,7 +227,8 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                         end.signal(),
                         end.oomKilled(),
                         end.source(),
-                        life);
+                        life,
+                        details);
         publish(new Published.Exit(event));
         LOG.debug("published {}", event);
         return event.seq();
@@ -260,7 +244,8 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                         life.ref(),
                         init.map(it -> OptionalLong.of(it.pid())).orElse(OptionalLong.empty()),
                         init.map(InitProcess::startTime).orElse(OptionalLong.empty()),
-                        endedSeq));
+                        endedSeq,
+                        life.details));
     }
 
     @Override

@@ -22,8 +22,8 @@ sealed interface Fate {
     record Lost() implements Fate {}
 
     /**
-     * The kernel reported a death by SIGKILL. Whether it was for want of memory, containerd reports
-     * a moment later.
+     * The kernel reported a death by SIGKILL, and its counters cannot be read. Whether it was for
+     * want of memory, containerd reports a moment later.
      *
      * @param deadline when it is published without that, by the monotonic clock
      */
@@ -70,11 +70,12 @@ sealed interface Fate {
     /**
      * Takes a report. The first real status stays; one that containerd made up is replaced by it.
      *
+     * @param oomMayFollow whether only containerd can say that the kernel killed for memory
      * @param nanoTime now, by the monotonic clock
      */
-    default Step after(End report, long nanoTime) {
+    default Step after(End report, boolean oomMayFollow, long nanoTime) {
         return switch (this) {
-            case Open _, Lost _ -> first(report, nanoTime);
+            case Open _, Lost _ -> first(report, oomMayFollow, nanoTime);
             case Held held when report.source() == ExitSource.KERNEL ->
                     new Step(held, Optional.empty());
             case Held(End end, long _) ->
@@ -83,7 +84,7 @@ sealed interface Fate {
             case Ended(End end, boolean _)
                     when end.source() == ExitSource.ASSUMED
                             && report.source() != ExitSource.ASSUMED ->
-                    first(report, nanoTime);
+                    first(report, oomMayFollow, nanoTime);
             case Ended(End end, boolean disputed) ->
                     new Step(new Ended(end, isDisputed(end, report, disputed)), Optional.empty());
         };
@@ -94,9 +95,10 @@ sealed interface Fate {
         return Step.ended(known().orElseThrow().withOomKilled(oomKilled), false);
     }
 
-    private static Step first(End report, long nanoTime) {
+    private static Step first(End report, boolean oomMayFollow, long nanoTime) {
         boolean killed =
-                report.source() == ExitSource.KERNEL
+                oomMayFollow
+                        && report.source() == ExitSource.KERNEL
                         && report.signal().equals(OptionalInt.of(SIGKILL))
                         && !report.oomKilled();
         return killed

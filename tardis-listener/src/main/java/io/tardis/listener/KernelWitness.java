@@ -13,8 +13,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
-import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,6 +37,7 @@ final class KernelWitness implements Witness, AutoCloseable {
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(5);
 
     private final Epoll epoll;
+    private final Consumer<Life> onEnd;
     private final LongConsumer onReaped;
     private final Worker worker = new Worker("tardis-listener-witness", this::run, this::wake);
 
@@ -53,8 +55,9 @@ final class KernelWitness implements Witness, AutoCloseable {
     private long lastNumber;
     private boolean closed;
 
-    private KernelWitness(Epoll epoll, LongConsumer onReaped) {
+    private KernelWitness(Epoll epoll, Consumer<Life> onEnd, LongConsumer onReaped) {
         this.epoll = epoll;
+        this.onEnd = onEnd;
         this.onReaped = onReaped;
     }
 
@@ -62,14 +65,15 @@ final class KernelWitness implements Witness, AutoCloseable {
      * A witness, if this kernel reports how processes ended. The kernel itself is asked, with a
      * process that is made to end: versions say little where distributions port features back.
      *
+     * @param onEnd receives each life whose process was reaped, at once
      * @param onReaped receives the number of each watched process once it was reaped, from the
      *     witness's thread; {@link #take} has the rest. May block
      */
-    static Optional<KernelWitness> open(LongConsumer onReaped) {
+    static Optional<KernelWitness> open(Consumer<Life> onEnd, LongConsumer onReaped) {
         String problem = "";
         try {
             if (probe().isPresent()) {
-                return Optional.of(new KernelWitness(new Epoll(), onReaped));
+                return Optional.of(new KernelWitness(new Epoll(), onEnd, onReaped));
             }
         } catch (IOException e) {
             problem = " (" + e.getMessage() + ")";
@@ -166,10 +170,23 @@ final class KernelWitness implements Witness, AutoCloseable {
     private void run() {
         try {
             while (!worker.isStopping()) {
-                LongStream.of(epoll.await(IDLE)).forEach(onReaped);
+                for (long number : epoll.await(IDLE)) {
+                    reaped(number);
+                }
             }
         } catch (SystemCall.Failure e) {
             throw new IllegalStateException("the kernel witness cannot go on", e);
+        }
+    }
+
+    private void reaped(long number) {
+        @Nullable Watched reaped;
+        synchronized (this) {
+            reaped = watched.get(number);
+        }
+        if (reaped != null) { // else it was taken meanwhile
+            onEnd.accept(reaped.life());
+            onReaped.accept(number);
         }
     }
 

@@ -78,6 +78,24 @@ final class KnownLives {
         return of(container).reversed().stream().filter(which).findFirst().orElse(null);
     }
 
+    /** The life that an exit ends, or has ended; null if none that is known does. */
+    @Nullable TrackedLife endedBy(TaskExit exit) {
+        ContainerKey container = exit.container();
+        TrackedLife newest = newest(container);
+        if (newest == null) {
+            return null;
+        }
+        if (exit.pid() == NO_PID) {
+            // containerd could not even clean up after its shim.
+            return exit.exitedAt().isBefore(newest.life.createdAt()) ? null : newest;
+        }
+        TrackedLife life = newest(container, it -> it.awaitsEndOf(exit.pid()));
+        if (life == null) {
+            life = newest(container, it -> it.hasEndedWith(exit));
+        }
+        return life == null && newest.mayEndWith(exit) ? newest : life;
+    }
+
     /** The life that is known by this one's id. */
     @Nullable TrackedLife find(Life life) {
         return newest(life.container(), it -> it.life.id().equals(life.id()));
@@ -173,6 +191,8 @@ final class KnownLives {
             tracked.seq = OptionalLong.of(event.seq());
         } else if (state instanceof Answer.Lost) {
             tracked.fate = new Fate.Lost();
+        } else if (state instanceof Answer.Running(_, Optional<Begun> begun)) {
+            begun.ifPresent(it -> tracked.details = it.details());
         }
         settle(tracked);
     }

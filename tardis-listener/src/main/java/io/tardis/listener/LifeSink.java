@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.listener.Fate.End;
 import java.util.Optional;
@@ -13,9 +14,11 @@ interface LifeSink {
     /**
      * A process ended.
      *
+     * @param life the life that it ends, or that an exec'd process ran in
+     * @param details what else is known of the life that it ends
      * @return the number of the exit
      */
-    long exit(End end, Optional<LifeRef> life);
+    long exit(End end, Optional<LifeRef> life, LifeDetails details);
 
     /** A life is over whose end nobody observed. */
     void lost(TrackedLife life);

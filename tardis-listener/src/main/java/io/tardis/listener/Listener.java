@@ -70,6 +70,7 @@ public final class Listener implements LifeListener, AutoCloseable {
     private final Inbox inbox;
     private final EventSource source;
     private final LifeChecker checker;
+    private final LocalNode node;
     final Optional<KernelWitness> witness;
     private final Health.Witness witnessHealth;
     private final Supplier<QueryClient> queries;
@@ -109,9 +110,11 @@ public final class Listener implements LifeListener, AutoCloseable {
             socket.close();
             throw e;
         }
+        Cgroups cgroups = new Cgroups();
         this.witness =
                 settings.kernelWitness()
-                        ? KernelWitness.open(number -> inbox.put(new Signal.Reaped(number)))
+                        ? KernelWitness.open(
+                                cgroups::measure, number -> inbox.put(new Signal.Reaped(number)))
                         : Optional.empty();
         this.witnessHealth =
                 new Health.Witness(
@@ -128,6 +131,7 @@ public final class Listener implements LifeListener, AutoCloseable {
                         this::deletedUnseen,
                         () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
                         LifeChecker.LATE_REPORT);
+        this.node = new LocalNode(witness, checker, registry, cgroups, clock);
         this.publisher =
                 new ExitPublisher(
                         socket,
@@ -136,7 +140,7 @@ public final class Listener implements LifeListener, AutoCloseable {
                         witness,
                         checker,
                         settings.record() == RecordScope.ALL,
-                        this::noteInit,
+                        node,
                         lock::keep,
                         clock);
     }
@@ -185,28 +189,7 @@ public final class Listener implements LifeListener, AutoCloseable {
     @Override
     public void started(Life life) {
         report(it -> it.started(life));
-        boolean watched = false;
-        try {
-            watched = witness.isEmpty() || witness.get().watch(life);
-        } catch (UncheckedIOException e) {
-            LOG.warn("{} cannot be watched now", life.container(), e);
-        }
-        if (!watched) {
-            checker.check(List.of(life), List.of());
-        }
-    }
-
-    /** A restore has no start; and the launcher's call may not have reached the shim. */
-    private void noteInit(Life life) {
-        try {
-            Optional<Life> open = registry.open(life.container());
-            if (open.filter(it -> it.id().equals(life.id()) && it.init().isEmpty()).isPresent()
-                    && registry.update(life)) {
-                checker.check(List.of(life), List.of());
-            }
-        } catch (IOException e) {
-            LOG.warn("the start of {} cannot be noted", life.container(), e);
-        }
+        node.watch(life);
     }
 
     private void deletedUnseen(Life life) {
@@ -248,7 +231,7 @@ public final class Listener implements LifeListener, AutoCloseable {
 
     /** Whether this machine's kernel reports how processes end. Nothing is changed. */
     public static boolean kernelCanWitness() {
-        try (KernelWitness probe = KernelWitness.open(_ -> {}).orElse(null)) {
+        try (KernelWitness probe = KernelWitness.open(_ -> {}, _ -> {}).orElse(null)) {
             return probe != null;
         }
     }

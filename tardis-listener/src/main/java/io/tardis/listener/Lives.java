@@ -1,22 +1,21 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.About;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.event.Usage;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.listener.Fate.End;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.Queue;
-import java.util.function.BiFunction;
-import java.util.function.Consumer;
 import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,45 +35,33 @@ final class Lives {
 
     private final LifeSink sink;
     private final boolean keepsAll;
-    private final BiFunction<Long, Instant, InitProcess> processes;
-    private final Consumer<Life> onInit;
+    private final Node node;
     private final KnownLives known;
+    private final HeldLives held = new HeldLives();
 
     /** Containers whose lives were not known when the kernel killed a process of theirs. */
     private final BoundedMap<ContainerKey, Boolean> oomKilled =
             new BoundedMap<>(KnownLives.REMEMBERED);
 
     /**
-     * Those whose death by SIGKILL is held until containerd has reported whether memory ran out, in
-     * the order of their deadlines; perhaps some whose end was published since.
-     */
-    private final Queue<TrackedLife> held = new ArrayDeque<>();
-
-    /**
      * Goes on with what is known.
      *
      * @param known what was there before
      * @param keepsAll whether also the ends of containers are kept that are not enabled
-     * @param processes gives the process that has a pid, and had it at a time
-     * @param onInit receives a registered life whose process containerd has reported
+     * @param node where the processes are
      */
-    Lives(
-            KnownLives known,
-            LifeSink sink,
-            boolean keepsAll,
-            BiFunction<Long, Instant, InitProcess> processes,
-            Consumer<Life> onInit) {
+    Lives(KnownLives known, LifeSink sink, boolean keepsAll, Node node) {
         this.known = known;
         this.sink = sink;
         this.keepsAll = keepsAll;
-        this.processes = processes;
-        this.onInit = onInit;
+        this.node = node;
     }
 
     /**
      * Publishes the begin of each life that the store did not know, and the lives that are lost.
      */
     void announce() {
+        known.open().forEach(node::runs);
         known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
         known.lost.stream()
                 .filter(it -> it.init().isPresent())
@@ -188,7 +175,7 @@ final class Lives {
      */
     void reported(TaskProcess report) {
         ContainerKey container = report.container();
-        InitProcess process = processes.apply(report.pid(), report.at());
+        InitProcess process = node.process(report.pid(), report.at());
         TrackedLife life = known.newest(container, it -> it.hasProcess(process, report.at()));
         if (life == null) {
             life = known.newest(container);
@@ -205,11 +192,21 @@ final class Lives {
             if (report.pid() != KnownLives.NO_PID) {
                 life.life = life.life.withInit(process);
             }
-            begin(life);
+            begin(life, report.isStart());
             known.settle(life);
         }
-        if (report.isStart() && life.life.init().isPresent() && life.registered && life.isOpen()) {
-            onInit.accept(life.life); // nearly always noted by the shim; a restore has no start
+        if (life.isOpen()) {
+            if (report.isStart()) {
+                life.details = life.details.withStartedAt(report.at());
+            }
+            if (life.life.bundle().toString().isEmpty()) {
+                life.life = life.life.withBundle(report.bundle());
+            }
+            // The shim nearly always notes the process of what it has registered; but a restore has
+            // no start.
+            if (life.kept && life.life.init().isPresent() && report.isStart() | !life.registered) {
+                node.watch(life.life, life.registered);
+            }
         }
     }
 
@@ -240,7 +237,7 @@ final class Lives {
             execEnded(exit);
             return;
         }
-        TrackedLife life = endedBy(exit);
+        TrackedLife life = known.endedBy(exit);
         if (life == null) {
             TrackedLife newest = known.newest(exit.container());
             if (newest != null && newest.runsBeside(exit.pid())) {
@@ -263,33 +260,24 @@ final class Lives {
         return life;
     }
 
-    /** The life that an exit ends, or has ended; null if none that is known does. */
-    private @Nullable TrackedLife endedBy(TaskExit exit) {
-        ContainerKey container = exit.container();
-        TrackedLife newest = known.newest(container);
-        if (newest == null) {
-            return null;
-        }
-        if (exit.pid() == KnownLives.NO_PID) {
-            // containerd could not even clean up after its shim.
-            return exit.exitedAt().isBefore(newest.life.createdAt()) ? null : newest;
-        }
-        TrackedLife life = known.newest(container, it -> it.awaitsEndOf(exit.pid()));
-        if (life == null) {
-            life = known.newest(container, it -> it.hasEndedWith(exit));
-        }
-        return life == null && newest.mayEndWith(exit) ? newest : life;
-    }
-
     private void execEnded(TaskExit exit) {
         Optional<LifeRef> life =
                 Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
-        known.execs.ended(exit).ifPresent(it -> sink.exit(it, life));
+        known.execs.ended(exit).ifPresent(it -> sink.exit(it, life, LifeDetails.NONE));
     }
 
     private void report(
             TrackedLife life, TaskExit exit, OptionalInt signal, ExitSource source, long nanoTime) {
-        Fate.Step step = life.fate.after(new End(exit, signal, life.oomKilled, source), nanoTime);
+        if (life.kept && life.details.usage().equals(Usage.NOTHING)) {
+            life.details = life.details.withUsage(node.usage(life.life));
+        }
+        OptionalLong oomKills = life.details.usage().oomKills();
+        life.oomKilled |= oomKills.orElse(0) > 0;
+        Fate.Step step =
+                life.fate.after(
+                        new End(exit, signal, life.oomKilled, source),
+                        oomKills.isEmpty(),
+                        nanoTime);
         apply(life, step);
         if (step.next() instanceof Fate.Held) {
             held.add(life);
@@ -301,7 +289,11 @@ final class Lives {
         step.published()
                 .ifPresent(it -> {
                     begin(life);
-                    life.seq = OptionalLong.of(sink.exit(it, Optional.of(life.ref())));
+                    life.seq =
+                            OptionalLong.of(sink.exit(it, Optional.of(life.ref()), life.details));
+                    if (it.source() != ExitSource.ASSUMED) {
+                        life.details = LifeDetails.NONE; // a late report brings no more than a code
+                    }
                 });
         known.settle(life);
     }
@@ -309,25 +301,31 @@ final class Lives {
     private void lose(TrackedLife life) {
         begin(life);
         life.fate = new Fate.Lost();
+        life.details = LifeDetails.NONE;
+        Usage _ = node.usage(life.life); // nobody will ask for it
         sink.lost(life);
     }
 
     private void begin(TrackedLife life) {
+        begin(life, false);
+    }
+
+    private void begin(TrackedLife life, boolean runs) {
         if (!life.begun) {
             life.begun = true;
+            Life begun = life.life;
+            life.details =
+                    new LifeDetails(
+                            begun.init().map(_ -> begun.createdAt()),
+                            life.kept ? node.about(begun, runs) : About.NOTHING,
+                            Usage.NOTHING);
             sink.begun(life, OptionalLong.empty());
         }
     }
 
     /** The monotonic time at which {@link #publishOverdue} has something, if anything is held. */
     OptionalLong nextDeadline() {
-        for (TrackedLife first = held.peek(); first != null; first = held.peek()) {
-            if (first.fate instanceof Fate.Held(_, long deadline)) {
-                return OptionalLong.of(deadline);
-            }
-            held.remove();
-        }
-        return OptionalLong.empty();
+        return held.nextDeadline();
     }
 
     /** Publishes what was held, and containerd has reported nothing of in time. */
@@ -341,9 +339,8 @@ final class Lives {
     }
 
     private void publishHeld(LongPredicate isDue) {
-        while (nextDeadline().stream().anyMatch(isDue)) {
-            TrackedLife life = held.remove();
-            apply(life, life.fate.overdue(life.oomKilled));
+        for (TrackedLife it = held.poll(isDue); it != null; it = held.poll(isDue)) {
+            apply(it, it.fate.overdue(it.oomKilled));
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.registry.InitProcess;
@@ -55,6 +56,10 @@ final class TrackedLife {
     Instant until = Instant.MAX;
 
     boolean oomKilled;
+
+    /** What is published with its begin and its end; after that, nothing. */
+    LifeDetails details = LifeDetails.NONE;
+
     Fate fate = new Fate.Open();
 
     /** The number of its exit. */

@@ -46,7 +46,7 @@ class ExitPublisherTest {
     private Listening subscriber;
     private long first;
     private final FakeWitness witness = new FakeWitness();
-    private final List<Life> inits = new CopyOnWriteArrayList<>();
+    private final FakeNode node = new FakeNode();
 
     /** Knows of one end at the most, by the number 1. */
     private static final class FakeWitness implements Witness {
@@ -81,7 +81,7 @@ class ExitPublisherTest {
                         new LifeChecker(
                                 Optional.empty(), _ -> {}, _ -> {}, () -> {}, Duration.ofHours(1)),
                         false,
-                        inits::add,
+                        node,
                         () -> true,
                         clock);
     }

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.event.Usage;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
@@ -25,6 +27,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.event.Level;
 
@@ -44,6 +47,7 @@ class LivesTest {
         private final List<String> lines = new ArrayList<>();
         private final Map<String, Integer> numbers = new HashMap<>();
         private final List<Fate.End> ends = new ArrayList<>();
+        private final List<LifeDetails> details = new ArrayList<>();
 
         private String letter(LifeRef life) {
             int number = numbers.computeIfAbsent(life.id(), _ -> numbers.size());
@@ -57,8 +61,9 @@ class LivesTest {
         }
 
         @Override
-        public long exit(Fate.End end, Optional<LifeRef> life) {
+        public long exit(Fate.End end, Optional<LifeRef> life, LifeDetails known) {
             ends.add(end);
+            details.add(known);
             String of = life.map(this::letter).orElse("?");
             String kind = end.exit().isContainerExit() ? "" : "exec ";
             lines.add(
@@ -86,16 +91,12 @@ class LivesTest {
 
     private final Lines lines = new Lines();
     private final KnownLives known = new KnownLives();
-    private final List<Life> inits = new ArrayList<>();
+    private final FakeNode node = new FakeNode();
     private final Lives lives = lives(false, 1);
 
     private Lives lives(boolean keepsAll, long startTime) {
-        return new Lives(
-                known,
-                lines,
-                keepsAll,
-                (pid, _) -> new InitProcess(pid, OptionalLong.of(startTime)),
-                inits::add);
+        node.startTime = startTime;
+        return new Lives(known, lines, keepsAll, node);
     }
 
     // --- whose end it is
@@ -374,10 +375,10 @@ class LivesTest {
         begun(life("1", 0));
 
         create(100, NOW);
-        assertThat(inits).isEmpty();
+        assertThat(node.registered).isEmpty();
         started(100, NOW.plusMillis(20));
 
-        assertThat(inits).extracting(it -> it.init().orElseThrow().pid()).containsExactly(100L);
+        assertThat(node.registered).extracting(it -> it.init().orElseThrow().pid()).containsExactly(100L);
     }
 
     /** The launcher left a note, and containerd's report was faster than its replay. */
@@ -787,6 +788,118 @@ class LivesTest {
         assertThat(lines.take()).containsExactly("a+ 137 (kernel)");
     }
 
+    @ParameterizedTest
+    @CsvSource({"9, 0, 137 (kernel)", "9, 1, 137 (kernel) oom", "0, 2, 0 (kernel) oom"})
+    void believesTheKernelsCounterAtOnce(int waitStatus, long oomKills, String published) {
+        node.usage = oomKills(oomKills);
+        begun(life("1", 100));
+
+        witnessed(life("1", 100), waitStatus, NOW, 1_000);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ " + published);
+        assertThat(lives.nextDeadline()).isEmpty();
+    }
+
+    @Test
+    void believesContainerdWhereTheCounterIsOfAnotherCgroup() {
+        node.usage = oomKills(0);
+        begun(life("1", 100));
+        lives.outOfMemory(TC);
+
+        witnessed(life("1", 100), 9, NOW, 1_000);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel) oom");
+    }
+
+    // --- what else is known
+
+    @Test
+    void publishesWhoAKeptContainerWasAndWhatItHadUsed() {
+        node.usage = oomKills(0);
+        Lives all = lives(true, 1);
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW.minusMillis(30), false));
+        all.reported(new TaskProcess(TC, Path.of(""), 100, NOW.minusMillis(20), true));
+        all.exited(own(TC, 100, 3), 0);
+        all.exited(own(TC, 100, 3), 0);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (containerd)");
+        assertThat(lines.details)
+                .containsExactly(
+                        new LifeDetails(
+                                Optional.of(NOW.minusMillis(20)), node.about("tc"), node.usage));
+        assertThat(known.newest(TC).details).isEqualTo(LifeDetails.NONE);
+    }
+
+    @Test
+    void takesTheCreateForTheStartWhereTheEndComesFirst() {
+        begun(life("1", 0));
+        create(100, NOW.plusMillis(5));
+        exit(TC, 100, 3);
+
+        assertThat(lines.details.getFirst().startedAt()).contains(NOW);
+    }
+
+    @Test
+    void looksAtNoContainerThatIsNotKept() {
+        create(100, NOW);
+        started(100, NOW.plusMillis(1));
+        exit(TC, 100, 3);
+
+        assertThat(lines.details)
+                .containsExactly(LifeDetails.NONE.withStartedAt(NOW.plusMillis(1)));
+        assertThat(node.watched).isEmpty();
+        assertThat(node.ended).isEmpty();
+    }
+
+    @Test
+    void watchesEveryContainerFromItsCreateWhereAllAreKept() {
+        Lives all = lives(true, 1);
+
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
+
+        assertThat(node.watched).extracting(Life::bundle).containsExactly(BUNDLE);
+        assertThat(node.registered).isEmpty();
+    }
+
+    @Test
+    void goesOnWithWhatIsKnownOfALifeAfterARestart() {
+        Begun begun = begun("1", 100);
+        LifeDetails before = new LifeDetails(Optional.of(NOW), node.about("tc"), Usage.NOTHING);
+        known.remember(
+                new Answer.Running(
+                        TC,
+                        Optional.of(
+                                new Begun(
+                                        0,
+                                        TC,
+                                        begun.life(),
+                                        begun.pid(),
+                                        begun.startTime(),
+                                        begun.endedSeq(),
+                                        before))));
+        Lives all = lives(true, 1);
+        all.announce();
+        assertThat(node.running).extracting(Life::id).containsExactly("1");
+
+        // As it is found in the bundle of the container that runs.
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, true));
+        node.usage = oomKills(0);
+        all.exited(own(TC, 100, 3), 0);
+
+        assertThat(node.watched).extracting(Life::bundle).containsExactly(BUNDLE);
+        assertThat(lines.take()).containsExactly("a+ 3 (containerd)");
+        assertThat(lines.details).containsExactly(before.withUsage(node.usage));
+    }
+
+    @Test
+    void letsGoOfTheCgroupOfALifeThatIsLost() {
+        begun(life("1", 100));
+
+        lives.lost(life("1", 100));
+
+        assertThat(node.ended).extracting(Life::id).containsExactly("1");
+    }
+
     /** The monotonic clock begins anywhere, also far below zero. */
     @ParameterizedTest
     @ValueSource(longs = {Long.MIN_VALUE, -1, 0, Long.MAX_VALUE})
@@ -910,6 +1023,11 @@ class LivesTest {
     private static Life life(String id, long pid) {
         Life life = Life.of(id, TC, NOW, BUNDLE);
         return pid == 0 ? life : life.withInit(process(pid));
+    }
+
+    private static Usage oomKills(long number) {
+        OptionalLong none = OptionalLong.empty();
+        return new Usage(none, none, OptionalLong.of(number), none, none, none);
     }
 
     private static InitProcess process(long pid) {

@@ -15,6 +15,7 @@ import java.util.OptionalInt;
  * @param source where the status comes from
  * @param life the life that it ends, or that an exec'd process ran in; empty in records of the
  *     first format, and where that is not known
+ * @param details what else is known of that life
  */
 public record ExitEvent(
         long seq,
@@ -22,10 +23,23 @@ public record ExitEvent(
         OptionalInt signal,
         boolean oomKilled,
         ExitSource source,
-        Optional<LifeRef> life) {
+        Optional<LifeRef> life,
+        LifeDetails details) {
+
+    /** An exit of which no more is known. */
+    public ExitEvent(
+            long seq,
+            TaskExit exit,
+            OptionalInt signal,
+            boolean oomKilled,
+            ExitSource source,
+            Optional<LifeRef> life) {
+        this(seq, exit, signal, oomKilled, source, life, LifeDetails.NONE);
+    }
 
     /** The same exit, in this life. */
     public ExitEvent ofLife(LifeRef known) {
-        return new ExitEvent(seq, exit, signal, oomKilled, source, Optional.of(known));
+        return new ExitEvent(
+                seq, exit, signal, oomKilled, source, Optional.of(known), details);
     }
 }

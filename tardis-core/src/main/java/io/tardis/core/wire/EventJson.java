@@ -47,6 +47,8 @@ import tools.jackson.databind.json.JsonMapper;
  * "kept":true                                 whether that life's end is stored
  * </pre>
  *
+ * and those of {@link DetailsJson}.
+ *
  * A reader ignores keys that it does not know.
  */
 final class EventJson {
@@ -131,6 +133,7 @@ final class EventJson {
         json.writeStringProperty("exited_at", Rfc3339.format(exit.exitedAt()));
         json.writeStringProperty("source", event.source().word());
         event.life().ifPresent(it -> writeLife(json, it));
+        DetailsJson.write(json, event.details(), Optional.of(exit.exitedAt()));
     }
 
     static void writeLife(JsonGenerator json, LifeRef life) {
@@ -168,7 +171,8 @@ final class EventJson {
                                 signal(node),
                                 node.path("oom_killed").asBoolean(false),
                                 ExitSource.parse(string(node, "source")),
-                                readLife(node)));
+                                readLife(node),
+                                DetailsJson.read(node)));
     }
 
     private static TaskExit readExit(JsonNode node) {

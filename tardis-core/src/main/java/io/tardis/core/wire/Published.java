@@ -2,6 +2,7 @@ package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import java.time.Instant;
 import java.util.OptionalLong;
@@ -52,6 +53,7 @@ public sealed interface Published {
      *     known
      * @param endedSeq the number of its exit, where that was published before it was known that the
      *     life is to be kept
+     * @param details what else is known of the life, without its usage
      */
     record Begun(
             long lastSeq,
@@ -59,12 +61,24 @@ public sealed interface Published {
             LifeRef life,
             OptionalLong pid,
             OptionalLong startTime,
-            OptionalLong endedSeq)
+            OptionalLong endedSeq,
+            LifeDetails details)
             implements Published {
+
+        /** A begin of which no more is known. */
+        public Begun(
+                long lastSeq,
+                ContainerKey container,
+                LifeRef life,
+                OptionalLong pid,
+                OptionalLong startTime,
+                OptionalLong endedSeq) {
+            this(lastSeq, container, life, pid, startTime, endedSeq, LifeDetails.NONE);
+        }
 
         /** The same begin, of another life. */
         public Begun ofLife(LifeRef other) {
-            return new Begun(lastSeq, container, other, pid, startTime, endedSeq);
+            return new Begun(lastSeq, container, other, pid, startTime, endedSeq, details);
         }
     }
 

@@ -140,6 +140,7 @@ public final class PublishedCodec {
         begun.pid().ifPresent(it -> json.writeNumberProperty("pid", it));
         begun.startTime().ifPresent(it -> json.writeNumberProperty("start_time", it));
         begun.endedSeq().ifPresent(it -> json.writeNumberProperty("ended_seq", it));
+        DetailsJson.write(json, begun.details(), Optional.empty());
     }
 
     /**
@@ -155,7 +156,8 @@ public final class PublishedCodec {
                 life(node),
                 optionalNumber(node, "pid"),
                 optionalNumber(node, "start_time"),
-                optionalNumber(node, "ended_seq"));
+                optionalNumber(node, "ended_seq"),
+                DetailsJson.read(node));
     }
 
     private static LifeRef life(JsonNode node) {

@@ -3,11 +3,14 @@ package io.tardis.core.wire;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tardis.core.event.About;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.event.Usage;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -113,6 +116,42 @@ class WireTest {
                 Optional.of(LIFE));
     }
 
+    private static final LifeDetails DETAILS =
+            new LifeDetails(
+                    Optional.of(Instant.parse("2025-04-04T19:10:12.6Z")),
+                    new About(
+                            Optional.of("nginx"),
+                            Optional.of("docker.io/library/nginx:1.29"),
+                            Optional.of("wéb"),
+                            Optional.of("web-0"),
+                            Optional.of(new About.Pod("shop", "web-0", Optional.of("4f1c"))),
+                            Optional.of("nginx"),
+                            true),
+                    new Usage(
+                            OptionalLong.of(536608768),
+                            OptionalLong.of(536870912),
+                            OptionalLong.of(1),
+                            OptionalLong.of(1830211),
+                            OptionalLong.of(0),
+                            OptionalLong.of(7)));
+
+    private static ExitEvent detailed(LifeDetails details) {
+        return new ExitEvent(
+                KILLED.seq(),
+                KILLED.exit(),
+                KILLED.signal(),
+                KILLED.oomKilled(),
+                KILLED.source(),
+                Optional.of(LIFE),
+                details);
+    }
+
+    private static Published.Begun detailedBegun() {
+        LifeDetails details =
+                new LifeDetails(DETAILS.startedAt(), DETAILS.about(), Usage.NOTHING);
+        return new Published.Begun(9, TC, LIFE, NONE, NONE, NONE, details);
+    }
+
     /** An answer has no number of the last exit. */
     private static Published.Begun inAnswer(Published.Begun begun) {
         return new Published.Begun(
@@ -121,7 +160,8 @@ class WireTest {
                 begun.life(),
                 begun.pid(),
                 begun.startTime(),
-                begun.endedSeq());
+                begun.endedSeq(),
+                begun.details());
     }
 
     static List<Published> published() {
@@ -130,6 +170,8 @@ class WireTest {
                 new Published.Exit(EXEC),
                 new Published.Exit(ofLife(KILLED)),
                 new Published.Exit(ofLife(EXEC)),
+                new Published.Exit(detailed(DETAILS)),
+                detailedBegun(),
                 new Published.Exit(EXEC_NAMED_AS_CONTAINER),
                 new Published.Heartbeat(9, AT),
                 new Published.Gap(9, AT, AT.plusSeconds(1), "ctr \"ended\" with 1"),
@@ -164,6 +206,7 @@ class WireTest {
                 new Answer.Containers(
                         List.of(
                                 new Answer.Running(TC, Optional.of(inAnswer(BEGUN))),
+                                new Answer.Running(TC, Optional.of(inAnswer(detailedBegun()))),
                                 new Answer.Exited(KILLED, true),
                                 new Answer.Lost(TC, Optional.empty()))),
                 new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.empty()),
@@ -227,6 +270,44 @@ class WireTest {
     void writesTheLifeThatAnExitEnds() {
         assertThat(text(PublishedCodec.encode(new Published.Exit(ofLife(KILLED)))))
                 .isEqualTo("{" + KILLED_FIELDS + "," + LIFE_FIELDS + "}");
+    }
+
+    @Test
+    void writesWhoItWasAndWhatItHadUsed() {
+        assertThat(text(PublishedCodec.encode(new Published.Exit(detailed(DETAILS)))))
+                .isEqualTo(
+                        "{"
+                                + KILLED_FIELDS
+                                + ","
+                                + LIFE_FIELDS
+                                + """
+                                ,"started_at":"2025-04-04T19:10:12.6Z","duration_ms":47183,\
+                                "about":{"command":"nginx","image":"docker.io/library/nginx:1.29","name":"wéb",\
+                                "hostname":"web-0","pod":{"namespace":"shop","name":"web-0","uid":"4f1c"},\
+                                "container":"nginx","sandbox":true},\
+                                "usage":{"memory_peak":536608768,"memory_limit":536870912,"oom_kills":1,\
+                                "cpu_us":1830211,"throttled_us":0,"pids_peak":7}}\
+                                """);
+    }
+
+    @Test
+    void leavesOutWhatIsNotKnown() {
+        About named =
+                new About(
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.of("web"),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        false);
+        LifeDetails afterEnd =
+                new LifeDetails(Optional.of(AT.plusSeconds(1)), named, Usage.NOTHING);
+
+        assertThat(text(PublishedCodec.encode(new Published.Exit(detailed(afterEnd)))))
+                .as("the clock was set back while it ran")
+                .endsWith(
+                        ",\"started_at\":\"2025-04-04T19:11:00.78307293Z\",\"duration_ms\":0,\"about\":{\"name\":\"web\"}}");
     }
 
     @Test

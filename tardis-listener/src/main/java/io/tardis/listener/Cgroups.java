@@ -1,0 +1,46 @@
+package io.tardis.listener;
+
+import io.tardis.core.event.Usage;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The cgroups of the lives that are open. The runtime removes a cgroup some 10 ms after the end, so
+ * it is read as soon as anything reports that, by whoever hears it first. From any thread.
+ */
+final class Cgroups {
+
+    /** A cgroup, and what it said when its life had ended. */
+    private record Measured(Cgroup cgroup, @Nullable Usage usage) {}
+
+    /** By the lives' ids. */
+    private final Map<String, Measured> ofLives = new ConcurrentHashMap<>();
+
+    /**
+     * Finds the cgroup of a life's process, if it is there.
+     *
+     * @param runs whether it runs already: what its cgroup has counted was all its own
+     */
+    void find(Life life, boolean runs) {
+        Optional<Cgroup> found = life.init().map(InitProcess::pid).flatMap(it -> Cgroup.of(it, runs));
+        found.ifPresent(it -> ofLives.putIfAbsent(life.id(), new Measured(it, null)));
+    }
+
+    /** The life has ended just now. */
+    void measure(Life life) {
+        ofLives.computeIfPresent(life.id(), (_, it) -> new Measured(it.cgroup(), it.cgroup().usage()));
+    }
+
+    /** What the life had used. Nothing is left of it then. */
+    Usage take(Life life) {
+        Measured taken = ofLives.remove(life.id());
+        if (taken == null) {
+            return Usage.NOTHING;
+        }
+        return taken.usage() != null ? taken.usage() : taken.cgroup().usage();
+    }
+}

@@ -1,0 +1,100 @@
+package io.tardis.listener;
+
+import io.tardis.core.event.About;
+import io.tardis.core.event.Usage;
+import io.tardis.core.registry.ContainerRegistry;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import io.tardis.core.spec.AboutReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This machine.
+ *
+ * @param witness watches processes, if the kernel reports how they end
+ * @param checker looks at what the witness cannot watch now
+ */
+record LocalNode(
+        Optional<KernelWitness> witness,
+        LifeChecker checker,
+        ContainerRegistry registry,
+        Cgroups cgroups,
+        InstantSource clock)
+        implements Node {
+
+    private static final Logger LOG = LoggerFactory.getLogger(LocalNode.class);
+
+    /** The kernel's start times have steps of 10 ms, and so has its uptime. */
+    private static final Duration STEP = Duration.ofMillis(50);
+
+    @Override
+    public InitProcess process(long pid, Instant at) {
+        try {
+            InitProcess process = InitProcess.of(pid);
+            if (process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isEmpty()) {
+                return process;
+            }
+        } catch (UncheckedIOException e) {
+            LOG.debug("when process {} was started cannot be read now", pid, e);
+        }
+        return new InitProcess(pid, OptionalLong.empty());
+    }
+
+    @Override
+    public void runs(Life life) {
+        cgroups.find(life, true);
+    }
+
+    @Override
+    public About about(Life life, boolean runs) {
+        cgroups.find(life, runs);
+        return life.bundle().toString().isEmpty()
+                ? About.NOTHING
+                : AboutReader.read(life.bundle());
+    }
+
+    /** A restore has no start; and the launcher's call may not have reached the shim. */
+    @Override
+    public void watch(Life life, boolean isRegistered) {
+        if (!isRegistered) {
+            watch(life);
+            return;
+        }
+        try {
+            Optional<Life> open = registry.open(life.container());
+            if (open.filter(it -> it.id().equals(life.id()) && it.init().isEmpty()).isPresent()
+                    && registry.update(life)) {
+                checker.check(List.of(life), List.of());
+            }
+        } catch (IOException e) {
+            LOG.warn("the start of {} cannot be noted", life.container(), e);
+        }
+    }
+
+    /** From now on the end of a life cannot be missed, if the kernel can report it. */
+    void watch(Life life) {
+        boolean watched = false;
+        try {
+            watched = witness.isEmpty() || witness.get().watch(life);
+        } catch (UncheckedIOException e) {
+            LOG.warn("{} cannot be watched now", life.container(), e);
+        }
+        if (!watched) {
+            checker.check(List.of(life), List.of());
+        }
+    }
+
+    @Override
+    public Usage usage(Life life) {
+        return cgroups.take(life);
+    }
+}

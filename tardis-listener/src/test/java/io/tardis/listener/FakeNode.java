@@ -1,0 +1,66 @@
+package io.tardis.listener;
+
+import io.tardis.core.event.About;
+import io.tardis.core.event.Usage;
+import io.tardis.core.registry.InitProcess;
+import io.tardis.core.registry.Life;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** A node whose processes all have one start time, and whose containers have the names of theirs. */
+final class FakeNode implements Node {
+
+    long startTime = 1;
+
+    /** What each life has used. */
+    Usage usage = Usage.NOTHING;
+
+    /** The registered lives that were to be watched. */
+    final List<Life> registered = new ArrayList<>();
+
+    /** The other ones. */
+    final List<Life> watched = new ArrayList<>();
+
+    final List<Life> running = new ArrayList<>();
+    final List<Life> ended = new ArrayList<>();
+
+    @Override
+    public InitProcess process(long pid, Instant at) {
+        return new InitProcess(pid, OptionalLong.of(startTime));
+    }
+
+    @Override
+    public void runs(Life life) {
+        running.add(life);
+    }
+
+    @Override
+    public About about(Life life, boolean runs) {
+        return about(life.container().id());
+    }
+
+    About about(String name) {
+        return new About(
+                Optional.empty(),
+                Optional.empty(),
+                Optional.of(name),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false);
+    }
+
+    @Override
+    public void watch(Life life, boolean isRegistered) {
+        (isRegistered ? registered : watched).add(life);
+    }
+
+    @Override
+    public Usage usage(Life life) {
+        ended.add(life);
+        return usage;
+    }
+}
