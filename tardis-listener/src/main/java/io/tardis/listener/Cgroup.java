@@ -111,7 +111,8 @@ final class Cgroup {
 
     /**
      * The groups of a container that has been created, and does not run yet: its OOM kills are
-     * counted from now on. Empty if its process has ended, or if no group is the container's own.
+     * counted from now on. Empty if its process is gone (in v1 also if it is a zombie), or if no
+     * group is the container's own.
      *
      * @param pid its first process. The caller makes sure afterwards that it is still this one
      */
