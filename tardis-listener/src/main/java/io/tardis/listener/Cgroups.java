@@ -26,8 +26,15 @@ final class Cgroups {
      * @param runs whether it runs already: what its cgroup has counted was all its own
      */
     void find(Life life, boolean runs) {
-        Optional<Cgroup> found = life.init().map(InitProcess::pid).flatMap(it -> Cgroup.of(it, runs));
-        found.ifPresent(it -> ofLives.putIfAbsent(life.id(), new Measured(it, null)));
+        if (life.init().isEmpty() || ofLives.containsKey(life.id())) {
+            return;
+        }
+        InitProcess init = life.init().get();
+        Optional<Cgroup> found = runs ? Cgroup.ofRunning(init.pid()) : Cgroup.of(init.pid());
+        // Looked at afterwards: the pid may have been another process's by then.
+        if (found.isPresent() && init.exists()) {
+            ofLives.putIfAbsent(life.id(), new Measured(found.get(), null));
+        }
     }
 
     /** The life has ended just now. */

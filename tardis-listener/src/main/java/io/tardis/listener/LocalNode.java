@@ -51,12 +51,20 @@ record LocalNode(
 
     @Override
     public void runs(Life life) {
-        cgroups.find(life, true);
+        find(life, true);
+    }
+
+    private void find(Life life, boolean runs) {
+        try {
+            cgroups.find(life, runs);
+        } catch (UncheckedIOException e) {
+            LOG.debug("the cgroup of {} cannot be found now", life.container(), e);
+        }
     }
 
     @Override
     public About about(Life life, boolean runs) {
-        cgroups.find(life, runs);
+        find(life, runs);
         return life.bundle().toString().isEmpty()
                 ? About.NOTHING
                 : AboutReader.read(life.bundle());
@@ -82,6 +90,7 @@ record LocalNode(
 
     /** From now on the end of a life cannot be missed, if the kernel can report it. */
     void watch(Life life) {
+        find(life, false);
         boolean watched = false;
         try {
             watched = witness.isEmpty() || witness.get().watch(life);
