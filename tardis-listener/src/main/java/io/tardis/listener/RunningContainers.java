@@ -38,7 +38,8 @@ final class RunningContainers {
     /**
      * A container that has a bundle and an init.
      *
-     * @param pid the init's, in the host's pid namespace; it may have ended
+     * @param pid the init's, in the host's pid namespace. It may have ended, and another process
+     *     may have its pid by now
      */
     record Found(ContainerKey container, Path bundle, long pid) {}
 

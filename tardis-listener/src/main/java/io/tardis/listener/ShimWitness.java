@@ -27,15 +27,15 @@ import org.jspecify.annotations.Nullable;
  * Asks each container's own containerd shim how it ends, where the kernel does not report that. A
  * shim answers also while containerd is dead, until the task is deleted.
  *
- * <p>There is one connection for each container, and one thread for all of them. Which requests are
- * sent, and which answers count, is {@link ShimConnection}'s.
+ * <p>There is one connection for each container, and one thread for all of them. {@link
+ * ShimConnection} decides which requests are sent and which answers count.
  *
  * <h2>A shim that does not answer</h2>
  *
- * One that ended, refused, or spoke otherwise than containerd's is given up. One that was silent is
- * asked once more after {@link #PAUSE}: it may have waited for a slow {@code create} or {@code
- * delete} of the runtime. During that time {@link #watch} returns false, so that a shim that always
- * fails costs a connection every 10 s at most, whoever asks how often.
+ * A shim that ended, refused, or spoke another protocol is given up. One that was silent is asked
+ * once more after {@link #PAUSE}, because a shim does not answer during a {@code create}, {@code
+ * start} or {@code delete} of the runtime. Until then {@link #watch} returns false: a shim that
+ * always fails costs one connection in 10 s, however often a caller asks.
  */
 final class ShimWitness implements AutoCloseable {
 
