@@ -22,8 +22,8 @@ sealed interface Fate {
     record Lost() implements Fate {}
 
     /**
-     * The kernel reported a death by SIGKILL, and its counters cannot be read. Whether it was for
-     * want of memory, containerd reports a moment later.
+     * The kernel or a shim reported a death by SIGKILL, and the kernel's counters cannot be read.
+     * Whether it was for want of memory, containerd reports a moment later.
      *
      * @param deadline when it is published without that, by the monotonic clock
      */
@@ -66,6 +66,7 @@ sealed interface Fate {
     Duration HOLD = Duration.ofMillis(250);
 
     int SIGKILL = 9;
+    int STATUS_OF_SIGKILL = 128 + SIGKILL;
 
     /**
      * Takes a report. The first real status stays; one that containerd made up is replaced by it.
@@ -76,7 +77,9 @@ sealed interface Fate {
     default Step after(End report, boolean oomMayFollow, long nanoTime) {
         return switch (this) {
             case Open _, Lost _ -> first(report, oomMayFollow, nanoTime);
-            case Held held when report.source() == ExitSource.KERNEL ->
+            case Held held
+                    when report.source() == ExitSource.KERNEL
+                            || report.source() == ExitSource.SHIM ->
                     new Step(held, Optional.empty());
             case Held(End end, long _) ->
                     Step.ended(
@@ -97,11 +100,12 @@ sealed interface Fate {
 
     private static Step first(End report, boolean oomMayFollow, long nanoTime) {
         boolean killed =
-                oomMayFollow
-                        && report.source() == ExitSource.KERNEL
-                        && report.signal().equals(OptionalInt.of(SIGKILL))
-                        && !report.oomKilled();
-        return killed
+                switch (report.source()) {
+                    case KERNEL -> report.signal().equals(OptionalInt.of(SIGKILL));
+                    case SHIM -> report.exit().exitStatus() == STATUS_OF_SIGKILL;
+                    case CONTAINERD, ASSUMED -> false;
+                };
+        return killed && oomMayFollow && !report.oomKilled()
                 ? new Step(new Held(report, nanoTime + HOLD.toNanos()), Optional.empty())
                 : Step.ended(report, false);
     }

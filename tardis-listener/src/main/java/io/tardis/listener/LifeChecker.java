@@ -11,19 +11,19 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Looks at lives when events may have been missed. A process that is still there is watched by the
- * kernel witness from then on. Where it is gone, containerd gets some time to report its end late;
+ * witness from then on. Where it is gone, containerd gets some time to report its end late;
  * then the life is lost. A life that is over, and whose bundle is gone, was deleted unseen.
  */
 final class LifeChecker implements AutoCloseable {
@@ -36,7 +36,8 @@ final class LifeChecker implements AutoCloseable {
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final Duration TIDY = Duration.ofHours(1);
 
-    private final Optional<KernelWitness> witness;
+    private final Predicate<Life> witness;
+    private final Runnable find;
     private final Consumer<Life> onLost;
     private final Consumer<Life> onDeleted;
     private final Runnable tidy;
@@ -57,6 +58,8 @@ final class LifeChecker implements AutoCloseable {
     /**
      * A checker that does nothing yet.
      *
+     * @param witness whether the end of a life will be reported: watches it from then on
+     * @param find reports what else runs on this node; run before all lives are looked at
      * @param onLost receives each life whose process was gone for {@code lateReport}; its end may
      *     have been reported meanwhile
      * @param onDeleted receives each life that was deleted unseen
@@ -64,12 +67,14 @@ final class LifeChecker implements AutoCloseable {
      * @param lateReport how long containerd may take to report the end of a process that is gone
      */
     LifeChecker(
-            Optional<KernelWitness> witness,
+            Predicate<Life> witness,
+            Runnable find,
             Consumer<Life> onLost,
             Consumer<Life> onDeleted,
             Runnable tidy,
             Duration lateReport) {
         this.witness = witness;
+        this.find = find;
         this.onLost = onLost;
         this.onDeleted = onDeleted;
         this.tidy = tidy;
@@ -80,14 +85,21 @@ final class LifeChecker implements AutoCloseable {
         worker.start();
     }
 
+    /** Has a life looked at, soon, whose end is not known. From any thread. */
+    void check(Life open) {
+        requests.add(() -> look(open));
+        worker.wake();
+    }
+
     /**
-     * Has lives looked at, soon. From any thread.
+     * Has all lives looked at, soon. From any thread.
      *
      * @param open those whose end is not known
      * @param undeleted those that are over and were not deleted
      */
     void check(List<Life> open, List<Life> undeleted) {
         requests.add(() -> {
+            find.run();
             open.forEach(this::look);
             undeleted.stream().filter(LifeChecker::isBundleGone).forEach(onDeleted);
             firstLook.countDown();
@@ -96,8 +108,8 @@ final class LifeChecker implements AutoCloseable {
     }
 
     /**
-     * Waits until lives were looked at for the first time: from then on the kernel witness watches
-     * those that are open.
+     * Waits until lives were looked at for the first time: from then on those that are open are
+     * watched.
      *
      * @return false if that takes longer than {@code patience}, since the disk hangs for instance
      */
@@ -150,8 +162,7 @@ final class LifeChecker implements AutoCloseable {
         if (life.init().isEmpty()) {
             return isBundleGone(life); // its start was not seen, or did not come yet
         }
-        boolean watched = witness.isPresent() && witness.get().watch(life);
-        return !watched && !life.init().get().exists();
+        return !witness.test(life) && !life.init().get().exists();
     }
 
     /** containerd removes the bundle when it deletes the container. */

@@ -71,7 +71,7 @@ public final class Listener implements LifeListener, AutoCloseable {
     private final EventSource source;
     private final LifeChecker checker;
     private final LocalNode node;
-    final Optional<KernelWitness> witness;
+    final Witnesses witnesses;
     private final Health.Witness witnessHealth;
     private final Supplier<QueryClient> queries;
     private final ContainerRegistry registry;
@@ -111,35 +111,39 @@ public final class Listener implements LifeListener, AutoCloseable {
             throw e;
         }
         Cgroups cgroups = new Cgroups();
-        this.witness =
+        Optional<KernelWitness> kernel =
                 settings.kernelWitness()
                         ? KernelWitness.open(
                                 cgroups::measure, number -> inbox.put(new Signal.Reaped(number)))
                         : Optional.empty();
         this.witnessHealth =
                 new Health.Witness(
-                        witness.isPresent(),
-                        witness.isPresent()
+                        kernel.isPresent(),
+                        kernel.isPresent()
                                 ? ""
                                 : settings.kernelWitness()
                                         ? "this kernel does not report how processes end; Linux 6.15 and later do"
                                         : "switched off by TARDIS_KERNEL_WITNESS=off");
+        this.witnesses = new Witnesses(kernel, shims(sequence, socket, cgroups));
+        boolean keepsAll = settings.record() == RecordScope.ALL;
+        String address = RunningContainers.address(settings.ctrCommand(), System.getenv());
         this.checker =
                 new LifeChecker(
-                        witness,
+                        witnesses::watch,
+                        keepsAll ? () -> findRunning(address) : () -> {},
                         this::lost,
                         this::deletedUnseen,
                         () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
                         LifeChecker.LATE_REPORT);
-        this.node = new LocalNode(witness, checker, registry, cgroups, clock);
+        this.node = new LocalNode(witnesses, checker, registry, cgroups, clock);
         this.publisher =
                 new ExitPublisher(
                         socket,
                         inbox,
                         sequence,
-                        witness,
+                        kernel,
                         checker,
-                        settings.record() == RecordScope.ALL,
+                        keepsAll,
                         node,
                         lock::keep,
                         clock);
@@ -154,12 +158,46 @@ public final class Listener implements LifeListener, AutoCloseable {
         publisher.start(); // first: the source may have filled the inbox already
         sequence.lastWritten.ifPresent(
                 last -> inbox.put(new Signal.Missed(last, "no listener was running until now")));
-        witness.ifPresent(KernelWitness::start);
+        witnesses.start();
         checker.start();
         source.start();
         source.awaitFirstStart();
         if (!checker.awaitFirstLook(LOOK_PATIENCE)) {
             LOG.warn("the open lives are not all looked at yet; their ends may be missed");
+        }
+    }
+
+    private ShimWitness shims(ExitSequence sequence, ZmqPublisher socket, Cgroups cgroups) {
+        try {
+            return new ShimWitness(
+                    it -> {
+                        cgroups.measure(it.life());
+                        report(lives -> ended(lives, it));
+                    },
+                    it -> checker.check(it));
+        } catch (IOException e) {
+            sequence.close();
+            socket.close();
+            throw new SetupException("containerd's shims cannot be asked: " + e, e);
+        }
+    }
+
+    private void ended(Lives lives, ShimWitness.Ended ended) {
+        lives.reportedByShim(ended.life(), ended.exit(), System.nanoTime());
+        witnesses.shims().forget(ended.life());
+    }
+
+    /** Containers that were created while nobody listened. */
+    private void findRunning(String address) {
+        for (RunningContainers.Found each : RunningContainers.of(address)) {
+            inbox.put(
+                    new Signal.Read(
+                            new CtrEvent.TaskProcess(
+                                    each.container(),
+                                    each.bundle(),
+                                    each.pid(),
+                                    each.createdAt(),
+                                    true)));
         }
     }
 
@@ -212,7 +250,7 @@ public final class Listener implements LifeListener, AutoCloseable {
     @Override
     public boolean isEndKnown(Life life) {
         try {
-            return witness.isPresent() && life.init().isPresent() && !life.init().get().exists();
+            return witnesses.kernel().isPresent() && life.init().isPresent() && !life.init().get().exists();
         } catch (UncheckedIOException e) {
             LOG.warn("whether {} is over cannot be read now", life.container(), e);
             return false;
@@ -243,7 +281,7 @@ public final class Listener implements LifeListener, AutoCloseable {
 
     @Override
     public void deleted(Life life) {
-        report(it -> it.deleted(life, witness.filter(w -> w.isWatching(life)).isPresent()));
+        report(it -> it.deleted(life, witnesses.isWatching(life)));
     }
 
     private void report(Consumer<Lives> report) {
@@ -253,9 +291,9 @@ public final class Listener implements LifeListener, AutoCloseable {
     /** Ends the sources and publishes what they had reported. */
     public void stop() {
         source.close();
-        witness.ifPresent(KernelWitness::stop);
+        witnesses.stop();
         checker.close();
-        publisher.stop(); // before the witness closes: what was reported is still to be taken
+        publisher.stop(); // before the witnesses close: what was reported is still to be taken
     }
 
     /** Stops, and writes the last number down. May be called twice. */
@@ -263,7 +301,7 @@ public final class Listener implements LifeListener, AutoCloseable {
     public void close() {
         stop();
         publisher.close();
-        witness.ifPresent(KernelWitness::close);
+        witnesses.close();
         sequence.close();
     }
 

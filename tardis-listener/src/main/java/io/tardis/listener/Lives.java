@@ -231,6 +231,12 @@ final class Lives {
         report(life, ended.exit(at), ended.signal(), ExitSource.KERNEL, nanoTime);
     }
 
+    /** containerd's shim reported how the process of a life ended. */
+    void reportedByShim(Life life, TaskExit exit, long nanoTime) {
+        TrackedLife tracked = known.findOrAdd(new TrackedLife(life, true, true));
+        report(tracked, exit, OptionalInt.empty(), ExitSource.SHIM, nanoTime);
+    }
+
     /** containerd reported an exit; perhaps not for the first time. */
     void exited(TaskExit exit, long nanoTime) {
         if (!exit.isContainerExit()) {

@@ -11,7 +11,6 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.slf4j.Logger;
@@ -20,11 +19,11 @@ import org.slf4j.LoggerFactory;
 /**
  * This machine.
  *
- * @param witness watches processes, if the kernel reports how they end
- * @param checker looks at what the witness cannot watch now
+ * @param witnesses watch processes
+ * @param checker looks at what they cannot watch now
  */
 record LocalNode(
-        Optional<KernelWitness> witness,
+        Witnesses witnesses,
         LifeChecker checker,
         ContainerRegistry registry,
         Cgroups cgroups,
@@ -81,24 +80,24 @@ record LocalNode(
             Optional<Life> open = registry.open(life.container());
             if (open.filter(it -> it.id().equals(life.id()) && it.init().isEmpty()).isPresent()
                     && registry.update(life)) {
-                checker.check(List.of(life), List.of());
+                checker.check(life);
             }
         } catch (IOException e) {
             LOG.warn("the start of {} cannot be noted", life.container(), e);
         }
     }
 
-    /** From now on the end of a life cannot be missed, if the kernel can report it. */
+    /** From now on the end of a life cannot be missed, if anybody can report it. */
     void watch(Life life) {
         find(life, false);
         boolean watched = false;
         try {
-            watched = witness.isEmpty() || witness.get().watch(life);
+            watched = witnesses.watch(life);
         } catch (UncheckedIOException e) {
             LOG.warn("{} cannot be watched now", life.container(), e);
         }
         if (!watched) {
-            checker.check(List.of(life), List.of());
+            checker.check(life);
         }
     }
 

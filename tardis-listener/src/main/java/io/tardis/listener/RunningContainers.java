@@ -10,6 +10,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -40,8 +41,9 @@ final class RunningContainers {
      *
      * @param pid the init's, in the host's pid namespace. It may have ended, and another process
      *     may have its pid by now
+     * @param createdAt when its create had been done
      */
-    record Found(ContainerKey container, Path bundle, long pid) {}
+    record Found(ContainerKey container, Path bundle, long pid, Instant createdAt) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(RunningContainers.class);
 
@@ -147,13 +149,24 @@ final class RunningContainers {
         int last = bundle.getNameCount() - 1;
         String namespace = bundle.getName(last - 1).toString();
         String id = bundle.getName(last).toString();
-        String pid = read(bundle.resolve("init.pid"), MAX_PID_FILE).strip();
-        return ContainerKey.isIdentifier(namespace)
-                        && ContainerKey.isIdentifier(id)
-                        && isNumber(pid)
-                ? Optional.of(
-                        new Found(new ContainerKey(namespace, id), bundle, Long.parseLong(pid)))
-                : Optional.empty();
+        Path file = bundle.resolve("init.pid");
+        String pid = read(file, MAX_PID_FILE).strip();
+        if (!ContainerKey.isIdentifier(namespace)
+                || !ContainerKey.isIdentifier(id)
+                || !isNumber(pid)) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(
+                    new Found(
+                            new ContainerKey(namespace, id),
+                            bundle,
+                            Long.parseLong(pid),
+                            Files.getLastModifiedTime(file).toInstant()));
+        } catch (IOException e) {
+            LOG.debug("{} is not there any more", file, e);
+            return Optional.empty();
+        }
     }
 
     /** Whether it may be a pid. */

@@ -6,6 +6,9 @@ public enum ExitSource {
     CONTAINERD("containerd"),
     /** The kernel, through a pidfd. */
     KERNEL("kernel"),
+    /** The container's own containerd shim reported it, which waits for the process. */
+    SHIM("shim"),
+
     /**
      * containerd made it up, because the container's shim was gone: 137 or 255, whatever the
      * process really did.
