@@ -9,8 +9,9 @@
  *   what it is about                                      what happens before execve
  *   ----------------------------------------------------  ---------------------------------------
  *   not create, restore, start or delete                  nothing
- *   create, restore: no "TARDIS_ENABLE=" in config.json,  nothing
- *     and no open life of that name
+ *   create, restore: neither "TARDIS_ENABLE=" nor         nothing
+ *     "io.tardis.enable" in config.json, and no open
+ *     life of that name
  *   start, delete: no open life                           nothing
  *   otherwise                                             the daemon's work (attend.h)
  *
@@ -34,11 +35,14 @@
 
 enum { MAX_CONFIG = 8 * 1024 * 1024 /* as Bundle reads */ };
 
-/* The bundle says that it is: true, or false and why that cannot be told. */
+/* The bundle says that it may be: true, or false and why that cannot be told. */
 static bool is_enabled(const struct command *command, char **problem) {
-    static const char ENABLE[] = "TARDIS_ENABLE=";
+    static const char VARIABLE[] = "TARDIS_ENABLE=", ANNOTATION[] = "io.tardis.enable";
     char *config = join("%s/config.json", command->bundle);
-    enum look look = look_for(config, ENABLE, sizeof ENABLE - 1, MAX_CONFIG);
+    enum look look = look_for(config, VARIABLE, sizeof VARIABLE - 1, MAX_CONFIG);
+    if (look == WITHOUT) {
+        look = look_for(config, ANNOTATION, sizeof ANNOTATION - 1, MAX_CONFIG);
+    }
     if (look == UNREADABLE) {
         *problem = join("%s cannot be searched: %s", config, why(errno));
     }

@@ -11,7 +11,6 @@ module io.tardis.runc {
     requires transitive io.tardis.core;
     requires jdk.net;
     requires org.slf4j;
-    requires tools.jackson.core;
 
     exports io.tardis.runc;
 }

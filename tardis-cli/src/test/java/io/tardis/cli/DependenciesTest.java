@@ -37,6 +37,7 @@ class DependenciesTest {
                     uses("core.curve", "core"),
                     uses("core.config", "core", "core.curve"),
                     uses("core.registry", "core", "core.event"),
+                    uses("core.spec", "core.event"),
                     uses("core.wire", "core", "core.event"),
                     uses("core.zmq", "core", "core.config", "core.curve"),
                     uses("core.client", "core", "core.event", "core.wire", "core.zmq"),
@@ -50,7 +51,7 @@ class DependenciesTest {
                             "core.wire",
                             "core.zmq"),
                     uses("store", "core", "core.config", "core.event", "core.wire", "core.zmq"),
-                    uses("runc", "core", "core.event", "core.registry", "core.wire"),
+                    uses("runc", "core", "core.event", "core.registry", "core.spec", "core.wire"),
                     uses(
                             "cli",
                             "core",

@@ -14,7 +14,7 @@ class ModuleDescriptorTest {
     void exportsThesePackagesAndOpensNothing() {
         assertThat(descriptor.name()).isEqualTo("io.tardis.core");
         assertThat(descriptor.exports())
-                .noneMatch(ModuleDescriptor.Exports::isQualified)
+                .filteredOn(it -> !it.isQualified())
                 .extracting(ModuleDescriptor.Exports::source)
                 .containsExactlyInAnyOrder(
                         "io.tardis.core",
@@ -25,6 +25,14 @@ class ModuleDescriptorTest {
                         "io.tardis.core.registry",
                         "io.tardis.core.wire",
                         "io.tardis.core.zmq");
+        assertThat(descriptor.exports())
+                .filteredOn(ModuleDescriptor.Exports::isQualified)
+                .singleElement()
+                .satisfies(it -> {
+                    assertThat(it.source()).isEqualTo("io.tardis.core.spec");
+                    assertThat(it.targets())
+                            .containsExactlyInAnyOrder("io.tardis.listener", "io.tardis.runc");
+                });
         assertThat(descriptor.opens()).isEmpty();
         assertThat(descriptor.isOpen()).isFalse();
     }

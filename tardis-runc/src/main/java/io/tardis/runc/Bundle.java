@@ -1,15 +1,16 @@
 package io.tardis.runc;
 
+import io.tardis.core.spec.GoJson;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import tools.jackson.core.JsonToken;
 
 /**
  * Reads what containerd and runc leave on disk for a container: the bundle's {@code config.json},
@@ -18,28 +19,37 @@ import tools.jackson.core.JsonToken;
 final class Bundle {
 
     private static final String ENABLE = "TARDIS_ENABLE=";
+    private static final String ANNOTATION = "io.tardis.enable";
     private static final int LONGEST_PID = 10;
     private static final int MAX_PID_FILE_SIZE = 64;
 
     private Bundle() {}
 
     /**
-     * Whether {@code process.env} of the bundle's {@code config.json} has {@code TARDIS_ENABLE=1}.
-     * Of several the last one counts, as for the process itself.
+     * Whether the bundle's {@code config.json} says that the container is enabled: {@code
+     * process.env} has {@code TARDIS_ENABLE=1}, or the annotation {@code io.tardis.enable} is
+     * {@code "true"}. One of them is enough, whatever the other says: {@code TARDIS_ENABLE=0} does
+     * not take the annotation back. Of several variables the last one counts, as for the process
+     * itself.
      *
      * @throws NoSuchFileException if there is no {@code config.json}
      * @throws IOException if it cannot be read
      */
     static boolean isTardisEnabled(Path bundle) throws IOException {
-        AtomicBoolean enabled = new AtomicBoolean();
+        AtomicBoolean byVariable = new AtomicBoolean();
+        AtomicBoolean byAnnotation = new AtomicBoolean();
         GoJson.read(
                 bundle.resolve("config.json"),
-                json -> json.fields("process", () -> readProcess(json, enabled)));
-        return enabled.get();
+                json ->
+                        json.fields(
+                                Map.of(
+                                        "process", () -> readProcess(json, byVariable),
+                                        "annotations", () -> readAnnotations(json, byAnnotation))));
+        return byVariable.get() || byAnnotation.get();
     }
 
     private static void readProcess(GoJson json, AtomicBoolean enabled) {
-        if (json.is(JsonToken.VALUE_NULL)) {
+        if (json.isNull()) {
             enabled.set(false);
         }
         json.fields(
@@ -52,10 +62,21 @@ final class Bundle {
     }
 
     private static void readVariable(GoJson json, AtomicBoolean enabled) {
-        String text = json.is(JsonToken.VALUE_STRING) ? json.text(ENABLE.length() + 2) : "";
+        String text = json.string(ENABLE.length() + 2);
         if (text.startsWith(ENABLE)) {
             enabled.set(text.equals(ENABLE + "1"));
         }
+    }
+
+    private static void readAnnotations(GoJson json, AtomicBoolean enabled) {
+        if (json.isNull()) {
+            enabled.set(false);
+        }
+        json.entries(name -> {
+            if (name.equals(ANNOTATION)) {
+                enabled.set(json.string("true".length() + 1).equals("true"));
+            }
+        });
     }
 
     /**
@@ -93,11 +114,7 @@ final class Bundle {
                     json ->
                             json.fields(
                                     "init_process_pid",
-                                    () ->
-                                            pid.set(
-                                                    json.is(JsonToken.VALUE_NUMBER_INT)
-                                                            ? pid(json.text(LONGEST_PID + 1))
-                                                            : OptionalLong.empty())));
+                                    () -> pid.set(pid(json.integer(LONGEST_PID + 1)))));
         } catch (NoSuchFileException e) {
             return OptionalLong.empty();
         }

@@ -92,6 +92,54 @@ class BundleTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "{\"annotations\":{\"io.tardis.enable\":\"true\"}}",
+                "{\"Annotations\":{\"a\":{},\"io.tardis.enable\":\"true\",\"b\":\"c\"}}",
+                "{\"annotations\":{\"io.tardis.enabl\\u0065\":\"tru\\u0065\"}}",
+                "{\"annotations\":{\"io.tardis.enable\":\"false\",\"io.tardis.enable\":\"true\"}}",
+                "{\"annotations\":{\"io.tardis.enable\":\"true\",\"IO.tardis.enable\":\"false\"}}",
+                // A map of the same name adds to it.
+                "{\"annotations\":{\"io.tardis.enable\":\"true\"},\"annotations\":{\"a\":\"b\"}}",
+                // Either of both enables.
+                "{\"annotations\":{\"io.tardis.enable\":\"true\"},"
+                        + "\"process\":{\"env\":[\"TARDIS_ENABLE=0\"]}}",
+                "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]},"
+                        + "\"annotations\":{\"io.tardis.enable\":\"false\"}}"
+            })
+    void isEnabledByItsAnnotation(String config) throws IOException {
+        Bundles.write(bundle, config);
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"annotations\":{\"io.tardis.enable\":\"\"}}",
+                "{\"annotations\":{\"io.tardis.enable\":\"1\"}}",
+                "{\"annotations\":{\"io.tardis.enable\":\"True\"}}",
+                "{\"annotations\":{\"io.tardis.enable\":\"true \"}}",
+                "{\"annotations\":{\"io.tardis.enable\":true}}",
+                "{\"annotations\":{\"io.tardis.enable\":null}}",
+                "{\"annotations\":{\"io.tardis.enable\":[\"true\"]}}",
+                "{\"annotations\":{\"IO.TARDIS.ENABLE\":\"true\"}}",
+                "{\"annotations\":{\"io.tardis.enabled\":\"true\"}}",
+                "{\"annotations\":{\"a\":\"io.tardis.enable\",\"b\":\"true\"}}",
+                "{\"annotations\":{\"a\":{\"io.tardis.enable\":\"true\"}}}",
+                "{\"annotations\":[\"io.tardis.enable\",\"true\"]}",
+                "{\"annotations\":{\"io.tardis.enable\":\"true\",\"io.tardis.enable\":\"false\"}}",
+                "{\"annotations\":{\"io.tardis.enable\":\"true\"},\"annotations\":null}",
+                "{\"process\":{\"annotations\":{\"io.tardis.enable\":\"true\"}}}",
+                "{\"io.tardis.enable\":\"true\"}"
+            })
+    void isNotEnabledByAnotherAnnotation(String config) throws IOException {
+        Bundles.write(bundle, config);
+
+        assertThat(Bundle.isTardisEnabled(bundle)).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
                 "{",
                 "{\"process\":{\"env\":[\"TARDIS_ENABLE=1\"]}",
                 "TARDIS_ENABLE=1",

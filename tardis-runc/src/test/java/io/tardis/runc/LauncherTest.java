@@ -42,6 +42,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The native launcher, as a process, with a stand-in for runc and one for the daemon. */
@@ -178,6 +179,7 @@ class LauncherTest {
     @Test
     void asksAtCreateOnlyIfTheBundleMentionsTardis() throws IOException, InterruptedException {
         Path _ = bundle("ours", "{\"process\":{\"env\":[\"PATH=/bin\",\"TARDIS_ENABLE=1\"]}}");
+        Path _ = bundle("annotated", "{\"annotations\":{\"io.tardis.enable\":\"true\"}}");
         Path _ = bundle("other", "{\"process\":{\"env\":[\"PATH=/bin\"]}}");
         Path _ = bundle("empty", "");
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
@@ -195,8 +197,9 @@ class LauncherTest {
             Files.copy(folder.resolve("ours/config.json"), folder.resolve("config.json"));
             run("--root", "/r/default", "create", "--bundle", "", "tc");
             run("--root", "/r/default", "create", "tc");
+            run("--root", "/r/default", "create", "--bundle", "annotated", "tc");
 
-            assertThat(daemon.requests).hasSize(3);
+            assertThat(daemon.requests).hasSize(4);
         }
     }
 
@@ -754,10 +757,18 @@ class LauncherTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 65_520, 65_536, 8 * 1024 * 1024 - 14})
-    void findsTheMarkOfAnEnabledContainerWhereverItIs(int offset)
+    @CsvSource({
+        "TARDIS_ENABLE=, 0",
+        "TARDIS_ENABLE=, 65520",
+        "TARDIS_ENABLE=, 65536",
+        "TARDIS_ENABLE=, 8388594",
+        "io.tardis.enable, 0",
+        "io.tardis.enable, 65525",
+        "io.tardis.enable, 8388592"
+    })
+    void findsTheMarkOfAnEnabledContainerWhereverItIs(String mark, int offset)
             throws IOException, InterruptedException {
-        Path _ = bundle("ours", " ".repeat(offset) + "TARDIS_ENABLE=");
+        Path _ = bundle("ours", " ".repeat(offset) + mark);
         try (FakeDaemon daemon = new FakeDaemon(FakeDaemon::go)) {
             Run _ = run("--root", "/r/default", "create", "--bundle", "ours", "tc");
 

@@ -1,12 +1,14 @@
-package io.tardis.runc;
+package io.tardis.core.spec;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -23,8 +25,9 @@ import tools.jackson.core.json.JsonFactory;
  * of Go 1.19.8): what runc accepts, this accepts, and it means the same.
  *
  * <ul>
- *   <li>Names match in any case. Of equal names the last one counts, but objects of equal names are
- *       one: the later one adds to the earlier.
+ *   <li>The names of a type's fields match in any case, those of a map's entries only as they are.
+ *       Of equal names the last one counts, but objects of equal names are one: the later one adds
+ *       to the earlier.
  *   <li>Names, strings and numbers may be as long as the file; 10,000 levels may be nested.
  *   <li>Bytes that are no UTF-8 become U+FFFD; a byte order mark is an error.
  *   <li>What follows the first value is not looked at.
@@ -33,7 +36,7 @@ import tools.jackson.core.json.JsonFactory;
  * <p>An image and a pod's spec say what is in these files. So a file has a limit, and all files
  * that are read at one moment have it together: memory does not grow with the number of readers.
  */
-final class GoJson {
+public final class GoJson {
 
     /** Real ones have some ten thousand bytes; one file must not take the daemon's memory. */
     static final int MAX_FILE_SIZE = 8 * 1024 * 1024;
@@ -66,25 +69,46 @@ final class GoJson {
     }
 
     /**
-     * Reads {@code file}.
+     * Reads {@code file}, and waits a little if many are read at this moment.
      *
      * @param value looks at the value
      * @throws java.nio.file.NoSuchFileException if there is none
      * @throws IOException if it cannot be read, is too large, or is not JSON
      */
-    static void read(Path file, Consumer<GoJson> value) throws IOException {
-        BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+    public static void read(Path file, Consumer<GoJson> value) throws IOException {
+        read(file, MAX_FILE_SIZE, PATIENCE_SECONDS, value);
+    }
+
+    /**
+     * The same for callers that cannot wait: it is read at once, or fails. A link is not followed.
+     * What {@code value} has seen before a failure is what the file says, as far as that goes.
+     *
+     * @param maxSize how many bytes the file may have
+     */
+    static void readAtOnce(Path file, int maxSize, Consumer<GoJson> value) throws IOException {
+        read(file, maxSize, 0, value, LinkOption.NOFOLLOW_LINKS);
+    }
+
+    private static void read(
+            Path file,
+            int maxSize,
+            int patienceSeconds,
+            Consumer<GoJson> value,
+            LinkOption... links)
+            throws IOException {
+        BasicFileAttributes attributes =
+                Files.readAttributes(file, BasicFileAttributes.class, links);
         if (!attributes.isRegularFile()) {
             throw new IOException(file + " is not a regular file"); // a pipe would block for ever
         }
-        if (attributes.size() > MAX_FILE_SIZE) {
+        if (attributes.size() > maxSize) {
             throw new IOException(
                     "%s has %d bytes, and is larger than %d bytes"
-                            .formatted(file, attributes.size(), MAX_FILE_SIZE));
+                            .formatted(file, attributes.size(), maxSize));
         }
         int size = (int) attributes.size();
-        acquire(file, size);
-        try (InputStream in = Files.newInputStream(file);
+        acquire(file, size, patienceSeconds);
+        try (InputStream in = Files.newInputStream(file, links);
                 JsonParser parser =
                         JSON.createParser(
                                 ObjectReadContext.empty(),
@@ -101,9 +125,9 @@ final class GoJson {
         }
     }
 
-    private static void acquire(Path file, int size) throws IOException {
+    private static void acquire(Path file, int size, int patienceSeconds) throws IOException {
         try {
-            if (!BYTES.tryAcquire(size, PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+            if (!BYTES.tryAcquire(size, patienceSeconds, TimeUnit.SECONDS)) {
                 throw new IOException(
                         "%s (%d bytes) is not read: other files of this kind are read too slowly"
                                 .formatted(file, size));
@@ -115,21 +139,37 @@ final class GoJson {
     }
 
     /** If this value is an object, has {@code value} look at each of its fields of this name. */
-    void fields(String name, Runnable value) {
+    public void fields(String name, Runnable value) {
+        fields(Map.of(name, value));
+    }
+
+    /** The same for several names. */
+    public void fields(Map<String, Runnable> values) {
+        entries(name ->
+                values.forEach((wanted, value) -> {
+                    if (wanted.equalsIgnoreCase(name)) {
+                        value.run();
+                    }
+                }));
+    }
+
+    /**
+     * If this value is an object that Go reads as a map, has {@code value} look at each of its
+     * entries. It is given the entry's name.
+     */
+    public void entries(Consumer<String> value) {
         if (is(JsonToken.START_OBJECT)) {
             while (parser.nextToken() != JsonToken.END_OBJECT) {
-                boolean isWanted = name.equalsIgnoreCase(parser.currentName());
+                String name = parser.currentName();
                 parser.nextToken();
-                if (isWanted) {
-                    value.run();
-                }
+                value.accept(name);
                 parser.skipChildren(); // if it has not read them
             }
         }
     }
 
     /** If this value is an array, has {@code element} look at each of its elements. */
-    void elements(Runnable element) {
+    public void elements(Runnable element) {
         if (is(JsonToken.START_ARRAY)) {
             while (parser.nextToken() != JsonToken.END_ARRAY) {
                 element.run();
@@ -138,15 +178,31 @@ final class GoJson {
         }
     }
 
-    boolean is(JsonToken token) {
-        return parser.currentToken() == token;
+    /** Whether this value is {@code null}, which takes away an earlier object or array. */
+    public boolean isNull() {
+        return is(JsonToken.VALUE_NULL);
     }
 
-    /** Returns the first characters of this string or number; a long one is not copied. */
-    String text(int most) {
-        return new String(
-                parser.getStringCharacters(),
-                parser.getStringOffset(),
-                Math.min(most, parser.getStringLength()));
+    /** Returns the first characters of this string, "" if it is none; a long one is not copied. */
+    public String string(int most) {
+        return text(JsonToken.VALUE_STRING, most);
+    }
+
+    /** Returns the first digits of this integer, "" if it is none. */
+    public String integer(int most) {
+        return text(JsonToken.VALUE_NUMBER_INT, most);
+    }
+
+    private String text(JsonToken kind, int most) {
+        return is(kind)
+                ? new String(
+                        parser.getStringCharacters(),
+                        parser.getStringOffset(),
+                        Math.min(most, parser.getStringLength()))
+                : "";
+    }
+
+    private boolean is(JsonToken token) {
+        return parser.currentToken() == token;
     }
 }
