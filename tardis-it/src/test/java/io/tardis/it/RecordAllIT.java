@@ -21,8 +21,7 @@ class RecordAllIT {
     private static final String MEMORY = Integer.toString(16 << 20);
     private static final String EAT = "x=0123456789; while :; do x=$x$x; done";
 
-    @RegisterExtension
-    static final Lab lab = Lab.withTardis().setting("TARDIS_RECORD", "all");
+    @RegisterExtension static final Lab lab = Lab.withTardis().setting("TARDIS_RECORD", "all");
 
     @ContainerTest
     void recordsAContainerFromItsCreate() {

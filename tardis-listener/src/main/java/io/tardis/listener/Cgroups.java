@@ -39,7 +39,8 @@ final class Cgroups {
 
     /** The life has ended just now. */
     void measure(Life life) {
-        ofLives.computeIfPresent(life.id(), (_, it) -> new Measured(it.cgroup(), it.cgroup().usage()));
+        ofLives.computeIfPresent(
+                life.id(), (_, it) -> new Measured(it.cgroup(), it.cgroup().usage()));
     }
 
     /** What the life had used. Nothing is left of it then. */

@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Looks at lives when events may have been missed. A process that is still there is watched by the
- * witness from then on. Where it is gone, containerd gets some time to report its end late;
- * then the life is lost. A life that is over, and whose bundle is gone, was deleted unseen.
+ * witness from then on. Where it is gone, containerd gets some time to report its end late; then
+ * the life is lost. A life that is over, and whose bundle is gone, was deleted unseen.
  */
 final class LifeChecker implements AutoCloseable {
 

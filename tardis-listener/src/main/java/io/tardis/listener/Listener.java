@@ -250,7 +250,9 @@ public final class Listener implements LifeListener, AutoCloseable {
     @Override
     public boolean isEndKnown(Life life) {
         try {
-            return witnesses.kernel().isPresent() && life.init().isPresent() && !life.init().get().exists();
+            return witnesses.kernel().isPresent()
+                    && life.init().isPresent()
+                    && !life.init().get().exists();
         } catch (UncheckedIOException e) {
             LOG.warn("whether {} is over cannot be read now", life.container(), e);
             return false;

@@ -64,9 +64,7 @@ record LocalNode(
     @Override
     public About about(Life life, boolean runs) {
         find(life, runs);
-        return life.bundle().toString().isEmpty()
-                ? About.NOTHING
-                : AboutReader.read(life.bundle());
+        return life.bundle().toString().isEmpty() ? About.NOTHING : AboutReader.read(life.bundle());
     }
 
     /** A restore has no start; and the launcher's call may not have reached the shim. */

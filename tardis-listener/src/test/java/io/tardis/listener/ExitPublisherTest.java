@@ -20,7 +20,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -79,7 +78,12 @@ class ExitPublisherTest {
                         sequence,
                         Optional.of(witness),
                         new LifeChecker(
-                                Optional.empty(), _ -> {}, _ -> {}, () -> {}, Duration.ofHours(1)),
+                                _ -> false,
+                                () -> {},
+                                _ -> {},
+                                _ -> {},
+                                () -> {},
+                                Duration.ofHours(1)),
                         false,
                         node,
                         () -> true,

@@ -10,7 +10,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** A node whose processes all have one start time, and whose containers have the names of theirs. */
+/**
+ * A node whose processes all have one start time, and whose containers have the names of theirs.
+ */
 final class FakeNode implements Node {
 
     long startTime = 1;

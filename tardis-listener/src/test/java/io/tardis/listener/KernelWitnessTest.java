@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -37,9 +38,11 @@ class KernelWitnessTest {
     private final List<Process> started = new ArrayList<>();
     private KernelWitness witness;
 
+    private final List<Life> ended = new CopyOnWriteArrayList<>();
+
     @BeforeEach
     void open() {
-        Optional<KernelWitness> opened = KernelWitness.open(reaped::add);
+        Optional<KernelWitness> opened = KernelWitness.open(ended::add, reaped::add);
         assumeTrue(
                 opened.isPresent() || kernelReportsExits(),
                 "this kernel does not report how processes end");

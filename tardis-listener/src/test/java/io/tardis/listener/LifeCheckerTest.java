@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -28,6 +27,8 @@ class LifeCheckerTest {
     @TempDir private Path folder;
     private final List<Life> lost = new CopyOnWriteArrayList<>();
     private final List<Life> deleted = new CopyOnWriteArrayList<>();
+    private final List<Life> watched = new CopyOnWriteArrayList<>();
+    private final AtomicInteger found = new AtomicInteger();
     private final AtomicInteger tidied = new AtomicInteger();
 
     @SuppressWarnings("NullAway.Init") // each test starts its own
@@ -56,6 +57,31 @@ class LifeCheckerTest {
 
         await().untilAsserted(() -> assertThat(lost).isNotEmpty());
         assertThat(lost).extracting(Life::id).containsExactly("marker");
+    }
+
+    /** containerd's shim knows the end of a process that is gone. */
+    @Test
+    void leavesALifeAloneWhoseEndWillBeReported() {
+        Life life = life("asked", folder).withInit(GONE);
+        watched.add(life);
+        start(Duration.ZERO);
+
+        check(life, gone("marker"));
+
+        await().untilAsserted(() -> assertThat(lost).isNotEmpty());
+        assertThat(lost).extracting(Life::id).containsExactly("marker");
+    }
+
+    @Test
+    void looksAtOneLifeAlone() {
+        start(Duration.ZERO);
+
+        checker.check(gone("one"));
+        await().until(() -> !lost.isEmpty());
+        assertThat(found).hasValue(0);
+
+        check(gone("all"));
+        await().untilAsserted(() -> assertThat(found).hasValue(1));
     }
 
     @Test
@@ -141,7 +167,8 @@ class LifeCheckerTest {
     private void start(Duration lateReport) {
         checker =
                 new LifeChecker(
-                        Optional.empty(),
+                        watched::contains,
+                        found::incrementAndGet,
                         lost::add,
                         deleted::add,
                         tidied::incrementAndGet,

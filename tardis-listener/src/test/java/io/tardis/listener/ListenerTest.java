@@ -347,7 +347,7 @@ class ListenerTest {
 
     private boolean isWatching(Listener listener) {
         Life life = registry.open(TC).orElseThrow();
-        return listener.witness.orElseThrow().isWatching(life);
+        return listener.witnesses.isWatching(life);
     }
 
     /** JeroMQ frees an address a moment after its socket was closed. */

@@ -378,7 +378,9 @@ class LivesTest {
         assertThat(node.registered).isEmpty();
         started(100, NOW.plusMillis(20));
 
-        assertThat(node.registered).extracting(it -> it.init().orElseThrow().pid()).containsExactly(100L);
+        assertThat(node.registered)
+                .extracting(it -> it.init().orElseThrow().pid())
+                .containsExactly(100L);
     }
 
     /** The launcher left a note, and containerd's report was faster than its replay. */

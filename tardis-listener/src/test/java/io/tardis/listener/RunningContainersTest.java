@@ -7,6 +7,7 @@ import io.tardis.listener.RunningContainers.Found;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -39,9 +40,9 @@ class RunningContainersTest {
 
         assertThat(find())
                 .containsExactlyInAnyOrder(
-                        new Found(new ContainerKey("default", "first"), first, 101),
-                        new Found(new ContainerKey("default", "second"), second, 102),
-                        new Found(new ContainerKey("k8s.io", "third"), third, 103));
+                        found(new ContainerKey("default", "first"), first, 101),
+                        found(new ContainerKey("default", "second"), second, 102),
+                        found(new ContainerKey("k8s.io", "third"), third, 103));
     }
 
     @Test
@@ -51,7 +52,7 @@ class RunningContainersTest {
         shim(10, "default", "first", ADDRESS, removed);
 
         assertThat(find())
-                .containsExactly(new Found(new ContainerKey("default", "second"), second, 102));
+                .containsExactly(found(new ContainerKey("default", "second"), second, 102));
     }
 
     @Test
@@ -108,8 +109,7 @@ class RunningContainersTest {
         Path linked = Files.createDirectories(tasks.resolve("default/linked"));
         Files.createSymbolicLink(linked.resolve("init.pid"), good.resolve("init.pid"));
 
-        assertThat(find())
-                .containsExactly(new Found(new ContainerKey("default", "good"), good, 101));
+        assertThat(find()).containsExactly(found(new ContainerKey("default", "good"), good, 101));
     }
 
     @Test
@@ -153,6 +153,11 @@ class RunningContainersTest {
 
     private List<Found> find() {
         return new RunningContainers(proc).find(ADDRESS);
+    }
+
+    private static Found found(ContainerKey container, Path bundle, long pid) throws IOException {
+        Instant createdAt = Files.getLastModifiedTime(bundle.resolve("init.pid")).toInstant();
+        return new Found(container, bundle, pid, createdAt);
     }
 
     private Path bundle(String namespace, String id, String pid) throws IOException {

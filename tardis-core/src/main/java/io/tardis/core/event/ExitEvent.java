@@ -39,7 +39,6 @@ public record ExitEvent(
 
     /** The same exit, in this life. */
     public ExitEvent ofLife(LifeRef known) {
-        return new ExitEvent(
-                seq, exit, signal, oomKilled, source, Optional.of(known), details);
+        return new ExitEvent(seq, exit, signal, oomKilled, source, Optional.of(known), details);
     }
 }

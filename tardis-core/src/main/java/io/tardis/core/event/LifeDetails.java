@@ -29,7 +29,6 @@ public record LifeDetails(Optional<Instant> startedAt, About about, Usage usage)
 
     /** How long it ran until {@code end}; 0 where the clock was set back meanwhile. */
     public Optional<Duration> durationUntil(Instant end) {
-        return startedAt.map(it ->
-                end.isBefore(it) ? Duration.ZERO : Duration.between(it, end));
+        return startedAt.map(it -> end.isBefore(it) ? Duration.ZERO : Duration.between(it, end));
     }
 }

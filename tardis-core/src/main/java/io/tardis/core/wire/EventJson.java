@@ -49,7 +49,7 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * and those of {@link DetailsJson}.
  *
- * A reader ignores keys that it does not know.
+ * <p>A reader ignores keys that it does not know.
  */
 final class EventJson {
 

@@ -21,6 +21,7 @@ import io.tardis.core.wire.Published.Gap;
 import io.tardis.core.wire.Published.Heartbeat;
 import io.tardis.core.wire.Published.Lost;
 import java.time.Instant;
+import java.util.Optional;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
 

@@ -147,8 +147,7 @@ class WireTest {
     }
 
     private static Published.Begun detailedBegun() {
-        LifeDetails details =
-                new LifeDetails(DETAILS.startedAt(), DETAILS.about(), Usage.NOTHING);
+        LifeDetails details = new LifeDetails(DETAILS.startedAt(), DETAILS.about(), Usage.NOTHING);
         return new Published.Begun(9, TC, LIFE, NONE, NONE, NONE, details);
     }
 
