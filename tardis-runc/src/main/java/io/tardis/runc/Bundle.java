@@ -52,7 +52,7 @@ final class Bundle {
     }
 
     private static void readVariable(GoJson json, AtomicBoolean enabled) {
-        String text = json.is(JsonToken.VALUE_STRING) ? json.text(ENABLE.length() + 2) : "";
+        String text = json.text(JsonToken.VALUE_STRING, ENABLE.length() + 2);
         if (text.startsWith(ENABLE)) {
             enabled.set(text.equals(ENABLE + "1"));
         }
@@ -90,18 +90,15 @@ final class Bundle {
         try {
             GoJson.read(
                     state.resolve("state.json"),
-                    json ->
-                            json.fields(
-                                    "init_process_pid",
-                                    () ->
-                                            pid.set(
-                                                    json.is(JsonToken.VALUE_NUMBER_INT)
-                                                            ? pid(json.text(LONGEST_PID + 1))
-                                                            : OptionalLong.empty())));
+                    json -> json.fields("init_process_pid", () -> pid.set(readPid(json))));
         } catch (NoSuchFileException e) {
             return OptionalLong.empty();
         }
         return pid.get();
+    }
+
+    private static OptionalLong readPid(GoJson json) {
+        return pid(json.text(JsonToken.VALUE_NUMBER_INT, LONGEST_PID + 1));
     }
 
     private static OptionalLong pid(String text) {

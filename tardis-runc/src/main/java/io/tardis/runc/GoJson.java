@@ -142,11 +142,16 @@ final class GoJson {
         return parser.currentToken() == token;
     }
 
-    /** Returns the first characters of this string or number; a long one is not copied. */
-    String text(int most) {
-        return new String(
-                parser.getStringCharacters(),
-                parser.getStringOffset(),
-                Math.min(most, parser.getStringLength()));
+    /**
+     * Returns the first characters of this value if it is of that kind, else none. A long one is
+     * not copied.
+     */
+    String text(JsonToken kind, int most) {
+        return is(kind)
+                ? new String(
+                        parser.getStringCharacters(),
+                        parser.getStringOffset(),
+                        Math.min(most, parser.getStringLength()))
+                : "";
     }
 }
