@@ -29,14 +29,13 @@ static enum answer wait_for_start(const struct settings *settings, const struct 
         pid_t starter = lock_holder(lock);
         enum answer answer = ask(settings->run_dir, request);
         struct failure failure = read_failure(run_dir);
-        bool ends = is_over(answer) || answer == SILENT || starter == 0 || failure.is_there;
-        if (!ends && time_ms(CLOCK_BOOTTIME) >= deadline) {
-            ends = true;
+        if (is_over(answer) || answer == SILENT || starter == 0 || failure.is_there) {
+            return answer;
+        }
+        if (time_ms(CLOCK_BOOTTIME) >= deadline) {
             write_failure(run_dir, &failure, false, false, settings->log_file,
                           join("the daemon takes long to start; process %d sees to it",
                                (int)starter));
-        }
-        if (ends) {
             return answer;
         }
         sleep_ms(POLL_MS);

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 64 * 1024, SPARE = 8, STACK = 256 * 1024 };
+enum { SPARE = 8, STACK = 256 * 1024 };
 
 struct task {
     void (*work)(void *);
@@ -142,40 +142,20 @@ int open_regular(const char *file, off_t limit) {
     return -1;
 }
 
-static enum look look_into(int fd, const void *text, size_t length, off_t limit) {
-    static char bytes[PIECE];
-    /* Read, not mapped: who cuts a mapped file ends its reader by SIGBUS. */
-    size_t kept = 0;
-    off_t total = 0;
-    while (true) {
-        ssize_t n = read_all(fd, bytes + kept, sizeof bytes - kept);
-        if (n <= 0) {
-            return n == 0 ? WITHOUT : UNREADABLE;
-        }
-        total += n;
-        size_t there = kept + (size_t)n;
-        if (memmem(bytes, there, text, length) != NULL) {
-            return WITH;
-        }
-        if (total > limit) {
-            errno = EFBIG; /* it grew meanwhile */
-            return UNREADABLE;
-        }
-        kept = there < length - 1 ? there : length - 1;
-        memmove(bytes, bytes + there - kept, kept);
-    }
-}
-
 enum look look_for(const char *file, const void *text, size_t length, off_t limit) {
     int fd = open_regular(file, limit);
     if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR ? WITHOUT : UNREADABLE;
     }
-    enum look result = look_into(fd, text, length, limit);
-    int error = errno;
+    /* Read, not mapped: who cuts a mapped file ends its reader by SIGBUS. */
+    char *bytes = malloc((size_t)limit + 1); /* only what the file fills takes memory */
+    ssize_t size = bytes == NULL ? -1 : read_all(fd, bytes, (size_t)limit + 1);
+    int error = size > limit ? EFBIG : errno; /* it grew meanwhile */
+    bool found = size > 0 && memmem(bytes, (size_t)size, text, length) != NULL;
+    free(bytes);
     close(fd);
     errno = error;
-    return result;
+    return found ? WITH : size < 0 || size > limit ? UNREADABLE : WITHOUT;
 }
 
 const char *why(int error) {

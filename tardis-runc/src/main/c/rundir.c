@@ -101,21 +101,19 @@ void write_failure(int run_dir, const struct failure *before, bool is_silent, bo
     char since[TIME_TEXT];
     identify_settings(settings);
     write_time(since);
-    char *line = join("%.*s", MAX_REASON, reason);
-    for (char *c = line; *c != '\0'; c++) {
+    for (char *c = reason; *c != '\0'; c++) {
         *c = (unsigned char)*c < ' ' ? ' ' : *c;
     }
-    char *text = join("failures=%lu\nsince=%s\nretry_at_boot_ms=%lld\nsettings=%s\nasked=%s\nreason=%s\n",
+    char *text = join("failures=%lu\nsince=%s\nretry_at_boot_ms=%lld\nsettings=%s\nasked=%s\nreason=%.*s\n",
                       before->failures + 1, *before->since == '\0' ? since : before->since,
                       (long long)(time_ms(CLOCK_BOOTTIME) + delay), settings,
-                      is_silent ? "no" : "yes", line);
+                      is_silent ? "no" : "yes", MAX_REASON, reason);
     /* On a full disk a part of it, or nothing, has the same effect: nobody waits. */
     (void)write_text(run_dir, BESIDE, text);
     (void)renameat(run_dir, BESIDE, run_dir, FAILURE);
     log_warning(log_file, join("%s; containers go on without it, and it is tried again in %lld s",
                                reason, (long long)delay / 1000));
     free(text);
-    free(line);
     free(reason);
 }
 
@@ -127,12 +125,11 @@ void remove_failure(int run_dir) {
 
 struct last_start read_last_start(int run_dir) {
     char text[64];
-    long long answered_at;
-    unsigned long deaths;
+    struct last_start last = {0, 0};
     (void)read_text(run_dir, LAST_START, text, sizeof text);
-    return sscanf(text, "answered_at_boot_ms=%lld\ndeaths=%lu", &answered_at, &deaths) == 2
-                   ? (struct last_start){answered_at, deaths}
-                   : (struct last_start){0, 0};
+    (void)sscanf(text, "answered_at_boot_ms=%" SCNd64 " deaths=%lu", &last.answered_at_boot_ms,
+                 &last.deaths);
+    return last;
 }
 
 void write_last_start(int run_dir, struct last_start last) {

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -64,12 +63,10 @@ static void trim(const char **from, const char **to) {
 
 /* A letter or _, then letters, digits and _. */
 static bool is_key(const char *from, const char *to) {
-    for (const char *c = from; c < to; c++) {
-        if (*c != '_' && !(c == from ? isalpha((unsigned char)*c) : isalnum((unsigned char)*c))) {
-            return false;
-        }
-    }
-    return from < to;
+    static const char CHARACTERS[] =
+            "_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    return from < to && !isdigit((unsigned char)*from)
+           && strspn(from, CHARACTERS) == (size_t)(to - from); /* what follows is none of them */
 }
 
 static void accept(struct reader *reader, const char *key, const char *key_end, const char *from,

@@ -181,17 +181,23 @@ final class Daemon {
                             clock)) {
                 removed.start();
                 listener.start();
-                serve(openShims(shim, missed), listener);
+                serve(shim, missed);
+                listener.stop();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
-    private void serve(ShimServer server, Listener listener) {
-        shims = server;
-        FailedStart.forget(settings.runDir());
-        try (server) {
+    private void serve(RuncShim shim, MissedNotes missed) {
+        // Longer than the longest wait for an answer: a store that is silent must not look like a
+        // daemon that is silent, or the launcher would have the work done once more.
+        Duration longestWork = shim.longestWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
+        Runnable makeDirectory = () -> Directories.makePrivate(settings.runDir());
+        try (ShimServer server =
+                ShimServer.open(settings.socket(), makeDirectory, missed, longestWork)) {
+            shims = server;
+            FailedStart.forget(settings.runDir());
             LOG.info(
                     "Tardis {} runs as process {}: events on {}, queries on {}, state in {}, source '{}'",
                     Version.text(),
@@ -203,8 +209,6 @@ final class Daemon {
             handOver.ifPresent(HandOver::start);
             boolean _ = end.handle((_, _) -> true).join(); // a failure is in the log already
             handOver.ifPresent(HandOver::stop);
-            server.stop();
-            listener.stop();
         }
     }
 
@@ -245,17 +249,6 @@ final class Daemon {
                                     + " is not there, and no launcher reaches the daemon");
         }
         return new Health.Socket(problem.isEmpty(), problem.orElse(""));
-    }
-
-    private ShimServer openShims(RuncShim shim, MissedNotes missed) {
-        // Longer than the longest wait for an answer: a store that is silent must not look like a
-        // daemon that is silent, or the launcher would have the work done once more.
-        Duration longestWork = shim.longestWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
-        return ShimServer.open(
-                settings.socket(),
-                () -> Directories.makePrivate(settings.runDir()),
-                missed,
-                longestWork);
     }
 
     /**

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
@@ -18,7 +19,8 @@ import java.util.stream.Stream;
 /** The directories that belong to Tardis alone. */
 final class Directories {
 
-    private static final String OWNER_ONLY = "rwx------";
+    private static final Set<PosixFilePermission> OWNER_ONLY =
+            PosixFilePermissions.fromString("rwx------");
 
     /** One of these is in every directory that Tardis has used. */
     private static final Set<String> OURS =
@@ -35,10 +37,7 @@ final class Directories {
         try {
             Files.createDirectories(directory.resolveSibling(""));
             try {
-                Files.createDirectory(
-                        directory,
-                        PosixFilePermissions.asFileAttribute(
-                                PosixFilePermissions.fromString(OWNER_ONLY)));
+                Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
             } catch (FileAlreadyExistsException e) {
                 checkOwn(directory);
             }
@@ -72,7 +71,7 @@ final class Directories {
         }
         if (!isPrivate(attributes)) {
             checkNotShared(directory);
-            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString(OWNER_ONLY));
+            Files.setPosixFilePermissions(directory, OWNER_ONLY);
         }
     }
 
@@ -86,6 +85,6 @@ final class Directories {
     }
 
     static boolean isPrivate(PosixFileAttributes attributes) {
-        return PosixFilePermissions.toString(attributes.permissions()).equals(OWNER_ONLY);
+        return attributes.permissions().equals(OWNER_ONLY);
     }
 }

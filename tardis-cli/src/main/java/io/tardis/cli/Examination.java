@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.FileIdentity;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Settings;
 import io.tardis.core.curve.CurveKeys;
@@ -86,11 +87,11 @@ final class Examination {
     }
 
     private void okOrFail(boolean ok, String what, String text, String problem) {
-        if (ok) {
-            ok(what, text);
-        } else {
-            fail(what, problem);
-        }
+        okUnless(ok ? Optional.empty() : Optional.of(problem), what, text);
+    }
+
+    private void okUnless(Optional<String> problem, String what, String text) {
+        problem.ifPresentOrElse(it -> fail(what, it), () -> ok(what, text));
     }
 
     private <T> void look(String what, T subject, Look<T> look) {
@@ -139,12 +140,10 @@ final class Examination {
             RunningDaemon.refuseOtherDirectories(settings);
             daemon = InstanceLock.holder(settings.stateDir());
             if (daemon.isEmpty()) {
-                Optional<FailedStart> failure = FailedStart.read(settings.runDir());
-                okOrFail(
-                        failure.isEmpty(),
+                okUnless(
+                        FailedStart.describe(settings.runDir()).map(it -> "none runs; " + it),
                         "daemon",
-                        "none runs; the first enabled container starts one",
-                        "none runs; " + failure.map(FailedStart::describe).orElse(""));
+                        "none runs; the first enabled container starts one");
                 return daemon;
             }
             try (DaemonQueries queries = DaemonQueries.open(settings)) {
@@ -190,11 +189,8 @@ final class Examination {
     /** The path itself, or what there is of it. */
     private static Path nearest(Path path) throws IOException {
         for (Path at = path; at != null; at = at.getParent()) {
-            try {
-                Files.readAttributes(at, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            if (FileIdentity.attributes(at) != null) {
                 return at;
-            } catch (NoSuchFileException _) {
-                // then what it would be in
             }
         }
         throw new NoSuchFileException(path.toString());
@@ -225,12 +221,11 @@ final class Examination {
     }
 
     private void endpoint(String what, String endpoint, OptionalLong daemon) throws IOException {
-        Optional<String> problem = ListeningSockets.problem(endpoint, daemon);
-        okOrFail(
-                problem.isEmpty(),
+        okUnless(
+                ListeningSockets.problem(endpoint, daemon)
+                        .map(it -> it + "; end that, or set another port"),
                 what,
-                endpoint + (daemon.isPresent() ? ", the daemon's" : " is free"),
-                problem.orElse("") + "; end that, or set another port");
+                endpoint + (daemon.isPresent() ? ", the daemon's" : " is free"));
     }
 
     /** The settings have read them already. */

@@ -17,19 +17,17 @@ import org.slf4j.LoggerFactory;
  * What the launcher remembers of daemons that it could not start, in {@code RUN_DIR/start-failed}:
  * lines of {@code KEY=VALUE}. The launcher owns the format; keys that are not known here are passed
  * over.
- *
- * @param failures how many starts failed in a row
- * @param since when the first of them did
- * @param reason why, in a line
  */
-record FailedStart(String failures, String since, String reason) {
+final class FailedStart {
 
     private static final Logger LOG = LoggerFactory.getLogger(FailedStart.class);
 
     private static final int LONGEST = 64 * 1024;
 
-    /** Empty if no start has failed. */
-    static Optional<FailedStart> read(Path runDir) {
+    private FailedStart() {}
+
+    /** How the last start failed, in a line; empty if it has not. */
+    static Optional<String> describe(Path runDir) {
         Path file = runDir.resolve(Layout.START_FAILED);
         String text;
         try (var in = Files.newInputStream(file)) {
@@ -48,10 +46,11 @@ record FailedStart(String failures, String since, String reason) {
                         .filter(pair -> pair.length == 2)
                         .collect(Collectors.toMap(it -> it[0], it -> it[1], (_, last) -> last));
         return Optional.of(
-                new FailedStart(
-                        values.getOrDefault("failures", "?"),
-                        values.getOrDefault("since", "?"),
-                        values.getOrDefault("reason", "no reason was noted")));
+                "its last start failed (%s in a row since %s): %s"
+                        .formatted(
+                                values.getOrDefault("failures", "?"),
+                                values.getOrDefault("since", "?"),
+                                values.getOrDefault("reason", "no reason was noted")));
     }
 
     /** A daemon answers, whoever started it. */
@@ -61,9 +60,5 @@ record FailedStart(String failures, String since, String reason) {
         } catch (IOException e) {
             LOG.debug("the failure of an earlier start stays noted", e);
         }
-    }
-
-    String describe() {
-        return "its last start failed (" + failures + " in a row since " + since + "): " + reason;
     }
 }

@@ -26,7 +26,6 @@ final class HandOver {
     private final Installation installation;
     private final boolean isService;
     private final BooleanSupplier successor;
-    private final Map<Path, String> unchanged;
     private final CountDownLatch stopping = new CountDownLatch(1);
 
     private Map<Path, String> last;
@@ -45,8 +44,7 @@ final class HandOver {
         this.installation = installation;
         this.isService = isService;
         this.successor = successor;
-        this.unchanged = installation.unchanged();
-        this.last = unchanged;
+        this.last = installation.unchanged();
     }
 
     void start() {
@@ -71,7 +69,7 @@ final class HandOver {
             last = now;
             failures = 0;
             looksToNextTry = 2; // not on the heels of the last change: many files are copied
-        } else if (!now.equals(unchanged) && looksToNextTry > 0) {
+        } else if (!now.equals(installation.unchanged()) && looksToNextTry > 0) {
             looksToNextTry--;
             if (looksToNextTry == 0) {
                 handOver(firstDifference(now));
@@ -81,7 +79,7 @@ final class HandOver {
 
     private Path firstDifference(Map<Path, String> now) {
         return now.entrySet().stream()
-                .filter(it -> !it.getValue().equals(unchanged.get(it.getKey())))
+                .filter(it -> !installation.unchanged().entrySet().contains(it))
                 .findFirst()
                 .orElseThrow()
                 .getKey();

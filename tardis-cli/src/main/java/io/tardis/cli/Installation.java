@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -89,24 +90,18 @@ final class Installation {
     /** What is there now: where the path leads, and each file's identity. */
     Map<Path, String> state() {
         Map<Path, String> state = new TreeMap<>();
-        state.put(path, realPath(path));
-        files.forEach(file -> state.put(file, signature(file)));
+        state.put(path, textOf(path::toRealPath));
+        // The time of the last change, which no copy can preserve as it does the other one.
+        files.forEach(it ->
+                state.put(it, textOf(() -> Files.readAttributes(it, "unix:dev,ino,size,ctime"))));
         return state;
     }
 
-    private static String realPath(Path path) {
+    /** Of what is seen, or of why nothing is. */
+    private static String textOf(Callable<?> look) {
         try {
-            return path.toRealPath().toString();
-        } catch (IOException e) {
-            return e.toString();
-        }
-    }
-
-    private static String signature(Path file) {
-        try {
-            // The time of the last change, which no copy can preserve as it does the other one.
-            return Files.readAttributes(file, "unix:dev,ino,size,ctime").toString();
-        } catch (IOException e) {
+            return look.call().toString();
+        } catch (Exception e) {
             return e.toString();
         }
     }

@@ -2,7 +2,6 @@ package io.tardis.cli;
 
 import io.tardis.core.config.SettingParser;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
@@ -123,18 +122,14 @@ final class ListeningSockets {
      */
     static Optional<String> problem(String endpoint, OptionalLong running) throws IOException {
         String problem = endpoint + " cannot be bound: ";
-        InetSocketAddress address;
-        try {
-            address = SettingParser.address(endpoint);
-        } catch (UnknownHostException _) {
-            return Optional.of(problem + "its host is not known");
-        }
         try (ServerSocket socket = new ServerSocket()) {
             socket.setReuseAddress(true);
-            socket.bind(address);
+            socket.bind(SettingParser.address(endpoint));
             return Optional.empty();
+        } catch (UnknownHostException _) {
+            return Optional.of(problem + "its host is not known");
         } catch (IOException e) {
-            Set<Long> listening = onPort(address.getPort());
+            Set<Long> listening = onPort(SettingParser.address(endpoint).getPort());
             if (running.isPresent() && hasOne(running.getAsLong(), listening)) {
                 return Optional.empty();
             }

@@ -117,13 +117,12 @@ final class LogFile implements LogWriter.Output {
     private void roll(Opened full) throws IOException {
         if (leadsTo(full.key())) { // else another process has done it
             try {
-                for (int i = MAX_OLD_FILES - 1; i >= 1; i--) {
-                    Path old = numbered(i);
-                    if (Files.exists(old)) {
-                        Files.move(old, numbered(i + 1), StandardCopyOption.REPLACE_EXISTING);
+                for (int i = MAX_OLD_FILES - 1; i >= 0; i--) {
+                    Path newer = i == 0 ? file : numbered(i);
+                    if (Files.exists(newer)) {
+                        Files.move(newer, numbered(i + 1), StandardCopyOption.REPLACE_EXISTING);
                     }
                 }
-                Files.move(file, numbered(1), StandardCopyOption.REPLACE_EXISTING);
             } catch (IOException e) {
                 rollAt = full.channel().size() + maxBytes;
                 LOG.warn("{} cannot be renamed and grows: {}", file, e.toString());

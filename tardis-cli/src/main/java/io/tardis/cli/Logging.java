@@ -30,7 +30,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
 /** Where each kind of process logs. Called once, before anything is logged. */
@@ -52,7 +51,7 @@ final class Logging {
     /** Empty where a process logs without queues. */
     private static volatile List<LogWriter> writers = List.of();
 
-    private static volatile @Nullable LogFile logFile;
+    private static volatile Runnable reopen = () -> {};
 
     /** Logs what the JVM has printed until now; does nothing where that goes to its own streams. */
     private static volatile Runnable takeLastPrinted = () -> {};
@@ -144,7 +143,7 @@ final class Logging {
 
     private static LogWriter fileWriter(Path path, long maxBytes) {
         LogFile file = new LogFile(path, maxBytes);
-        logFile = file;
+        reopen = file::reopen;
         return new LogWriter("the log file " + path, file, Logging::dropped);
     }
 
@@ -169,10 +168,7 @@ final class Logging {
 
     /** Has the log file opened again by its name, with the next line. */
     static void reopen() {
-        LogFile file = logFile;
-        if (file != null) {
-            file.reopen();
-        }
+        reopen.run();
     }
 
     /** Logs what is of this level, or above it. */

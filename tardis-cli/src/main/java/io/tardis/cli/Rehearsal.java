@@ -57,16 +57,13 @@ final class Rehearsal {
     private static void write(Path directory) {
         Path file = directory.resolve(".rehearsal");
         try {
-            try {
-                Files.write(
-                        file,
-                        new byte[BYTES],
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.WRITE,
-                        StandardOpenOption.SYNC);
-            } finally {
-                Files.deleteIfExists(file);
-            }
+            Files.write(
+                    file,
+                    new byte[BYTES],
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE,
+                    StandardOpenOption.SYNC,
+                    StandardOpenOption.DELETE_ON_CLOSE);
         } catch (IOException e) {
             throw new SetupException(directory + " cannot be written: " + e, e);
         }

@@ -24,7 +24,7 @@ final class StatusCommand extends Subcommand {
         if (pid.isEmpty()) {
             RunningDaemon.refuseOtherDirectories(settings);
             out().println("no daemon runs on " + settings.stateDir());
-            FailedStart.read(settings.runDir()).ifPresent(it -> out().println(it.describe()));
+            FailedStart.describe(settings.runDir()).ifPresent(out()::println);
             return ExitStatus.NOT_KNOWN;
         }
         print("daemon", "running as process " + pid.getAsLong());

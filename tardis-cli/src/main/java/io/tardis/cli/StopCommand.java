@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.TardisException;
 import io.tardis.core.config.Layout;
 import io.tardis.core.config.Settings;
+import io.tardis.core.registry.InitProcess;
 import io.tardis.listener.InstanceLock;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,13 +29,13 @@ final class StopCommand extends Subcommand {
             out().println("no daemon runs on " + settings.stateDir());
             return ExitStatus.OK;
         }
-        ProcessHandle daemon = running.get();
-        long pid = daemon.pid();
-        daemon.destroy();
+        long pid = running.get().pid();
+        InitProcess daemon = InitProcess.of(pid);
+        running.get().destroy();
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         // It gives back the lock, which is the last thing it does, before its process ends.
         while (InstanceLock.holder(settings.stateDir()).equals(OptionalLong.of(pid))
-                || isRunning(daemon)) {
+                || daemon.isRunning()) { // a zombie, which its parent may never look at, has ended
             if (System.nanoTime() > deadline) {
                 throw new TardisException(
                         "process %d did not end within %d s of SIGTERM"
@@ -54,16 +55,6 @@ final class StopCommand extends Subcommand {
         } catch (IOException e) {
             throw new TardisException(
                     "the daemon has ended, but the note of its start stays: " + e, e);
-        }
-    }
-
-    /** A zombie, which its parent may never look at, has ended. */
-    private static boolean isRunning(ProcessHandle process) {
-        Path status = Path.of("/proc", Long.toString(process.pid()), "status");
-        try {
-            return process.isAlive() && !Files.readString(status).contains("\nState:\tZ");
-        } catch (IOException _) {
-            return false; // it went meanwhile
         }
     }
 }

@@ -6,12 +6,12 @@ import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * How a daemon was started that may have to be started once more: by its own installation, which
@@ -24,11 +24,6 @@ record StoppedDaemon(List<String> command, List<String> environment) {
 
     private static final Pattern NUL = Pattern.compile("\0");
 
-    StoppedDaemon {
-        command = List.copyOf(command);
-        environment = List.copyOf(environment);
-    }
-
     /** The daemon that has {@code stateDir} now; empty if none has. */
     static Optional<StoppedDaemon> remember(Path stateDir) throws IOException {
         OptionalLong pid = InstanceLock.holder(stateDir);
@@ -36,18 +31,18 @@ record StoppedDaemon(List<String> command, List<String> environment) {
             return Optional.empty();
         }
         Path process = Path.of("/proc", Long.toString(pid.getAsLong()));
-        List<String> command = new ArrayList<>(words(process.resolve("cmdline")));
-        command.removeAll(List.of("--take-over"));
-        return Optional.of(new StoppedDaemon(command, words(process.resolve("environ"))));
+        List<String> command =
+                words(process.resolve("cmdline")).filter(it -> !it.equals("--take-over")).toList();
+        return Optional.of(new StoppedDaemon(command, words(process.resolve("environ")).toList()));
     }
 
-    private static List<String> words(Path file) throws IOException {
+    private static Stream<String> words(Path file) throws IOException {
         // As the JDK writes them back, whatever the bytes are.
         String text =
                 new String(
                         Files.readAllBytes(file),
                         Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8")));
-        return text.isEmpty() ? List.of() : NUL.splitAsStream(text).toList();
+        return text.isEmpty() ? Stream.of() : NUL.splitAsStream(text);
     }
 
     /** Starts it in a session of its own. */

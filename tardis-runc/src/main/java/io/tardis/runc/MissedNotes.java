@@ -167,8 +167,7 @@ public final class MissedNotes {
     }
 
     private static Optional<ContainerKey> container(Path file) {
-        String name = file.getFileName().toString();
-        String[] parts = name.split(":", -1);
+        String[] parts = file.getFileName().toString().split(":", -1);
         return parts.length == 2
                         && ContainerKey.isIdentifier(parts[0])
                         && ContainerKey.isIdentifier(parts[1])

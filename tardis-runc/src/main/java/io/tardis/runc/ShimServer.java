@@ -132,16 +132,12 @@ public final class ShimServer implements AutoCloseable {
         return this;
     }
 
-    @Override
-    public void close() {
-        stop();
-    }
-
     /**
      * Stops listening, removes the socket, and waits a moment for what is being done. The second
      * time it does nothing.
      */
-    public void stop() {
+    @Override
+    public void close() {
         if (keeper.isStopping()) {
             return; // by now the socket may be another daemon's
         }

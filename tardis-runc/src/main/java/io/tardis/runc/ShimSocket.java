@@ -35,7 +35,7 @@ final class ShimSocket {
         this.path = path;
         this.makeDirectory = makeDirectory;
         this.server = server;
-        this.key = keyOf(path);
+        this.key = FileIdentity.ofVisible(path);
     }
 
     /**
@@ -88,7 +88,7 @@ final class ShimSocket {
             makeDirectory.run();
             ServerSocketChannel before = server;
             server = bind(path);
-            key = keyOf(path);
+            key = FileIdentity.ofVisible(path);
             before.close();
             problem = null;
             LOG.warn("{} had been removed or replaced, and is bound again", path);
@@ -117,17 +117,7 @@ final class ShimSocket {
 
     private boolean isBound() {
         Object bound = key;
-        return bound != null && bound.equals(keyOf(path));
-    }
-
-    /** The inode of what has this name; null if there is nothing, or it cannot be looked at. */
-    private static @Nullable Object keyOf(Path path) {
-        try {
-            return FileIdentity.of(path);
-        } catch (IOException e) {
-            LOG.debug("{} cannot be looked at", path, e);
-            return null;
-        }
+        return bound != null && bound.equals(FileIdentity.ofVisible(path));
     }
 
     @Override

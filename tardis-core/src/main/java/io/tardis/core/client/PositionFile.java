@@ -1,15 +1,15 @@
 package io.tardis.core.client;
 
+import io.tardis.core.DurableFile;
 import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import java.io.IOException;
-import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -21,7 +21,6 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Where a subscriber was, on disk, so that it goes on there after its own end. For one thread.
@@ -65,6 +64,9 @@ public final class PositionFile implements AutoCloseable {
             Pattern.compile(
                     NAME + "([0-9]{1,9})\n(?:([0-9]{1,18}) ([0-9a-f]{8})\n|.*)", Pattern.DOTALL);
 
+    private static final Set<OpenOption> FOR_LOCK =
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+
     private static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
@@ -88,23 +90,18 @@ public final class PositionFile implements AutoCloseable {
         Path absolute = file.toAbsolutePath();
         Path lockFile = beside(absolute, ".lock");
         try {
-            FileChannel lock =
-                    FileChannel.open(
-                            lockFile,
-                            Set.of(
-                                    StandardOpenOption.CREATE,
-                                    StandardOpenOption.WRITE,
-                                    LinkOption.NOFOLLOW_LINKS),
-                            PRIVATE);
+            FileChannel lock = FileChannel.open(lockFile, FOR_LOCK, PRIVATE);
             try {
-                if (tryLock(lock) == null) {
-                    throw new SetupException("another subscriber uses the position in " + absolute);
+                if (lock.tryLock() == null) {
+                    throw new OverlappingFileLockException(); // as within this process
                 }
                 return new PositionFile(absolute, lock, read(absolute));
             } catch (IOException | RuntimeException e) {
                 lock.close();
                 throw e;
             }
+        } catch (OverlappingFileLockException e) {
+            throw new SetupException("another subscriber uses the position in " + absolute, e);
         } catch (IOException e) {
             throw new SetupException("the position in " + absolute + " cannot be kept: " + e, e);
         }
@@ -145,22 +142,14 @@ public final class PositionFile implements AutoCloseable {
         }
     }
 
-    private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
-        try {
-            return channel.tryLock();
-        } catch (OverlappingFileLockException e) {
-            return null; // another subscriber of this process
-        }
-    }
-
     private static OptionalLong read(Path file) throws IOException {
         if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
             return OptionalLong.empty();
         }
-        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) > LONGEST) {
-            throw new SetupException(file + " is not a position of a Tardis subscriber");
-        }
-        Matcher text = TEXT.matcher(Files.readString(file, StandardCharsets.ISO_8859_1));
+        boolean isShort =
+                Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && Files.size(file) <= LONGEST;
+        Matcher text =
+                TEXT.matcher(isShort ? Files.readString(file, StandardCharsets.ISO_8859_1) : "");
         if (!text.matches()) {
             throw new SetupException(file + " is not a position of a Tardis subscriber");
         }
@@ -181,19 +170,9 @@ public final class PositionFile implements AutoCloseable {
         String digits = Long.toString(seq);
         String text = NAME + VERSION + "\n" + digits + " " + checksum(digits) + "\n";
         Path next = beside(file, ".new");
-        Files.deleteIfExists(next); // of one that was killed
-        try (FileChannel out =
-                FileChannel.open(
-                        next,
-                        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                        PRIVATE)) {
-            Channels.newOutputStream(out).write(text.getBytes(StandardCharsets.US_ASCII));
-            out.force(true);
-        }
+        DurableFile.create(next, "rw-------", text);
         Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
-        try (FileChannel directory = FileChannel.open(file.resolveSibling("."))) {
-            directory.force(true);
-        }
+        DurableFile.forceDirectory(file);
     }
 
     private static String checksum(String digits) {

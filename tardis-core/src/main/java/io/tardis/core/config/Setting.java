@@ -21,7 +21,7 @@ public enum Setting {
     RECORD("enabled", "Whose codes are recorded: enabled or all"),
     RETENTION("30d", "How long a life's record stays after its end"),
     REPLAY("1d", "How long an event can be replayed"),
-    DELETE_WAIT_MS(1_000, 0, 4_000, "Longest wait for a code at delete, in milliseconds (%s)"),
+    DELETE_WAIT_MS("1000", 0, 4_000, "Longest wait for a code at delete, in milliseconds (%s)"),
     KERNEL_WITNESS(
             "auto",
             "auto: also ask the kernel how processes end, if it reports that; off: do not ask"),
@@ -35,19 +35,19 @@ public enum Setting {
             "the own public key",
             "The daemon's public key, NAME.key, for commands with a key pair of their own"),
     MAX_UNWRITTEN(
-            100_000,
+            "100000",
             1_000,
             1_000_000,
             "Exits in memory while the disk cannot be written (%s); at most a quarter of the heap"),
     /** How many clients: each takes 16 KiB of ZeroMQ's buffers, and some 8 KiB of the heap. */
     MAX_CONNECTIONS(
-            1_000, 1, 2_000, "Connections to each of the two endpoints at the same time (%s)"),
+            "1000", 1, 2_000, "Connections to each of the two endpoints at the same time (%s)"),
     /** How long a request may be: ZeroMQ's socket takes no longer one than the longest. */
-    MAX_REQUEST_BYTES(4_096, 512, 65_536, "The longest request, in bytes (%s)"),
+    MAX_REQUEST_BYTES("4096", 512, 65_536, "The longest request, in bytes (%s)"),
     /** How many wait: each takes up to 1.5 KiB. */
     MAX_WAITING(
-            10_000, 0, 20_000, "Requests over ZeroMQ that wait for an end at the same time (%s)"),
-    MAX_REQUESTS_PER_SECOND(10_000, 1, 1_000_000, "Requests of one connection in a second (%s)");
+            "10000", 0, 20_000, "Requests over ZeroMQ that wait for an end at the same time (%s)"),
+    MAX_REQUESTS_PER_SECOND("10000", 1, 1_000_000, "Requests of one connection in a second (%s)");
 
     private final String defaultValue;
     private final String description;
@@ -59,15 +59,11 @@ public enum Setting {
     }
 
     /** A number in a range, which is put into the description. */
-    Setting(int defaultValue, int min, int max, String description) {
-        this("" + defaultValue, min, max, description.formatted(min + " to " + max));
-    }
-
     Setting(String defaultValue, int min, int max, String description) {
         this.defaultValue = defaultValue;
         this.min = min;
         this.max = max;
-        this.description = description;
+        this.description = description.formatted(min + " to " + max);
     }
 
     /** The name in the environment and in {@code tardis.env}. */

@@ -154,7 +154,12 @@ public final class SettingParser {
     }
 
     static String endpoint(String text) {
-        Matcher matcher = ENDPOINT.matcher(text);
+        return parsed(text).group();
+    }
+
+    /** Its address and its port. */
+    private static Matcher parsed(String endpoint) {
+        Matcher matcher = ENDPOINT.matcher(endpoint);
         if (!matcher.matches()
                 || Integer.parseInt(matcher.group(2)) > MAX_PORT
                 || !isAddress(matcher.group(1))) {
@@ -163,15 +168,12 @@ public final class SettingParser {
                             + " 127.0.0.1, [::1] or localhost and a port from 1 to "
                             + MAX_PORT);
         }
-        return text;
+        return matcher;
     }
 
     /** Where an endpoint is; {@code *} stands for every IPv4 address. */
     public static InetSocketAddress address(String endpoint) throws UnknownHostException {
-        Matcher matcher = ENDPOINT.matcher(endpoint);
-        if (!matcher.matches()) {
-            throw new IllegalArgumentException("not an endpoint of the form tcp://ADDRESS:PORT");
-        }
+        Matcher matcher = parsed(endpoint);
         String host = matcher.group(1).equals("*") ? "0.0.0.0" : matcher.group(1);
         return new InetSocketAddress(
                 InetAddress.getByName(host), Integer.parseInt(matcher.group(2)));
@@ -179,8 +181,7 @@ public final class SettingParser {
 
     /** An endpoint for those who have no keys. */
     static String loopbackEndpoint(String text) {
-        Matcher matcher = ENDPOINT.matcher(endpoint(text));
-        if (matcher.matches() && !isLoopback(matcher.group(1))) {
+        if (!isLoopback(parsed(text).group(1))) {
             throw new IllegalArgumentException(
                     "not a loopback address, and without keys anybody on the network could read there; make a key"
                             + " pair with 'tardis keygen' and name it in "
@@ -192,11 +193,9 @@ public final class SettingParser {
 
     /** Two sockets cannot be bound to one port of one address, nor to it and all addresses. */
     static boolean collide(String endpoint, String with) {
-        Matcher one = ENDPOINT.matcher(endpoint);
-        Matcher other = ENDPOINT.matcher(with);
-        return one.matches()
-                && other.matches()
-                && one.group(2).equals(other.group(2))
+        Matcher one = parsed(endpoint);
+        Matcher other = parsed(with);
+        return one.group(2).equals(other.group(2))
                 && (one.group(1).equals(other.group(1))
                         || Stream.of(one, other).anyMatch(it -> EVERYWHERE.contains(it.group(1))));
     }

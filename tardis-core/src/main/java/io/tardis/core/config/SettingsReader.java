@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -71,10 +72,14 @@ public final class SettingsReader {
     /** As for the launcher, which has room for no more. */
     private static final int MAX_FILE_BYTES = 256 * 1024;
 
-    private static final String BYTE_ORDER_MARK = "\uFEFF";
-    private static final Pattern KEY = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
+    /** Blanks, a comment, or a key and a value with blanks around them. */
+    private static final Pattern LINE =
+            Pattern.compile(
+                    "B*(?:#.*|([A-Za-z_][A-Za-z0-9_]*)B*=B*((?:.*[^ \t\r])?)B*)?"
+                            .replace("B*", "[ \t\r]*"),
+                    Pattern.DOTALL);
 
-    private static final String BLANKS = " \t\r";
+    private static final Pattern QUOTED = Pattern.compile("\\A(?:\"([^\"]*)\"|'([^']*)')\\z");
 
     private record Value(String text, String origin) {}
 
@@ -105,8 +110,7 @@ public final class SettingsReader {
             boolean isDefault = configured.isEmpty();
             readFile(isDefault ? DEFAULT_FILE : SettingParser.path(configured), !isDefault);
         } catch (IllegalArgumentException e) {
-            problems.add(
-                    "the environment: %s=%s: %s".formatted(CONFIG_KEY, configured, e.getMessage()));
+            refuse("the environment", CONFIG_KEY + "=" + configured + ": " + e.getMessage());
         }
         environment.forEach((key, value) -> {
             if (key.startsWith("TARDIS_")) {
@@ -150,15 +154,11 @@ public final class SettingsReader {
                         Setting.CURVE_SERVER_KEY_FILE,
                         text -> CurveKeyFiles.readPublic(SettingParser.path(text)));
         Optional<Path> clients = optional(Setting.CURVE_CLIENTS_DIR, SettingParser::path);
+        String ownKey = Setting.CURVE_SECRET_KEY_FILE.key();
         for (Setting other : List.of(Setting.CURVE_SERVER_KEY_FILE, Setting.CURVE_CLIENTS_DIR)) {
             Value value = values.get(other.key());
-            if (value != null && !values.containsKey(Setting.CURVE_SECRET_KEY_FILE.key())) {
-                problems.add(
-                        "%s: %s is of no use without %s"
-                                .formatted(
-                                        value.origin(),
-                                        other.key(),
-                                        Setting.CURVE_SECRET_KEY_FILE.key()));
+            if (value != null && !values.containsKey(ownKey)) {
+                refuse(value.origin(), other.key() + " is of no use without " + ownKey);
             }
         }
         return own.map(it -> new CurveKeys(it, server.orElse(it.publicKey()), clients));
@@ -196,34 +196,17 @@ public final class SettingsReader {
     }
 
     private void readLines(String text, Path file) {
-        String[] lines =
-                (text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text).split("\n", -1);
+        String[] lines = text.replaceFirst("\\A\uFEFF", "").split("\n", -1);
         for (int i = 0; i < lines.length; i++) {
-            String line = trim(lines[i]);
+            Matcher line = LINE.matcher(lines[i]);
             String origin = file + ", line " + (i + 1);
-            int equals = line.indexOf('=');
-            if (line.isEmpty() || line.startsWith("#")) {
-                continue;
-            }
-            String key = equals < 0 ? "" : trim(line.substring(0, equals));
-            if (KEY.matcher(key).matches()) {
-                accept(key, unquote(trim(line.substring(equals + 1))), origin);
-            } else {
-                problems.add(origin + ": not a KEY=VALUE line");
+            if (!line.matches()) {
+                refuse(origin, "not a KEY=VALUE line");
+            } else if (line.group(1) != null) {
+                String value = QUOTED.matcher(line.group(2)).replaceFirst("$1$2");
+                accept(line.group(1), value, origin);
             }
         }
-    }
-
-    private static String trim(String text) {
-        int from = 0;
-        int to = text.length();
-        while (from < to && BLANKS.indexOf(text.charAt(from)) >= 0) {
-            from++;
-        }
-        while (from < to && BLANKS.indexOf(text.charAt(to - 1)) >= 0) {
-            to--;
-        }
-        return text.substring(from, to);
     }
 
     private void accept(String key, String value, String origin) {
@@ -232,8 +215,12 @@ public final class SettingsReader {
                 values.put(key, new Value(value, origin));
             }
         } else if (!OTHER_KEYS.contains(key)) {
-            problems.add(origin + ": unknown key " + key);
+            refuse(origin, "unknown key " + key);
         }
+    }
+
+    private void refuse(String origin, String problem) {
+        problems.add(origin + ": " + problem);
     }
 
     private <T> T value(Setting setting, Function<String, T> parser) {
@@ -252,21 +239,9 @@ public final class SettingsReader {
             }
             return Optional.of(parser.apply(value.text()));
         } catch (IllegalArgumentException | SetupException e) {
-            problems.add(
-                    "%s: %s=%s: %s"
-                            .formatted(
-                                    value.origin(), setting.key(), value.text(), e.getMessage()));
+            refuse(value.origin(), setting.key() + "=" + value.text() + ": " + e.getMessage());
             return Optional.empty();
         }
-    }
-
-    private static String unquote(String text) {
-        char first = text.isEmpty() ? ' ' : text.charAt(0);
-        boolean quoted =
-                text.length() >= 2
-                        && (first == '"' || first == '\'')
-                        && text.indexOf(first, 1) == text.length() - 1;
-        return quoted ? text.substring(1, text.length() - 1) : text;
     }
 
     private void checkEndpointsDiffer(String events, String queries) {
@@ -275,10 +250,10 @@ public final class SettingsReader {
                     values.getOrDefault(
                             Setting.QUERY_ENDPOINT.key(),
                             values.get(Setting.EVENTS_ENDPOINT.key()));
-            problems.add(
-                    "%s: %s=%s and %s=%s are the same; take another port for one of them"
+            refuse(
+                    value == null ? "the defaults" : value.origin(),
+                    "%s=%s and %s=%s are the same; take another port for one of them"
                             .formatted(
-                                    value == null ? "the defaults" : value.origin(),
                                     Setting.EVENTS_ENDPOINT.key(),
                                     events,
                                     Setting.QUERY_ENDPOINT.key(),

@@ -1,15 +1,13 @@
 package io.tardis.core.curve;
 
+import io.tardis.core.DurableFile;
 import io.tardis.core.Owner;
 import io.tardis.core.SetupException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,20 +81,18 @@ public final class CurveKeyFiles {
     public static void write(Path name, CurveKeyPair pair) {
         String publicLines =
                 "\nmetadata\ncurve\n    %s = \"%s\"\n".formatted(PUBLIC, pair.publicKey());
-        String secretLine = "    %s = \"%s\"\n".formatted(SECRET, pair.secretText());
+        String allLines = publicLines + "    %s = \"%s\"\n".formatted(SECRET, pair.secretText());
         Path secretFile = secretFile(name);
         Path publicFile = publicFile(name);
         Path newSecret = beside(secretFile);
         Path newPublic = beside(publicFile);
         try {
             try {
-                create(
+                DurableFile.create(
                         newSecret,
                         "rw-------",
-                        "# The secret key of a CURVE key pair: keep it to yourself\n"
-                                + publicLines
-                                + secretLine);
-                create(
+                        "# The secret key of a CURVE key pair: keep it to yourself\n" + allLines);
+                DurableFile.create(
                         newPublic,
                         "rw-r--r--",
                         "# The public key of a CURVE key pair: for everybody\n" + publicLines);
@@ -117,14 +113,6 @@ public final class CurveKeyFiles {
         return file.resolveSibling("." + file.getFileName() + ".new");
     }
 
-    private static void create(Path file, String permissions, String text) throws IOException {
-        Files.deleteIfExists(file); // left by a kill
-        Files.createFile(
-                file,
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions)));
-        Files.writeString(file, text, StandardOpenOption.WRITE, StandardOpenOption.SYNC);
-    }
-
     /** By links, not renames: a rename would replace a key that somebody else has just made. */
     private static void place(Path newSecret, Path secretFile, Path newPublic, Path publicFile)
             throws IOException {
@@ -135,9 +123,7 @@ public final class CurveKeyFiles {
             Files.delete(secretFile);
             throw e;
         }
-        try (FileChannel directory = FileChannel.open(secretFile.resolveSibling("."))) {
-            directory.force(true);
-        }
+        DurableFile.forceDirectory(secretFile);
     }
 
     /** What {@code make} makes of the value of {@code name}. */

@@ -76,7 +76,7 @@ public final class ContainerRegistry {
             read(container, FORMER).ifPresent(former::add);
             deleteQuietly(directory(container).resolve(FORMER));
         }
-        directoryKey = key(containersDir);
+        directoryKey = FileIdentity.ofVisible(containersDir);
         return former;
     }
 
@@ -94,7 +94,7 @@ public final class ContainerRegistry {
         }
         lives.put(life.container(), life);
         if (directoryKey == null) {
-            directoryKey = key(containersDir);
+            directoryKey = FileIdentity.ofVisible(containersDir);
         }
     }
 
@@ -182,10 +182,8 @@ public final class ContainerRegistry {
      *     the life itself
      */
     public boolean remove(Life life, Path checkpointDir) throws IOException {
-        synchronized (this) {
-            if (!isOpen(life)) {
-                return false;
-            }
+        if (!isOpen(life)) {
+            return false;
         }
         // Without the lock: checkpoints may be on a file system that hangs, and a container's calls
         // come one after the other.
@@ -216,7 +214,8 @@ public final class ContainerRegistry {
      * another one.
      */
     public synchronized void keepInPlace() {
-        boolean moved = directoryKey != null && !directoryKey.equals(key(containersDir));
+        boolean moved =
+                directoryKey != null && !directoryKey.equals(FileIdentity.ofVisible(containersDir));
         looks++;
         if (moved || looks % LIVES_LOOK == 0) {
             long again = lives.values().stream().filter(this::writeAgain).count();
@@ -228,7 +227,7 @@ public final class ContainerRegistry {
                         again);
             }
         }
-        directoryKey = key(containersDir);
+        directoryKey = FileIdentity.ofVisible(containersDir);
     }
 
     private boolean writeAgain(Life life) {
@@ -245,18 +244,9 @@ public final class ContainerRegistry {
         }
     }
 
-    private boolean isOpen(Life life) {
+    private synchronized boolean isOpen(Life life) {
         Life known = lives.get(life.container());
         return known != null && known.id().equals(life.id());
-    }
-
-    private static @Nullable Object key(Path directory) {
-        try {
-            return FileIdentity.of(directory);
-        } catch (IOException e) {
-            LOG.debug("{} cannot be looked at, and counts as not there", directory, e);
-            return null;
-        }
     }
 
     private Optional<Life> read(ContainerKey container, Path name) {

@@ -4,7 +4,6 @@ import io.tardis.core.Owner;
 import io.tardis.core.Worker;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -84,11 +83,7 @@ public final class RemovedTrees implements AutoCloseable {
     static SecureDirectoryStream<Path> open(Path root, SecureDirectoryStream<Path> rootStream)
             throws IOException {
         Path directory = root.resolve(NAME);
-        try {
-            Files.createDirectory(directory);
-        } catch (FileAlreadyExistsException e) {
-            LOG.trace("{} is there", directory, e);
-        }
+        Files.createDirectories(directory);
         SecureDirectoryStream<Path> stream =
                 DirectoryStreams.openBelow(rootStream, directory.getFileName());
         PosixFileAttributeView view = stream.getFileAttributeView(PosixFileAttributeView.class);
@@ -136,9 +131,6 @@ public final class RemovedTrees implements AutoCloseable {
 
     private void remove(SecureDirectoryStream<Path> trees, Path tree, String path)
             throws IOException {
-        if (worker.isStopping()) {
-            return;
-        }
         Removal removal = new Removal(trees, MountPoints.of(path));
         if (!removal.remove(trees, tree.getFileName(), path, 0) && !worker.isStopping()) {
             left.add(tree);

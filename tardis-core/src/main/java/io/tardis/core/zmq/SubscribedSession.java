@@ -1,6 +1,8 @@
 package io.tardis.core.zmq;
 
 import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -110,15 +112,8 @@ final class SubscribedSession extends ClientSession {
      * apart.
      */
     private static boolean canMatch(ByteBuffer prefix) {
-        if (prefix.remaining() > LONGEST_TOPIC) {
-            return false;
-        }
-        for (int i = prefix.position(); i < prefix.limit(); i++) {
-            if (prefix.get(i) <= ' ' || prefix.get(i) > '~') {
-                return false;
-            }
-        }
-        return true;
+        CharBuffer text = StandardCharsets.ISO_8859_1.decode(prefix.duplicate());
+        return text.length() <= LONGEST_TOPIC && text.chars().allMatch(c -> c > ' ' && c <= '~');
     }
 
     @Override

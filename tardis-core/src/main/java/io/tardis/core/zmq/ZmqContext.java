@@ -162,7 +162,8 @@ public final class ZmqContext implements AutoCloseable {
         // Subscribing first, the subscription is on its way with the connection itself.
         prefixes.forEach(socket::subscribe);
         connect(socket, endpoint);
-        return closedOnFailure(List.of(socket), () -> new ZmqSubscriber(context, socket));
+        List<Bound> sockets = List.of(new Bound(socket, false));
+        return closedOnFailure(sockets, () -> new ZmqSubscriber(context, socket));
     }
 
     /**
@@ -177,9 +178,7 @@ public final class ZmqContext implements AutoCloseable {
         // 10,000 exits.
         Clients clients = new Clients(maxConnections, budget(16, 1), budget(32, 8));
         List<Bound> bound = bind(SocketType.ROUTER, endpoints, clients);
-        return closedOnFailure(
-                bound.stream().map(Bound::socket).toList(),
-                () -> new ZmqReplier(context, bound, clients));
+        return closedOnFailure(bound, () -> new ZmqReplier(context, bound, clients));
     }
 
     /**
@@ -188,45 +187,40 @@ public final class ZmqContext implements AutoCloseable {
      */
     private List<Bound> bind(SocketType type, List<String> endpoints, Clients clients) {
         List<Bound> bound = new ArrayList<>();
-        List<ZMQ.Socket> sockets = new ArrayList<>();
         return closedOnFailure(
-                sockets,
+                bound,
                 () -> {
                     for (boolean inside : new boolean[] {true, false}) {
                         List<String> own =
                                 endpoints.stream().filter(it -> isTcp(it) != inside).toList();
                         if (!own.isEmpty()) {
-                            ZMQ.Socket socket = context.socket(type);
-                            sockets.add(socket);
-                            bound.add(new Bound(socket, inside));
-                            bind(socket, type, inside, own, clients);
+                            bound.add(new Bound(socket(type, inside), inside));
+                            own.forEach(it -> bind(bound.getLast(), type, it, clients));
                         }
                     }
                     return bound;
                 });
     }
 
-    private void bind(
-            ZMQ.Socket socket,
-            SocketType type,
-            boolean inside,
-            List<String> endpoints,
-            Clients clients) {
+    private ZMQ.Socket socket(SocketType type, boolean inside) {
+        ZMQ.Socket socket = context.socket(type);
         socket.setLinger(LINGER_MILLIS);
         if (type == SocketType.XPUB) {
             socket.setSndHWM(EVENTS_HIGH_WATER_MARK);
             socket.setXpubNoDrop(inside);
         }
-        for (String endpoint : endpoints) {
-            try {
-                if (inside) {
-                    socket.bind(endpoint);
-                } else {
-                    bindOutside(socket, type == SocketType.XPUB, endpoint, clients);
-                }
-            } catch (IOException | ZMQException | IllegalArgumentException e) {
-                throw new SetupException("cannot bind " + endpoint + ": " + reason(e), e);
+        return socket;
+    }
+
+    private void bind(Bound to, SocketType type, String endpoint, Clients clients) {
+        try {
+            if (to.isInside()) {
+                to.socket().bind(endpoint);
+            } else {
+                bindOutside(to.socket(), type == SocketType.XPUB, endpoint, clients);
             }
+        } catch (IOException | ZMQException | IllegalArgumentException e) {
+            throw new SetupException("cannot bind " + endpoint + ": " + reason(e), e);
         }
     }
 
@@ -238,10 +232,8 @@ public final class ZmqContext implements AutoCloseable {
         options.linger = 0;
         options.handshakeIvl = CLIENT_HANDSHAKE_MILLIS;
         options.maxMsgSize = Integer.MAX_VALUE; // the session's allocator decides
-        options.setSocketOpt(
-                zmq.ZMQ.ZMQ_RCVHWM, publishes ? NO_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK);
-        options.setSocketOpt(
-                zmq.ZMQ.ZMQ_SNDHWM, publishes ? EVENTS_HIGH_WATER_MARK : NO_HIGH_WATER_MARK);
+        options.recvHwm = publishes ? NO_HIGH_WATER_MARK : REQUESTS_HIGH_WATER_MARK;
+        options.sendHwm = publishes ? EVENTS_HIGH_WATER_MARK : NO_HIGH_WATER_MARK;
         if (keys.isPresent()) {
             startZap(keys.get());
             options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_SERVER, true);
@@ -252,11 +244,11 @@ public final class ZmqContext implements AutoCloseable {
     }
 
     /** A socket that nobody closes would keep the context from ending. */
-    private static <T> T closedOnFailure(List<ZMQ.Socket> sockets, Supplier<T> use) {
+    private static <T> T closedOnFailure(List<Bound> sockets, Supplier<T> use) {
         try {
             return use.get();
         } catch (RuntimeException e) {
-            sockets.forEach(ZMQ.Socket::close);
+            sockets.forEach(it -> it.socket().close());
             throw e;
         }
     }

@@ -30,14 +30,9 @@ public final class ZmqPublisher implements AutoCloseable {
         for (ZMQ.Socket socket : sockets) {
             socket.sendMsg(new NumberedMessage(first, number), ZMQ.SNDMORE);
             socket.sendMsg(new NumberedMessage(payload, number), 0);
-            dropReceived(socket);
-        }
-    }
-
-    /** The subscriptions, which JeroMQ has noted. */
-    private static void dropReceived(ZMQ.Socket socket) {
-        while (socket.recv(ZMQ.DONTWAIT) != null) {
-            // the next one
+            while (socket.recv(ZMQ.DONTWAIT) != null) {
+                // a subscription, which JeroMQ has noted
+            }
         }
     }
 
