@@ -48,6 +48,7 @@ class DependenciesTest {
                             "core.config",
                             "core.event",
                             "core.registry",
+                            "core.spec",
                             "core.wire",
                             "core.zmq"),
                     uses("store", "core", "core.config", "core.event", "core.wire", "core.zmq"),

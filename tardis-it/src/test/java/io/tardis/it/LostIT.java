@@ -13,8 +13,8 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Nothing is left that could report how a container ended: the answer is that it is lost, and no
- * number. Each test waits for 20 s.
+ * A container ends while nobody listens: containerd's shim has its code. Where that is gone, too,
+ * the answer is that it is lost, and no number.
  */
 @RequiresContainers
 @Execution(ExecutionMode.CONCURRENT)
@@ -22,8 +22,9 @@ class LostIT {
 
     @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_CTR_CMD", Valve::command);
 
+    /** containerd's shims have the codes, until containerd deletes their tasks. */
     @ContainerTest
-    void answersLostWhereAllWereDown() {
+    void asksTheShimsWhereAllElseWasDown() {
         Pair pair = Pair.start(lab);
         Container survivor = lab.container("survivor").enabled();
         survivor.startEndingWith(0);
@@ -32,34 +33,24 @@ class LostIT {
         new Valve(lab.tardis()).close();
         lab.tardis().killDaemon();
         pair.endInits();
-        lab.containerd().start();
+        pair.awaitEnds();
         lab.tardis().bringUpDaemon();
 
-        // Not lost yet, and not ended: containerd may still report, unless it has deleted the task.
-        if (!lab.containerd().deletesEndedTasksAtStart()) {
-            assertThat(lab.tardis().status(pair.good())).isEqualTo("running");
-        }
-        try (LiveProcess waitingForGood = lab.tardis().waitFor(pair.good());
-                LiveProcess waitingForBad = pair.waitForBad()) {
-            assertThat(waitingForGood.awaitExit(LATE_REPORT.plus(SOON))).isEqualTo(NOT_KNOWN);
-            assertThat(waitingForBad.awaitExit(SOON)).isEqualTo(NOT_KNOWN);
-            assertThat(waitingForGood.output()).doesNotContainPattern("(?m)^\\d+$");
-        }
-        assertLost(pair.good());
-        assertLost(pair.bad());
+        pair.awaitCodes();
+        assertThat(lab.tardis().exitCode(pair.good()).path("source").asString()).isEqualTo("shim");
+        assertThat(lab.tardis().exitCode(pair.bad()).path("source").asString()).isEqualTo("shim");
         assertThat(lab.tardis().status(survivor)).isEqualTo("running");
 
+        lab.containerd().start();
         pair.removeAfterOutage();
-        assertLost(pair.good());
-        assertLost(pair.bad());
-        pair.assertBothKept();
-        // The one that outlived them all is watched again, where the kernel reports: ctr does not.
+        pair.assertCleanedAndKept();
+        pair.assertEachPublishedOnce();
+        // The one that outlived them all is watched again: ctr does not report.
         survivor.end();
         assertThat(survivor.remove()).isEqualTo(0);
-        boolean isReported = Machine.kernelReportsExits();
         assertThat(lab.tardis().exitCode(survivor).path("source").asString("none"))
-                .isEqualTo(isReported ? "kernel" : "none");
-        assertThat(lab.tardis().isCleaned(survivor)).isEqualTo(isReported);
+                .isEqualTo(Machine.kernelReportsExits() ? "kernel" : "shim");
+        assertThat(lab.tardis().isCleaned(survivor)).isTrue();
     }
 
     @ContainerTest
@@ -98,21 +89,18 @@ class LostIT {
 
         try (LiveProcess other = processWithPid(init.pid());
                 LiveProcess waiting = waitForBehindANewDaemon(container)) {
-            assertThat(waiting.awaitExit(LATE_REPORT.plus(SOON))).isEqualTo(NOT_KNOWN);
-            assertLost(container);
+            assertThat(waiting.awaitExit(SOON)).as(waiting.output()).isEqualTo(0);
+            assertThat(waiting.output()).isEqualTo("5\n");
             assertThat(lab.tardis().runningDaemon().pidfds()).doesNotContain(init.pid());
             init.signal("TERM");
             assertThat(other.awaitExit(SOON)).isEqualTo(0);
         }
-        assertLost(container);
-        assertThat(lab.tardis().published(container)).isEmpty();
+        assertThat(lab.tardis().exitCode(container).path("source").asString()).isEqualTo("shim");
         assertThat(lab.tardis().isRegistered(container)).isTrue();
-        // containerd has the right one, and may still report it.
         lab.tardis().awaitReceiving(lab.container("probe"));
         assertThat(container.remove()).isEqualTo(5);
-        lab.tardis().awaitCode(container, 5, SOON);
-        assertThat(lab.tardis().exitCode(container).path("source").asString())
-                .isEqualTo("containerd");
+        assertThat(lab.tardis().code(container)).isEqualTo("5");
+        assertThat(lab.tardis().published(container)).hasSize(1);
         assertThat(lab.tardis().isKept(container)).isTrue();
     }
 

@@ -44,6 +44,11 @@ record Pair(TardisNode node, Container good, Container bad, List<Proc> inits) {
         inits.forEach(Proc::end);
     }
 
+    /** Waits until both have ended, without containerd. */
+    void awaitEnds() {
+        Wait.until("ends of " + inits, SOON, () -> inits.stream().noneMatch(Proc::exists));
+    }
+
     /** {@code tardis wait} for the one that ends badly, beside the test. */
     LiveProcess waitForBad() {
         return node.waitFor(bad);

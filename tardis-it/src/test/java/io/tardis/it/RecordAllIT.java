@@ -21,7 +21,7 @@ class RecordAllIT {
     private static final String MEMORY = Integer.toString(16 << 20);
     private static final String EAT = "x=0123456789; while :; do x=$x$x; done";
 
-    @RegisterExtension static final Lab lab = Lab.withTardis().setting("TARDIS_RECORD", "all");
+    @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_RECORD", "all");
 
     @ContainerTest
     void recordsAContainerFromItsCreate() {
@@ -149,7 +149,7 @@ class RecordAllIT {
         assertThat(usage.path("memory_peak").asLong()).isBetween(15L << 20, 16L << 20);
     }
 
-    private static void assertOom(Container container, boolean killed) {
+    private void assertOom(Container container, boolean killed) {
         JsonNode answer = lab.tardis().exitCode(container);
         assertThat(answer.path("oom_killed").asBoolean()).as("%s", answer).isEqualTo(killed);
         assertThat(answer.path("usage").path("oom_kills").asLong(-1))
@@ -157,12 +157,12 @@ class RecordAllIT {
                 .isEqualTo(killed ? 1 : 0);
     }
 
-    private static void startDaemon() {
+    private void startDaemon() {
         LiveProcess _ = lab.tardis().startDaemon();
         lab.tardis().awaitReceiving(plain("probe"));
     }
 
-    private static Container plain(String id) {
+    private Container plain(String id) {
         return new Container(lab.containerd(), Programs.find("runc").toString(), "default", id);
     }
 }

@@ -227,7 +227,7 @@ public final class Listener implements LifeListener, AutoCloseable {
     @Override
     public void started(Life life) {
         report(it -> it.started(life));
-        node.watch(life);
+        node.watch(life, false);
     }
 
     private void deletedUnseen(Life life) {

@@ -191,22 +191,23 @@ final class Lives {
             if (report.pid() != KnownLives.NO_PID) {
                 life.life = life.life.withInit(process);
             }
-            begin(life, report.isStart());
-            known.settle(life);
         }
-        if (life.isOpen()) {
-            if (report.isStart()) {
-                life.details = life.details.withStartedAt(report.at());
-            }
-            if (life.life.bundle().toString().isEmpty()) {
-                life.life = life.life.withBundle(report.bundle());
-            }
-            // The shim nearly always notes the process of what it has registered; but a restore has
-            // no start.
-            if (life.kept && life.life.init().isPresent() && report.isStart() | !life.registered) {
-                node.watch(life.life, life.registered);
-            }
+        if (life.life.bundle().toString().isEmpty()) {
+            life.life = life.life.withBundle(report.bundle());
         }
+        // The shim nearly always notes the process of what it has registered; but a restore has no
+        // start.
+        if (life.isOpen()
+                && life.kept
+                && life.life.init().isPresent()
+                && (report.isStart() || !life.registered)) {
+            node.watch(life.life, life.registered, report.isStart());
+        }
+        begin(life);
+        if (life.isOpen() && report.isStart()) {
+            life.details = life.details.withStartedAt(report.at());
+        }
+        known.settle(life);
     }
 
     /** The kernel killed a process of the container for memory; its exit comes next. */
@@ -312,17 +313,13 @@ final class Lives {
     }
 
     private void begin(TrackedLife life) {
-        begin(life, false);
-    }
-
-    private void begin(TrackedLife life, boolean runs) {
         if (!life.begun) {
             life.begun = true;
             Life begun = life.life;
             life.details =
                     new LifeDetails(
                             begun.init().map(_ -> begun.createdAt()),
-                            life.kept ? node.about(begun, runs) : About.NOTHING,
+                            life.kept ? node.about(begun) : About.NOTHING,
                             Usage.NOTHING);
             sink.begun(life, OptionalLong.empty());
         }

@@ -62,16 +62,15 @@ record LocalNode(
     }
 
     @Override
-    public About about(Life life, boolean runs) {
-        find(life, runs);
+    public About about(Life life) {
         return life.bundle().toString().isEmpty() ? About.NOTHING : AboutReader.read(life.bundle());
     }
 
     /** A restore has no start; and the launcher's call may not have reached the shim. */
     @Override
-    public void watch(Life life, boolean isRegistered) {
+    public void watch(Life life, boolean isRegistered, boolean runs) {
         if (!isRegistered) {
-            watch(life);
+            watch(life, runs);
             return;
         }
         try {
@@ -86,14 +85,14 @@ record LocalNode(
     }
 
     /** From now on the end of a life cannot be missed, if anybody can report it. */
-    void watch(Life life) {
-        find(life, false);
+    void watch(Life life, boolean runs) {
         boolean watched = false;
         try {
             watched = witnesses.watch(life);
         } catch (UncheckedIOException e) {
             LOG.warn("{} cannot be watched now", life.container(), e);
         }
+        find(life, runs);
         if (!watched) {
             checker.check(life);
         }

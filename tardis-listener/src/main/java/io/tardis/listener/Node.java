@@ -19,19 +19,16 @@ interface Node {
     void runs(Life life);
 
     /**
-     * Who a kept life is. To be asked when its process is known.
-     *
-     * @param runs whether the process runs already
-     */
-    About about(Life life, boolean runs);
-
-    /**
      * Has the end of a kept life reported, whose process containerd has reported; again without
      * effect.
      *
      * @param isRegistered whether the registry has it
+     * @param runs whether the process runs already
      */
-    void watch(Life life, boolean isRegistered);
+    void watch(Life life, boolean isRegistered, boolean runs);
+
+    /** Who a kept life is. To be asked when its process is watched: that cannot wait. */
+    About about(Life life);
 
     /** What a life had used, when it has ended. To be asked once; nothing is left of it then. */
     Usage usage(Life life);

@@ -40,7 +40,7 @@ final class FakeNode implements Node {
     }
 
     @Override
-    public About about(Life life, boolean runs) {
+    public About about(Life life) {
         return about(life.container().id());
     }
 
@@ -56,7 +56,7 @@ final class FakeNode implements Node {
     }
 
     @Override
-    public void watch(Life life, boolean isRegistered) {
+    public void watch(Life life, boolean isRegistered, boolean runs) {
         (isRegistered ? registered : watched).add(life);
     }
 

@@ -829,7 +829,7 @@ class LivesTest {
                 .containsExactly(
                         new LifeDetails(
                                 Optional.of(NOW.minusMillis(20)), node.about("tc"), node.usage));
-        assertThat(known.newest(TC).details).isEqualTo(LifeDetails.NONE);
+        assertThat(known.of(TC)).extracting(it -> it.details).containsExactly(LifeDetails.NONE);
     }
 
     @Test
