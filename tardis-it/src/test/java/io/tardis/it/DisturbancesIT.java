@@ -1,6 +1,5 @@
 package io.tardis.it;
 
-import static io.tardis.it.TardisNode.LATE_REPORT;
 import static io.tardis.it.Wait.SOON;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -79,7 +78,7 @@ class DisturbancesIT {
     }
 
     @ContainerTest
-    void containersSurviveTheDaemonAndAnEndThatItMissedIsNotAnswered() {
+    void containersSurviveTheDaemonAndNoOtherCodeIsAnsweredForWhatItMissed() {
         Container earlier = lab.container("earlier").enabled();
         Outcome _ = earlier.sh("exit 7");
         Pair pair = Pair.start(lab);
@@ -101,29 +100,23 @@ class DisturbancesIT {
         assertThat(lab.tardis().isCleaned(next)).isTrue();
         // What was on disk is still answered.
         assertThat(lab.tardis().code(earlier)).isEqualTo("7");
-        // A delete that the daemon reads from a launcher's note waits for a late report.
-        Wait.until(
-                "deletes",
-                LATE_REPORT.plus(SOON),
-                () -> lab.tardis().isKept(pair.good()) && lab.tardis().isKept(pair.bad()));
-        assertThat(lab.tardis().tardis("get", pair.good().name()).out()).isEmpty();
-        assertThat(lab.tardis().tardis("get", pair.bad().name()).out()).isEmpty();
+        // A shim that is asked before it has deleted its task has the code.
+        lab.tardis().awaitCodeOrLoss(pair.good(), 0);
+        lab.tardis().awaitCodeOrLoss(pair.bad(), Pair.BAD);
     }
 
     @ContainerTest
-    void codeOfAnEndWithoutADaemonIsTakenFromTheDelete() {
+    void codeOfAnEndWithoutADaemonIsTheOneThatTheShimKnows() {
         Pair pair = Pair.start(lab);
 
         lab.tardis().killDaemon();
         pair.end();
         lab.tardis().bringUpDaemon();
-        lab.tardis().awaitReceiving(lab.container("probe"));
+        pair.awaitCodes();
         pair.remove();
 
-        lab.tardis().awaitCode(pair.bad(), Pair.BAD, SOON);
-        // containerd leaves a zero out of its report of a delete.
-        assertThat(lab.tardis().tardis("get", pair.good().name()).out()).isEmpty();
-        pair.assertBothKept();
+        assertThat(lab.tardis().exitCode(pair.bad()).path("source").asString()).isEqualTo("shim");
+        pair.assertCleanedAndKept();
     }
 
     @ContainerTest

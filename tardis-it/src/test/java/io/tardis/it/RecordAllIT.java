@@ -68,8 +68,10 @@ class RecordAllIT {
         container.startEndingWith(6);
         Wait.until("running", SOON, () -> lab.tardis().status(container).equals("running"));
 
+        Proc init = lab.containerd().initOf(container).orElseThrow();
+
         lab.containerd().kill();
-        lab.containerd().initOf(container).orElseThrow().signal("TERM");
+        init.signal("TERM");
 
         lab.tardis().awaitCode(container, 6, SOON);
     }

@@ -33,8 +33,13 @@ final class Cgroups {
         Optional<Cgroup> found = runs ? Cgroup.ofRunning(init.pid()) : Cgroup.of(init.pid());
         // Looked at afterwards: the pid may have been another process's by then.
         if (found.isPresent() && init.exists()) {
-            ofLives.putIfAbsent(life.id(), new Measured(found.get(), null));
+            add(life, found);
         }
+    }
+
+    /** The cgroup of a life's process was found before. */
+    void add(Life life, Optional<Cgroup> cgroup) {
+        cgroup.ifPresent(it -> ofLives.putIfAbsent(life.id(), new Measured(it, null)));
     }
 
     /** The life has ended just now. */

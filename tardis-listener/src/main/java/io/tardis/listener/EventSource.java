@@ -66,6 +66,10 @@ public final class EventSource implements AutoCloseable {
     private final InstantSource clock;
     private final FailureLog failures = new FailureLog(EventSource.class);
     private final CtrEventParser parser = new CtrEventParser();
+
+    /** The processes of the creates that are in the inbox. */
+    final NewProcesses created = new NewProcesses();
+
     private final CountDownLatch tried = new CountDownLatch(1);
     private final CountDownLatch firstEvent = new CountDownLatch(1);
 
@@ -160,6 +164,7 @@ public final class EventSource implements AutoCloseable {
     @Override
     public void close() {
         worker.close();
+        created.close();
     }
 
     private void run() throws InterruptedException {
@@ -223,6 +228,9 @@ public final class EventSource implements AutoCloseable {
                     firstEvent.countDown();
                 } else if (!heard) {
                     garbled = "the event source has printed no event of containerd: " + reason;
+                }
+                if (event instanceof CtrEvent.TaskProcess process && !process.isStart()) {
+                    created.created(process.pid());
                 }
                 if (!(event instanceof CtrEvent.Ignored)) {
                     inbox.put(new Inbox.Signal.Read(event));

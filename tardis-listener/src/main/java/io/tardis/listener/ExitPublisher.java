@@ -45,6 +45,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     /** What is known before the start is for the thread that starts this, until it does. */
     final KnownLives known = new KnownLives();
 
+    private final Node node;
     private final Lives lives;
     private final LifeChecker checker;
     private final BooleanSupplier ownsStateDir;
@@ -86,6 +87,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         this.inbox = inbox;
         this.sequence = sequence;
         this.witness = witness;
+        this.node = node;
         this.lives = new Lives(known, this, keepsAll, node);
         this.checker = checker;
         this.ownsStateDir = ownsStateDir;
@@ -193,7 +195,10 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                         .ifPresent(this::handle);
                 lives.exited(exit, System.nanoTime());
             }
-            case CtrEvent.TaskProcess process -> lives.reported(process);
+            case CtrEvent.TaskProcess process -> {
+                lives.reported(process);
+                node.reported(process.pid());
+            }
             case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {

@@ -102,28 +102,39 @@ final class KernelWitness implements Witness, AutoCloseable {
         worker.start();
     }
 
+    /** As {@link #watch(Life, Pidfd)}, for a process that nobody holds. */
+    boolean watch(Life life) {
+        return watch(life, null);
+    }
+
     /**
      * Watches the process of {@code life}, which may be a zombie already. From any thread; when it
      * returns true, its end cannot be missed. Does nothing for a life that is watched already.
      *
+     * @param held its process, if it is held: it may have been reaped, too. Closed by this
      * @return false if the process is gone, or is not known
      * @throws UncheckedIOException if it cannot be watched now, for want of descriptors
      */
-    synchronized boolean watch(Life life) {
-        if (closed || life.init().isEmpty()) {
-            return false;
+    synchronized boolean watch(Life life, @Nullable Pidfd held) {
+        boolean isNew = !closed && life.init().isPresent() && !lives.contains(life.id());
+        if (isNew) {
+            return open(life, life.init().get(), held);
         }
-        return lives.contains(life.id()) || open(life, life.init().get());
+        if (held != null) {
+            close(held);
+        }
+        return !closed && lives.contains(life.id());
     }
 
-    private boolean open(Life life, InitProcess init) {
+    private boolean open(Life life, InitProcess init, @Nullable Pidfd held) {
         try {
-            Watched opened = new Watched(++lastNumber, life, init, Pidfd.open(init.pid()));
+            Pidfd process = held != null ? held : Pidfd.open(init.pid());
             boolean watching = false;
             try {
                 // Looked at with the pidfd in hand: it is the same process as long as it exists.
-                if (init.exists()) {
-                    epoll.add(opened.process(), opened.number());
+                if (held != null || init.exists()) {
+                    Watched opened = new Watched(++lastNumber, life, init, process);
+                    epoll.add(process, opened.number());
                     watched.put(opened.number(), opened);
                     newest.put(life.container(), opened);
                     watching = lives.add(life.id());
@@ -131,7 +142,7 @@ final class KernelWitness implements Witness, AutoCloseable {
                 return watching;
             } finally {
                 if (!watching) {
-                    opened.process().close();
+                    close(process);
                 }
             }
         } catch (SystemCall.Failure e) {
@@ -140,6 +151,14 @@ final class KernelWitness implements Witness, AutoCloseable {
             }
             LOG.debug("{} (pid {}) cannot be watched", life.container(), init.pid(), e);
             return false;
+        }
+    }
+
+    private static void close(Pidfd process) {
+        try {
+            process.close();
+        } catch (SystemCall.Failure e) {
+            LOG.warn("a descriptor cannot be closed", e);
         }
     }
 

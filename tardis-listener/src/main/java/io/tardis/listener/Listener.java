@@ -135,7 +135,10 @@ public final class Listener implements LifeListener, AutoCloseable {
                         this::deletedUnseen,
                         () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
                         LifeChecker.LATE_REPORT);
-        this.node = new LocalNode(witnesses, checker, registry, cgroups, clock);
+        this.node = new LocalNode(witnesses, checker, registry, cgroups, source.created, clock);
+        if (keepsAll && kernel.isPresent()) {
+            source.created.open();
+        }
         this.publisher =
                 new ExitPublisher(
                         socket,

@@ -274,7 +274,7 @@ final class Lives {
 
     private void report(
             TrackedLife life, TaskExit exit, OptionalInt signal, ExitSource source, long nanoTime) {
-        if (life.kept && life.details.usage().equals(Usage.NOTHING)) {
+        if (life.kept && life.fate.known().isEmpty()) {
             life.details = life.details.withUsage(node.usage(life.life));
         }
         OptionalLong oomKills = life.details.usage().oomKills();

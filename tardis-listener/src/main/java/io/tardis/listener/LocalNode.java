@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,12 +22,14 @@ import org.slf4j.LoggerFactory;
  *
  * @param witnesses watch processes
  * @param checker looks at what they cannot watch now
+ * @param created what containerd has reported just now
  */
 record LocalNode(
         Witnesses witnesses,
         LifeChecker checker,
         ContainerRegistry registry,
         Cgroups cgroups,
+        NewProcesses created,
         InstantSource clock)
         implements Node {
 
@@ -62,6 +65,11 @@ record LocalNode(
     }
 
     @Override
+    public void reported(long pid) {
+        created.discard(pid);
+    }
+
+    @Override
     public About about(Life life) {
         return life.bundle().toString().isEmpty() ? About.NOTHING : AboutReader.read(life.bundle());
     }
@@ -87,8 +95,13 @@ record LocalNode(
     /** From now on the end of a life cannot be missed, if anybody can report it. */
     void watch(Life life, boolean runs) {
         boolean watched = false;
+        NewProcesses.@Nullable Held held =
+                life.init().map(it -> created.take(it.pid())).orElse(null);
+        if (held != null) {
+            cgroups.add(life, held.cgroup());
+        }
         try {
-            watched = witnesses.watch(life);
+            watched = witnesses.watch(life, held == null ? null : held.pidfd());
         } catch (UncheckedIOException e) {
             LOG.warn("{} cannot be watched now", life.container(), e);
         }

@@ -27,6 +27,9 @@ interface Node {
      */
     void watch(Life life, boolean isRegistered, boolean runs);
 
+    /** A report of a process was handled: what was held for it is not needed. */
+    void reported(long pid);
+
     /** Who a kept life is. To be asked when its process is watched: that cannot wait. */
     About about(Life life);
 

@@ -2,6 +2,7 @@ package io.tardis.listener;
 
 import io.tardis.core.registry.Life;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Those who can say how the process of a life ends, without containerd: the kernel, and where it
@@ -9,14 +10,20 @@ import java.util.Optional;
  */
 record Witnesses(Optional<KernelWitness> kernel, ShimWitness shims) {
 
+    /** As {@link #watch(Life, Pidfd)}, for a process that nobody holds. */
+    boolean watch(Life life) {
+        return watch(life, null);
+    }
+
     /**
      * Has the end of a life reported, which may be past. From any thread.
      *
+     * @param held its process, if it is held; closed by this
      * @return false if nobody can report it
      * @throws java.io.UncheckedIOException if it cannot be watched now, for want of descriptors
      */
-    boolean watch(Life life) {
-        return kernel.filter(it -> it.watch(life)).isPresent()
+    boolean watch(Life life, @Nullable Pidfd held) {
+        return kernel.filter(it -> it.watch(life, held)).isPresent()
                 || (!life.bundle().toString().isEmpty() && shims.watch(life));
     }
 

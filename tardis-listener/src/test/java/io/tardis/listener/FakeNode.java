@@ -40,6 +40,11 @@ final class FakeNode implements Node {
     }
 
     @Override
+    public void reported(long pid) {
+        // nothing is held
+    }
+
+    @Override
     public About about(Life life) {
         return about(life.container().id());
     }

@@ -282,6 +282,23 @@ class KernelWitnessTest {
         }
     }
 
+    /** Held since its create: it may have been reaped before anybody knew whose it is. */
+    @Test
+    void knowsHowAHeldProcessEndedBeforeItWasWatched() throws Exception {
+        Process process = start("read line; exit 7");
+        Life life = life("tc", process.pid());
+        Pidfd held = Pidfd.open(process.pid());
+        end(process);
+        process.waitFor();
+        await().until(() -> !Files.exists(stat(process.pid())));
+
+        assertThat(witness.watch(life, held)).isTrue();
+
+        await().untilAsserted(() -> assertThat(ended).containsExactly(life));
+        assertThat(witness.take(life.container(), process.pid()).orElseThrow().waitStatus())
+                .isEqualTo(7 << 8);
+    }
+
     @Test
     void saysThatAProcessIsGone() throws Exception {
         Process process = start("read line");

@@ -88,12 +88,16 @@ final class DetailsJson {
         value.ifPresent(it -> json.writeNumberProperty(key, it));
     }
 
-    /** Reads the keys. To be used within {@link EventJson#valid}. */
+    /** Reads the keys. */
     static LifeDetails read(JsonNode node) {
         JsonNode about = node.path("about");
         JsonNode usage = node.path("usage");
         return new LifeDetails(
-                node.has("started_at") ? Optional.of(time(node, "started_at")) : Optional.empty(),
+                node.has("started_at")
+                        ? EventJson.valid(
+                                "started_at is no time",
+                                () -> Optional.of(time(node, "started_at")))
+                        : Optional.empty(),
                 about.isObject() ? readAbout(about) : About.NOTHING,
                 usage.isObject() ? readUsage(usage) : Usage.NOTHING);
     }

@@ -15,7 +15,7 @@ class ExitSourceTest {
     @Test
     void keepsItsWords() {
         assertThat(Stream.of(ExitSource.values()).map(ExitSource::word))
-                .containsExactly("containerd", "kernel", "assumed");
+                .containsExactly("containerd", "kernel", "shim", "assumed");
     }
 
     @ParameterizedTest

@@ -169,14 +169,14 @@ class WireTest {
                 new Published.Exit(EXEC),
                 new Published.Exit(ofLife(KILLED)),
                 new Published.Exit(ofLife(EXEC)),
-                new Published.Exit(detailed(DETAILS)),
-                detailedBegun(),
                 new Published.Exit(EXEC_NAMED_AS_CONTAINER),
                 new Published.Heartbeat(9, AT),
                 new Published.Gap(9, AT, AT.plusSeconds(1), "ctr \"ended\" with 1"),
                 BEGUN,
                 new Published.Begun(9, TC, new LifeRef("5f0d", AT, false), NONE, NONE, NONE),
-                new Published.Lost(9, TC, LIFE));
+                new Published.Lost(9, TC, LIFE),
+                new Published.Exit(detailed(DETAILS)),
+                detailedBegun());
     }
 
     static List<Query> queries() {
@@ -346,7 +346,7 @@ class WireTest {
 
     @Test
     void writesTheOtherMessagesAsTheProtocolSays() {
-        assertThat(published().stream().skip(5).map(it -> text(PublishedCodec.encode(it))))
+        assertThat(published().stream().skip(5).limit(5).map(it -> text(PublishedCodec.encode(it))))
                 .containsExactly(
                         "{\"v\":1,\"last_seq\":9,\"at\":\"2025-04-04T19:10:59.78307293Z\"}",
                         "{\"v\":1,\"last_seq\":9,\"from\":\"2025-04-04T19:10:59.78307293Z\","
@@ -359,8 +359,8 @@ class WireTest {
                         "{\"v\":1,\"last_seq\":9,\"namespace\":\"default\",\"container_id\":\"tc\","
                                 + LIFE_FIELDS
                                 + "}");
-        assertThat(published().stream().map(PublishedCodec::topic))
-                .endsWith(
+        assertThat(published().stream().skip(5).limit(5).map(PublishedCodec::topic))
+                .containsExactly(
                         "/tardis/heartbeat/",
                         "/tardis/gap/",
                         "/tardis/begun/default/tc/",

@@ -1,0 +1,85 @@
+package io.tardis.listener;
+
+import java.io.UncheckedIOException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Processes that containerd has reported just now, held until the publisher knows whose they are.
+ * Many containers end some milliseconds after their create, and one whose pidfd and cgroup are not
+ * there by then is known by containerd's word alone. So both are opened by the thread that reads
+ * the event, which has nothing else to do. From any thread.
+ */
+final class NewProcesses {
+
+    /** A process, whatever becomes of its pid. */
+    record Held(Pidfd pidfd, Optional<Cgroup> cgroup) implements AutoCloseable {
+        @Override
+        public void close() {
+            try {
+                pidfd.close();
+            } catch (SystemCall.Failure e) {
+                LOG.warn("a descriptor cannot be closed", e);
+            }
+        }
+    }
+
+    private static final Logger LOG = LoggerFactory.getLogger(NewProcesses.class);
+
+    /** Each has a descriptor. Where there are more, the publisher opens the rest itself. */
+    private static final int MAX_HELD = 256;
+
+    private final Map<Long, Held> held = new HashMap<>();
+    private boolean open;
+
+    /** From now on processes are held. */
+    synchronized void open() {
+        open = true;
+    }
+
+    /** From now on no process is held. */
+    synchronized void close() {
+        open = false;
+        held.values().forEach(Held::close);
+        held.clear();
+    }
+
+    /** containerd has reported that a process was created. */
+    void created(long pid) {
+        synchronized (this) {
+            if (!open || held.size() >= MAX_HELD) {
+                return;
+            }
+        }
+        try {
+            Held process = new Held(Pidfd.open(pid), Cgroup.of(pid));
+            Held before;
+            synchronized (this) {
+                before = open ? held.put(pid, process) : process;
+            }
+            close(before);
+        } catch (SystemCall.Failure | UncheckedIOException e) {
+            LOG.debug("process {} is not there any more", pid, e);
+        }
+    }
+
+    /** The process, which is the caller's from now on; null if it is not held. */
+    synchronized @Nullable Held take(long pid) {
+        return held.remove(pid);
+    }
+
+    /** Nobody needs the process. */
+    void discard(long pid) {
+        close(take(pid));
+    }
+
+    private static void close(@Nullable Held process) {
+        if (process != null) {
+            process.close();
+        }
+    }
+}

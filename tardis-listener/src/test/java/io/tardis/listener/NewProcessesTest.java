@@ -1,0 +1,76 @@
+package io.tardis.listener;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class NewProcessesTest {
+
+    private static final long OWN = ProcessHandle.current().pid();
+
+    private final NewProcesses processes = new NewProcesses();
+
+    @Test
+    void holdsAProcessUntilItIsTaken() throws Exception {
+        processes.open();
+        processes.created(OWN);
+
+        try (NewProcesses.Held held = processes.take(OWN)) {
+            assertThat(held).isNotNull();
+        }
+        assertThat(processes.take(OWN)).isNull();
+        assertThat(pidfds()).isZero();
+    }
+
+    @Test
+    void holdsNothingBeforeItIsOpenedAndAfterItIsClosed() throws Exception {
+        processes.created(OWN);
+        assertThat(processes.take(OWN)).isNull();
+
+        processes.open();
+        processes.created(OWN);
+        processes.close();
+        processes.created(OWN);
+        assertThat(processes.take(OWN)).isNull();
+        assertThat(pidfds()).isZero();
+    }
+
+    @Test
+    void givesBackWhatIsHeldTwiceOrDiscarded() throws Exception {
+        processes.open();
+        processes.created(OWN);
+        processes.created(OWN);
+        assertThat(pidfds()).isEqualTo(1);
+
+        processes.discard(OWN);
+        processes.discard(OWN);
+        assertThat(pidfds()).isZero();
+    }
+
+    @Test
+    void holdsNoProcessThatIsNotThere() {
+        processes.open();
+        processes.created(4_194_304); // the kernel's largest pid is one less
+
+        assertThat(processes.take(4_194_304)).isNull();
+    }
+
+    /** Those of this process that lead to this process. */
+    private static long pidfds() throws IOException {
+        try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fdinfo"))) {
+            return descriptors.toList().stream().filter(NewProcessesTest::isPidfd).count();
+        }
+    }
+
+    private static boolean isPidfd(Path info) {
+        try {
+            return Files.readAllLines(info).contains("Pid:\t" + OWN);
+        } catch (IOException _) {
+            return false; // the one that listed the directory
+        }
+    }
+}
