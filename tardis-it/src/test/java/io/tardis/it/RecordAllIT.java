@@ -19,7 +19,6 @@ class RecordAllIT {
 
     private static final int BUSY = 8;
     private static final String MEMORY = Integer.toString(16 << 20);
-    private static final String EAT = "x=0123456789; while :; do x=$x$x; done";
 
     @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_RECORD", "all");
 
@@ -135,9 +134,9 @@ class RecordAllIT {
         Container child = plain("child").option("--memory-limit", MEMORY);
         Container other = plain("other").option("--memory-limit", MEMORY);
 
-        Outcome killed = main.sh(EAT);
+        Outcome killed = main.sh("exec " + KernelWitnessIT.EAT);
         assertThat(killed.code()).as("%s", killed).isEqualTo(137);
-        assertThat(child.sh("/bin/sh -c '" + EAT + "'; exit 0").code()).isZero();
+        assertThat(child.sh(KernelWitnessIT.EAT + "; exit 0").code()).isZero();
         assertThat(other.sh("exit 137").code()).isEqualTo(137);
 
         lab.tardis().awaitCode(main, 137, SOON);

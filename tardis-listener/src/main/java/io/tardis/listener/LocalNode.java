@@ -113,6 +113,7 @@ record LocalNode(
 
     @Override
     public Usage usage(Life life) {
+        witnesses.shims().forget(life);
         return cgroups.take(life);
     }
 }
