@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/prepare.sh
 
-main='ExitsIT,FirstContainerIT,PlainRuncIT,RuncTransparencyIT,PythonClientsIT,KernelWitnessIT,WithoutKernelWitnessIT'
+main='ExitsIT,FirstContainerIT,PlainRuncIT,RuncTransparencyIT,PythonClientsIT,KernelWitnessIT,WithoutKernelWitnessIT,RecordAllIT'
 faults='SourceIT,LostIT,DaemonKilledIT,StartIT,ManyContainersIT,SubscriberIT,DisturbancesIT,DescriptorsIT,DaemonCommandIT'
 docker_suite=sid # older ones lack a docker that knows containerd 2
 work=$PWD/.matrix
