@@ -2,16 +2,20 @@ package io.tardis.store;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeDetails;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Containers;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.OfContainer;
+import io.tardis.core.wire.Published.Begun;
 import io.tardis.core.wire.Query;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 
 /** Makes the answers that take long, of what is in the log and of what it could not take yet. */
@@ -26,6 +30,15 @@ final class AnswerMaker {
                                 case Answer.Exited exited -> exited.event().exit().exitedAt();
                             })
                     .reversed();
+
+    /** What a client has to take in one piece: less than may be unread of one connection. */
+    private static final long MOST_BYTES = 5 << 20;
+
+    /** The keys of an exit and their values, without names that others chose. */
+    private static final int ENTRY_BYTES = 450;
+
+    /** The keys of {@link LifeDetails}, and its numbers. */
+    private static final int DETAILS_BYTES = 300;
 
     private final LifeCache lives;
     private final Unwritten unwritten;
@@ -54,14 +67,16 @@ final class AnswerMaker {
             containers.putIfAbsent(each.container(), each.answer(log.isSafe()));
         }
         return new Containers(
-                containers.values().stream()
-                        .filter(it -> !(it instanceof Answer.Unknown))
-                        .sorted(ORDER)
-                        .limit(query.limit())
-                        .toList());
+                fitting(
+                        containers.values().stream()
+                                .filter(it -> !(it instanceof Answer.Unknown))
+                                .sorted(ORDER)
+                                .limit(query.limit())
+                                .toList(),
+                        AnswerMaker::bytesOf));
     }
 
-    /** The exits after a number. */
+    /** The exits after a number. Where one answer cannot hold all, the rest is asked for next. */
     Events replay(ExitLog.Reader log, Query.Replay query) {
         // The number is read first: whatever is recorded up to it is among the events. Memory
         // comes before the log: what is written in between is seen twice, and not overlooked.
@@ -73,7 +88,41 @@ final class AnswerMaker {
                 Stream.concat(onDisk.stream(), inMemory.stream().filter(it -> it.seq() > last))
                         .limit(query.limit())
                         .toList();
-        return new Events(events, log.firstSeq(), lastSeq);
+        return new Events(fitting(events, AnswerMaker::bytesOf), log.firstSeq(), lastSeq);
+    }
+
+    /** The first of them, as many as one answer can hold. */
+    private static <T> List<T> fitting(List<T> all, ToLongFunction<T> bytes) {
+        long left = MOST_BYTES;
+        for (int i = 0; i < all.size(); i++) {
+            left -= bytes.applyAsLong(all.get(i));
+            if (left < 0) {
+                return all.subList(0, i);
+            }
+        }
+        return all;
+    }
+
+    private static long bytesOf(OfContainer container) {
+        return switch (container) {
+            case Answer.Exited(ExitEvent event, boolean _) -> bytesOf(event);
+            case Answer.Running(var key, var begun) -> bytesOf(key, begun.map(Begun::details));
+            case Answer.Lost(var key, var begun) -> bytesOf(key, begun.map(Begun::details));
+            case Answer.Unknown(var key) -> bytesOf(key, Optional.empty());
+        };
+    }
+
+    private static long bytesOf(ExitEvent event) {
+        return bytesOf(event.exit().container(), Optional.of(event.details()));
+    }
+
+    /** Rather too many: a character takes three bytes at the most. */
+    private static long bytesOf(ContainerKey container, Optional<LifeDetails> details) {
+        long known =
+                details.filter(it -> !it.equals(LifeDetails.NONE))
+                        .map(it -> DETAILS_BYTES + 3L * it.about().length())
+                        .orElse(0L);
+        return ENTRY_BYTES + container.toString().length() + known;
     }
 
     /** The last exit that can be replayed. */

@@ -79,7 +79,9 @@ final class Unwritten {
     }
 
     private static long lengthOf(ExitEvent event) {
-        return lengthOf(event.exit().container()) + event.exit().id().length();
+        return lengthOf(event.exit().container())
+                + event.exit().id().length()
+                + event.details().about().length();
     }
 
     private static long lengthOf(ContainerKey container) {

@@ -14,8 +14,11 @@ import static org.awaitility.Awaitility.await;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.client.QueryClient;
+import io.tardis.core.event.About;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeDetails;
+import io.tardis.core.event.Usage;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -227,6 +230,47 @@ class QueryServerTest {
         assertThat(events.firstSeq()).isEqualTo(11);
         assertThat(events.lastSeq()).isEqualTo(20);
         assertThat(client.replay(20, 3).events()).isEmpty();
+    }
+
+    /** What one connection may leave unread is bounded, and an answer is one message. */
+    @Test
+    void putsNoMoreIntoAnAnswerThanAClientCanGet() {
+        String longest = "é".repeat(300);
+        About about =
+                new About(
+                        Optional.of(longest),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        false);
+        int many = 6_000;
+        for (int seq = 1; seq <= many; seq++) {
+            ExitEvent exit = exit(seq, container("tc" + seq), seq, 0);
+            record(
+                    "life-" + seq,
+                    seq,
+                    new ExitEvent(
+                            exit.seq(),
+                            exit.exit(),
+                            exit.signal(),
+                            exit.oomKilled(),
+                            exit.source(),
+                            exit.life(),
+                            new LifeDetails(Optional.empty(), about, Usage.NOTHING)));
+        }
+
+        assertThat(client.list(Optional.empty(), 10_000).containers())
+                .hasSizeBetween(2_000, many - 1);
+        List<ExitEvent> replayed = new ArrayList<>();
+        long after = 0;
+        while (after < many) {
+            List<ExitEvent> some = client.replay(after, 10_000).events();
+            replayed.addAll(some);
+            after = some.getLast().seq();
+        }
+        assertThat(replayed).extracting(ExitEvent::seq).hasSize(many).isSorted();
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.tardis.core.event;
 
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Who a container was, as its configuration said when it was created. Nothing of it is trusted or
@@ -33,6 +34,19 @@ public record About(
                     Optional.empty(),
                     Optional.empty(),
                     false);
+
+    /** How many characters it has altogether. */
+    public int length() {
+        return Stream.of(command, image, name, hostname, podContainer)
+                        .flatMap(Optional::stream)
+                        .mapToInt(String::length)
+                        .sum()
+                + pod.map(it ->
+                                it.namespace().length()
+                                        + it.name().length()
+                                        + it.uid().map(String::length).orElse(0))
+                        .orElse(0);
+    }
 
     /**
      * A Kubernetes pod.
