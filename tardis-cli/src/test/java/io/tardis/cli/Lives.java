@@ -57,7 +57,7 @@ final class Lives {
         }
 
         private LifeRef ref() {
-            return new LifeRef("life-" + key.id() + "-" + second, begin(), true);
+            return new LifeRef("%08x-%d".formatted(key.hashCode(), second), begin(), true);
         }
 
         ExitEvent exit(long seq, long code) {
