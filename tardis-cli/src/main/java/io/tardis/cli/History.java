@@ -33,7 +33,7 @@ final class History {
     /** The ended lives before {@code life}, newest first. */
     static List<OfContainer> before(Life life, QueryClient client) {
         History history = new History(life);
-        client.list(Optional.empty(), QueryCodec.MAX_LIMIT).containers().forEach(history::add);
+        Containers.newest(client, Optional.empty(), QueryCodec.MAX_LIMIT).forEach(history::add);
         history.addLog(client);
         return history.found.values().stream()
                 .sorted(Comparator.comparing((OfContainer it) -> new Life(it).order()).reversed())
@@ -58,6 +58,8 @@ final class History {
         Life other = new Life(answer);
         if ((answer instanceof Answer.Exited || answer instanceof Answer.Lost)
                 && isSameThing(other)
+                // A time may have been rounded on its way through the disk.
+                && !key(other).equals(key(life))
                 && other.order().isBefore(life.order())) {
             found.putIfAbsent(key(other), answer);
         }

@@ -21,7 +21,7 @@ record Keys(List<String> paths) {
     String values(OfContainer answer) {
         AnswerKeys keys = new AnswerKeys(answer);
         return paths.stream()
-                // Only an exit has this one: it may be an exec's.
+                // Every answer has container_id; only an exit has id, with the same value here.
                 .map(it -> it.equals("id") ? "container_id" : it)
                 .map(it -> keys.value(it).map(Printable::of).orElse(NOTHING))
                 .collect(Collectors.joining("\t"));

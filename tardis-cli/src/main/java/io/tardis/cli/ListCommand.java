@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.Rfc3339;
@@ -110,14 +111,12 @@ final class ListCommand extends Subcommand {
         }
         Instant now = clock.instant();
         try (DaemonQueries queries = DaemonQueries.open(settings())) {
-            List<OfContainer> answered = queries.client().list(namespace, limit).containers();
+            QueryClient client = queries.client();
+            List<OfContainer> answered = Containers.newest(client, namespace, limit);
             List<Life> lives = select(answered, now);
             if (lives.size() < limit && answered.size() == limit && limit < QueryCodec.MAX_LIMIT) {
                 // Others may pass the filters.
-                lives =
-                        select(
-                                queries.client().list(namespace, QueryCodec.MAX_LIMIT).containers(),
-                                now);
+                lives = select(Containers.newest(client, namespace, QueryCodec.MAX_LIMIT), now);
             }
             print(lives, now);
         }

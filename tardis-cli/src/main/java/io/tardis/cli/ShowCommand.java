@@ -107,14 +107,15 @@ final class ShowCommand extends Subcommand {
         About about = life.about();
         line("container", life.container().toString());
         about.name().ifPresent(it -> line("name", it));
-        about.pod().ifPresent(it -> line("pod", it.namespace() + "/" + it.name()));
-        about.podContainer().ifPresent(it -> line("in pod", it));
-        if (about.sandbox()) {
-            line("in pod", "the sandbox");
-        }
+        about.pod().ifPresent(it -> line("pod", pod(it, about)));
         about.image().ifPresent(it -> line("image", it));
         about.command().ifPresent(it -> line("command", it));
         about.hostname().ifPresent(it -> line("hostname", it));
+    }
+
+    private static String pod(About.Pod pod, About about) {
+        String container = about.podContainer().map(it -> ", container " + it).orElse("");
+        return pod.namespace() + "/" + pod.name() + (about.sandbox() ? ", sandbox" : container);
     }
 
     private void print(Usage usage) {

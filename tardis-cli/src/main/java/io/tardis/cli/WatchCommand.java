@@ -12,6 +12,7 @@ import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -87,9 +88,16 @@ final class WatchCommand extends Subcommand {
         try (DaemonQueries queries = DaemonQueries.open(settings);
                 PositionFile position = file == null ? null : PositionFile.open(file)) {
             long newest = queries.client().ping().lastSeq();
-            long begin = all || since.isPresent() ? 0 : newest;
-            // Of the past; what comes from now on is printed whatever the clock says.
-            Predicate<ExitEvent> wanted = it -> it.seq() > newest || isRecent(it);
+            Optional<Instant> oldest = since.map(clock.instant()::minus);
+            // Of the past; what comes from now on is printed whatever its time.
+            Predicate<ExitEvent> wanted =
+                    it ->
+                            it.seq() > newest
+                                    || oldest.map(time -> !it.exit().exitedAt().isBefore(time))
+                                            .orElse(true);
+            long begin =
+                    oldest.map(it -> PastExits.before(it, queries.client()))
+                            .orElse(all ? 0 : newest);
             if (position != null) {
                 if (position.position().isPresent()) {
                     begin = position.position().getAsLong();
@@ -101,11 +109,6 @@ final class WatchCommand extends Subcommand {
             watch(queries, settings, begin, wanted, position);
         }
         return ExitStatus.READER_GONE; // unless the output says that something else is wrong
-    }
-
-    private boolean isRecent(ExitEvent event) {
-        return since.map(it -> !event.exit().exitedAt().isBefore(clock.instant().minus(it)))
-                .orElse(true);
     }
 
     private void watch(

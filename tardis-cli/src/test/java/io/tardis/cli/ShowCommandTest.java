@@ -4,14 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
+import io.tardis.core.event.TaskExit;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.OfContainer;
+import io.tardis.core.wire.Published;
 import io.tardis.core.wire.Query;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.function.Function;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,18 +74,14 @@ class ShowCommandTest {
                         "pod/web-0");
 
         assertThat(text)
-                .contains(
-                        """
-                        pod        shop/web-0
-                        in pod     nginx
-                        """)
+                .contains("pod        shop/web-0, container nginx\n")
                 .contains("status     running\n", "\nruns for   ")
                 .doesNotContain("ended", "code", "memory");
         assertThat(
                         show(
                                 Lives.daemon(Lives.sandbox(Lives.ID, "shop", "web-0").lost()),
                                 Lives.ID.substring(0, 12)))
-                .contains("in pod     the sandbox\n", "status     lost\n");
+                .contains("pod        shop/web-0, sandbox\n", "status     lost\n");
     }
 
     /** As a daemon of an earlier version answers. */
@@ -129,11 +131,10 @@ class ShowCommandTest {
                         Events.exit(1, Events.TC, 3),
                         new ExitEvent(
                                 2,
-                                new io.tardis.core.event.TaskExit(
-                                        Events.TC, "tc", 1, 4, Events.TIME.plusSeconds(60)),
-                                java.util.OptionalInt.empty(),
+                                new TaskExit(Events.TC, "tc", 1, 4, Events.TIME.plusSeconds(60)),
+                                OptionalInt.empty(),
                                 false,
-                                io.tardis.core.event.ExitSource.KERNEL,
+                                ExitSource.KERNEL,
                                 Optional.empty()));
 
         assertThat(show(Lives.daemon(log, new Answer.Exited(log.getLast(), true)), "tc"))
@@ -159,6 +160,27 @@ class ShowCommandTest {
         assertThat(text).contains("the last 10 of 2500 earlier lives, newest first:\n");
         assertThat(text.lines().filter(it -> it.startsWith("  "))).hasSize(11);
         assertThat(queries).filteredOn(Query.Replay.class::isInstance).hasSize(3);
+    }
+
+    /** The daemon's memory has nanoseconds, its disk microseconds. */
+    @Test
+    void isNoEarlierLifeOfItselfWhereItsTimeWasRounded() {
+        Answer.Running exact =
+                new Answer.Running(
+                        Events.TC,
+                        Optional.of(
+                                new Published.Begun(
+                                        0,
+                                        Events.TC,
+                                        new LifeRef("life", Lives.BEGIN.plusNanos(1), true),
+                                        OptionalLong.empty(),
+                                        OptionalLong.empty(),
+                                        OptionalLong.empty())));
+        ExitEvent rounded =
+                Events.exit(1, Events.TC, 7).ofLife(new LifeRef("life", Lives.BEGIN, true));
+
+        assertThat(show(Lives.daemon(List.of(rounded), exact), "tc"))
+                .endsWith("no earlier life is recorded\n");
     }
 
     @Test

@@ -227,7 +227,7 @@ class WatchCommandTest {
         try (FakeDaemon _ = new FakeDaemon(tardis.environment().settings(), Lives.daemon(log))) {
             CompletableFuture<Integer> watch =
                     watch(tardis, out, "--all", "--failed", "--position", file.toString());
-            await().until(() -> Files.readString(file).contains("\n2 "));
+            await().until(() -> Files.exists(file) && Files.readString(file).contains("\n2 "));
             breakPipe(out, watch);
         }
 
