@@ -1,10 +1,10 @@
 package io.tardis.cli;
 
-import io.tardis.core.event.ContainerKey;
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.wire.Answer;
 import java.time.Duration;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Mixin;
 
 /** {@code tardis get}. */
 @Command(
@@ -14,16 +14,19 @@ import picocli.CommandLine.Parameters;
 @SuppressWarnings("NullAway.Init") // the fields are set by picocli
 final class GetCommand extends Subcommand {
 
-    @Parameters(
-            paramLabel = "[NS/]ID",
-            converter = ContainerName.class,
-            description = "The container; namespace 'default' if left out.")
-    private ContainerKey container;
+    private static final String NOT_KNOWN =
+            "is not known: no exit code is recorded for such a container";
+
+    @Mixin private ContainerArgument container;
 
     @Override
     public Integer call() {
         try (DaemonQueries queries = DaemonQueries.open(settings())) {
-            return print(queries.client().exitCode(container, Duration.ZERO), this);
+            QueryClient client = queries.client();
+            return container
+                    .find(client, it -> client.exitCode(it, Duration.ZERO))
+                    .map(it -> print(it, this))
+                    .orElseGet(() -> notKnown(container.name(), this));
         }
     }
 
@@ -37,13 +40,21 @@ final class GetCommand extends Subcommand {
                     }
                     case Answer.Running _ -> "has not ended";
                     case Answer.Lost _ -> "ended, but no source reported its exit code";
-                    case Answer.Unknown _ ->
-                            "is not known: no exit code is recorded for such a container";
+                    case Answer.Unknown _ -> NOT_KNOWN;
                 };
         if (problem.isEmpty()) {
             return ExitStatus.OK;
         }
-        command.err().println("tardis: " + answer.container() + " " + problem);
+        return refuse(answer.container(), problem, command);
+    }
+
+    /** Says that no such container is known. */
+    static int notKnown(ContainerName name, Subcommand command) {
+        return refuse(name, NOT_KNOWN, command);
+    }
+
+    private static int refuse(Object what, String problem, Subcommand command) {
+        command.err().println("tardis: " + what + " " + problem);
         return ExitStatus.NOT_KNOWN;
     }
 }

@@ -4,6 +4,7 @@ import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.listener.AlreadyRunningException;
+import java.time.InstantSource;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -62,8 +63,9 @@ public final class Main {
         commands.put("status", StatusCommand::new);
         commands.put("get", GetCommand::new);
         commands.put("wait", WaitCommand::new);
-        commands.put("ls", ListCommand::new);
-        commands.put("watch", WatchCommand::new);
+        commands.put("show", () -> new ShowCommand(InstantSource.system()));
+        commands.put("ls", () -> new ListCommand(InstantSource.system()));
+        commands.put("watch", () -> new WatchCommand(InstantSource.system()));
         commands.put("doctor", DoctorCommand::new);
         commands.put("backup", BackupCommand::new);
         commands.put("keygen", KeygenCommand::new);
@@ -87,7 +89,7 @@ public final class Main {
     private static int statusAfter(TardisException failure) {
         return switch (failure) {
             case AlreadyRunningException _ -> ExitStatus.ALREADY_RUNNING;
-            case SetupException _ -> ExitStatus.USAGE;
+            case SetupException _, AmbiguousNameException _ -> ExitStatus.USAGE;
             case UnavailableException _ -> ExitStatus.NOT_KNOWN;
             default -> ExitStatus.FAILED;
         };

@@ -2,16 +2,14 @@ package io.tardis.cli;
 
 import io.tardis.core.UnavailableException;
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.config.SettingParser;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.OfContainer;
 import java.time.Duration;
 import java.util.Optional;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.TypeConversionException;
 
 /** {@code tardis wait}. */
 @Command(
@@ -28,11 +26,7 @@ final class WaitCommand extends Subcommand {
      */
     private static final Duration ONE_QUESTION = Duration.ofSeconds(10);
 
-    @Parameters(
-            paramLabel = "[NS/]ID",
-            converter = ContainerName.class,
-            description = "The container; namespace 'default' if left out.")
-    private ContainerKey container;
+    @Mixin private ContainerArgument container;
 
     @Option(
             names = "--timeout",
@@ -41,30 +35,19 @@ final class WaitCommand extends Subcommand {
             description = "The longest wait, for instance 500ms, 30s or 5m. Without it, for ever.")
     private Optional<Duration> timeout;
 
-    /** Reads a length of time as settings write it. */
-    static final class TimeLength implements ITypeConverter<Duration> {
-        @Override
-        public Duration convert(String text) {
-            try {
-                return SettingParser.duration(text);
-            } catch (IllegalArgumentException e) {
-                throw new TypeConversionException("'" + text + "' is " + e.getMessage());
-            }
-        }
-    }
-
     @Override
     public Integer call() {
         long start = System.nanoTime();
         try (DaemonQueries queries = DaemonQueries.open(settings())) {
             // Where nobody is there, that is answered now, and not when a question's wait is over.
             queries.client().ping();
-            while (true) {
-                Duration left = timeout.map(it -> it.minus(since(start))).orElse(ONE_QUESTION);
-                Answer.OfContainer answer = ask(queries.client(), left);
-                if (!(answer instanceof Answer.Running)) {
-                    return GetCommand.print(answer, this);
-                }
+            QueryClient client = queries.client();
+            Optional<OfContainer> found = container.find(client, it -> ask(client, it, start));
+            if (found.isEmpty()) {
+                return GetCommand.notKnown(container.name(), this);
+            }
+            OfContainer answer = found.get();
+            while (answer instanceof Answer.Running) {
                 if (!output().isWanted()) {
                     return ExitStatus.READER_GONE;
                 }
@@ -72,21 +55,24 @@ final class WaitCommand extends Subcommand {
                 if (timeout.isPresent() && since(start).compareTo(timeout.get()) >= 0) {
                     err().println(
                                     "tardis: %s has not ended within %d ms"
-                                            .formatted(container, timeout.get().toMillis()));
+                                            .formatted(
+                                                    answer.container(), timeout.get().toMillis()));
                     return ExitStatus.TIMEOUT;
                 }
+                answer = ask(client, answer.container(), start);
             }
+            return GetCommand.print(answer, this);
         }
     }
 
-    private Answer.OfContainer ask(QueryClient client, Duration left) {
+    private OfContainer ask(QueryClient client, ContainerKey key, long start) {
+        Duration left = timeout.map(it -> it.minus(since(start))).orElse(ONE_QUESTION);
         Duration wait = left.isNegative() ? Duration.ZERO : left;
         try {
-            return client.exitCode(
-                    container, wait.compareTo(ONE_QUESTION) < 0 ? wait : ONE_QUESTION);
+            return client.exitCode(key, wait.compareTo(ONE_QUESTION) < 0 ? wait : ONE_QUESTION);
         } catch (UnavailableException e) {
             // A daemon that was restarted meanwhile has forgotten the question.
-            return client.exitCode(container, Duration.ZERO);
+            return client.exitCode(key, Duration.ZERO);
         }
     }
 

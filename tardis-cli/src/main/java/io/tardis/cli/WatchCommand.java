@@ -1,23 +1,48 @@
 package io.tardis.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.tardis.core.client.ExitSubscriber;
 import io.tardis.core.client.PositionFile;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.wire.Published;
+import io.tardis.core.wire.PublishedCodec;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code tardis watch}. */
-@Command(name = "watch", description = "Prints a line for each exit from now on, until Ctrl-C.")
+@Command(
+        name = "watch",
+        description = {
+            "Prints a line for each exit from now on, until Ctrl-C.",
+            "With several filters, an exit has to pass all of them. Exits of exec'd processes have no"
+                    + " pod and no image."
+        })
+@SuppressWarnings("NullAway.Init") // the fields are set by picocli
 final class WatchCommand extends Subcommand {
 
     /** How soon it notices that its reader has gone, also where nothing happens. */
     private static final Duration POLL = Duration.ofMillis(200);
+
+    private enum Format {
+        TEXT,
+        JSONL
+    }
+
+    private final InstantSource clock;
+
+    @Mixin private Filters filters;
 
     @Option(
             names = "--all",
@@ -25,34 +50,73 @@ final class WatchCommand extends Subcommand {
     private boolean all;
 
     @Option(
+            names = "--since",
+            paramLabel = "TIME",
+            converter = TimeLength.class,
+            description = "First prints the past exits of this time, 2h for instance.")
+    private Optional<Duration> since;
+
+    @Option(
+            names = "-o",
+            paramLabel = "FORMAT",
+            defaultValue = "text",
+            description = "text (the default), or jsonl: each exit as it was published, a line.")
+    private Format format;
+
+    @Option(
             names = "--position",
             paramLabel = "FILE",
             description = {
                 "Goes on after the exit that was printed last with this FILE, and notes in it what"
                         + " is printed.",
-                "A new FILE begins with what comes from now on, or, with --all, with the past."
+                "A new FILE begins with what comes from now on, or, with --all or --since, with the"
+                        + " past."
             })
     private @Nullable Path file;
+
+    WatchCommand(InstantSource clock) {
+        this.clock = clock;
+    }
 
     @Override
     public Integer call() {
         Settings settings = settings();
+        Optional<String> _ = filters.namespace(); // refuses what is none
+        if (all && since.isPresent()) {
+            throw usageError("--all and --since exclude each other");
+        }
         try (DaemonQueries queries = DaemonQueries.open(settings);
                 PositionFile position = file == null ? null : PositionFile.open(file)) {
             long newest = queries.client().ping().lastSeq();
-            long begin = all ? 0 : newest;
+            Optional<Instant> oldest = since.map(clock.instant()::minus);
+            // Of the past; what comes from now on is printed whatever its time.
+            Predicate<ExitEvent> wanted =
+                    it ->
+                            it.seq() > newest
+                                    || oldest.map(time -> !it.exit().exitedAt().isBefore(time))
+                                            .orElse(true);
+            long begin =
+                    oldest.map(it -> PastExits.before(it, queries.client()))
+                            .orElse(all ? 0 : newest);
             if (position != null) {
-                begin = position.position().orElse(begin);
+                if (position.position().isPresent()) {
+                    begin = position.position().getAsLong();
+                    wanted = _ -> true;
+                }
                 position.acknowledge(begin);
                 output().beginLine();
             }
-            watch(queries, settings, begin, position);
+            watch(queries, settings, begin, wanted, position);
         }
         return ExitStatus.READER_GONE; // unless the output says that something else is wrong
     }
 
     private void watch(
-            DaemonQueries queries, Settings settings, long after, @Nullable PositionFile position) {
+            DaemonQueries queries,
+            Settings settings,
+            long after,
+            Predicate<ExitEvent> wanted,
+            @Nullable PositionFile position) {
         try (ExitSubscriber exits =
                 new ExitSubscriber(
                         queries.context(),
@@ -61,26 +125,43 @@ final class WatchCommand extends Subcommand {
                         after)) {
             while (output().isWanted()) {
                 ExitEvent event = exits.next(POLL);
-                if (event != null) {
-                    out().println(line(event));
-                    if (position != null && output().force()) {
-                        position.acknowledge(event.seq());
-                    }
+                if (event == null) {
+                    continue;
+                }
+                if (wanted.test(event) && filters.accept(Life.of(event))) {
+                    print(event);
+                }
+                if (position != null && output().force()) {
+                    position.acknowledge(event.seq());
                 }
             }
         }
     }
 
+    private void print(ExitEvent event) {
+        switch (format) {
+            case TEXT -> out().println(line(event));
+            case JSONL ->
+                    out().println(
+                                    new String(
+                                            PublishedCodec.encode(new Published.Exit(event)),
+                                            UTF_8));
+        }
+    }
+
     static String line(ExitEvent event) {
         TaskExit exit = event.exit();
-        return "%s %s%s exited with %d%s%s (%s)"
+        return "%s %s%s exited with %d%s%s (%s)%s"
                 .formatted(
                         Rfc3339.format(exit.exitedAt()),
                         exit.container(),
                         exit.isContainerExit() ? "" : " exec " + exit.id(),
                         exit.exitStatus(),
                         event.signal().isPresent() ? " by signal " + event.signal().getAsInt() : "",
-                        event.oomKilled() ? ", out of memory" : "",
-                        event.source().word());
+                        event.oomKilled()
+                                ? ", " + Describe.outOfMemory(event.details().usage())
+                                : "",
+                        event.source().word(),
+                        Life.of(event).name().map(" "::concat).orElse(""));
     }
 }

@@ -79,7 +79,7 @@ class DaemonTest {
             assertThat(kept).doesNotExist();
             assertThat(tardis.delete(TC, true)).isTrue();
             assertThat(tardis.run("get", "tc").out()).isEqualTo("0\n");
-            assertThat(tardis.run("ls").out()).contains("default    tc         exited  0");
+            assertThat(tardis.run("ls").out()).contains("tc        -      exited 0");
             assertThat(daemon.isAlive()).isTrue();
         }
     }
@@ -170,7 +170,7 @@ class DaemonTest {
         try (TardisProcess _ = startDaemon()) {
             Files.writeString(events, exit("tc", 4_194_304, 7));
             awaitCode("tc", "7\n");
-            list = tardis.run("ls");
+            list = tardis.run("ls", "-o", "json");
             before = tardis.run("status");
 
             assertThat(tardis.run("backup", backup.toString()))
@@ -188,7 +188,7 @@ class DaemonTest {
 
         try (TardisProcess _ = startDaemon()) {
             assertThat(tardis.run("get", "tc").out()).isEqualTo("7\n");
-            assertThat(tardis.run("ls")).isEqualTo(list);
+            assertThat(tardis.run("ls", "-o", "json")).isEqualTo(list);
             Files.writeString(events, exit("next", 4_194_303, 3));
             awaitCode("next", "3\n");
             assertThat(lastExit(tardis.run("status"))).isGreaterThan(lastExit(before));

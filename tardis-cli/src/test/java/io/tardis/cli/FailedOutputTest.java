@@ -133,6 +133,7 @@ class FailedOutputTest {
                 List.of("--version"),
                 List.of("get", "tc"),
                 List.of("wait", "tc"),
+                List.of("show", "tc"),
                 List.of("ls"),
                 List.of("ls", "-o", "json"),
                 List.of("watch", "--all"),

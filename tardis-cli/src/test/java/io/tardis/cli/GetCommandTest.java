@@ -63,7 +63,7 @@ class GetCommandTest {
                                 3,
                                 "",
                                 "tardis: default/tc ended, but no source reported its exit code\n"));
-        assertThat(get(_ -> new Answer.Unknown(Events.TC), "tc"))
+        assertThat(get(GetCommandTest::knowsNone, "tc"))
                 .isEqualTo(
                         new Tardis.Result(
                                 3,
@@ -94,7 +94,7 @@ class GetCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "a b", "../x", "/tc", "ns/", "a/b/c", ".tc"})
+    @ValueSource(strings = {"", "a b", "../x", "/tc", "ns/", "a/b/c", ".tc", "pod/", "pod/a/b/c"})
     void refusesWhatIsNoContainer(String name) {
         Tardis.Result result = tardis.run("get", name);
 
@@ -106,9 +106,79 @@ class GetCommandTest {
     void refusesNoContainerAndTwo() {
         assertThat(tardis.run("get").status()).isEqualTo(2);
         assertThat(tardis.run("get").err())
-                .contains("Missing required parameter: '[NS/]ID'")
+                .contains("Missing required parameter: 'CONTAINER'")
                 .contains("Usage: tardis get");
         assertThat(tardis.run("get", "a", "b").status()).isEqualTo(2);
+    }
+
+    @Test
+    void printsTheCodeOfTheContainerThatANameMeans() {
+        Answer.OfContainer web = Lives.named("moby", Lives.ID, "web").exited(7);
+
+        assertThat(get(Lives.daemon(web), "web")).isEqualTo(new Tardis.Result(0, "7\n", ""));
+        assertThat(get(Lives.daemon(web), Lives.ID.substring(0, 12)))
+                .isEqualTo(new Tardis.Result(0, "7\n", ""));
+    }
+
+    @Test
+    void saysWhichContainerItIsAboutWhereTheWordMayMeanAnother() {
+        Answer.OfContainer job = Events.exited(new ContainerKey("default", "job-17"), 7);
+
+        assertThat(get(Lives.daemon(job), "job-1"))
+                .isEqualTo(new Tardis.Result(0, "7\n", "tardis: this is about default/job-17\n"));
+    }
+
+    @Test
+    void listsTheContainersThatANameMayMean() {
+        Tardis.Result result =
+                get(
+                        Lives.daemon(
+                                Lives.named("moby", "one", "web").running(),
+                                Lives.named("default", "two", "web").exited(7)),
+                        "web");
+
+        assertThat(result)
+                .isEqualTo(
+                        new Tardis.Result(
+                                2,
+                                "",
+                                """
+                                tardis: web means 2 containers:
+                                  moby/one  web  running
+                                  default/two  web  exited 7
+                                """));
+    }
+
+    @Test
+    void saysThatAPodIsNotKnown() {
+        assertThat(get(GetCommandTest::knowsNone, "pod/web-0/nginx"))
+                .isEqualTo(
+                        new Tardis.Result(
+                                3,
+                                "",
+                                "tardis: pod/web-0/nginx is not known: no exit code is recorded for such a container\n"));
+    }
+
+    @Test
+    void takesTheNamespaceAsAnOption() {
+        try (FakeDaemon daemon =
+                new FakeDaemon(tardis.environment().settings(), _ -> Events.exited(Events.TC, 1))) {
+            tardis.run("get", "-n", "k8s.io", "tc");
+
+            assertThat(daemon.queries())
+                    .containsExactly(
+                            new Query.ExitCode(
+                                    new ContainerKey("k8s.io", "tc"),
+                                    Optional.empty(),
+                                    Duration.ZERO));
+        }
+        assertThat(tardis.run("get", "-n", "k8s.io", "default/tc").err())
+                .startsWith("two namespaces: -n and default/tc");
+        assertThat(tardis.run("get", "-n", "a/b", "tc").status()).isEqualTo(2);
+    }
+
+    private static Answer knowsNone(Query query) {
+        return Lives.daemon().apply(query);
     }
 
     private Tardis.Result get(Function<Query, Answer> answers, String container) {

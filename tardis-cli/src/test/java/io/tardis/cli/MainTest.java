@@ -27,7 +27,7 @@ class MainTest {
     void knowsTheseCommands() {
         assertThat(Main.commandLine(tardis.environment(), Output.standard()).getSubcommands())
                 .containsOnlyKeys(
-                        "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch",
+                        "daemon", "stop", "restart", "status", "get", "wait", "show", "ls", "watch",
                         "keygen", "doctor", "backup");
     }
 
@@ -51,8 +51,8 @@ class MainTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "daemon", "stop", "restart", "status", "get", "wait", "ls", "watch", "keygen",
-                "doctor", "backup"
+                "daemon", "stop", "restart", "status", "get", "wait", "show", "ls", "watch",
+                "keygen", "doctor", "backup"
             })
     void printsTheUsageOfEachCommand(String command) {
         Tardis.Result result = tardis.run(command, "--help");

@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Query;
 import java.io.IOException;
@@ -107,6 +108,44 @@ class WaitCommandTest {
 
             assertThat(tardis.run("wait", "--timeout", "50ms", "tc"))
                     .isEqualTo(new Tardis.Result(0, "7\n", ""));
+        }
+    }
+
+    @Test
+    void waitsForTheContainerThatANameMeans() {
+        AtomicInteger asked = new AtomicInteger();
+        Lives.Builder web = Lives.named("moby", Lives.ID, "web");
+        try (FakeDaemon daemon = daemon(_ -> PONG)) {
+            daemon.answer(query ->
+                    Optional.of(
+                            query instanceof Query.ExitCode && asked.incrementAndGet() > 1
+                                    ? web.exited(7)
+                                    : query instanceof Query.Ping
+                                            ? PONG
+                                            : Lives.daemon(web.running()).apply(query)));
+
+            assertThat(tardis.run("wait", "web")).isEqualTo(new Tardis.Result(0, "7\n", ""));
+            assertThat(daemon.queries())
+                    .endsWith(
+                            new Query.ExitCode(
+                                    new ContainerKey("moby", Lives.ID),
+                                    Optional.empty(),
+                                    Duration.ofSeconds(10)));
+        }
+    }
+
+    @Test
+    void doesNotWaitForWhatIsNotKnown() {
+        try (FakeDaemon daemon = daemon(_ -> PONG)) {
+            daemon.answer(query ->
+                    Optional.of(query instanceof Query.Ping ? PONG : Lives.daemon().apply(query)));
+
+            assertThat(tardis.run("wait", "tc"))
+                    .isEqualTo(
+                            new Tardis.Result(
+                                    3,
+                                    "",
+                                    "tardis: default/tc is not known: no exit code is recorded for such a container\n"));
         }
     }
 

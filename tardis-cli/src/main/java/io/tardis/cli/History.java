@@ -1,0 +1,80 @@
+package io.tardis.cli;
+
+import io.tardis.core.client.QueryClient;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.OfContainer;
+import io.tardis.core.wire.QueryCodec;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The lives that came before one: those of the same container, and of the containers that it
+ * replaced (same name, or same pod and container). The log of exits has them for {@code
+ * TARDIS_REPLAY}. The list has the last life of each container for {@code TARDIS_RETENTION}.
+ */
+final class History {
+
+    /** A longer log would have the user wait. */
+    private static final long MOST_SEARCHED = 100_000;
+
+    private static final int PAGE = 1_000;
+
+    private final Life life;
+    private final Map<String, OfContainer> found = new LinkedHashMap<>();
+
+    private History(Life life) {
+        this.life = life;
+    }
+
+    /** The ended lives before {@code life}, newest first. */
+    static List<OfContainer> before(Life life, QueryClient client) {
+        History history = new History(life);
+        Containers.newest(client, Optional.empty(), QueryCodec.MAX_LIMIT).forEach(history::add);
+        history.addLog(client);
+        return history.found.values().stream()
+                .sorted(Comparator.comparing((OfContainer it) -> new Life(it).order()).reversed())
+                .toList();
+    }
+
+    private void addLog(QueryClient client) {
+        long after = Math.max(0, client.ping().lastSeq() - MOST_SEARCHED);
+        Answer.Events page;
+        do {
+            page = client.replay(after, PAGE);
+            for (ExitEvent event : page.events()) {
+                after = event.seq();
+                if (event.exit().isContainerExit()) {
+                    add(new Answer.Exited(event, true));
+                }
+            }
+        } while (page.events().size() == PAGE);
+    }
+
+    private void add(OfContainer answer) {
+        Life other = new Life(answer);
+        if ((answer instanceof Answer.Exited || answer instanceof Answer.Lost)
+                && isSameThing(other)
+                // A time may have been rounded on its way through the disk.
+                && !key(other).equals(key(life))
+                && other.order().isBefore(life.order())) {
+            found.putIfAbsent(key(other), answer);
+        }
+    }
+
+    private boolean isSameThing(Life other) {
+        return other.container().equals(life.container())
+                || (life.identity().isPresent() && life.identity().equals(other.identity()));
+    }
+
+    /** The life's id; records of the first format have none. */
+    private static String key(Life life) {
+        return life.ref()
+                .map(it -> "life " + it.id())
+                .or(() -> life.end().map(it -> "exit " + it.seq()))
+                .orElseGet(() -> life.container().toString());
+    }
+}

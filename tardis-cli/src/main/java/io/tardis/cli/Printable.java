@@ -1,0 +1,33 @@
+package io.tardis.cli;
+
+/**
+ * Text that others chose, as a terminal may get it: on one line, without escape sequences, and in
+ * the direction in which it is read. Every table and every line that shows a container's names goes
+ * through here, because an older daemon, or another program at its endpoint, may send anything.
+ */
+final class Printable {
+
+    private static final int REPLACEMENT = '?';
+
+    private Printable() {}
+
+    /** {@code text} with a {@code ?} for each control, format and separator character. */
+    static String of(String text) {
+        return text.codePoints()
+                .map(it -> isPrintable(it) ? it : REPLACEMENT)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                .toString();
+    }
+
+    private static boolean isPrintable(int codePoint) {
+        return switch (Character.getType(codePoint)) {
+            case Character.CONTROL,
+                    Character.FORMAT, // among them the marks that turn the direction round
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR,
+                    Character.SURROGATE ->
+                    false;
+            default -> true;
+        };
+    }
+}

@@ -1,0 +1,72 @@
+package io.tardis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tardis.core.event.ExitEvent;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PastExitsTest {
+
+    private static final Lives.Builder WEB = Lives.named("moby", "web", "web");
+
+    @TempDir private Path directory;
+    private Tardis tardis;
+
+    @BeforeEach
+    void install() throws IOException {
+        tardis = new Tardis(directory);
+    }
+
+    @Test
+    void findsATimeWithFewRequests() {
+        List<ExitEvent> log = log(LongStream.range(0, 20_000));
+        try (FakeDaemon daemon = daemon(log)) {
+            for (long second : new long[] {0, 1, 5_000, 19_999, 30_000}) {
+                assertThat(before(second))
+                        .as("%d", second)
+                        .isLessThanOrEqualTo(1_000_000 + second - 1)
+                        .isGreaterThan(1_000_000 + Math.min(second, 20_000) - 700);
+            }
+            assertThat(daemon.queries()).hasSizeLessThan(50);
+        }
+    }
+
+    /** As after the machine went down. */
+    @Test
+    void passesMissingNumbers() {
+        List<ExitEvent> log =
+                log(LongStream.concat(LongStream.range(0, 10), LongStream.range(900_000, 900_010)));
+        try (FakeDaemon _ = daemon(log)) {
+            assertThat(before(900_000 - 100)).isBetween(999_999L, 1_899_999L);
+            assertThat(before(5)).isBetween(999_999L, 1_000_004L);
+            assertThat(before(950_000)).isBetween(1_899_500L, 1_900_009L);
+        }
+    }
+
+    @Test
+    void beginsAtTheBeginningOfALogThatIsEmpty() {
+        try (FakeDaemon _ = daemon(List.of())) {
+            assertThat(before(5)).isZero();
+        }
+    }
+
+    private static List<ExitEvent> log(LongStream seconds) {
+        return seconds.mapToObj(it -> WEB.at(it).exit(1_000_000 + it, 0)).toList();
+    }
+
+    private FakeDaemon daemon(List<ExitEvent> log) {
+        return new FakeDaemon(tardis.environment().settings(), Lives.daemon(log));
+    }
+
+    private long before(long second) {
+        try (DaemonQueries queries = DaemonQueries.open(tardis.environment().settings())) {
+            return PastExits.before(WEB.at(second).exit(1, 0).exit().exitedAt(), queries.client());
+        }
+    }
+}
