@@ -2,10 +2,15 @@ package io.tardis.listener;
 
 import io.tardis.core.event.Usage;
 import io.tardis.listener.CgroupFinder.Group;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * The control groups of one container, in which the kernel counts what its processes use.
@@ -67,15 +72,15 @@ final class Cgroup {
     private static final long NO_LIMIT = 1L << 62;
 
     private static final long NANOS_PER_MICRO = 1_000;
+    private static final int MAX_DEPTH = 4;
+    private static final int MAX_GROUPS = 256;
 
     private static final Counter MEMORY_PEAK =
             new Counter("memory", new Entry("memory.max_usage_in_bytes"), new Entry("memory.peak"));
     private static final Counter MEMORY_LIMIT =
             new Counter("memory", new Entry("memory.limit_in_bytes"), new Entry("memory.max"));
 
-    /**
-     * In v2 with those in groups that the container itself made below its own; v1 leaves these out.
-     */
+    /** In v2 with those in groups below; v1 leaves these out. */
     private static final Counter OOM_KILLS =
             new Counter(
                     "memory",
@@ -106,7 +111,9 @@ final class Cgroup {
 
     private Cgroup(Map<String, Group> groups, boolean hasRun) {
         this.groups = Map.copyOf(groups);
-        this.oomKillsBefore = hasRun ? OptionalLong.of(0) : read(OOM_KILLS);
+        OptionalLong before = read(OOM_KILLS);
+        // Those that it had before, or those of the container itself: nobody can say.
+        this.oomKillsBefore = hasRun && before.orElse(0) > 0 ? OptionalLong.empty() : before;
     }
 
     /**
@@ -120,7 +127,10 @@ final class Cgroup {
         return of(pid, false, FINDER);
     }
 
-    /** As {@link #of(long)}, for a container that has run already: all OOM kills are its own. */
+    /**
+     * As {@link #of(long)}, for a container that may have run already: its OOM kills are not known
+     * if there were any.
+     */
     static Optional<Cgroup> ofRunning(long pid) {
         return of(pid, true, FINDER);
     }
@@ -139,13 +149,16 @@ final class Cgroup {
      * looked at.
      */
     Usage usage() {
-        return new Usage(
-                read(MEMORY_PEAK),
-                memoryLimit(),
-                oomKills(),
-                read(CPU_MICROS),
-                read(THROTTLED_MICROS),
-                read(PIDS_PEAK));
+        Usage usage =
+                new Usage(
+                        read(MEMORY_PEAK),
+                        memoryLimit(),
+                        oomKills(),
+                        read(CPU_MICROS),
+                        read(THROTTLED_MICROS),
+                        read(PIDS_PEAK));
+        // A later container of the same name has groups of the same paths.
+        return groups.values().stream().allMatch(Group::exists) ? usage : Usage.NOTHING;
     }
 
     private OptionalLong memoryLimit() {
@@ -159,8 +172,31 @@ final class Cgroup {
             return OptionalLong.empty();
         }
         long kills = now.getAsLong() - oomKillsBefore.getAsLong();
+        if (kills == 0) {
+            kills = oomKillsBelow(Objects.requireNonNull(groups.get(OOM_KILLS.controller)));
+        }
         // The count never falls: fewer are those of another group, made in the place of this one.
         return kills < 0 ? OptionalLong.empty() : OptionalLong.of(kills);
+    }
+
+    /** Of the groups that the container has made in its own: v1 does not count them in that. */
+    private static long oomKillsBelow(Group group) {
+        try {
+            // A group without others has itself and its name in the one above.
+            if (group.isUnified()
+                    || (Integer) Files.getAttribute(group.directory(), "unix:nlink") <= 2) {
+                return 0;
+            }
+            try (Stream<Path> below =
+                    Files.find(group.directory(), MAX_DEPTH, (_, it) -> it.isDirectory())) {
+                return below.skip(1)
+                        .limit(MAX_GROUPS)
+                        .mapToLong(it -> OOM_KILLS.v1.in(it).orElse(0))
+                        .sum();
+            }
+        } catch (IOException | UncheckedIOException e) {
+            return 0; // they are being removed
+        }
     }
 
     private OptionalLong read(Counter counter) {

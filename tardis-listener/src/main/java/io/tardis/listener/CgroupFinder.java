@@ -6,6 +6,7 @@ import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -28,8 +29,28 @@ final class CgroupFinder {
      * A group, as one controller sees it.
      *
      * @param isUnified whether it is of cgroup v2, whose files have other names
+     * @param identity no other group's: a later one can have the same path
      */
-    record Group(Path directory, boolean isUnified) {}
+    record Group(Path directory, boolean isUnified, Object identity) {
+
+        static Optional<Group> at(Path directory, boolean isUnified) {
+            return identityOf(directory).map(it -> new Group(directory, isUnified, it));
+        }
+
+        /** Whether it is still there. */
+        boolean exists() {
+            return identityOf(directory).filter(identity::equals).isPresent();
+        }
+
+        private static Optional<Object> identityOf(Path directory) {
+            try {
+                return Optional.ofNullable(
+                        Files.readAttributes(directory, BasicFileAttributes.class).fileKey());
+            } catch (IOException e) {
+                return Optional.empty();
+            }
+        }
+    }
 
     /**
      * A mounted hierarchy.
@@ -96,7 +117,7 @@ final class CgroupFinder {
         for (String controller : CONTROLLERS) {
             String hierarchy = paths.containsKey(controller) ? controller : UNIFIED;
             directory(hierarchy, paths.getOrDefault(hierarchy, ""))
-                    .map(it -> new Group(it, hierarchy.equals(UNIFIED)))
+                    .flatMap(it -> Group.at(it, hierarchy.equals(UNIFIED)))
                     .ifPresent(it -> groups.put(controller, it));
         }
         return groups;

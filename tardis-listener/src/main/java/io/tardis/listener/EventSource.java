@@ -68,7 +68,7 @@ public final class EventSource implements AutoCloseable {
     private final CtrEventParser parser = new CtrEventParser();
 
     /** The processes of the creates that are in the inbox. */
-    final NewProcesses created = new NewProcesses();
+    final NewProcesses created;
 
     private final CountDownLatch tried = new CountDownLatch(1);
     private final CountDownLatch firstEvent = new CountDownLatch(1);
@@ -110,6 +110,7 @@ public final class EventSource implements AutoCloseable {
         this.command = command;
         this.inbox = inbox;
         this.clock = clock;
+        this.created = new NewProcesses(clock);
     }
 
     /** Starts hearing; the second time does nothing. For the thread that made this. */
@@ -230,7 +231,7 @@ public final class EventSource implements AutoCloseable {
                     garbled = "the event source has printed no event of containerd: " + reason;
                 }
                 if (event instanceof CtrEvent.TaskProcess process && !process.isStart()) {
-                    created.created(process.pid());
+                    created.created(process.pid(), process.at());
                 }
                 if (!(event instanceof CtrEvent.Ignored)) {
                     inbox.put(new Inbox.Signal.Read(event));

@@ -71,6 +71,7 @@ public final class Listener implements LifeListener, AutoCloseable {
     private final EventSource source;
     private final LifeChecker checker;
     private final LocalNode node;
+    private final BundleReader bundles = new BundleReader();
     final Witnesses witnesses;
     private final Health.Witness witnessHealth;
     private final Supplier<QueryClient> queries;
@@ -135,7 +136,9 @@ public final class Listener implements LifeListener, AutoCloseable {
                         this::deletedUnseen,
                         () -> registry.removeEmpty(clock.instant().minus(settings.retention())),
                         LifeChecker.LATE_REPORT);
-        this.node = new LocalNode(witnesses, checker, registry, cgroups, source.created, clock);
+        this.node =
+                new LocalNode(
+                        witnesses, checker, registry, cgroups, source.created, bundles, clock);
         if (keepsAll && kernel.isPresent()) {
             source.created.open();
         }
@@ -192,15 +195,11 @@ public final class Listener implements LifeListener, AutoCloseable {
 
     /** Containers that were created while nobody listened. */
     private void findRunning(String address) {
-        for (RunningContainers.Found each : RunningContainers.of(address)) {
-            inbox.put(
-                    new Signal.Read(
-                            new CtrEvent.TaskProcess(
-                                    each.container(),
-                                    each.bundle(),
-                                    each.pid(),
-                                    each.createdAt(),
-                                    true)));
+        for (RunningContainers.Found it : RunningContainers.of(address)) {
+            CtrEvent.TaskProcess process =
+                    new CtrEvent.TaskProcess(
+                            it.container(), it.bundle(), it.pid(), it.createdAt(), true);
+            report(lives -> lives.found(process));
         }
     }
 
@@ -307,6 +306,7 @@ public final class Listener implements LifeListener, AutoCloseable {
         stop();
         publisher.close();
         witnesses.close();
+        bundles.close();
         sequence.close();
     }
 

@@ -85,6 +85,7 @@ final class Lives {
         if (tracked == null) {
             tracked = known.add(new TrackedLife(life, true, isRegistered));
             tracked.unregistered = !isRegistered;
+            oomKilled.remove(life.container());
         } else {
             Optional<InitProcess> init = life.init().or(tracked.life::init);
             tracked.life =
@@ -210,6 +211,24 @@ final class Lives {
         known.settle(life);
     }
 
+    /**
+     * A container was found by its bundle: it runs, or has ended and was not deleted. What is known
+     * of its process, or of another one that runs, is known better.
+     */
+    void found(TaskProcess report) {
+        InitProcess process = node.process(report.pid(), report.at());
+        TrackedLife newest = known.newest(report.container());
+        boolean isKnown =
+                newest != null
+                        && (newest.runsBeside(report.pid())
+                                || (!newest.isOpen()
+                                        && newest.hasPid(report.pid())
+                                        && process.startTime().isEmpty()));
+        if (!isKnown) {
+            reported(report);
+        }
+    }
+
     /** The kernel killed a process of the container for memory; its exit comes next. */
     void outOfMemory(ContainerKey container) {
         TrackedLife newest = known.newest(container);
@@ -278,7 +297,9 @@ final class Lives {
             life.details = life.details.withUsage(node.usage(life.life));
         }
         OptionalLong oomKills = life.details.usage().oomKills();
-        life.oomKilled |= oomKills.orElse(0) > 0;
+        if (oomKills.isPresent()) {
+            life.oomKilled = oomKills.getAsLong() > 0;
+        }
         Fate.Step step =
                 life.fate.after(
                         new End(exit, signal, life.oomKilled, source),

@@ -5,10 +5,8 @@ import io.tardis.core.event.Usage;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
-import io.tardis.core.spec.AboutReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
@@ -30,21 +28,16 @@ record LocalNode(
         ContainerRegistry registry,
         Cgroups cgroups,
         NewProcesses created,
+        BundleReader bundles,
         InstantSource clock)
         implements Node {
 
     private static final Logger LOG = LoggerFactory.getLogger(LocalNode.class);
 
-    /** The kernel's start times have steps of 10 ms, and so has its uptime. */
-    private static final Duration STEP = Duration.ofMillis(50);
-
     @Override
     public InitProcess process(long pid, Instant at) {
         try {
-            InitProcess process = InitProcess.of(pid);
-            if (process.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isEmpty()) {
-                return process;
-            }
+            return InitProcess.of(pid, at, clock);
         } catch (UncheckedIOException e) {
             LOG.debug("when process {} was started cannot be read now", pid, e);
         }
@@ -105,7 +98,8 @@ record LocalNode(
         } catch (UncheckedIOException e) {
             LOG.warn("{} cannot be watched now", life.container(), e);
         }
-        find(life, runs);
+        boolean isLate = life.createdAt().plus(NewProcesses.FRESH).isBefore(clock.instant());
+        find(life, runs || isLate);
         if (!watched) {
             checker.check(life);
         }

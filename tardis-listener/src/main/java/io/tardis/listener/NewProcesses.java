@@ -1,6 +1,10 @@
 package io.tardis.listener;
 
+import io.tardis.core.registry.InitProcess;
 import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -33,8 +37,16 @@ final class NewProcesses {
     /** Each has a descriptor. Where there are more, the publisher opens the rest itself. */
     private static final int MAX_HELD = 256;
 
+    /** A report that is older may be of a process that runs by now. */
+    static final Duration FRESH = Duration.ofSeconds(1);
+
+    private final InstantSource clock;
     private final Map<Long, Held> held = new HashMap<>();
     private boolean open;
+
+    NewProcesses(InstantSource clock) {
+        this.clock = clock;
+    }
 
     /** From now on processes are held. */
     synchronized void open() {
@@ -48,20 +60,29 @@ final class NewProcesses {
         held.clear();
     }
 
-    /** containerd has reported that a process was created. */
-    void created(long pid) {
+    /**
+     * containerd has reported that a process was created.
+     *
+     * @param at when it was reported: a process that was started since is another one, with its pid
+     */
+    void created(long pid, Instant at) {
         synchronized (this) {
             if (!open || held.size() >= MAX_HELD) {
                 return;
             }
         }
         try {
-            Held process = new Held(Pidfd.open(pid), Cgroup.of(pid));
-            Held before;
-            synchronized (this) {
-                before = open ? held.put(pid, process) : process;
+            boolean isLate = at.plus(FRESH).isBefore(clock.instant());
+            Held process =
+                    new Held(Pidfd.open(pid), isLate ? Cgroup.ofRunning(pid) : Cgroup.of(pid));
+            @Nullable Held unused = process;
+            // Looked at afterwards, with the pidfd in hand.
+            if (InitProcess.of(pid, at, clock).startTime().isPresent()) {
+                synchronized (this) {
+                    unused = open ? held.put(pid, process) : process;
+                }
             }
-            close(before);
+            close(unused);
         } catch (SystemCall.Failure | UncheckedIOException e) {
             LOG.debug("process {} is not there any more", pid, e);
         }

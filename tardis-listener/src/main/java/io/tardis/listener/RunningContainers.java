@@ -93,6 +93,7 @@ final class RunningContainers {
         Set<Path> tasks =
                 entries(proc)
                         .filter(it -> isNumber(it.getFileName().toString()))
+                        .filter(this::isOnThisNode)
                         .filter(it ->
                                 addressOf(it).filter(a -> resolved(a).equals(wanted)).isPresent())
                         .flatMap(it -> tasksOf(it).stream())
@@ -102,6 +103,27 @@ final class RunningContainers {
                 .flatMap(RunningContainers::entries)
                 .flatMap(it -> found(it).stream())
                 .toList();
+    }
+
+    /**
+     * Whether it sees the processes and files that this process sees: one in a container could lead
+     * to files of its own, by a path that is another one's here.
+     */
+    private boolean isOnThisNode(Path process) {
+        return Stream.of("ns/mnt", "ns/pid", "root")
+                .allMatch(it -> {
+                    Optional<Path> theirs = linkOf(process, it);
+                    return theirs.isPresent() && theirs.equals(linkOf(proc.resolve("self"), it));
+                });
+    }
+
+    private static Optional<Path> linkOf(Path process, String link) {
+        try {
+            return Optional.of(Files.readSymbolicLink(process.resolve(link)));
+        } catch (IOException e) {
+            LOG.debug("{} is not there any more", process, e);
+            return Optional.empty();
+        }
     }
 
     /** The address in a shim's command line; empty if the process is no shim. */

@@ -109,7 +109,7 @@ final class TrackedLife {
                 || life.bundle().equals(bundle);
     }
 
-    private boolean hasPid(long pid) {
+    boolean hasPid(long pid) {
         return life.init().filter(it -> it.pid() == pid).isPresent();
     }
 

@@ -11,6 +11,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ThreadLocalRandom;
@@ -126,6 +129,37 @@ class CgroupTest {
         write(V2 + "memory.events", EVENTS.replace("oom_kill 2", "oom_kill 3"));
 
         assertThat(created.usage().oomKills()).hasValue(1);
+    }
+
+    /** They may be those of an earlier container. */
+    @Test
+    void doesNotKnowOomKillsThatWereThereWhenARunningContainerWasFound() throws IOException {
+        recordV2();
+
+        Cgroup found = Cgroup.of(PID, true, finder()).orElseThrow();
+
+        assertThat(found.usage().oomKills()).isEmpty();
+        assertThat(found.usage().memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
+    }
+
+    @Test
+    void knowsNothingOfALaterGroupOfTheSamePath() throws IOException {
+        recordV2();
+        Cgroup created = created();
+        Files.move(machine.resolve(V2), machine.resolve("removed"));
+
+        recordV2();
+
+        assertThat(created.usage()).isEqualTo(Usage.NOTHING);
+    }
+
+    @Test
+    void countsOomKillsInTheGroupsThatAContainerOfV1HasMade() throws IOException {
+        recordV1();
+        write(V1_MEMORY + "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
+        write(V1_MEMORY + "own/memory.oom_control", "oom_kill_disable 0\noom_kill 2\n");
+
+        assertThat(created().usage().oomKills()).hasValue(2);
     }
 
     @Test
@@ -332,7 +366,8 @@ class CgroupTest {
 
         recordV2();
 
-        assertThat(Cgroup.of(PID, true, finder).map(Cgroup::usage)).hasValue(V2_USAGE);
+        assertThat(Cgroup.of(PID, true, finder).map(Cgroup::usage).map(Usage::memoryPeak))
+                .hasValue(V2_USAGE.memoryPeak());
     }
 
     /** As in a container that has a part of the host's hierarchy. */
@@ -389,7 +424,7 @@ class CgroupTest {
                 process.end();
 
                 assertThat(next.usage().oomKills()).hasValue(0);
-                assertThat(found.usage().oomKills()).hasValue(1);
+                assertThat(found.usage().oomKills()).isEmpty();
             }
         }
     }
@@ -553,8 +588,22 @@ class CgroupTest {
         return Cgroup.of(PID, false, finder()).orElseThrow();
     }
 
-    private Usage usageOfRunning() {
-        return Cgroup.of(PID, true, finder()).orElseThrow().usage();
+    /** Its OOM kills are those since: none were counted when it was found. */
+    private Usage usageOfRunning() throws IOException {
+        Map<Path, String> recorded = new HashMap<>();
+        for (String name : List.of(V2 + "memory.events", V1_MEMORY + "memory.oom_control")) {
+            Path file = machine.resolve(name);
+            if (Files.isRegularFile(file)) {
+                String content = Files.readString(file, StandardCharsets.ISO_8859_1);
+                recorded.put(file, content);
+                write(name, content.replaceAll("(?m)^oom_kill [0-9]+", "oom_kill 0"));
+            }
+        }
+        Cgroup found = Cgroup.of(PID, true, finder()).orElseThrow();
+        for (Map.Entry<Path, String> each : recorded.entrySet()) {
+            Files.writeString(each.getKey(), each.getValue(), StandardCharsets.ISO_8859_1);
+        }
+        return found.usage();
     }
 
     private static Usage withPeakOf(Usage peak, Usage others) {

@@ -15,6 +15,7 @@ import java.util.OptionalLong;
  */
 final class FakeNode implements Node {
 
+    /** 0 where they are gone. */
     long startTime = 1;
 
     /** What each life has used. */
@@ -31,7 +32,8 @@ final class FakeNode implements Node {
 
     @Override
     public InitProcess process(long pid, Instant at) {
-        return new InitProcess(pid, OptionalLong.of(startTime));
+        return new InitProcess(
+                pid, startTime == 0 ? OptionalLong.empty() : OptionalLong.of(startTime));
     }
 
     @Override

@@ -802,15 +802,55 @@ class LivesTest {
         assertThat(lives.nextDeadline()).isEmpty();
     }
 
+    /** On cgroup v1 containerd reports a kill to every container of a pod. */
     @Test
-    void believesContainerdWhereTheCounterIsOfAnotherCgroup() {
+    void doesNotBelieveContainerdWhereTheCounterIsKnown() {
         node.usage = oomKills(0);
         begun(life("1", 100));
         lives.outOfMemory(TC);
 
         witnessed(life("1", 100), 9, NOW, 1_000);
 
-        assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel) oom");
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel)");
+    }
+
+    // --- containers that are found
+
+    @Test
+    void beginsALifeForAContainerThatIsFound() {
+        Lives all = lives(true, 1);
+
+        all.found(new TaskProcess(TC, BUNDLE, 100, NOW, true));
+        all.found(new TaskProcess(TC, BUNDLE, 100, NOW, true));
+
+        assertThat(lines.take()).containsExactly("begun a+");
+        assertThat(node.watched).isNotEmpty();
+    }
+
+    /** It was not deleted. Its files may be newer than its end: the clock was set back. */
+    @Test
+    void beginsNoLifeForOneThatHasEnded() {
+        Lives all = lives(true, 1);
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, true));
+        all.exited(own(TC, 100, 6), 0);
+        lines.take();
+        node.startTime = 0; // its process is gone
+
+        all.found(new TaskProcess(TC, BUNDLE, 100, NOW.plusSeconds(3600), true));
+
+        assertThat(lines.take()).isEmpty();
+    }
+
+    @Test
+    void believesNoBundleBesideAProcessThatRuns() {
+        Lives all = lives(true, ALIVE.startTime().orElseThrow());
+        all.reported(new TaskProcess(TC, BUNDLE, ALIVE.pid(), NOW, true));
+        lines.take();
+
+        all.found(new TaskProcess(TC, Path.of("/forged"), 4242, NOW.plusSeconds(1), true));
+
+        assertThat(lines.take()).isEmpty();
+        assertThat(known.of(TC)).hasSize(1);
     }
 
     // --- what else is known

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -12,12 +14,12 @@ class NewProcessesTest {
 
     private static final long OWN = ProcessHandle.current().pid();
 
-    private final NewProcesses processes = new NewProcesses();
+    private final NewProcesses processes = new NewProcesses(InstantSource.system());
 
     @Test
     void holdsAProcessUntilItIsTaken() throws Exception {
         processes.open();
-        processes.created(OWN);
+        processes.created(OWN, Instant.now());
 
         try (NewProcesses.Held held = processes.take(OWN)) {
             assertThat(held).isNotNull();
@@ -28,13 +30,13 @@ class NewProcessesTest {
 
     @Test
     void holdsNothingBeforeItIsOpenedAndAfterItIsClosed() throws Exception {
-        processes.created(OWN);
+        processes.created(OWN, Instant.now());
         assertThat(processes.take(OWN)).isNull();
 
         processes.open();
-        processes.created(OWN);
+        processes.created(OWN, Instant.now());
         processes.close();
-        processes.created(OWN);
+        processes.created(OWN, Instant.now());
         assertThat(processes.take(OWN)).isNull();
         assertThat(pidfds()).isZero();
     }
@@ -42,8 +44,8 @@ class NewProcessesTest {
     @Test
     void givesBackWhatIsHeldTwiceOrDiscarded() throws Exception {
         processes.open();
-        processes.created(OWN);
-        processes.created(OWN);
+        processes.created(OWN, Instant.now());
+        processes.created(OWN, Instant.now());
         assertThat(pidfds()).isEqualTo(1);
 
         processes.discard(OWN);
@@ -52,9 +54,18 @@ class NewProcessesTest {
     }
 
     @Test
+    void holdsNoProcessThatWasStartedAfterTheReport() throws Exception {
+        processes.open();
+        processes.created(OWN, Instant.EPOCH);
+
+        assertThat(processes.take(OWN)).isNull();
+        assertThat(pidfds()).isZero();
+    }
+
+    @Test
     void holdsNoProcessThatIsNotThere() {
         processes.open();
-        processes.created(4_194_304); // the kernel's largest pid is one less
+        processes.created(4_194_304, Instant.now()); // the kernel's largest pid is one less
 
         assertThat(processes.take(4_194_304)).isNull();
     }

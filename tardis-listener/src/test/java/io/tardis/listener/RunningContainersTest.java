@@ -55,6 +55,18 @@ class RunningContainersTest {
                 .containsExactly(found(new ContainerKey("default", "second"), second, 102));
     }
 
+    /** A container can have a process that looks like a shim, and files that look like a bundle. */
+    @Test
+    void believesNoProcessOfAnotherMountNamespace() throws IOException {
+        Path forged = bundle("default", "forged", "101");
+        shim(9, "default", "forged", ADDRESS, forged);
+        Path link = proc.resolve("9/ns/mnt");
+        Files.delete(link);
+        Files.createSymbolicLink(link, Path.of("mnt:[2]"));
+
+        assertThat(find()).isEmpty();
+    }
+
     @Test
     void findsNothingOfAnotherContainerd() throws IOException {
         shim(10, "default", "first", OTHER, bundle("default", "first", "101"));
@@ -180,8 +192,19 @@ class RunningContainersTest {
                 address);
     }
 
+    private static void view(Path process, String namespace) throws IOException {
+        Path namespaces = Files.createDirectories(process.resolve("ns"));
+        Files.createSymbolicLink(namespaces.resolve("mnt"), Path.of("mnt:[" + namespace + "]"));
+        Files.createSymbolicLink(namespaces.resolve("pid"), Path.of("pid:[1]"));
+        Files.createSymbolicLink(process.resolve("root"), Path.of("/"));
+    }
+
     private void process(long pid, Path workingDirectory, String... words) throws IOException {
         Path directory = Files.createDirectory(proc.resolve(Long.toString(pid)));
+        view(directory, "1");
+        if (!Files.exists(proc.resolve("self"))) {
+            view(Files.createDirectory(proc.resolve("self")), "1");
+        }
         Files.createSymbolicLink(directory.resolve("cwd"), workingDirectory);
         Files.writeString(directory.resolve("cmdline"), String.join("\0", words) + "\0");
     }

@@ -65,13 +65,7 @@ final class Exits {
 
     /** The exit that ends {@code life}. */
     static ExitEvent ofLife(LifeRef life, ExitEvent event) {
-        return new ExitEvent(
-                event.seq(),
-                event.exit(),
-                event.signal(),
-                event.oomKilled(),
-                event.source(),
-                Optional.of(life));
+        return event.ofLife(life);
     }
 
     static Begun begun(LifeRef life, ContainerKey container, long pid) {

@@ -7,6 +7,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
@@ -27,6 +28,9 @@ public record InitProcess(long pid, OptionalLong startTime) {
     /** The kernel's USER_HZ, the same on all machines that containerd runs on. */
     private static final int TICKS_PER_SECOND = 100;
 
+    /** The kernel's start times have steps of 10 ms, and so has its uptime. */
+    private static final Duration STEP = Duration.ofMillis(50);
+
     /**
      * The process that has {@code pid} now.
      *
@@ -34,6 +38,18 @@ public record InitProcess(long pid, OptionalLong startTime) {
      */
     public static InitProcess of(long pid) {
         return new InitProcess(pid, readStartTime(pid));
+    }
+
+    /**
+     * The process that has {@code pid} now; without its start time where it is gone, or was started
+     * after {@code at}: then it is another one than had the pid at that time.
+     *
+     * @throws UncheckedIOException if it cannot be looked at now, for want of descriptors
+     */
+    public static InitProcess of(long pid, Instant at, InstantSource clock) {
+        InitProcess now = of(pid);
+        boolean isLater = now.startedAt(clock).filter(it -> it.isAfter(at.plus(STEP))).isPresent();
+        return isLater ? new InitProcess(pid, OptionalLong.empty()) : now;
     }
 
     /**
