@@ -124,9 +124,9 @@ final class ReportHtml {
                         most,
                         Math.max(FEWEST_BARS, buckets.size()),
                         bars,
-                        ReportTable.SHORT_MINUTE.format(buckets.getFirst().begin()),
+                        ReportTable.begin(buckets.getFirst(), report.step()),
                         ReportTable.length(report.step()),
-                        ReportTable.SHORT_MINUTE.format(buckets.getLast().begin()),
+                        ReportTable.begin(buckets.getLast(), report.step()),
                         rows(
                                 "<table id=\"buckets\">",
                                 List.of("BEGIN", "EXITS", "FAILED", "OOM", "CODES"),

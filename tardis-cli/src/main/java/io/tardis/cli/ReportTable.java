@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.cli.Report.Bucket;
 import io.tardis.cli.Report.Group;
 import io.tardis.cli.Report.Memory;
 import io.tardis.cli.Report.Top;
@@ -21,7 +22,8 @@ import java.util.function.Function;
 record ReportTable(String title, String id, List<Column> columns, Top<Group> groups) {
 
     static final DateTimeFormatter MINUTE = formatter("uuuu-MM-dd HH:mm");
-    static final DateTimeFormatter SHORT_MINUTE = formatter("MM-dd HH:mm");
+    private static final DateTimeFormatter SHORT_MINUTE = formatter("MM-dd HH:mm");
+    private static final DateTimeFormatter DAY = formatter("uuuu-MM-dd");
 
     private static final String NOTHING = "-";
 
@@ -75,6 +77,13 @@ record ReportTable(String title, String id, List<Column> columns, Top<Group> gro
         return memory.limit().isEmpty()
                 ? Quantity.bytes(memory.peak())
                 : Quantity.bytes(memory.peak(), memory.limit().getAsLong());
+    }
+
+    /**
+     * When a bucket of such a length begins: in 11 characters at most, what tells it from others.
+     */
+    static String begin(Bucket bucket, Duration length) {
+        return (length.toDays() == 0 ? SHORT_MINUTE : DAY).format(bucket.begin());
     }
 
     /** {@code 1h} or {@code 7d}: the length of a step. */

@@ -144,9 +144,9 @@ final class ReportText {
         for (Bucket bucket : report.buckets()) {
             Tally tally = bucket.tally();
             String head =
-                    "  %s  %7d %7d  "
+                    "  %-11s  %7d %7d  "
                             .formatted(
-                                    ReportTable.SHORT_MINUTE.format(bucket.begin()),
+                                    ReportTable.begin(bucket, report.step()),
                                     tally.exits(),
                                     tally.failed());
             line(head + bar(tally.exits(), tally.failed(), most, width - head.length()));
