@@ -16,6 +16,10 @@ final class ReportText {
 
     private static final int NARROWEST = 40;
     private static final int NARROWEST_NAME = 16;
+
+    /** Room for the codes over time, too. */
+    private static final int WIDE = 60;
+
     private static final String GAP = "  ";
 
     private final Report report;
@@ -130,9 +134,10 @@ final class ReportText {
             return name;
         }
         int head = (length - 1) / 3;
-        return name.substring(0, head)
+        int tail = name.length() - (length - 1 - head);
+        return Printable.of(name.substring(0, head)) // half a character may be at the cut
                 + (ascii ? "~" : "…")
-                + name.substring(name.length() - (length - 1 - head));
+                + Printable.of(name.substring(tail));
     }
 
     private void buckets() {
@@ -140,17 +145,24 @@ final class ReportText {
         line("Over time, %s a line".formatted(ReportTable.length(report.step())));
         line("  %s failed  %s code 0".formatted(dark(), light()));
         long most = report.buckets().stream().mapToLong(it -> it.tally().exits()).max().orElse(1);
-        line("  %-11s  %7s %7s".formatted("BEGIN", "EXITS", "FAILED"));
+        String format = "  %-11s  %7s %7s  " + (width < WIDE ? "" : "%" + codeWidth() + "s  ");
+        line(format.formatted("BEGIN", "EXITS", "FAILED", "CODE"));
         for (Bucket bucket : report.buckets()) {
             Tally tally = bucket.tally();
             String head =
-                    "  %-11s  %7d %7d  "
-                            .formatted(
-                                    ReportTable.begin(bucket, report.step()),
-                                    tally.exits(),
-                                    tally.failed());
+                    format.formatted(
+                            ReportTable.begin(bucket, report.step()),
+                            tally.exits(),
+                            tally.failed(),
+                            tally.exits() == 0 ? "-" : tally.mainCode());
             line(head + bar(tally.exits(), tally.failed(), most, width - head.length()));
         }
+    }
+
+    private int codeWidth() {
+        return report.buckets().stream()
+                .mapToInt(it -> Long.toString(it.tally().mainCode()).length())
+                .reduce("CODE".length(), Math::max);
     }
 
     private String bar(long exits, long failed, long most, int room) {

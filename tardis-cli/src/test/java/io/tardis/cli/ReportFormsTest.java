@@ -58,10 +58,10 @@ class ReportFormsTest {
 
                         Over time, 1h a line
                           █ failed  ░ code 0
-                          BEGIN          EXITS  FAILED
-                          04-05 10:00        2       1  █░
-                          04-05 11:00        0       0
-                          04-05 12:00        1       1  █
+                          BEGIN          EXITS  FAILED  CODE
+                          04-05 10:00        2       1     3  █░
+                          04-05 11:00        0       0     -
+                          04-05 12:00        1       1   137  █
                         """);
     }
 
