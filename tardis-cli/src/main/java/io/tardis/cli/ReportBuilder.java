@@ -21,9 +21,8 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /**
- * Counts exits, one after the other. It needs some bytes for each exit and some hundred for each
- * name, of which it tells a bounded number apart: a log may hold a million exits, and the command
- * has a small heap.
+ * Counts exits, one after the other. An exit takes some bytes, and a name some hundred. The number
+ * of names is bounded: a log may hold a million exits, and the command has a small heap.
  */
 final class ReportBuilder {
 

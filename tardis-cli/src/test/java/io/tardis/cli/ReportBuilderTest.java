@@ -120,7 +120,7 @@ class ReportBuilderTest {
     }
 
     @Test
-    void tellsABoundedNumberOfNamesApart() {
+    void countsABoundedNumberOfNames() {
         LongStream.range(0, 20_010).forEach(i -> add(Deaths.of("image", "name" + i)));
         Report report = build();
 
