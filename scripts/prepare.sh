@@ -55,7 +55,7 @@ has_fuzzer() {
         clang -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null
 }
 
-# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 maven.
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 chromium maven.
 install_missing() {
     packages=
     optional=
@@ -72,6 +72,7 @@ install_missing() {
         python3-grpcio) has_python grpc || packages="$packages python3-grpcio" ;;
         python3-zmq) has_python zmq || packages="$packages python3-zmq" ;;
         ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;
+        chromium) has chromium || optional="$optional chromium" ;;
         maven) has mvn || packages="$packages maven" ;;
         esac
     done

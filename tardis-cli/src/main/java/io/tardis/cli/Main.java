@@ -65,6 +65,7 @@ public final class Main {
         commands.put("wait", WaitCommand::new);
         commands.put("show", () -> new ShowCommand(InstantSource.system()));
         commands.put("ls", () -> new ListCommand(InstantSource.system()));
+        commands.put("report", () -> new ReportCommand(InstantSource.system()));
         commands.put("watch", () -> new WatchCommand(InstantSource.system()));
         commands.put("doctor", DoctorCommand::new);
         commands.put("backup", BackupCommand::new);

@@ -112,6 +112,16 @@ class LaunchScriptTest {
 
     @ParameterizedTest
     @MethodSource("shells")
+    void saysWhetherTheCallersTerminalIsAscii(String shell) throws Exception {
+        Map<String, String> utf8 = Map.of("LC_ALL", "", "LC_CTYPE", "", "LANG", "de_DE.utf8");
+        Map<String, String> ascii = Map.of("LC_ALL", "C", "LANG", "de_DE.UTF-8");
+
+        assertThat(run(shell, "report", utf8, "").arguments()).contains("-Dtardis.ascii=false ");
+        assertThat(run(shell, "report", ascii, "").arguments()).contains("-Dtardis.ascii=true ");
+    }
+
+    @ParameterizedTest
+    @MethodSource("shells")
     void worksWithoutStreamsDirectoryPathAndHome(String shell) throws Exception {
         Path gone = Files.createDirectory(directory.resolve("gone"));
 

@@ -27,8 +27,8 @@ class MainTest {
     void knowsTheseCommands() {
         assertThat(Main.commandLine(tardis.environment(), Output.standard()).getSubcommands())
                 .containsOnlyKeys(
-                        "daemon", "stop", "restart", "status", "get", "wait", "show", "ls", "watch",
-                        "keygen", "doctor", "backup");
+                        "daemon", "stop", "restart", "status", "get", "wait", "show", "ls",
+                        "report", "watch", "keygen", "doctor", "backup");
     }
 
     @Test
@@ -51,8 +51,8 @@ class MainTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "daemon", "stop", "restart", "status", "get", "wait", "show", "ls", "watch",
-                "keygen", "doctor", "backup"
+                "daemon", "stop", "restart", "status", "get", "wait", "show", "ls", "report",
+                "watch", "keygen", "doctor", "backup"
             })
     void printsTheUsageOfEachCommand(String command) {
         Tardis.Result result = tardis.run(command, "--help");

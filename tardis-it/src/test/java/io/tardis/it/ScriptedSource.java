@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -33,6 +34,26 @@ final class ScriptedSource {
                 \\"exited_at\\":\\"2026-01-01T00:00:00.5Z\\"}"}\
                 """
                         .formatted(namespace, container, id, 1000 + script.size()));
+    }
+
+    /** A container whose first process ends at a time, in namespace {@code default}. */
+    ScriptedSource life(String id, Path bundle, int status, int pid, Instant end) {
+        String begin = end.minusSeconds(1).toString();
+        return text(
+                        begin,
+                        "create",
+                        "\"container_id\":\"%s\",\"bundle\":\"%s\"".formatted(id, bundle))
+                .text(
+                        end.toString(),
+                        "exit",
+                        "\"container_id\":\"%s\",\"id\":\"%s\",\"pid\":%d,\"exit_status\":%d,\"exited_at\":\"%s\""
+                                .formatted(id, id, pid, status, end));
+    }
+
+    private ScriptedSource text(String time, String event, String fields) {
+        String at = time.replace('T', ' ').replace("Z", " +0000 UTC");
+        String line = "%s default /tasks/%s {%s}".formatted(at, event, fields);
+        return add("{\"text\":\"" + line.replace("\"", "\\\"") + "\"}");
     }
 
     /** So many lines that are cut short, no JSON, or of the wrong type. */

@@ -9,6 +9,7 @@ import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Published.Begun;
+import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.listener.Fate.End;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -94,6 +95,21 @@ final class KnownLives {
             life = newest(container, it -> it.hasEndedWith(exit));
         }
         return life == null && newest.mayEndWith(exit) ? newest : life;
+    }
+
+    /**
+     * Whether more is known of a container that was found by its bundle: how this process ended, or
+     * that another one runs.
+     *
+     * @param process without its start time if it is gone
+     */
+    boolean isBetterKnown(TaskProcess found, InitProcess process) {
+        TrackedLife newest = newest(found.container());
+        return newest != null
+                && (newest.runsBeside(found.pid())
+                        || (!newest.isOpen()
+                                && newest.hasPid(found.pid())
+                                && process.startTime().isEmpty()));
     }
 
     /** The life that is known by this one's id. */

@@ -193,9 +193,7 @@ final class Lives {
                 life.life = life.life.withInit(process);
             }
         }
-        if (life.life.bundle().toString().isEmpty()) {
-            life.life = life.life.withBundle(report.bundle());
-        }
+        life.noteBundle(report.bundle());
         // The shim nearly always notes the process of what it has registered; but a restore has no
         // start.
         if (life.isOpen()
@@ -211,20 +209,9 @@ final class Lives {
         known.settle(life);
     }
 
-    /**
-     * A container was found by its bundle: it runs, or has ended and was not deleted. What is known
-     * of its process, or of another one that runs, is known better.
-     */
+    /** A container was found by its bundle: it runs, or has ended and was not deleted. */
     void found(TaskProcess report) {
-        InitProcess process = node.process(report.pid(), report.at());
-        TrackedLife newest = known.newest(report.container());
-        boolean isKnown =
-                newest != null
-                        && (newest.runsBeside(report.pid())
-                                || (!newest.isOpen()
-                                        && newest.hasPid(report.pid())
-                                        && process.startTime().isEmpty()));
-        if (!isKnown) {
+        if (!known.isBetterKnown(report, node.process(report.pid(), report.at()))) {
             reported(report);
         }
     }
@@ -335,13 +322,7 @@ final class Lives {
 
     private void begin(TrackedLife life) {
         if (!life.begun) {
-            life.begun = true;
-            Life begun = life.life;
-            life.details =
-                    new LifeDetails(
-                            begun.init().map(_ -> begun.createdAt()),
-                            life.kept ? node.about(begun) : About.NOTHING,
-                            Usage.NOTHING);
+            life.begin(life.kept ? node.about(life.life) : About.NOTHING);
             sink.begun(life, OptionalLong.empty());
         }
     }

@@ -1,9 +1,11 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.About;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.event.Usage;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.listener.CtrEvent.TaskProcess;
@@ -73,6 +75,19 @@ final class TrackedLife {
 
     LifeRef ref() {
         return new LifeRef(life.id(), life.createdAt(), kept);
+    }
+
+    /** Its begin is published next, with who it is. */
+    void begin(About about) {
+        begun = true;
+        details = new LifeDetails(life.init().map(_ -> life.createdAt()), about, Usage.NOTHING);
+    }
+
+    /** Its bundle is reported; that of a life from before a restart is not known. */
+    void noteBundle(Path bundle) {
+        if (life.bundle().toString().isEmpty()) {
+            life = life.withBundle(bundle);
+        }
     }
 
     boolean isOpen() {

@@ -1,0 +1,266 @@
+package io.tardis.cli;
+
+import io.tardis.cli.Report.Bucket;
+import io.tardis.cli.Report.Code;
+import io.tardis.cli.Report.Group;
+import io.tardis.cli.Report.Memory;
+import io.tardis.cli.Report.Tally;
+import io.tardis.cli.Report.Top;
+import io.tardis.core.event.ExitEvent;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+
+/**
+ * Counts exits, one after the other. An exit takes some bytes, and a name some hundred. The number
+ * of names is bounded: a log may hold a million exits, and the command has a small heap.
+ */
+final class ReportBuilder {
+
+    private static final int MOST_GROUPS = 20_000;
+    private static final String OTHERS = "(others)";
+    private static final String NO_IMAGE = "(no image known)";
+
+    /** Two days of hours; a longer time has longer steps. */
+    private static final int MOST_BUCKETS = 48;
+
+    private static final List<Duration> STEPS =
+            List.of(
+                    Duration.ofHours(1),
+                    Duration.ofHours(6),
+                    Duration.ofDays(1),
+                    Duration.ofDays(7),
+                    Duration.ofDays(30),
+                    Duration.ofDays(365));
+
+    private static final Comparator<Group> BY_FAILURES =
+            Comparator.comparingLong((Group it) -> -it.tally().failed())
+                    .thenComparingLong(it -> -it.tally().exits())
+                    .thenComparing(Group::name);
+
+    private static final Comparator<Group> BY_EXITS =
+            Comparator.comparingLong((Group it) -> -it.tally().exits()).thenComparing(BY_FAILURES);
+
+    private static final Comparator<Group> BY_MEMORY =
+            Comparator.comparingLong((Group it) -> -it.tally().oomKilled())
+                    .thenComparingLong(it -> -it.nearLimit())
+                    .thenComparing(Group::name);
+
+    private final Instant from;
+    private final Instant to;
+    private final Counter total = new Counter();
+    private final Map<Object, Figures> images = new HashMap<>();
+    private final Map<Object, Figures> names = new HashMap<>();
+    private final TreeMap<Instant, Counter> hours = new TreeMap<>();
+
+    /** Counts the exits from {@code from} on, for a report that is made at {@code to}. */
+    ReportBuilder(Instant from, Instant to) {
+        this.from = from;
+        this.to = to;
+    }
+
+    /** Counts an exit, unless it is too old, an exec's or a sandbox's. */
+    void add(ExitEvent event) {
+        Life life = Life.of(event);
+        Instant end = event.exit().exitedAt();
+        if (!event.exit().isContainerExit() || life.about().sandbox() || end.isBefore(from)) {
+            return;
+        }
+        total.add(event);
+        Duration hour = STEPS.getFirst();
+        hours.computeIfAbsent(floor(end, hour), _ -> new Counter()).add(event);
+        String image = life.about().image().map(Printable::of).orElse(NO_IMAGE);
+        figures(images, image, "", image).add(life, event);
+        Optional<Life.Identity> identity = life.identity();
+        String namespace =
+                identity.map(Life.Identity::namespace).orElse(life.container().namespace());
+        Object key = identity.isPresent() ? identity.get() : life.container();
+        figures(names, key, namespace, life.title()).add(life, event);
+    }
+
+    private static Figures figures(
+            Map<Object, Figures> all, Object key, String namespace, String name) {
+        Figures known = all.get(key);
+        if (known == null) {
+            boolean full = all.size() >= MOST_GROUPS;
+            known =
+                    all.computeIfAbsent(
+                            full ? OTHERS : key,
+                            _ -> new Figures(full ? "" : namespace, full ? OTHERS : name));
+        }
+        return known;
+    }
+
+    /**
+     * The report.
+     *
+     * @param oldest when the oldest exit ended that the daemon still has
+     */
+    Report build(Optional<Instant> oldest) {
+        List<Group> byName = groups(names.values());
+        Duration step = step();
+        return new Report(
+                from,
+                to,
+                oldest,
+                total.tally(),
+                top(groups(images.values()), _ -> true, BY_FAILURES),
+                top(byName, _ -> true, BY_FAILURES),
+                top(byName, it -> it.tally().exits() > 1 && !it.name().equals(OTHERS), BY_EXITS),
+                top(byName, it -> it.tally().oomKilled() + it.nearLimit() > 0, BY_MEMORY),
+                step,
+                buckets(step));
+    }
+
+    private static Top<Group> top(
+            List<Group> groups, Predicate<Group> wanted, Comparator<Group> order) {
+        return Top.of(groups.stream().filter(wanted).sorted(order).toList());
+    }
+
+    /** Equal names of different namespaces are followed by these. */
+    private static List<Group> groups(Collection<Figures> all) {
+        Map<String, Long> uses =
+                all.stream().collect(Collectors.groupingBy(it -> it.name, Collectors.counting()));
+        return all.stream().map(it -> it.group(uses.getOrDefault(it.name, 1L) > 1)).toList();
+    }
+
+    private Duration step() {
+        if (hours.isEmpty()) {
+            return STEPS.getFirst();
+        }
+        Duration span = Duration.between(hours.firstKey(), hours.lastKey());
+        return STEPS.stream()
+                .filter(it -> span.compareTo(it.multipliedBy(MOST_BUCKETS - 1)) <= 0)
+                .findFirst()
+                .orElseGet(() -> years(span.dividedBy(STEPS.getLast()) / (MOST_BUCKETS - 1) + 1));
+    }
+
+    /** Only a clock that was wrong makes a span of more than 48 years. */
+    private static Duration years(long number) {
+        return STEPS.getLast().multipliedBy(number);
+    }
+
+    private List<Bucket> buckets(Duration step) {
+        TreeMap<Instant, Counter> buckets = new TreeMap<>();
+        hours.forEach((hour, counter) ->
+                buckets.computeIfAbsent(floor(hour, step), _ -> new Counter()).addAll(counter));
+        if (!buckets.isEmpty()) {
+            Instant last = buckets.lastKey();
+            for (Instant it = buckets.firstKey(); it.isBefore(last); it = it.plus(step)) {
+                buckets.putIfAbsent(it, new Counter());
+            }
+        }
+        return buckets.entrySet().stream()
+                .map(it -> new Bucket(it.getKey(), it.getValue().tally()))
+                .toList();
+    }
+
+    private static Instant floor(Instant time, Duration step) {
+        long seconds = step.toSeconds();
+        return Instant.ofEpochSecond(Math.floorDiv(time.getEpochSecond(), seconds) * seconds);
+    }
+
+    private static final class Counter {
+
+        private long failed;
+        private long oomKilled;
+        private final Map<Long, Long> codes = new HashMap<>();
+
+        void add(ExitEvent event) {
+            long code = event.exit().exitStatus();
+            codes.merge(code, 1L, Long::sum);
+            failed += code == 0 ? 0 : 1;
+            oomKilled += event.oomKilled() ? 1 : 0;
+        }
+
+        void addAll(Counter other) {
+            other.codes.forEach((code, exits) -> codes.merge(code, exits, Long::sum));
+            failed += other.failed;
+            oomKilled += other.oomKilled;
+        }
+
+        Tally tally() {
+            List<Code> sorted =
+                    codes.entrySet().stream()
+                            .map(it -> new Code(it.getKey(), it.getValue()))
+                            .sorted(
+                                    Comparator.comparingLong((Code it) -> -it.exits())
+                                            .thenComparingLong(Code::code))
+                            .toList();
+            long exits = sorted.stream().mapToLong(Code::exits).sum();
+            return new Tally(exits, failed, oomKilled, Top.of(sorted));
+        }
+    }
+
+    private static final class Figures {
+
+        private final String namespace;
+        private final String name;
+        private final Counter counter = new Counter();
+        private final LongStream.Builder millis = LongStream.builder();
+        private long nearLimit;
+        private Optional<Memory> peak = Optional.empty();
+        private Instant last = Instant.MIN;
+        private long lastCode;
+
+        Figures(String namespace, String name) {
+            this.namespace = namespace;
+            this.name = name;
+        }
+
+        void add(Life life, ExitEvent event) {
+            counter.add(event);
+            life.duration(event.exit().exitedAt()).ifPresent(it -> millis.add(it.toMillis()));
+            if (!event.exit().exitedAt().isBefore(last)) {
+                last = event.exit().exitedAt();
+                lastCode = event.exit().exitStatus();
+            }
+            var usage = event.details().usage();
+            usage.memoryPeak().ifPresent(it -> add(new Memory(it, usage.memoryLimit())));
+        }
+
+        private void add(Memory memory) {
+            nearLimit += memory.isNearLimit() ? 1 : 0;
+            peak =
+                    peak.filter(it -> MOST_MEMORY.compare(it, memory) >= 0)
+                            .or(() -> Optional.of(memory));
+        }
+
+        private static final Comparator<Memory> MOST_MEMORY =
+                Comparator.comparingDouble(Memory::percent).thenComparingLong(Memory::peak);
+
+        Group group(boolean isAmbiguous) {
+            return new Group(
+                    isAmbiguous && !namespace.isEmpty()
+                            ? name + " (" + Printable.of(namespace) + ")"
+                            : name,
+                    counter.tally(),
+                    nearLimit,
+                    median(millis.build().sorted().toArray()),
+                    peak,
+                    last,
+                    lastCode);
+        }
+
+        private static Optional<Duration> median(long[] sorted) {
+            int upper = sorted.length / 2;
+            if (sorted.length == 0) {
+                return Optional.empty();
+            }
+            long median =
+                    sorted.length % 2 == 1
+                            ? sorted[upper]
+                            : (sorted[upper - 1] + sorted[upper]) / 2;
+            return Optional.of(Duration.ofMillis(median));
+        }
+    }
+}

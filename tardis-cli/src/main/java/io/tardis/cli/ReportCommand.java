@@ -1,0 +1,134 @@
+package io.tardis.cli;
+
+import io.tardis.core.client.QueryClient;
+import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.Rfc3339;
+import io.tardis.core.wire.Answer;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code tardis report}. */
+@Command(
+        name = "report",
+        description =
+                "Prints what ended, how often and why: the exits of containers that can still be replayed (TARDIS_REPLAY).")
+@SuppressWarnings("NullAway.Init") // the fields are set by picocli
+final class ReportCommand extends Subcommand {
+
+    private enum Format {
+        TEXT,
+        HTML,
+        JSON
+    }
+
+    private static final int DEFAULT_WIDTH = 80;
+    private static final int PAGE = 1_000;
+
+    /**
+     * The log is in the order of publishing; an exit may be reported late, or the clock set back.
+     */
+    private static final Duration DISORDER = Duration.ofHours(1);
+
+    private final InstantSource clock;
+
+    @Option(
+            names = "--since",
+            paramLabel = "TIME",
+            defaultValue = "24h",
+            converter = TimeLength.class,
+            description = "Only those that ended within this time (default: 24h).")
+    private Duration since;
+
+    @Option(
+            names = "-n",
+            paramLabel = "NS",
+            description = "Only the containers of this containerd namespace.")
+    private Optional<String> namespace;
+
+    @Option(
+            names = "-o",
+            paramLabel = "FORMAT",
+            defaultValue = "text",
+            description = "text (the default), html: one file, or json.")
+    private Format format;
+
+    ReportCommand(InstantSource clock) {
+        this.clock = clock;
+    }
+
+    @Override
+    public Integer call() {
+        if (namespace.isPresent() && !ContainerKey.isIdentifier(namespace.get())) {
+            throw usageError("'" + namespace.get() + "' is not a namespace");
+        }
+        Instant now = clock.instant();
+        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+            Report report = read(queries.client(), begin(now), now);
+            switch (format) {
+                case TEXT ->
+                        out().print(
+                                        ReportText.of(
+                                                report,
+                                                width(),
+                                                Boolean.getBoolean("tardis.ascii")));
+                case HTML -> out().print(ReportHtml.of(report));
+                case JSON -> out().println(ReportJson.of(report));
+            }
+        }
+        return ExitStatus.OK;
+    }
+
+    private Instant begin(Instant now) {
+        try {
+            return Rfc3339.inRange(now.minus(since));
+        } catch (DateTimeException | ArithmeticException _) {
+            return Rfc3339.MIN;
+        }
+    }
+
+    private Report read(QueryClient client, Instant from, Instant now) {
+        ReportBuilder report = new ReportBuilder(from, now);
+        Answer.Events oldest = client.replay(0, 1);
+        long after = find(client, oldest, from);
+        List<ExitEvent> page;
+        do {
+            page = client.replay(after, PAGE).events();
+            for (ExitEvent event : page) {
+                after = event.seq();
+                if (namespace.map(event.exit().container().namespace()::equals).orElse(true)) {
+                    report.add(event);
+                }
+            }
+        } while (page.size() == PAGE);
+        return report.build(oldest.events().stream().map(it -> it.exit().exitedAt()).findFirst());
+    }
+
+    /** A number in the log that no exit since {@code from} comes before: halves what may be it. */
+    private static long find(QueryClient client, Answer.Events ends, Instant from) {
+        long old = Math.max(0, ends.firstSeq() - 1);
+        long young = ends.lastSeq();
+        while (young - old > PAGE) {
+            long middle = old + (young - old) / 2;
+            List<ExitEvent> next = client.replay(middle, 1).events();
+            if (!next.isEmpty()
+                    && next.getFirst().exit().exitedAt().plus(DISORDER).isBefore(from)) {
+                old = middle;
+            } else {
+                young = middle;
+            }
+        }
+        return old;
+    }
+
+    private int width() {
+        String columns = environment().variables().getOrDefault("COLUMNS", "");
+        return columns.matches("[1-9]\\d{0,3}") ? Integer.parseInt(columns) : DEFAULT_WIDTH;
+    }
+}
