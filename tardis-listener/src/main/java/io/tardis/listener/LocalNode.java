@@ -64,7 +64,7 @@ record LocalNode(
 
     @Override
     public About about(Life life) {
-        return life.bundle().toString().isEmpty() ? About.NOTHING : AboutReader.read(life.bundle());
+        return bundles.about(life.bundle());
     }
 
     /** A restore has no start; and the launcher's call may not have reached the shim. */

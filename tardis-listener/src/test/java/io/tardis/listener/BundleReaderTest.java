@@ -43,7 +43,7 @@ class BundleReaderTest {
         try (BundleReader reader =
                         new BundleReader(_ -> {
                             reads.incrementAndGet();
-                            await(answers);
+                            pass(answers);
                             return ABOUT;
                         });
                 CapturedLog log = new CapturedLog(BundleReader.class)) {
@@ -74,7 +74,7 @@ class BundleReaderTest {
         }
     }
 
-    private static void await(CountDownLatch latch) {
+    private static void pass(CountDownLatch latch) {
         try {
             latch.await();
         } catch (InterruptedException e) {
