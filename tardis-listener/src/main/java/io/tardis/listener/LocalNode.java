@@ -98,8 +98,7 @@ record LocalNode(
         } catch (UncheckedIOException e) {
             LOG.warn("{} cannot be watched now", life.container(), e);
         }
-        boolean isLate = life.createdAt().plus(NewProcesses.FRESH).isBefore(clock.instant());
-        find(life, runs || isLate);
+        find(life, runs || created.isLate(life.createdAt()));
         if (!watched) {
             checker.check(life);
         }

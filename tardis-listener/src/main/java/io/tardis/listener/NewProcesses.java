@@ -37,8 +37,7 @@ final class NewProcesses {
     /** Each has a descriptor. Where there are more, the publisher opens the rest itself. */
     private static final int MAX_HELD = 256;
 
-    /** A report that is older may be of a process that runs by now. */
-    static final Duration FRESH = Duration.ofSeconds(1);
+    private static final Duration FRESH = Duration.ofSeconds(1);
 
     private final InstantSource clock;
     private final Map<Long, Held> held = new HashMap<>();
@@ -72,20 +71,27 @@ final class NewProcesses {
             }
         }
         try {
-            boolean isLate = at.plus(FRESH).isBefore(clock.instant());
             Held process =
-                    new Held(Pidfd.open(pid), isLate ? Cgroup.ofRunning(pid) : Cgroup.of(pid));
+                    new Held(Pidfd.open(pid), isLate(at) ? Cgroup.ofRunning(pid) : Cgroup.of(pid));
             @Nullable Held unused = process;
-            // Looked at afterwards, with the pidfd in hand.
-            if (InitProcess.of(pid, at, clock).startTime().isPresent()) {
-                synchronized (this) {
-                    unused = open ? held.put(pid, process) : process;
+            try {
+                // Looked at afterwards, with the pidfd in hand.
+                if (InitProcess.of(pid, at, clock).startTime().isPresent()) {
+                    synchronized (this) {
+                        unused = open ? held.put(pid, process) : process;
+                    }
                 }
+            } finally {
+                close(unused);
             }
-            close(unused);
         } catch (SystemCall.Failure | UncheckedIOException e) {
             LOG.debug("process {} is not there any more", pid, e);
         }
+    }
+
+    /** Whether a process whose create was reported at {@code at} may run by now. */
+    boolean isLate(Instant at) {
+        return at.plus(FRESH).isBefore(clock.instant());
     }
 
     /** The process, which is the caller's from now on; null if it is not held. */
