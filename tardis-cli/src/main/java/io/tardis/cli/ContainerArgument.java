@@ -39,10 +39,11 @@ final class ContainerArgument {
             return name;
         }
         String given = namespace.get();
-        if (!ContainerKey.isIdentifier(given)) {
-            throw usageError("'" + given + "' is not a namespace");
-        }
-        return name.in(given).orElseThrow(() -> usageError("two namespaces: -n and " + name));
+        Subcommand.checkNamespace(given, command);
+        return name.in(given)
+                .orElseThrow(() ->
+                        new ParameterException(
+                                command.commandLine(), "two namespaces: -n and " + name));
     }
 
     /**
@@ -67,9 +68,5 @@ final class ContainerArgument {
 
     private void sayWhichItIs(Life life) {
         command.commandLine().getErr().println("tardis: this is about " + life.container());
-    }
-
-    private ParameterException usageError(String message) {
-        return new ParameterException(command.commandLine(), message);
     }
 }

@@ -1,6 +1,5 @@
 package io.tardis.cli;
 
-import io.tardis.core.event.ContainerKey;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -81,10 +80,7 @@ final class Filters {
      * @throws ParameterException if what was given is none
      */
     Optional<String> namespace() {
-        if (namespace.isPresent() && !ContainerKey.isIdentifier(namespace.get())) {
-            throw new ParameterException(
-                    command.commandLine(), "'" + namespace.get() + "' is not a namespace");
-        }
+        namespace.ifPresent(it -> Subcommand.checkNamespace(it, command));
         return namespace;
     }
 

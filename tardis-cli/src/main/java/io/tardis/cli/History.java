@@ -51,7 +51,8 @@ final class History {
                     add(new Answer.Exited(event, true));
                 }
             }
-        } while (page.events().size() == PAGE);
+            // An answer may hold less than what was asked for.
+        } while (!page.events().isEmpty() && after < page.lastSeq());
     }
 
     private void add(OfContainer answer) {

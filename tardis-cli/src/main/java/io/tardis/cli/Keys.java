@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.Printable;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.AnswerKeys;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.Printable;
 import io.tardis.core.event.About;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;

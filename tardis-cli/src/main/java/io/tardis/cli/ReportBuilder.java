@@ -6,6 +6,7 @@ import io.tardis.cli.Report.Group;
 import io.tardis.cli.Report.Memory;
 import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
+import io.tardis.core.Printable;
 import io.tardis.core.event.ExitEvent;
 import java.time.Duration;
 import java.time.Instant;

@@ -1,7 +1,6 @@
 package io.tardis.cli;
 
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.wire.Answer;
@@ -9,10 +8,11 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** {@code tardis report}. */
 @Command(
@@ -31,9 +31,7 @@ final class ReportCommand extends Subcommand {
     private static final int DEFAULT_WIDTH = 80;
     private static final int PAGE = 1_000;
 
-    /**
-     * The log is in the order of publishing; an exit may be reported late, or the clock set back.
-     */
+    /** The clock may have been set back. */
     private static final Duration DISORDER = Duration.ofHours(1);
 
     private final InstantSource clock;
@@ -52,6 +50,8 @@ final class ReportCommand extends Subcommand {
             description = "Only the containers of this containerd namespace.")
     private Optional<String> namespace;
 
+    @Spec private CommandSpec command;
+
     @Option(
             names = "-o",
             paramLabel = "FORMAT",
@@ -65,9 +65,7 @@ final class ReportCommand extends Subcommand {
 
     @Override
     public Integer call() {
-        if (namespace.isPresent() && !ContainerKey.isIdentifier(namespace.get())) {
-            throw usageError("'" + namespace.get() + "' is not a namespace");
-        }
+        namespace.ifPresent(it -> checkNamespace(it, command));
         Instant now = clock.instant();
         try (DaemonQueries queries = DaemonQueries.open(settings())) {
             Report report = read(queries.client(), begin(now), now);
@@ -96,35 +94,19 @@ final class ReportCommand extends Subcommand {
     private Report read(QueryClient client, Instant from, Instant now) {
         ReportBuilder report = new ReportBuilder(from, now);
         Answer.Events oldest = client.replay(0, 1);
-        long after = find(client, oldest, from);
-        List<ExitEvent> page;
+        long after = PastExits.before(from.minus(DISORDER), client);
+        Answer.Events page;
         do {
-            page = client.replay(after, PAGE).events();
-            for (ExitEvent event : page) {
+            page = client.replay(after, PAGE);
+            for (ExitEvent event : page.events()) {
                 after = event.seq();
                 if (namespace.map(event.exit().container().namespace()::equals).orElse(true)) {
                     report.add(event);
                 }
             }
-        } while (page.size() == PAGE);
+            // An answer may hold less than what was asked for.
+        } while (!page.events().isEmpty() && after < page.lastSeq());
         return report.build(oldest.events().stream().map(it -> it.exit().exitedAt()).findFirst());
-    }
-
-    /** A number in the log that no exit since {@code from} comes before: halves what may be it. */
-    private static long find(QueryClient client, Answer.Events ends, Instant from) {
-        long old = Math.max(0, ends.firstSeq() - 1);
-        long young = ends.lastSeq();
-        while (young - old > PAGE) {
-            long middle = old + (young - old) / 2;
-            List<ExitEvent> next = client.replay(middle, 1).events();
-            if (!next.isEmpty()
-                    && next.getFirst().exit().exitedAt().plus(DISORDER).isBefore(from)) {
-                old = middle;
-            } else {
-                young = middle;
-            }
-        }
-        return old;
     }
 
     private int width() {

@@ -6,6 +6,7 @@ import io.tardis.cli.Report.Group;
 import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
 import io.tardis.cli.ReportTable.Column;
+import io.tardis.core.Printable;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;

@@ -5,6 +5,7 @@ import io.tardis.cli.Report.Code;
 import io.tardis.cli.Report.Group;
 import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
+import io.tardis.core.Printable;
 import io.tardis.core.event.Rfc3339;
 import java.util.List;
 import java.util.function.Function;

@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.tardis.core.Printable;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.event.About;
 import io.tardis.core.event.ExitEvent;

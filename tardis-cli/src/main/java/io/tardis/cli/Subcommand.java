@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import io.tardis.core.config.Settings;
+import io.tardis.core.event.ContainerKey;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -37,6 +38,18 @@ abstract class Subcommand implements Callable<Integer> {
 
     final PrintWriter err() {
         return spec.commandLine().getErr();
+    }
+
+    /**
+     * Refuses what is no namespace of containerd.
+     *
+     * @throws ParameterException if {@code text} is none
+     */
+    static void checkNamespace(String text, CommandSpec command) {
+        if (!ContainerKey.isIdentifier(text)) {
+            throw new ParameterException(
+                    command.commandLine(), "'" + text + "' is not a namespace");
+        }
     }
 
     /** What to throw where the command line is wrong in a way that picocli does not see. */

@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.Printable;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;

@@ -37,7 +37,7 @@ class DependenciesTest {
                     uses("core.curve", "core"),
                     uses("core.config", "core", "core.curve"),
                     uses("core.registry", "core", "core.event"),
-                    uses("core.spec", "core.event"),
+                    uses("core.spec", "core", "core.event"),
                     uses("core.wire", "core", "core.event"),
                     uses("core.zmq", "core", "core.config", "core.curve"),
                     uses("core.client", "core", "core.event", "core.wire", "core.zmq"),

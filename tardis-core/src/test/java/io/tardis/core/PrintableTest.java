@@ -1,4 +1,4 @@
-package io.tardis.cli;
+package io.tardis.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

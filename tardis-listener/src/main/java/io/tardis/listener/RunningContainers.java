@@ -93,9 +93,7 @@ final class RunningContainers {
         Set<Path> tasks =
                 entries(proc)
                         .filter(it -> isNumber(it.getFileName().toString()))
-                        .filter(this::isOnThisNode)
-                        .filter(it ->
-                                addressOf(it).filter(a -> resolved(a).equals(wanted)).isPresent())
+                        .filter(it -> isShimOf(it, wanted))
                         .flatMap(it -> tasksOf(it).stream())
                         .collect(Collectors.toSet());
         return tasks.stream()
@@ -103,6 +101,14 @@ final class RunningContainers {
                 .flatMap(RunningContainers::entries)
                 .flatMap(it -> found(it).stream())
                 .toList();
+    }
+
+    /** In this order: most processes are no shims, and only this node's paths are looked at. */
+    private boolean isShimOf(Path process, String wanted) {
+        Optional<String> address = addressOf(process);
+        return address.isPresent()
+                && isOnThisNode(process)
+                && resolved(address.get()).equals(wanted);
     }
 
     /**

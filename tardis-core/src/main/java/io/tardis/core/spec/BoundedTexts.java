@@ -1,5 +1,6 @@
 package io.tardis.core.spec;
 
+import io.tardis.core.Printable;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
@@ -19,7 +20,7 @@ final class BoundedTexts {
 
     /** Replaces the values of {@code texts} by such ones. */
     static void bound(Map<?, String> texts) {
-        texts.replaceAll((_, text) -> shortened(printable(text)));
+        texts.replaceAll((_, text) -> shortened(Printable.of(text)));
         // The longest are cut first: what each may have is less only while all do not fit.
         int share = MAX_BYTES;
         while (bytes(texts, share) > MAX_BYTES) {
@@ -31,26 +32,6 @@ final class BoundedTexts {
 
     private static int bytes(Map<?, String> texts, int share) {
         return texts.values().stream().mapToInt(text -> Math.min(share, bytes(text))).sum();
-    }
-
-    private static String printable(String text) {
-        StringBuilder printable = new StringBuilder();
-        text.codePoints().map(c -> isPrintable(c) ? c : '?').forEach(printable::appendCodePoint);
-        return printable.toString();
-    }
-
-    /** What changes the order of the text around it, a bidi override, is of type FORMAT. */
-    private static boolean isPrintable(int codePoint) {
-        return switch (Character.getType(codePoint)) {
-            case Character.CONTROL,
-                    Character.FORMAT,
-                    Character.LINE_SEPARATOR,
-                    Character.PARAGRAPH_SEPARATOR,
-                    Character.SURROGATE,
-                    Character.UNASSIGNED ->
-                    false;
-            default -> true;
-        };
     }
 
     private static String shortened(String text) {
