@@ -137,7 +137,7 @@ final class Lives {
     /**
      * The shim has closed a life.
      *
-     * @param endComes whether the kernel will report its end
+     * @param endComes whether a witness will report its end
      */
     void deleted(Life life, boolean endComes) {
         TrackedLife tracked = known.find(life);

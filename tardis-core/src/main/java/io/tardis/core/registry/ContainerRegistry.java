@@ -211,9 +211,12 @@ public final class ContainerRegistry {
      * Writes open lives again whose files were removed beneath this process, and whose process is
      * still there: the launcher would bring no call of theirs. To be called now and then; it looks
      * at each life every {@value #LIVES_LOOK} times, and at once if the directory of all of them is
-     * another one.
+     * another one. Without an open life it looks at nothing.
      */
     public synchronized void keepInPlace() {
+        if (lives.isEmpty()) {
+            return;
+        }
         boolean moved =
                 directoryKey != null && !directoryKey.equals(FileIdentity.ofVisible(containersDir));
         looks++;

@@ -41,7 +41,7 @@ import tools.jackson.databind.json.JsonMapper;
  * "signal":9                                  only where it is known
  * "oom_killed":false
  * "exited_at":"2025-04-04T19:10:59.78307293Z" RFC 3339, UTC
- * "source":"containerd"                       or "kernel", or "assumed"
+ * "source":"containerd"                       or "kernel", "shim", "assumed"
  * "life":"5f0c..."                            the life that it ends, or that the exec ran in
  * "created_at":"2025-04-04T19:10:12.5Z"       when that life began
  * "kept":true                                 whether that life's end is stored
