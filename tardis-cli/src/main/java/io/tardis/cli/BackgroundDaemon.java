@@ -12,11 +12,13 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -132,12 +134,13 @@ final class BackgroundDaemon {
     }
 
     private FileChannel openStartLock() throws IOException {
-        Directories.makePrivate(settings.runDir());
+        Directories.makeRunDir(settings);
         Directories.makePrivate(settings.stateDir());
         return FileChannel.open(
                 settings.runDir().resolve(Layout.START_LOCK),
-                StandardOpenOption.CREATE,
-                StandardOpenOption.WRITE);
+                Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+                // Who can read it can lock it, and hold up the next start.
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     }
 
     /** Whether no daemon has the state directory. */

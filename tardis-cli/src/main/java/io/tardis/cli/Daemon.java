@@ -130,12 +130,13 @@ final class Daemon {
 
     private void serve() {
         Directories.makePrivate(settings.stateDir());
-        Directories.makePrivate(settings.runDir());
+        Directories.makeRunDir(settings);
         InstantSource clock = InstantSource.system();
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
         // The lock goes last: who waits for it finds the ports free and everything written.
         Inbox inbox = new Inbox();
-        try (EventSource source = new EventSource(settings.ctrCommand(), inbox, clock);
+        try (Admission admission = Admission.open(settings);
+                EventSource source = new EventSource(settings.ctrCommand(), inbox, clock);
                 InstanceLock lock =
                         takeOver
                                 ? TakeOver.lock(settings, source, end::isDone)
@@ -144,7 +145,8 @@ final class Daemon {
                         new ZmqContext(
                                 cause -> fail("a thread of ZeroMQ's", cause),
                                 settings.curve(),
-                                settings.limits().maxConnections());
+                                settings.limits().maxConnections(),
+                                admission.clients());
                 Listener listener =
                         new Listener(
                                 settings,
@@ -176,9 +178,15 @@ final class Daemon {
                             Listener.ENDPOINT,
                             context,
                             Version.text(),
-                            () -> new Health(listener.source(), listener.witness(), socketHealth()),
+                            () ->
+                                    new Health(
+                                            listener.source(),
+                                            listener.witness(),
+                                            socketHealth(),
+                                            admission.health()),
                             () -> keepStateDir(lock, registry),
                             clock)) {
+                admission.start();
                 removed.start();
                 listener.start();
                 serve(shim, missed);
@@ -193,7 +201,7 @@ final class Daemon {
         // Longer than the longest wait for an answer: a store that is silent must not look like a
         // daemon that is silent, or the launcher would have the work done once more.
         Duration longestWork = shim.longestWait().plus(ANSWER_PATIENCE).plus(WORK_PATIENCE);
-        Runnable makeDirectory = () -> Directories.makePrivate(settings.runDir());
+        Runnable makeDirectory = () -> Directories.makeRunDir(settings);
         try (ShimServer server =
                 ShimServer.open(settings.socket(), makeDirectory, missed, longestWork)) {
             shims = server;

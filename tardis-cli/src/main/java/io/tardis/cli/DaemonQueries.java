@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.zmq.ZmqContext;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,7 +17,8 @@ record DaemonQueries(ZmqContext context, QueryClient client) implements AutoClos
                 new ZmqContext(
                         cause -> LOG.error("ZeroMQ's I/O thread died", cause),
                         settings.curve(),
-                        settings.limits().maxConnections());
+                        settings.limits().maxConnections(),
+                        Optional.empty());
         return new DaemonQueries(context, new QueryClient(context, settings.queryEndpoint()));
     }
 

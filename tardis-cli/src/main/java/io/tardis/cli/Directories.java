@@ -1,12 +1,17 @@
 package io.tardis.cli;
 
 import io.tardis.core.Owner;
+import io.tardis.core.Readers;
 import io.tardis.core.SetupException;
 import io.tardis.core.config.Layout;
+import io.tardis.core.config.Setting;
+import io.tardis.core.config.Settings;
+import io.tardis.listener.LocalReaders;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
@@ -21,6 +26,16 @@ final class Directories {
 
     private static final Set<PosixFilePermission> OWNER_ONLY =
             PosixFilePermissions.fromString("rwx------");
+
+    /** For those who know the names in it, and may use what has them. */
+    private static final Set<PosixFilePermission> GROUP_PASSES =
+            PosixFilePermissions.fromString("rwx--x---");
+
+    private static final Set<PosixFilePermission> OWNERS_FILE =
+            PosixFilePermissions.fromString("rw-------");
+
+    /** The number of a file's group, which the JDK's names of groups do not have. */
+    private static final String GID = "unix:gid";
 
     /** One of these is in every directory that Tardis has used. */
     private static final Set<String> OURS =
@@ -43,6 +58,65 @@ final class Directories {
             }
         } catch (IOException e) {
             throw new SetupException("the directory " + directory + " cannot be made: " + e, e);
+        }
+    }
+
+    /**
+     * Makes the run directory if it is not there. A group that may read gets through it to the
+     * socket for its commands; everything else in it stays closed to that group, also what an
+     * earlier version left open.
+     *
+     * @throws SetupException as above; if the group does not exist, or cannot be given the
+     *     directory
+     */
+    static void makeRunDir(Settings settings) {
+        Path directory = settings.runDir();
+        Optional<Readers.Group> group = LocalReaders.group(settings.access());
+        if (group.isEmpty() || !isFor(group.get(), directory)) {
+            makePrivate(directory);
+            group.ifPresent(it -> letPass(it, directory));
+        }
+    }
+
+    private static boolean isFor(Readers.Group group, Path directory) {
+        try {
+            PosixFileAttributes attributes =
+                    Files.readAttributes(
+                            directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            return complaint(attributes).isEmpty()
+                    && attributes.permissions().equals(GROUP_PASSES)
+                    && Files.getAttribute(directory, GID, LinkOption.NOFOLLOW_LINKS)
+                            .equals(group.gid());
+        } catch (IOException _) {
+            return false; // it is not there, or makePrivate says what is wrong
+        }
+    }
+
+    /** First what is in it, then whose it is, then its mode: nobody gets through before. */
+    private static void letPass(Readers.Group group, Path directory) {
+        try {
+            try (Stream<Path> entries = Files.list(directory)) {
+                for (Path entry : entries.toList()) {
+                    closeFile(entry);
+                }
+            }
+            Files.setAttribute(directory, GID, group.gid(), LinkOption.NOFOLLOW_LINKS);
+            Files.setPosixFilePermissions(directory, GROUP_PASSES);
+        } catch (IOException e) {
+            throw new SetupException(
+                    "the directory %s cannot be given to the group %s: %s; set %s=none, or a group of the daemon's user"
+                            .formatted(directory, group.name(), e, Setting.GROUP.key()),
+                    e);
+        }
+    }
+
+    private static void closeFile(Path file) throws IOException {
+        try {
+            if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+                Files.setPosixFilePermissions(file, OWNERS_FILE);
+            }
+        } catch (NoSuchFileException _) {
+            // A launcher or a starter has removed it meanwhile.
         }
     }
 
@@ -70,7 +144,9 @@ final class Directories {
             throw new SetupException(directory + " " + complaint.get());
         }
         if (!isPrivate(attributes)) {
-            checkNotShared(directory);
+            if (!isClosed(attributes)) {
+                checkNotShared(directory);
+            }
             Files.setPosixFilePermissions(directory, OWNER_ONLY);
         }
     }
@@ -86,5 +162,10 @@ final class Directories {
 
     static boolean isPrivate(PosixFileAttributes attributes) {
         return attributes.permissions().equals(OWNER_ONLY);
+    }
+
+    /** Whether nobody else can list it, or change what is in it. */
+    static boolean isClosed(PosixFileAttributes attributes) {
+        return isPrivate(attributes) || attributes.permissions().equals(GROUP_PASSES);
     }
 }

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** Tries what the daemon needs, and prints a line for each; changes nothing. */
@@ -119,14 +120,15 @@ final class Examination {
     void of(Settings settings) {
         ofMachine();
         OptionalLong daemon = daemon(settings);
-        look("state dir", settings.stateDir(), (what, it) -> directory(what, it, true));
-        look("run dir", settings.runDir(), (what, it) -> directory(what, it, true));
-        look("checkpoint", settings.checkpointDir(), (what, it) -> directory(what, it, false));
+        look("state dir", settings.stateDir(), this::stateDir);
+        look("run dir", settings.runDir(), this::runDir);
+        look("checkpoint", settings.checkpointDir(), this::checkpointDir);
         look("log", settings.logFile(), this::log);
         look("space", settings.stateDir(), this::space);
         look("events", settings.eventsEndpoint(), (what, it) -> endpoint(what, it, daemon));
         look("queries", settings.queryEndpoint(), (what, it) -> endpoint(what, it, daemon));
         keys(settings.curve());
+        clients(settings);
         source(settings.ctrCommand());
         runtime(settings);
         witness(settings);
@@ -159,7 +161,20 @@ final class Examination {
         return daemon;
     }
 
-    private void directory(String what, Path directory, boolean isPrivate) throws IOException {
+    private void stateDir(String what, Path directory) throws IOException {
+        directory(what, directory, Directories::isPrivate);
+    }
+
+    private void runDir(String what, Path directory) throws IOException {
+        directory(what, directory, Directories::isClosed);
+    }
+
+    private void checkpointDir(String what, Path directory) throws IOException {
+        directory(what, directory, _ -> true);
+    }
+
+    private void directory(String what, Path directory, Predicate<PosixFileAttributes> isClosed)
+            throws IOException {
         Path there = nearest(directory);
         PosixFileAttributes attributes =
                 Files.readAttributes(there, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
@@ -179,7 +194,7 @@ final class Examination {
             fail(what, directory + " " + complaint.get() + remedy);
         } else if (!Files.isWritable(directory)) {
             fail(what, directory + " cannot be written: its file system is read-only");
-        } else if (isPrivate && !Directories.isPrivate(attributes)) {
+        } else if (!isClosed.test(attributes)) {
             warn(what, directory + " is open to others; the daemon's start closes it");
         } else {
             ok(what, directory.toString());
@@ -236,6 +251,19 @@ final class Examination {
             warn("keys", missing.get() + " is not there: no client gets in");
         } else {
             ok("keys", keys.isPresent() ? "right" : "none are set");
+        }
+    }
+
+    private void clients(Settings settings) {
+        try (Admission admission = Admission.open(settings)) {
+            String who = Admission.describe(settings);
+            if (settings.curve().isEmpty() && settings.access().anyLocalClient()) {
+                warn("clients", who);
+            } else {
+                okOrFail(admission.health().ok(), "clients", who, admission.health().reason());
+            }
+        } catch (TardisException e) {
+            fail("clients", String.valueOf(e.getMessage()));
         }
     }
 

@@ -48,7 +48,7 @@ final class Rehearsal {
         }
         settings.curve().ifPresent(CurveClients::open);
         Directories.makePrivate(settings.stateDir());
-        Directories.makePrivate(settings.runDir());
+        Directories.makeRunDir(settings);
         write(settings.stateDir());
         write(settings.runDir());
         Path _ = Logging.openable(settings.logFile());

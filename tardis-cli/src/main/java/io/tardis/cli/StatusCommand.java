@@ -59,6 +59,12 @@ final class StatusCommand extends Subcommand {
         print("source", source(health.source()));
         print("witness", witness.on() ? "on" : "off: " + witness.reason());
         print("socket", socket.ok() ? settings.socket() : socket.reason());
+        print("clients", clients(health.clients(), settings));
+    }
+
+    private static String clients(Health.Clients clients, Settings settings) {
+        String refused = "; %d connections of others were refused".formatted(clients.refused());
+        return Admission.describe(settings) + (clients.refused() == 0 ? "" : refused);
     }
 
     private static String source(Health.Source source) {

@@ -128,7 +128,8 @@ class StatusCommandTest {
                                 source,
                                 new Health.Witness(
                                         false, "switched off by TARDIS_KERNEL_WITNESS=off"),
-                                new Health.Socket(true, ""))));
+                                new Health.Socket(true, ""),
+                                Health.Clients.WELL)));
     }
 
     private static Health.Source source(boolean ok, String lastEnd) {

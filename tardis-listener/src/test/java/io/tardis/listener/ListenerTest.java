@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.tardis.core.SetupException;
+import io.tardis.core.config.Access;
 import io.tardis.core.config.Limits;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
@@ -409,6 +410,7 @@ class ListenerTest {
                 Duration.ofDays(1),
                 Duration.ofSeconds(1),
                 true,
+                Access.DEFAULT,
                 Optional.empty(),
                 Limits.DEFAULT);
     }

@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.config.Access;
 import io.tardis.core.config.Limits;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
@@ -34,7 +35,8 @@ final class TestSettings {
                             "ctr: command not found",
                             ""),
                     new Health.Witness(false, "switched off"),
-                    new Health.Socket(true, ""));
+                    new Health.Socket(true, ""),
+                    Health.Clients.WELL);
 
     private TestSettings() {}
 
@@ -54,6 +56,7 @@ final class TestSettings {
                 REPLAY,
                 Duration.ofSeconds(1),
                 false,
+                Access.DEFAULT,
                 Optional.empty(),
                 LIMITS);
     }

@@ -25,6 +25,12 @@ public enum Setting {
     KERNEL_WITNESS(
             "auto",
             "auto: also ask the kernel how processes end, if it reports that; off: do not ask"),
+    GROUP(
+            "tardis, if there is such a group",
+            "The group whose members may read; none: only root and the daemon's user"),
+    LOCAL_CLIENTS(
+            "group",
+            "Who may read over ZeroMQ on loopback without keys: group (root, the daemon's user and TARDIS_GROUP) or any"),
     CURVE_SECRET_KEY_FILE(
             "none",
             "The key pair of the daemon, or of a command's user (NAME.key_secret); none: loopback only"),

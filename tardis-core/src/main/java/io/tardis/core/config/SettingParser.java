@@ -1,10 +1,13 @@
 package io.tardis.core.config;
 
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
+import java.nio.file.attribute.GroupPrincipal;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -26,6 +29,9 @@ public final class SettingParser {
     private static final Pattern ENDPOINT =
             Pattern.compile("tcp://(\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9._-]+|\\*):([1-9][0-9]{0,4})");
 
+    /** The JDK takes a number for the group of that number, which nobody may have named. */
+    private static final Pattern DIGITS = Pattern.compile("[0-9]+");
+
     private static final Pattern DIGITS_AND_DOTS = Pattern.compile("[0-9.]+");
     private static final Pattern IPV4 =
             Pattern.compile("((25[0-5]|2[0-4]\\d|1?\\d?\\d)(\\.(?!$)|$)){4}");
@@ -39,6 +45,9 @@ public final class SettingParser {
 
     /** A socket's path has at most 107 bytes. */
     private static final int MAX_SOCKET_DIRECTORY_BYTES = 107 - ("/" + Layout.SOCKET).length();
+
+    /** A value that stands for nothing. */
+    static final String NONE = "none";
 
     private SettingParser() {}
 
@@ -144,6 +153,31 @@ public final class SettingParser {
 
     static boolean kernelWitness(String text) {
         return isFirst(text, "auto", "off");
+    }
+
+    static boolean anyLocalClient(String text) {
+        return !isFirst(text, "group", "any");
+    }
+
+    /** A group that the user database has, or {@value #NONE}. */
+    static String group(String text) {
+        if (!text.equals(NONE) && (DIGITS.matcher(text).matches() || !isGroup(text))) {
+            throw new IllegalArgumentException(
+                    "there is no such group; make it, name another one, or set " + NONE);
+        }
+        return text;
+    }
+
+    private static boolean isGroup(String name) {
+        try {
+            GroupPrincipal _ =
+                    FileSystems.getDefault()
+                            .getUserPrincipalLookupService()
+                            .lookupPrincipalByGroupName(name);
+            return true;
+        } catch (IOException _) {
+            return false;
+        }
     }
 
     private static boolean isFirst(String text, String first, String second) {

@@ -30,6 +30,7 @@ public record Settings(
         Duration replay,
         Duration deleteWait,
         boolean kernelWitness,
+        Access access,
         Optional<CurveKeys> curve,
         Limits limits) {
 

@@ -140,8 +140,17 @@ public final class SettingsReader {
                 value(Setting.REPLAY, SettingParser::duration),
                 value(Setting.DELETE_WAIT_MS, SettingParser::deleteWait),
                 value(Setting.KERNEL_WITNESS, SettingParser::kernelWitness),
+                access(),
                 curve,
                 Limits.of(it -> value(it, text -> SettingParser.number(text, it))));
+    }
+
+    private Access access() {
+        Optional<String> group = optional(Setting.GROUP, SettingParser::group);
+        return new Access(
+                group.filter(it -> !it.equals(SettingParser.NONE)),
+                group.isEmpty(),
+                value(Setting.LOCAL_CLIENTS, SettingParser::anyLocalClient));
     }
 
     private Optional<CurveKeys> curve() {

@@ -93,6 +93,10 @@ public sealed interface Answer {
                     .filter(it -> !it.ok())
                     .map(Health.Socket::reason)
                     .ifPresent(problems::add);
+            health.map(Health::clients)
+                    .filter(it -> !it.ok())
+                    .map(Health.Clients::reason)
+                    .ifPresent(problems::add);
             if (!backlog.durable()) {
                 problems.add(
                         backlog.unwritten()

@@ -9,8 +9,9 @@ import java.util.Optional;
  * @param source what reports the ends of processes
  * @param witness the kernel, which reports them, too, where it can
  * @param socket where launchers ask
+ * @param clients who reads over ZeroMQ
  */
-public record Health(Source source, Witness witness, Socket socket) {
+public record Health(Source source, Witness witness, Socket socket, Clients clients) {
 
     /**
      * The event source, {@code ctr events}. It prints nothing when it has subscribed: one that runs
@@ -53,4 +54,16 @@ public record Health(Source source, Witness witness, Socket socket) {
      * @param reason what is wrong with it; empty if nothing
      */
     public record Socket(boolean ok, String reason) {}
+
+    /**
+     * The clients over ZeroMQ.
+     *
+     * @param ok whether those who may read are served
+     * @param reason why they are not; empty if they are
+     * @param refused how many connections of others were refused since the daemon's start
+     */
+    public record Clients(boolean ok, String reason, long refused) {
+        /** Nobody was refused. */
+        public static final Clients WELL = new Clients(true, "", 0);
+    }
 }

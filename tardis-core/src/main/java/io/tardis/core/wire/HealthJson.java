@@ -14,6 +14,7 @@ import tools.jackson.databind.JsonNode;
  *           "last_line_at":"...","last_end":"...","last_stderr":"..."}       what is not known is left out
  * "witness":{"on":true}                                                      or "on":false,"reason":"..."
  * "socket":{"ok":true}                                                       or "ok":false,"reason":"..."
+ * "clients":{"ok":true,"refused":0}                                          or "ok":false,"reason":"..."
  * </pre>
  */
 final class HealthJson {
@@ -40,6 +41,11 @@ final class HealthJson {
         json.writeBooleanProperty("ok", health.socket().ok());
         write(json, "reason", health.socket().reason());
         json.writeEndObject();
+        json.writeObjectPropertyStart("clients");
+        json.writeBooleanProperty("ok", health.clients().ok());
+        write(json, "reason", health.clients().reason());
+        json.writeNumberProperty("refused", health.clients().refused());
+        json.writeEndObject();
     }
 
     private static void write(JsonGenerator json, String name, Optional<Instant> time) {
@@ -60,6 +66,7 @@ final class HealthJson {
         JsonNode source = pong.path("source");
         JsonNode witness = pong.path("witness");
         JsonNode socket = pong.path("socket");
+        JsonNode clients = pong.path("clients");
         return Optional.of(
                 new Health(
                         new Health.Source(
@@ -76,7 +83,11 @@ final class HealthJson {
                                 witness.path("reason").asString("")),
                         new Health.Socket(
                                 socket.path("ok").asBoolean(false),
-                                socket.path("reason").asString(""))));
+                                socket.path("reason").asString("")),
+                        new Health.Clients(
+                                clients.path("ok").asBoolean(true), // an older daemon serves all
+                                clients.path("reason").asString(""),
+                                clients.path("refused").asLong(0))));
     }
 
     private static Optional<Instant> time(JsonNode node, String name) {

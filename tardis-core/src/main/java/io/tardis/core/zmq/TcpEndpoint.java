@@ -9,6 +9,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -52,6 +53,9 @@ final class TcpEndpoint extends Listener {
      */
     private static final int CONNECTIONS_PER_COLLECTION = 1_000;
 
+    /** Some milliseconds' worth: other clients have the same thread. */
+    private static final int CONNECTIONS_AT_ONCE = 64;
+
     /** What a session of either kind is made of. */
     record Connection(
             IOThread io,
@@ -65,6 +69,7 @@ final class TcpEndpoint extends Listener {
     private final String endpoint;
     private final ServerSocketChannel channel;
     private final Clients clients;
+    private final Optional<LocalClients> local;
     private final IOObject io;
     private final FailureLog refusals = new FailureLog(TcpEndpoint.class);
 
@@ -84,12 +89,14 @@ final class TcpEndpoint extends Listener {
             Options options,
             String endpoint,
             ServerSocketChannel channel,
-            Clients clients) {
+            Clients clients,
+            Optional<LocalClients> local) {
         super(thread, socket, options);
         this.thread = thread;
         this.endpoint = endpoint;
         this.channel = channel;
         this.clients = clients;
+        this.local = local;
         this.io = new IOObject(thread, this);
         options.allocator = this::allocate;
     }
@@ -99,9 +106,15 @@ final class TcpEndpoint extends Listener {
      *
      * @param options what its connections need; of the same type as the socket's
      * @param endpoint {@code tcp://ADDRESS:PORT}
+     * @param local whose connections are served; empty for everybody's
      * @throws IOException if it cannot be bound
      */
-    static void bind(SocketBase socket, Options options, String endpoint, Clients clients)
+    static void bind(
+            SocketBase socket,
+            Options options,
+            String endpoint,
+            Clients clients,
+            Optional<LocalClients> local)
             throws IOException {
         ServerSocketChannel channel = ServerSocketChannel.open();
         try {
@@ -113,7 +126,8 @@ final class TcpEndpoint extends Listener {
             throw e;
         }
         IOThread thread = new Threads(socket).choose();
-        TcpEndpoint bound = new TcpEndpoint(thread, socket, options, endpoint, channel, clients);
+        TcpEndpoint bound =
+                new TcpEndpoint(thread, socket, options, endpoint, channel, clients, local);
         bound.sendPlug(bound);
         bound.sendOwn(socket, bound);
     }
@@ -149,8 +163,17 @@ final class TcpEndpoint extends Listener {
         }
     }
 
+    /** Those who are refused, and come at once again, must not fill the queue of all others. */
     @Override
     public void acceptEvent() {
+        int left = CONNECTIONS_AT_ONCE;
+        while (left > 0 && acceptOne()) {
+            left--;
+        }
+    }
+
+    /** Returns whether another one may wait. */
+    private boolean acceptOne() {
         SocketChannel connection;
         try {
             connection = channel.accept();
@@ -158,16 +181,34 @@ final class TcpEndpoint extends Listener {
             // No descriptor is left, most likely. JeroMQ would try again without end.
             refused("it cannot be accepted: " + e.getMessage());
             pause();
-            return;
+            return false;
         }
-        if (connection != null) {
-            try {
+        if (connection == null) {
+            return false;
+        }
+        try {
+            if (isServed(connection)) {
                 open(connection);
-            } catch (IOException | RuntimeException e) {
-                LOG.debug("a connection was gone before it was greeted", e);
-                close(connection);
             }
+        } catch (IOException | RuntimeException e) {
+            LOG.debug("a connection was gone before it was greeted", e);
+            close(connection);
         }
+        return true;
+    }
+
+    /**
+     * Resets the connection if it is not. A close in order would leave a port of the machine taken,
+     * by the client for as long as it likes, or by the kernel for a minute.
+     */
+    private boolean isServed(SocketChannel connection) throws IOException {
+        Optional<LocalClients.Refusal> refusal = local.flatMap(it -> it.refusal(connection));
+        if (refusal.isPresent()) {
+            refusals.warn(ended(refusal.get().reason()), refusal.get().detail());
+            connection.setOption(StandardSocketOptions.SO_LINGER, 0);
+            close(connection);
+        }
+        return refusal.isEmpty();
     }
 
     private void open(SocketChannel connection) throws IOException {
@@ -223,7 +264,11 @@ final class TcpEndpoint extends Listener {
 
     /** A connection is ended. Its client tries again, ten times a second and more. */
     void refused(String reason) {
-        refusals.warn("a connection to " + endpoint + " was ended: " + reason, "");
+        refusals.warn(ended(reason), "");
+    }
+
+    private String ended(String reason) {
+        return "a connection to " + endpoint + " was ended: " + reason;
     }
 
     /** Whose bytes are read from now on; returns whose they were before. */

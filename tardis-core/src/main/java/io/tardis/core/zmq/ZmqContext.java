@@ -104,6 +104,7 @@ public final class ZmqContext implements AutoCloseable {
     private final Consumer<Throwable> onDeadThread;
     private final Optional<CurveKeys> keys;
     private final int maxConnections;
+    private final Optional<LocalClients> local;
     private @Nullable ZapHandler zap; // guarded by this
 
     /**
@@ -113,7 +114,7 @@ public final class ZmqContext implements AutoCloseable {
      *     should end then
      */
     public ZmqContext(Consumer<Throwable> onDeadThread) {
-        this(onDeadThread, Optional.empty(), Limits.DEFAULT.maxConnections());
+        this(onDeadThread, Optional.empty(), Limits.DEFAULT.maxConnections(), Optional.empty());
     }
 
     /**
@@ -124,12 +125,17 @@ public final class ZmqContext implements AutoCloseable {
      *     should end then
      * @param keys for every {@code tcp} endpoint
      * @param maxConnections to each bound socket at the same time; the next one is closed at once
+     * @param local whose connections to {@code tcp} endpoints are served; empty for everybody's
      */
     public ZmqContext(
-            Consumer<Throwable> onDeadThread, Optional<CurveKeys> keys, int maxConnections) {
+            Consumer<Throwable> onDeadThread,
+            Optional<CurveKeys> keys,
+            int maxConnections,
+            Optional<LocalClients> local) {
         this.onDeadThread = onDeadThread;
         this.keys = keys;
         this.maxConnections = maxConnections;
+        this.local = local;
         context.setUncaughtExceptionHandler((_, cause) -> onDeadThread.accept(cause));
         context.setNotificationExceptionHandler(
                 (_, cause) -> LOG.debug("a connection failed", cause));
@@ -240,7 +246,7 @@ public final class ZmqContext implements AutoCloseable {
             options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_PUBLICKEY, keys.get().own().publicKey().bytes());
             options.setSocketOpt(zmq.ZMQ.ZMQ_CURVE_SECRETKEY, keys.get().own().secretBytes());
         }
-        TcpEndpoint.bind(socket.base(), options, endpoint, clients);
+        TcpEndpoint.bind(socket.base(), options, endpoint, clients, local);
     }
 
     /** A socket that nobody closes would keep the context from ending. */

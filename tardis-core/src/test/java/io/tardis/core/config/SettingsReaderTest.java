@@ -42,6 +42,7 @@ class SettingsReaderTest {
                     Duration.ofDays(1),
                     Duration.ofSeconds(1),
                     true,
+                    Access.DEFAULT,
                     Optional.empty(),
                     Limits.DEFAULT);
 
@@ -88,6 +89,8 @@ class SettingsReaderTest {
                 TARDIS_REPLAY=90s
                 TARDIS_DELETE_WAIT_MS=0
                 TARDIS_KERNEL_WITNESS=off
+                TARDIS_GROUP=root
+                TARDIS_LOCAL_CLIENTS=any
                 TARDIS_MAX_UNWRITTEN=1000
                 TARDIS_MAX_CONNECTIONS=1
                 TARDIS_MAX_REQUEST_BYTES=512
@@ -113,6 +116,7 @@ class SettingsReaderTest {
                         Duration.ofSeconds(90),
                         Duration.ZERO,
                         false,
+                        new Access(Optional.of("root"), false, true),
                         Optional.empty(),
                         new Limits(1_000, 1, 512, 0, 1));
         assertThat(settings).isEqualTo(expected);

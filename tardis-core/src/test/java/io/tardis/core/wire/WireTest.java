@@ -43,7 +43,8 @@ class WireTest {
                             "",
                             ""),
                     new Health.Witness(true, ""),
-                    new Health.Socket(true, ""));
+                    new Health.Socket(true, ""),
+                    new Health.Clients(true, "", 3));
 
     private static final Health DEAF =
             new Health(
@@ -57,7 +58,8 @@ class WireTest {
                             "'ctr events' ended with 127",
                             "setpriv: failed to execute ctr"),
                     new Health.Witness(false, "switched off by TARDIS_KERNEL_WITNESS=off"),
-                    new Health.Socket(false, "/run/tardis/tardis.sock is not there"));
+                    new Health.Socket(false, "/run/tardis/tardis.sock is not there"),
+                    new Health.Clients(false, "the kernel cannot be asked", 0));
 
     private static final ContainerKey TC = new ContainerKey("default", "tc");
     private static final Instant AT = Instant.parse("2025-04-04T19:10:59.78307293Z");
@@ -230,7 +232,7 @@ class WireTest {
                         {"status":"ok","version":"0.1.0","last_seq":9,"durable":true,"unwritten":0,"dropped":0,\
                         "source":{"ok":true,"running":true,"started_at":"2025-04-04T19:10:59Z","starts":1,\
                         "lines":12,"last_line_at":"2025-04-04T19:11:00Z"},"witness":{"on":true},\
-                        "socket":{"ok":true},"problems":[]}\
+                        "socket":{"ok":true},"clients":{"ok":true,"refused":3},"problems":[]}\
                         """);
         assertThat(
                         text(
@@ -243,6 +245,7 @@ class WireTest {
                 .endsWith(
                         """
                         "problems":["'ctr events' ended with 127","/run/tardis/tardis.sock is not there",\
+                        "the kernel cannot be asked",\
                         "2 exits are in memory only, because the exit log cannot be used; the daemon's log says why"]}\
                         """);
     }

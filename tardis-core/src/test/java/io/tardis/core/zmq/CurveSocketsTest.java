@@ -253,7 +253,8 @@ class CurveSocketsTest {
     }
 
     private ZmqContext context(CurveKeys keys) {
-        return new ZmqContext(dead::set, Optional.of(keys), Limits.DEFAULT.maxConnections());
+        return new ZmqContext(
+                dead::set, Optional.of(keys), Limits.DEFAULT.maxConnections(), Optional.empty());
     }
 
     private static List<Thread> threads() {

@@ -142,7 +142,8 @@ class ZmqContextTest {
 
     @Test
     void endsAConnectionTooManyAndNoOther() throws IOException {
-        try (ZmqContext limited = new ZmqContext(deadIoThread::set, Optional.empty(), 2);
+        try (ZmqContext limited =
+                        new ZmqContext(deadIoThread::set, Optional.empty(), 2, Optional.empty());
                 Echo _ = new Echo(limited, endpoint);
                 ZmqRequester first = context.requester(endpoint, PATIENCE);
                 ZmqRequester later = context.requester(endpoint, PATIENCE)) {
