@@ -8,7 +8,9 @@ import io.tardis.core.SetupException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,6 +37,52 @@ class DirectoriesTest {
 
         assertThat(permissions(open)).isEqualTo("rwx------");
         assertThat(open.resolve("exits.db")).hasContent("kept");
+    }
+
+    @Test
+    void letsAGroupThroughTheRunDirectoryAndToNothingElseInIt() throws IOException {
+        Tardis tardis = new Tardis(directory);
+        String own = Files.readAttributes(directory, PosixFileAttributes.class).group().getName();
+        tardis.set("TARDIS_GROUP", own);
+        Path run = tardis.runDir();
+        Directories.makeRunDir(tardis.environment().settings());
+        assertThat(permissions(run)).isEqualTo("rwx--x---");
+
+        Directories.makePrivate(run);
+        Path open = Files.writeString(run.resolve("start.lock"), "");
+        Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rw-r--r--"));
+        Directories.makeRunDir(tardis.environment().settings());
+
+        assertThat(permissions(run)).isEqualTo("rwx--x---");
+        assertThat(Files.readAttributes(run, PosixFileAttributes.class).group().getName())
+                .isEqualTo(own);
+        assertThat(permissions(open)).isEqualTo("rw-------");
+    }
+
+    @Test
+    void closesTheRunDirectoryWithoutAGroup() throws IOException {
+        Tardis tardis = new Tardis(directory);
+        tardis.set("TARDIS_GROUP", "none");
+        Path run = Files.createDirectory(tardis.runDir());
+        for (String mode : List.of("rwx--x---", "rwx------", "rwxr-xr-x")) {
+            Files.setPosixFilePermissions(run, PosixFilePermissions.fromString(mode));
+
+            Directories.makeRunDir(tardis.environment().settings());
+
+            assertThat(permissions(run)).isEqualTo("rwx------");
+        }
+    }
+
+    @Test
+    void aGroupDoesNotOpenADirectoryThatOthersCanWrite() throws IOException {
+        Tardis tardis = new Tardis(directory);
+        tardis.set("TARDIS_GROUP", "root");
+        Path run = Files.createDirectory(tardis.runDir());
+        Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxrwx---"));
+        Files.writeString(run.resolve("somebody's"), "");
+
+        assertThatThrownBy(() -> Directories.makeRunDir(tardis.environment().settings()))
+                .isInstanceOf(SetupException.class);
     }
 
     @Test

@@ -86,6 +86,37 @@ class StatusCommandTest {
     }
 
     @Test
+    void failsWhereNoClientIsServed() {
+        Tardis.Result status =
+                statusOf(
+                        pong(
+                                source(true, ""),
+                                Answer.Backlog.NONE,
+                                new Health.Clients(false, "the kernel cannot be asked", 0)));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.FAILED);
+        assertThat(status.out()).contains("\nDEGRADED  the kernel cannot be asked\n");
+    }
+
+    @Test
+    void countsThoseWhoWereRefused() {
+        tardis.set("TARDIS_GROUP", "root");
+
+        Tardis.Result status =
+                statusOf(
+                        pong(
+                                source(true, ""),
+                                Answer.Backlog.NONE,
+                                new Health.Clients(true, "", 12)));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.OK);
+        assertThat(status.out())
+                .contains(
+                        "clients   root and the daemon's user, and the group root;"
+                                + " 12 connections of others were refused\n");
+    }
+
+    @Test
     void failsWhereTheDiskCannotBeWritten() {
         Tardis.Result status = statusOf(pong(source(true, ""), new Answer.Backlog(false, 2, 0)));
 
@@ -119,6 +150,11 @@ class StatusCommandTest {
     }
 
     private static Answer.Pong pong(Health.Source source, Answer.Backlog backlog) {
+        return pong(source, backlog, Health.Clients.WELL);
+    }
+
+    private static Answer.Pong pong(
+            Health.Source source, Answer.Backlog backlog, Health.Clients clients) {
         return new Answer.Pong(
                 Version.text(),
                 7,
@@ -129,7 +165,7 @@ class StatusCommandTest {
                                 new Health.Witness(
                                         false, "switched off by TARDIS_KERNEL_WITNESS=off"),
                                 new Health.Socket(true, ""),
-                                Health.Clients.WELL)));
+                                clients)));
     }
 
     private static Health.Source source(boolean ok, String lastEnd) {

@@ -347,6 +347,34 @@ class SettingsReaderTest {
         assertThat(problems()).startsWith("the environment: TARDIS_CONFIG=" + name + ": ");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"no-such-group", "0", "root:root"})
+    void refusesAGroupThatDoesNotExist(String name) throws IOException {
+        Files.writeString(file, "TARDIS_GROUP=" + name);
+
+        assertThat(problems())
+                .isEqualTo(
+                        "%s, line 1: TARDIS_GROUP=%s: there is no such group; make it, name another one, or set none"
+                                .formatted(file, name));
+    }
+
+    @Test
+    void takesNoGroupForNone() {
+        environment.put("TARDIS_GROUP", "none");
+        environment.put("TARDIS_LOCAL_CLIENTS", "group");
+
+        assertThat(SettingsReader.strict(environment).access())
+                .isEqualTo(new Access(Optional.empty(), false, false));
+    }
+
+    @Test
+    void refusesOtherLocalClients() {
+        environment.put("TARDIS_LOCAL_CLIENTS", "all");
+
+        assertThat(problems())
+                .isEqualTo("the environment: TARDIS_LOCAL_CLIENTS=all: neither group nor any");
+    }
+
     /** The launcher's reader is tested with the same vectors. */
     @ParameterizedTest
     @MethodSource("io.tardis.core.config.SettingsVector#all")
