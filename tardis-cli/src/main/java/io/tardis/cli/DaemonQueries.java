@@ -1,8 +1,13 @@
 package io.tardis.cli;
 
+import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
+import io.tardis.core.config.SettingParser;
 import io.tardis.core.config.Settings;
 import io.tardis.core.zmq.ZmqContext;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.SocketException;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -12,7 +17,17 @@ record DaemonQueries(ZmqContext context, QueryClient client) implements AutoClos
 
     private static final Logger LOG = LoggerFactory.getLogger(DaemonQueries.class);
 
+    private static final int GREETING_MILLIS = 500;
+
+    /**
+     * Opens it.
+     *
+     * @throws TardisException if the daemon does not serve this user
+     */
     static DaemonQueries open(Settings settings) {
+        if (settings.curve().isEmpty()) {
+            checkServed(settings.queryEndpoint());
+        }
         ZmqContext context =
                 new ZmqContext(
                         cause -> LOG.error("ZeroMQ's I/O thread died", cause),
@@ -20,6 +35,27 @@ record DaemonQueries(ZmqContext context, QueryClient client) implements AutoClos
                         settings.limits().maxConnections(),
                         Optional.empty());
         return new DaemonQueries(context, new QueryClient(context, settings.queryEndpoint()));
+    }
+
+    /**
+     * A daemon resets the connections of users who may not read. ZeroMQ would try again and again,
+     * and could not say why there is no answer. What else can happen, it finds out itself.
+     */
+    private static void checkServed(String endpoint) {
+        try (Socket socket = new Socket()) {
+            socket.setSoTimeout(GREETING_MILLIS);
+            socket.connect(SettingParser.address(endpoint), GREETING_MILLIS);
+            int _ = socket.getInputStream().read();
+        } catch (SocketException e) {
+            if (String.valueOf(e.getMessage()).contains("reset")) {
+                throw new TardisException(
+                        "cannot tell: permission denied on %s: the daemon does not serve this user; its log says why"
+                                .formatted(endpoint),
+                        e);
+            }
+        } catch (IOException e) {
+            LOG.debug("{} does not greet", endpoint, e);
+        }
     }
 
     @Override

@@ -201,9 +201,14 @@ class TardisCommandIT {
                     .as("%s", denied)
                     .isEqualTo("tardis: cannot tell: permission denied on " + file + "\n");
         }
-        // What is asked over ZeroMQ needs no permission.
-        assertThat(asNobody(List.of("get", "asked-for")).out()).isEqualTo("3\n");
-        assertThat(asNobody(List.of("ls")).out()).contains("asked-for");
+        // What is asked over ZeroMQ needs no directory, but a user who may read.
+        for (List<String> command : List.of(List.of("get", "asked-for"), List.of("ls"))) {
+            Outcome denied = asNobody(command);
+
+            assertThat(denied.code()).as("%s", denied).isEqualTo(FAILED);
+            assertThat(denied.out()).as("%s", denied).isEmpty();
+            assertThat(denied.err()).contains("permission denied on tcp://127.0.0.1:");
+        }
         assertThat(lab.tardis().daemon()).isPresent();
     }
 

@@ -125,9 +125,14 @@ class LocalClientsTest {
     /** A reset, after which nothing of the connection is left, also where the client stays. */
     private void assertHangsUp() throws IOException {
         try (Socket client = new Socket()) {
-            client.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
             client.setSoTimeout((int) PATIENCE.toMillis());
-            assertThatThrownBy(() -> client.getInputStream().read())
+            assertThatThrownBy(
+                            () -> {
+                                client.connect(
+                                        new InetSocketAddress(
+                                                InetAddress.getLoopbackAddress(), port));
+                                int _ = client.getInputStream().read();
+                            })
                     .isInstanceOf(SocketException.class)
                     .hasMessageContaining("reset");
         }
