@@ -9,7 +9,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,6 +31,10 @@ final class LogFile implements LogWriter.Output {
     private static final Logger LOG = LoggerFactory.getLogger(LogFile.class);
     private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
     private static final int MAX_OLD_FILES = 3;
+
+    /** The log names containers. */
+    private static final Set<PosixFilePermission> OWNER_ONLY =
+            PosixFilePermissions.fromString("rw-------");
 
     /** The open file, and what says whether the name still leads to it. */
     private record Opened(FileChannel channel, @Nullable Object key) {}
@@ -102,11 +109,9 @@ final class LogFile implements LogWriter.Output {
 
     /** Opens it so that the key is the open file's: the name led there before and after. */
     private Opened openByName() throws IOException {
-        Files.createDirectories(file.resolveSibling(""));
         while (true) {
             Object before = key();
-            FileChannel channel =
-                    FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            FileChannel channel = append(file);
             if (leadsTo(before)) {
                 return new Opened(channel, before);
             }
@@ -114,13 +119,32 @@ final class LogFile implements LogWriter.Output {
         }
     }
 
+    /** Opens a log to write behind its end; makes it, and its directory, where it is not. */
+    static FileChannel append(Path file) throws IOException {
+        Files.createDirectories(file.resolveSibling(""));
+        return FileChannel.open(
+                file,
+                Set.of(StandardOpenOption.CREATE, StandardOpenOption.APPEND),
+                PosixFilePermissions.asFileAttribute(modeOfNew(file)));
+    }
+
+    /** That of the file before, which somebody may have opened to others. */
+    private static Set<PosixFilePermission> modeOfNew(Path file) throws IOException {
+        try {
+            return Files.getPosixFilePermissions(numbered(file, 1));
+        } catch (NoSuchFileException e) {
+            return OWNER_ONLY;
+        }
+    }
+
     private void roll(Opened full) throws IOException {
         if (leadsTo(full.key())) { // else another process has done it
             try {
                 for (int i = MAX_OLD_FILES - 1; i >= 0; i--) {
-                    Path newer = i == 0 ? file : numbered(i);
+                    Path newer = i == 0 ? file : numbered(file, i);
                     if (Files.exists(newer)) {
-                        Files.move(newer, numbered(i + 1), StandardCopyOption.REPLACE_EXISTING);
+                        Files.move(
+                                newer, numbered(file, i + 1), StandardCopyOption.REPLACE_EXISTING);
                     }
                 }
             } catch (IOException e) {
@@ -132,7 +156,7 @@ final class LogFile implements LogWriter.Output {
         close();
     }
 
-    private Path numbered(int number) {
+    private static Path numbered(Path file, int number) {
         return file.resolveSibling(file.getFileName() + "." + number);
     }
 

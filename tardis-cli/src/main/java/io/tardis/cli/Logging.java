@@ -22,7 +22,6 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -260,9 +259,8 @@ final class Logging {
      */
     static Path openable(Path file) {
         try {
-            Files.createDirectories(file.resolveSibling(""));
-            return Files.write(
-                    file, new byte[0], StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            LogFile.append(file).close();
+            return file;
         } catch (IOException e) {
             throw cannotBeWritten(file, e);
         }

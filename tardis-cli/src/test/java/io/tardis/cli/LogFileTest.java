@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -47,6 +48,23 @@ class LogFileTest {
         Files.writeString(file, "");
 
         assertComesBack();
+    }
+
+    /** One that somebody has opened to others stays so. */
+    @Test
+    void isItsOwnersAloneWhereItIsMade() throws IOException {
+        assertThat(permissions()).isEqualTo("rw-------");
+
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r-----"));
+        write("x".repeat((int) LIMIT));
+        write("after\n");
+
+        assertThat(file).hasContent("after");
+        assertThat(permissions()).isEqualTo("rw-r-----");
+    }
+
+    private String permissions() throws IOException {
+        return PosixFilePermissions.toString(Files.getPosixFilePermissions(file));
     }
 
     @Test
