@@ -173,6 +173,43 @@ class LocalClientsIT {
         assertThat(ask(lab.tardis(), unshared)).isEqualTo("nothing");
     }
 
+    /** Closed then also to root, which is better than open to all; containers are recorded. */
+    @ContainerTest
+    void servesNobodyWhereTheKernelCannotBeAsked() {
+        lab.expectErrors("no client over TCP is served");
+        try (LiveProcess daemon = launchWithoutNetlink(lab.tardis())) {
+            Wait.until(
+                    () -> "a daemon: " + daemon.output(),
+                    SOON,
+                    () -> Files.exists(lab.tardis().socket()));
+
+            assertThat(lab.container("tc").enabled().sh("exit 3").code()).isEqualTo(3);
+
+            assertThat(ask(lab.tardis(), ROOT)).isEqualTo("nothing");
+            Outcome get = lab.tardis().tardis("get", "tc");
+            assertThat(get.code()).isEqualTo(FAILED);
+            assertThat(get.err()).contains("permission denied on tcp://127.0.0.1:");
+            assertThat(lab.tardis().log())
+                    .contains("the kernel cannot be asked whose a connection is: socket failed")
+                    .contains("set TARDIS_LOCAL_CLIENTS=any");
+        }
+        TardisNode any = lab.tardis().with("TARDIS_LOCAL_CLIENTS", "any");
+        try (LiveProcess _ = launchWithoutNetlink(any)) {
+            any.awaitDaemon();
+            assertThat(any.tardis("get", "tc").orFail().text()).isEqualTo("3");
+        }
+    }
+
+    private LiveProcess launchWithoutNetlink(TardisNode node) {
+        Command command = node.command("daemon");
+        List<String> argv = new ArrayList<>();
+        argv.addAll(List.of(Machine.PYTHON, TardisNode.script("without_netlink.py").toString()));
+        argv.addAll(command.argv());
+        return Command.of(argv)
+                .with(command.environment())
+                .start(lab.scratch().folder("out").resolve("daemon"));
+    }
+
     @ContainerTest
     void anyRestoresThatEveryLocalUserReads() throws IOException {
         TardisNode any = lab.tardis().with("TARDIS_LOCAL_CLIENTS", "any");

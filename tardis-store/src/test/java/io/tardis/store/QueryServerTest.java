@@ -192,6 +192,7 @@ class QueryServerTest {
                         {"status":"ok","version":"1.2.3","last_seq":0,"durable":true,"unwritten":0,"dropped":0,\
                         "source":{"ok":false,"running":false,"starts":3,"lines":0,"last_end":"ctr: command not found"},\
                         "witness":{"on":false,"reason":"switched off"},"socket":{"ok":true},\
+                        "clients":{"ok":true,"refused":0},\
                         "problems":["ctr: command not found"]}\
                         """);
     }
