@@ -55,7 +55,8 @@ has_fuzzer() {
         clang -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null
 }
 
-# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 chromium maven.
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 chromium docker maven.
+# Docker is then in .docker/ if dockerd is not on PATH.
 install_missing() {
     packages=
     optional=
@@ -73,6 +74,7 @@ install_missing() {
         python3-zmq) has_python zmq || packages="$packages python3-zmq" ;;
         ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;
         chromium) has chromium || optional="$optional chromium" ;;
+        docker) has dockerd || [ -x .docker/dockerd ] || unpack_docker ;;
         maven) has mvn || packages="$packages maven" ;;
         esac
     done
@@ -95,6 +97,17 @@ install_missing() {
             say "Going on without clang's libraries"
         ;;
     esac
+}
+
+# Unpacked, not installed: the package would start a dockerd of the machine.
+unpack_docker() {
+    if has apt-get && [ "$(id -u)" -eq 0 ]; then
+        rm -rf .docker
+        mkdir .docker
+        (cd .docker && { apt-get download docker.io || { apt-get update -q && apt-get download docker.io; }; } &&
+            dpkg -x docker.io_*.deb unpacked && mv unpacked/usr/bin/docker unpacked/usr/sbin/dockerd . &&
+            rm -rf unpacked docker.io_*.deb) >/dev/null 2>&1 || say "Going on without Docker"
+    fi
 }
 
 apt_install() {
