@@ -2,15 +2,24 @@ import org.jspecify.annotations.NullMarked;
 
 /** The {@code tardis} command, and the daemon put together. Nobody compiles against it. */
 @NullMarked
+@SuppressWarnings("requires-automatic") // Prometheus' libraries are no modules yet
 module io.tardis.cli {
     requires static transitive org.jspecify;
     requires ch.qos.logback.classic;
     requires ch.qos.logback.core;
     requires info.picocli;
+    requires io.prometheus.metrics.exporter.httpserver;
+    requires io.prometheus.metrics.instrumentation.jvm;
+    requires io.prometheus.metrics.model;
     requires io.tardis.core;
     requires io.tardis.listener;
     requires io.tardis.runc;
     requires io.tardis.store;
+    // What Prometheus' libraries use and, as no modules, cannot say.
+    requires java.logging;
+    requires java.management;
+    requires jdk.httpserver;
+    requires jdk.management;
     requires jdk.unsupported; // sun.misc.Signal
     requires org.slf4j;
 

@@ -34,14 +34,21 @@ class ModuleDescriptorTest {
                 .extracting(Requires::name)
                 .containsExactlyInAnyOrder(
                         "java.base",
+                        "java.logging",
+                        "java.management",
                         "org.jspecify",
                         "ch.qos.logback.classic",
                         "ch.qos.logback.core",
                         "info.picocli",
+                        "io.prometheus.metrics.exporter.httpserver",
+                        "io.prometheus.metrics.instrumentation.jvm",
+                        "io.prometheus.metrics.model",
                         "io.tardis.core",
                         "io.tardis.listener",
                         "io.tardis.runc",
                         "io.tardis.store",
+                        "jdk.httpserver",
+                        "jdk.management",
                         "jdk.unsupported",
                         "org.slf4j");
     }

@@ -6,6 +6,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
@@ -64,6 +65,8 @@ class ExitPublisherTest {
         }
     }
 
+    private final Meter meter = new Meter();
+
     @BeforeEach
     void bindAndSubscribe() {
         context = new ZmqContext(_ -> {});
@@ -87,7 +90,8 @@ class ExitPublisherTest {
                         false,
                         node,
                         () -> true,
-                        clock);
+                        clock,
+                        meter);
     }
 
     @AfterEach

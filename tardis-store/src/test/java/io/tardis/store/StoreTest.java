@@ -17,6 +17,7 @@ import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeRef;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -65,6 +66,7 @@ class StoreTest {
     private ZmqPublisher publisher;
     private String endpoint;
     private volatile boolean ownsStateDir = true;
+    private final Meter meter = new Meter();
 
     @BeforeEach
     void publish() throws IOException {
@@ -317,7 +319,8 @@ class StoreTest {
                 "test",
                 () -> TestSettings.HEALTH,
                 this::ownsStateDir,
-                clock);
+                clock,
+                meter);
     }
 
     /** As if a daemon had run all the time. */
