@@ -15,13 +15,20 @@ module io.tardis.cli {
     requires io.tardis.listener;
     requires io.tardis.runc;
     requires io.tardis.store;
-    // What Prometheus' libraries use and, as no modules, cannot say.
-    requires java.logging;
-    requires java.management;
     requires jdk.httpserver;
-    requires jdk.management;
     requires jdk.unsupported; // sun.misc.Signal
     requires org.slf4j;
+
+    // What Prometheus' libraries use and, as no modules, cannot say.
+    requires io.prometheus.metrics.config;
+    requires io.prometheus.metrics.core;
+    requires io.prometheus.metrics.exporter.common;
+    requires io.prometheus.metrics.tracer.common;
+    requires io.prometheus.metrics.tracer.initializer;
+    requires io.prometheus.writer.text;
+    requires java.logging;
+    requires java.management;
+    requires jdk.management;
 
     // picocli fills the fields of the commands.
     opens io.tardis.cli to

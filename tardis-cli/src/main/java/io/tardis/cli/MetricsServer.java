@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import com.sun.net.httpserver.Filter;
+import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.Request;
 import io.prometheus.metrics.exporter.httpserver.MetricsHandler;
@@ -14,6 +15,8 @@ import io.tardis.core.SetupException;
 import io.tardis.core.config.SettingParser;
 import io.tardis.core.figures.Figures;
 import java.io.IOException;
+import java.net.URI;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,6 +25,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -117,12 +121,34 @@ final class MetricsServer implements AutoCloseable {
      * out of the installation.
      */
     private static Request asText(Request request) {
-        List<String> accepted =
-                request.getRequestHeaders().getOrDefault("Accept", List.of()).stream()
-                        .flatMap(it -> Stream.of(it.split(",", -1)))
-                        .filter(it -> !it.contains(PROTOBUF))
-                        .toList();
-        return request.with("Accept", List.of(String.join(",", accepted)));
+        Map<String, List<String>> headers = new HashMap<>(request.getRequestHeaders());
+        headers.computeIfPresent("Accept", (_, accepted) -> List.of(withoutProtobuf(accepted)));
+        return new OtherHeaders(request, Headers.of(headers));
+    }
+
+    private static String withoutProtobuf(List<String> accepted) {
+        return accepted.stream()
+                .flatMap(it -> Stream.of(it.split(",", -1)))
+                .filter(it -> !it.contains(PROTOBUF))
+                .collect(Collectors.joining(","));
+    }
+
+    /** A request with other headers; {@link Request#with} replaces none. */
+    private record OtherHeaders(Request request, Headers headers) implements Request {
+        @Override
+        public URI getRequestURI() {
+            return request.getRequestURI();
+        }
+
+        @Override
+        public String getRequestMethod() {
+            return request.getRequestMethod();
+        }
+
+        @Override
+        public Headers getRequestHeaders() {
+            return headers;
+        }
     }
 
     /** The JDK's server reads these once, and has no other way to set them. */
@@ -156,7 +182,10 @@ final class MetricsServer implements AutoCloseable {
         LOG.error("the thread {} died; metrics may be served no more", thread.getName(), cause);
     }
 
-    /** They are made in the thread that starts the server, and belong to its group. */
+    /**
+     * Renames the threads of the JDK's server, which belong to the group of the thread that starts
+     * it. The kernel goes on with their first names: a JVM tells it only of a thread's own change.
+     */
     private static void nameThreads() {
         Thread[] all = new Thread[2 * Thread.activeCount() + THREADS];
         int count = Thread.enumerate(all);
