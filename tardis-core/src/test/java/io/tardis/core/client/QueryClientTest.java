@@ -97,9 +97,12 @@ class QueryClientTest {
             assertThat(client.replay(6, 3)).isEqualTo(events);
             assertThat(client.list(Optional.of("default"), 5)).isEqualTo(containers);
             assertThat(client.ping()).isEqualTo(pong);
+            assertThat(client.figures()).isEqualTo(figures.figures());
         }
 
-        assertThat(asked).containsExactly(exitCode, ofLife, replay, list, new Query.Ping());
+        assertThat(asked)
+                .containsExactly(
+                        exitCode, ofLife, replay, list, new Query.Ping(), new Query.AskFigures());
     }
 
     @Test
