@@ -12,9 +12,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * Counts what a daemon does. The listener and the store call it for each exit, so a call takes some
- * 50 ns, allocates nothing and waits for nobody. It counts whether or not somebody reads it: {@code
- * tardis status} may ask at any time.
+ * Counts what a daemon does. The listener and the store call it for each exit, so a call takes less
+ * than a microsecond, allocates nothing and waits for nobody. It counts whether or not somebody
+ * reads it: {@code tardis status} may ask at any time.
  *
  * <p>Times are those of {@link System#nanoTime}, so that a step of the wall clock changes none. An
  * exit's message does not carry such a time, for it means nothing outside this process. So the
