@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")"
 . scripts/prepare.sh
 
-install_missing maven cc clang containerd runc busybox python3-zmq ext4 chromium docker
+install_missing maven cc clang containerd runc busybox python3-zmq ext4 chromium docker prometheus
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
 PATH=$PATH:$PWD/.docker mvn -B -ntp -T 2 clean verify "$@" # the unit tests of two modules at a time

@@ -55,7 +55,7 @@ has_fuzzer() {
         clang -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null
 }
 
-# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 chromium docker maven.
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 chromium docker prometheus maven.
 # Docker is then in .docker/ if dockerd is not on PATH.
 install_missing() {
     packages=
@@ -73,6 +73,7 @@ install_missing() {
         python3-grpcio) has_python grpc || packages="$packages python3-grpcio" ;;
         python3-zmq) has_python zmq || packages="$packages python3-zmq" ;;
         ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;
+        prometheus) { has prometheus && has promtool; } || packages="$packages prometheus" ;;
         chromium) has chromium || optional="$optional chromium" ;;
         docker) has dockerd || [ -x .docker/dockerd ] || unpack_docker ;;
         maven) has mvn || packages="$packages maven" ;;
@@ -84,6 +85,12 @@ install_missing() {
         return 0
     fi
     say "Installing$packages$optional"
+    case $packages in
+    *prometheus*)
+        # The tests start their own; Debian's package would start a service that serves port 9090.
+        [ ! -d /run/systemd/system ] || systemctl mask -q prometheus
+        ;;
+    esac
     apt-get update -q >/dev/null || say "Going on with the lists of packages that are there"
     # shellcheck disable=SC2086 # several packages
     [ -z "$packages" ] || apt_install $packages >/dev/null || fail "apt-get could not install$packages"

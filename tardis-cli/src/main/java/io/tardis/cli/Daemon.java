@@ -5,6 +5,7 @@ import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.RemovedTrees;
 import io.tardis.core.wire.Health;
@@ -135,6 +136,7 @@ final class Daemon {
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
         // The lock goes last: who waits for it finds the ports free and everything written.
         Inbox inbox = new Inbox();
+        Meter meter = new Meter();
         try (EventSource source = new EventSource(settings.ctrCommand(), inbox, clock);
                 InstanceLock lock =
                         takeOver
@@ -154,7 +156,8 @@ final class Daemon {
                                 context,
                                 registry,
                                 Store.ENDPOINT,
-                                clock);
+                                clock,
+                                meter);
                 RemovedTrees removed =
                         new RemovedTrees(
                                 List.of(settings.containersDir(), settings.checkpointDir()));
@@ -170,15 +173,22 @@ final class Daemon {
                             settings.deleteWait(),
                             clock);
             MissedNotes missed = new MissedNotes(settings.runDir(), shim);
-            try (Store _ =
-                    Store.open(
-                            settings,
-                            Listener.ENDPOINT,
-                            context,
-                            Version.text(),
-                            () -> new Health(listener.source(), listener.witness(), socketHealth()),
-                            () -> keepStateDir(lock, registry),
-                            clock)) {
+            try (Store answers =
+                            Store.open(
+                                    settings,
+                                    Listener.ENDPOINT,
+                                    context,
+                                    Version.text(),
+                                    () ->
+                                            new Health(
+                                                    listener.source(),
+                                                    listener.witness(),
+                                                    socketHealth()),
+                                    () -> keepStateDir(lock, registry),
+                                    clock,
+                                    meter);
+                    MetricsServer _ =
+                            MetricsServer.open(settings.metricsEndpoint(), answers::figures)) {
                 removed.start();
                 listener.start();
                 serve(shim, missed);

@@ -126,6 +126,8 @@ final class Examination {
         look("space", settings.stateDir(), this::space);
         look("events", settings.eventsEndpoint(), (what, it) -> endpoint(what, it, daemon));
         look("queries", settings.queryEndpoint(), (what, it) -> endpoint(what, it, daemon));
+        settings.metricsEndpoint()
+                .ifPresent(port -> look("metrics", port, (what, it) -> endpoint(what, it, daemon)));
         keys(settings.curve());
         source(settings.ctrCommand());
         runtime(settings);

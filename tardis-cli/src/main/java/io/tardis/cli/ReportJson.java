@@ -79,7 +79,7 @@ final class ReportJson {
     }
 
     /** {@code text} as a JSON string. No name has control characters: {@link Printable}. */
-    private static String quote(String text) {
+    static String quote(String text) {
         return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
     }
 }

@@ -6,6 +6,7 @@ import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.registry.LifeListener;
@@ -89,6 +90,7 @@ public final class Listener implements LifeListener, AutoCloseable {
      * @param registry where the shim notes the lives of enabled containers
      * @param queryEndpoint where the store will answer when this is started
      * @param clock the wall clock
+     * @param meter counts what is published
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
      */
     public Listener(
@@ -99,7 +101,8 @@ public final class Listener implements LifeListener, AutoCloseable {
             ZmqContext context,
             ContainerRegistry registry,
             String queryEndpoint,
-            InstantSource clock) {
+            InstantSource clock,
+            Meter meter) {
         this.inbox = inbox;
         this.source = source;
         this.registry = registry;
@@ -152,7 +155,8 @@ public final class Listener implements LifeListener, AutoCloseable {
                         keepsAll,
                         node,
                         lock::keep,
-                        clock);
+                        clock,
+                        meter);
     }
 
     /**

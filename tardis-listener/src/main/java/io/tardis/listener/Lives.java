@@ -38,6 +38,9 @@ final class Lives {
     private final KnownLives known;
     private final HeldLives held = new HeldLives();
 
+    /** When the report in hand was made, by the monotonic clock; for measuring only. */
+    long reported = System.nanoTime();
+
     /** Containers whose lives were not known when the kernel killed a process of theirs. */
     private final BoundedMap<ContainerKey, Boolean> oomKilled =
             new BoundedMap<>(KnownLives.REMEMBERED);
@@ -275,7 +278,7 @@ final class Lives {
     private void execEnded(TaskExit exit) {
         Optional<LifeRef> life =
                 Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
-        known.execs.ended(exit).ifPresent(it -> sink.exit(it, life, LifeDetails.NONE));
+        known.execs.ended(exit, reported).ifPresent(it -> sink.exit(it, life, LifeDetails.NONE));
     }
 
     private void report(
@@ -283,13 +286,10 @@ final class Lives {
         if (life.kept && life.fate.known().isEmpty()) {
             life.details = life.details.withUsage(node.usage(life.life));
         }
-        OptionalLong oomKills = life.details.usage().oomKills();
-        if (oomKills.isPresent()) {
-            life.oomKilled = oomKills.getAsLong() > 0;
-        }
+        OptionalLong oomKills = life.noteOomKills();
         Fate.Step step =
                 life.fate.after(
-                        new End(exit, signal, life.oomKilled, source),
+                        new End(exit, signal, life.oomKilled, source, reported),
                         oomKills.isEmpty(),
                         nanoTime);
         apply(life, step);

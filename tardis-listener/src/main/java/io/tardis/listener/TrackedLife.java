@@ -90,6 +90,15 @@ final class TrackedLife {
         }
     }
 
+    /** How many processes the kernel killed for memory; empty if its counter could not be read. */
+    OptionalLong noteOomKills() {
+        OptionalLong kills = details.usage().oomKills();
+        if (kills.isPresent()) {
+            oomKilled = kills.getAsLong() > 0;
+        }
+        return kills;
+    }
+
     boolean isOpen() {
         return fate instanceof Fate.Open;
     }

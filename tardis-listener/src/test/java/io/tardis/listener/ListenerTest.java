@@ -12,6 +12,7 @@ import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -383,7 +384,8 @@ class ListenerTest {
                 context,
                 registry,
                 FakeStore.ENDPOINT,
-                InstantSource.system());
+                InstantSource.system(),
+                new Meter());
     }
 
     private void goOnceReceivedBy(Listening... subscribers) throws IOException {
@@ -404,6 +406,7 @@ class ListenerTest {
                 ctrCommand,
                 endpoint,
                 "tcp://127.0.0.1:1",
+                Optional.empty(),
                 RecordScope.ENABLED,
                 Duration.ofDays(30),
                 Duration.ofDays(1),
