@@ -172,7 +172,10 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             case Signal.Reaped(long number) ->
                     witness.flatMap(it -> it.take(number)).ifPresent(this::handle);
             case Signal.OfLife(Consumer<Lives> report) -> report.accept(lives);
-            case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
+            case Signal.Missed(Instant from, String reason) -> {
+                node.missed();
+                publishGap(from, reason);
+            }
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
         }
     }
@@ -200,6 +203,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                 node.reported(process.pid());
             }
             case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
+            case CtrEvent.Container container -> node.note(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
                 failures.warn("a line of the event source cannot be read", reason);

@@ -138,7 +138,14 @@ public final class Listener implements LifeListener, AutoCloseable {
                         LifeChecker.LATE_REPORT);
         this.node =
                 new LocalNode(
-                        witnesses, checker, registry, cgroups, source.created, bundles, clock);
+                        witnesses,
+                        checker,
+                        registry,
+                        cgroups,
+                        source.created,
+                        bundles,
+                        new Images(),
+                        clock);
         if (keepsAll && kernel.isPresent()) {
             source.created.open();
         }
