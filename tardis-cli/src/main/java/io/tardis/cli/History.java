@@ -62,13 +62,18 @@ final class History {
                 // A time may have been rounded on its way through the disk.
                 && !key(other).equals(key(life))
                 && other.order().isBefore(life.order())) {
-            found.putIfAbsent(key(other), answer);
+            // An exit may have been published again, corrected.
+            found.merge(key(other), answer, (one, two) -> seq(one) < seq(two) ? two : one);
         }
     }
 
     private boolean isSameThing(Life other) {
         return other.container().equals(life.container())
                 || (life.identity().isPresent() && life.identity().equals(other.identity()));
+    }
+
+    private static long seq(OfContainer answer) {
+        return new Life(answer).end().map(ExitEvent::seq).orElse(0L);
     }
 
     /** The life's id; records of the first format have none. */

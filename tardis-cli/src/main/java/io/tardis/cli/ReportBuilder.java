@@ -13,9 +13,11 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -56,8 +58,15 @@ final class ReportBuilder {
                     .thenComparingLong(it -> -it.nearLimit())
                     .thenComparing(Group::name);
 
+    /** An exit that is corrected is published again within a minute. */
+    private static final int MOST_UNSETTLED = 1_000;
+
     private final Instant from;
     private final Instant to;
+
+    /** The last ends of lives, which may still be corrected. */
+    private final SequencedMap<String, ExitEvent> unsettled = new LinkedHashMap<>();
+
     private final Counter total = new Counter();
     private final Map<Object, Figures> images = new HashMap<>();
     private final Map<Object, Figures> names = new HashMap<>();
@@ -69,16 +78,25 @@ final class ReportBuilder {
         this.to = to;
     }
 
-    /** Counts an exit, unless it is too old, an exec's or a sandbox's. */
+    /** Counts an exit, unless it is too old, an exec's or a sandbox's; a life's last one counts. */
     void add(ExitEvent event) {
         Life life = Life.of(event);
-        Instant end = event.exit().exitedAt();
-        if (!event.exit().isContainerExit() || life.about().sandbox() || end.isBefore(from)) {
+        if (!event.exit().isContainerExit()
+                || life.about().sandbox()
+                || event.exit().exitedAt().isBefore(from)) {
             return;
         }
+        life.ref().ifPresentOrElse(it -> unsettled.put(it.id(), event), () -> count(event));
+        if (unsettled.size() > MOST_UNSETTLED) {
+            count(unsettled.pollFirstEntry().getValue());
+        }
+    }
+
+    private void count(ExitEvent event) {
+        Life life = Life.of(event);
         total.add(event);
         Duration hour = STEPS.getFirst();
-        hours.computeIfAbsent(floor(end, hour), _ -> new Counter()).add(event);
+        hours.computeIfAbsent(floor(event.exit().exitedAt(), hour), _ -> new Counter()).add(event);
         String image = life.about().image().map(Printable::of).orElse(NO_IMAGE);
         figures(images, image, "", image).add(life, event);
         Optional<Life.Identity> identity = life.identity();
@@ -107,6 +125,8 @@ final class ReportBuilder {
      * @param oldest when the oldest exit ended that the daemon still has
      */
     Report build(Optional<Instant> oldest) {
+        unsettled.values().forEach(this::count);
+        unsettled.clear();
         List<Group> byName = groups(names.values());
         Duration step = step();
         return new Report(

@@ -202,7 +202,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                 lives.reported(process);
                 node.reported(process.pid());
             }
-            case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
+            case CtrEvent.Oom(var container) -> lives.outOfMemory(container, System.nanoTime());
             case CtrEvent.Container container -> node.note(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
