@@ -33,7 +33,7 @@ final class History {
     /** The ended lives before {@code life}, newest first. */
     static List<OfContainer> before(Life life, QueryClient client) {
         History history = new History(life);
-        Containers.newest(client, Optional.empty(), QueryCodec.MAX_LIMIT).forEach(history::add);
+        client.list(Optional.empty(), QueryCodec.MAX_LIMIT).containers().forEach(history::add);
         history.addLog(client);
         return history.found.values().stream()
                 .sorted(Comparator.comparing((OfContainer it) -> new Life(it).order()).reversed())
