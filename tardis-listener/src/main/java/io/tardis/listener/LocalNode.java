@@ -39,7 +39,7 @@ record LocalNode(
     @Override
     public InitProcess process(long pid, Instant at) {
         try {
-            return InitProcess.of(pid, at, clock);
+            return created.process(pid, at).orElseGet(() -> InitProcess.of(pid, at, clock));
         } catch (UncheckedIOException e) {
             LOG.debug("when process {} was started cannot be read now", pid, e);
         }
