@@ -21,8 +21,6 @@ final class History {
     /** A longer log would have the user wait. */
     private static final long MOST_SEARCHED = 100_000;
 
-    private static final int PAGE = 1_000;
-
     private final Life life;
     private final Map<String, OfContainer> found = new LinkedHashMap<>();
 
@@ -42,17 +40,14 @@ final class History {
 
     private void addLog(QueryClient client) {
         long after = Math.max(0, client.ping().lastSeq() - MOST_SEARCHED);
-        Answer.Events page;
-        do {
-            page = client.replay(after, PAGE);
-            for (ExitEvent event : page.events()) {
-                after = event.seq();
-                if (event.exit().isContainerExit()) {
-                    add(new Answer.Exited(event, true));
-                }
-            }
-            // An answer may hold less than what was asked for.
-        } while (!page.events().isEmpty() && after < page.lastSeq());
+        PastExits.forEach(
+                after,
+                client,
+                event -> {
+                    if (event.exit().isContainerExit()) {
+                        add(new Answer.Exited(event, true));
+                    }
+                });
     }
 
     private void add(OfContainer answer) {
