@@ -539,6 +539,12 @@ class ExitTablesTest {
             reopen();
             assertThat(logged.at(Level.ERROR)).isEmpty();
         }
+        try (Connection connection = connection();
+                Statement statement = connection.createStatement();
+                ResultSet tables =
+                        statement.executeQuery("SELECT count(*) FROM pragma_table_list WHERE wr")) {
+            assertThat(tables.getInt(1)).as("tables WITHOUT ROWID").isZero();
+        }
     }
 
     private static void insertAsFirstVersion(
