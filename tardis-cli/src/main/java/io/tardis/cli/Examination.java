@@ -120,7 +120,7 @@ final class Examination {
         ofMachine();
         OptionalLong daemon = daemon(settings);
         look("state dir", settings.stateDir(), (what, it) -> directory(what, it, true));
-        look("run dir", settings.runDir(), (what, it) -> directory(what, it, true));
+        look("run dir", settings.runDir(), this::runDir);
         look("checkpoint", settings.checkpointDir(), (what, it) -> directory(what, it, false));
         look("log", settings.logFile(), this::log);
         look("space", settings.stateDir(), this::space);
@@ -159,6 +159,21 @@ final class Examination {
             fail("daemon", String.valueOf(e.getMessage()));
         }
         return daemon;
+    }
+
+    /** The launcher refuses a directory into which others can write. */
+    private void runDir(String what, Path directory) throws IOException {
+        if (Directories.isOpenToWriters(directory)) {
+            fail(
+                    what,
+                    "others can write into %s, so no container starts a daemon; %s"
+                            .formatted(
+                                    directory,
+                                    Directories.problemOfSharing(directory)
+                                            .orElse("run: chmod 700 " + directory)));
+        } else {
+            directory(what, directory, true);
+        }
     }
 
     private void directory(String what, Path directory, boolean isPrivate) throws IOException {

@@ -179,7 +179,10 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             case Signal.Reaped(long number) ->
                     witness.flatMap(it -> it.take(number)).ifPresent(this::handle);
             case Signal.OfLife(Consumer<Lives> report) -> report.accept(lives);
-            case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
+            case Signal.Missed(Instant from, String reason) -> {
+                node.missed();
+                publishGap(from, reason);
+            }
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
         }
     }
@@ -206,7 +209,8 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                 lives.reported(process);
                 node.reported(process.pid());
             }
-            case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
+            case CtrEvent.Oom(var container) -> lives.outOfMemory(container, System.nanoTime());
+            case CtrEvent.Container container -> node.note(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
                 failures.warn("a line of the event source cannot be read", reason);

@@ -100,6 +100,18 @@ sealed interface Fate {
         };
     }
 
+    /**
+     * Takes containerd's report that the kernel has killed a process of the container for memory,
+     * which came after the exit: that is published again, like a real code after an assumed one.
+     */
+    default Step outOfMemory() {
+        return this instanceof Ended(End end, boolean disputed)
+                        && !end.oomKilled()
+                        && end.source() != ExitSource.ASSUMED
+                ? Step.ended(end.withOomKilled(true), disputed)
+                : new Step(this, Optional.empty());
+    }
+
     /** Publishes what was held. */
     default Step overdue(boolean oomKilled) {
         return Step.ended(known().orElseThrow().withOomKilled(oomKilled), false);

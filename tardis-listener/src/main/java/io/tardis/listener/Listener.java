@@ -141,7 +141,14 @@ public final class Listener implements LifeListener, AutoCloseable {
                         LifeChecker.LATE_REPORT);
         this.node =
                 new LocalNode(
-                        witnesses, checker, registry, cgroups, source.created, bundles, clock);
+                        witnesses,
+                        checker,
+                        registry,
+                        cgroups,
+                        source.created,
+                        bundles,
+                        new Images(),
+                        clock);
         if (keepsAll && kernel.isPresent()) {
             source.created.open();
         }
@@ -182,7 +189,10 @@ public final class Listener implements LifeListener, AutoCloseable {
             return new ShimWitness(
                     it -> {
                         cgroups.measure(it.life());
-                        report(lives -> ended(lives, it));
+                        report(lives -> {
+                            lives.reportedByShim(it.life(), it.exit(), System.nanoTime());
+                            witnesses.shims().forget(it.life());
+                        });
                     },
                     it -> checker.check(it));
         } catch (IOException e) {
@@ -192,18 +202,10 @@ public final class Listener implements LifeListener, AutoCloseable {
         }
     }
 
-    private void ended(Lives lives, ShimWitness.Ended ended) {
-        lives.reportedByShim(ended.life(), ended.exit(), System.nanoTime());
-        witnesses.shims().forget(ended.life());
-    }
-
     /** Containers that were created while nobody listened. */
     private void findRunning(String address) {
         for (RunningContainers.Found it : RunningContainers.of(address)) {
-            CtrEvent.TaskProcess process =
-                    new CtrEvent.TaskProcess(
-                            it.container(), it.bundle(), it.pid(), it.createdAt(), true);
-            report(lives -> lives.found(process));
+            report(lives -> lives.found(it.asCreate()));
         }
     }
 

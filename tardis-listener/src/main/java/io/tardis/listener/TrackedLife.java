@@ -90,13 +90,11 @@ final class TrackedLife {
         }
     }
 
-    /** How many processes the kernel killed for memory; empty if its counter could not be read. */
-    OptionalLong noteOomKills() {
+    /** Takes over the kernel's count of kills for memory; false if it could not be read. */
+    boolean noteOomKills() {
         OptionalLong kills = details.usage().oomKills();
-        if (kills.isPresent()) {
-            oomKilled = kills.getAsLong() > 0;
-        }
-        return kills;
+        kills.ifPresent(it -> oomKilled = it > 0);
+        return kills.isPresent();
     }
 
     boolean isOpen() {

@@ -162,6 +162,32 @@ class ListenerTest {
     }
 
     @Test
+    void takesTheImageFromContainerdWhereTheBundleNamesNone() throws Exception {
+        Path bundle = Files.createDirectory(stateDir.resolve("bundle"));
+        Files.writeString(
+                bundle.resolve("config.json"),
+                "{\"annotations\":{\"io.kubernetes.cri.image-name\":\"nginx:1\"}}");
+        Files.write(
+                lines,
+                List.of(
+                        CtrLines.container("tc", "docker.io/library/busybox:\\u001b1"),
+                        CtrLines.create("tc", stateDir + "/none", 100),
+                        CtrLines.exit("tc", 100, 0),
+                        CtrLines.container("named", "docker.io/library/busybox:1"),
+                        CtrLines.create("named", bundle.toString(), 101),
+                        CtrLines.exit("named", 101, 0)));
+        try (Listener listener = bind(settings(script(), RecordScope.ALL));
+                Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
+            listener.start();
+            goOnceReceivedBy(inside);
+
+            assertThat(inside.nextExit().event().details().about().image())
+                    .hasValue("docker.io/library/busybox:?1");
+            assertThat(inside.nextExit().event().details().about().image()).hasValue("nginx:1");
+        }
+    }
+
+    @Test
     void marksAnOutOfMemoryKillBetweenStartAndExit() throws Exception {
         Files.write(
                 lines,
@@ -361,10 +387,14 @@ class ListenerTest {
     }
 
     private Listener bind() {
+        return bind(settings(script()));
+    }
+
+    private List<String> script() {
         String script =
                 "while [ ! -e %1$s/go ]; do echo probe; sleep 0.05; done; cat %1$s/lines; exec sleep 60"
                         .formatted(stateDir);
-        return bind(settings(List.of("/bin/sh", "-c", script)));
+        return List.of("/bin/sh", "-c", script);
     }
 
     private Listener bind(Settings settings) {
@@ -396,6 +426,10 @@ class ListenerTest {
     }
 
     private Settings settings(List<String> ctrCommand) {
+        return settings(ctrCommand, RecordScope.ENABLED);
+    }
+
+    private Settings settings(List<String> ctrCommand, RecordScope record) {
         return new Settings(
                 stateDir,
                 stateDir,
@@ -407,7 +441,7 @@ class ListenerTest {
                 endpoint,
                 "tcp://127.0.0.1:1",
                 Optional.empty(),
-                RecordScope.ENABLED,
+                record,
                 Duration.ofDays(30),
                 Duration.ofDays(1),
                 Duration.ofSeconds(1),
