@@ -7,10 +7,10 @@ set -eu
 cd "$(dirname "$0")"
 . scripts/prepare.sh
 
-install_missing maven cc clang containerd runc busybox python3-zmq ext4 chromium
+install_missing maven cc clang containerd runc busybox python3-zmq ext4 chromium docker prometheus
 find_jdk
 has mvn || fail "no Maven (mvn) on PATH"
-mvn -B -ntp -T 2 clean verify "$@" # the unit tests of two modules at a time
+PATH=$PATH:$PWD/.docker mvn -B -ntp -T 2 clean verify "$@" # the unit tests of two modules at a time
 # After the tests, so that it takes no time from those that measure it.
 scripts/fuzz.sh 60
 say "All tests passed."

@@ -2,7 +2,8 @@
 """A client of the CRI, for pod-codes.sh: as much of it as a pod with a container needs.
 
 cri.py image ROOTFS TAR          makes an image of a root file system
-cri.py compare SOCKET TARDIS     runs pods, and compares the CRI's codes with those of Tardis
+cri.py compare SOCKET TARDIS     runs pods, and compares the CRI's codes with those of Tardis,
+                                 which it asks by the names that people know, too
 """
 import hashlib, io, json, subprocess, sys, tarfile, time
 
@@ -88,10 +89,16 @@ def compare(socket, tardis):
     for name, command, options in cases:
         container, code, reason = cri.run(name.replace(" ", "-"), command, **options)
         told = output(tardis, "wait", "--timeout", "30s", "k8s.io/" + container).strip()
-        lines = output(tardis, "ls", "-n", "k8s.io", "-o", "json").splitlines()
-        oom_killed = any(container in line and '"oom_killed":true' in line for line in lines)
-        print(f"cri {name}: {code} {reason}, tardis: {told}{' oom_killed' * oom_killed}", flush=True)
+        listed = json.loads(output(tardis, "ls", "-n", "k8s.io", "-o", "json"))["containers"]
+        life = next((it for it in listed if it["container_id"] == container), {})
+        oom_killed = life.get("oom_killed")
+        pod = name.replace(" ", "-")
+        about, named = life.get("about", {}), output(tardis, "get", f"pod/{pod}/{pod}").strip()
+        known = (about.get("pod", {}).get("name"), about.get("container"), about.get("image"))
+        print(f"cri {name}: {code} {reason}, tardis: {told}{' oom_killed' * (oom_killed is True)},"
+              f" pod/{pod}/{pod}: {named} {known}", flush=True)
         wrong += told != str(code) or oom_killed != (reason == "OOMKilled")
+        wrong += named != told or known != (pod, pod, IMAGE)
     if wrong:
         sys.exit(f"{wrong} containers differ")
 

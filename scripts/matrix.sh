@@ -5,13 +5,13 @@
 # Each suite's containerd (with ctr and its shim) comes from the package mirror that this machine's
 # apt uses, and is unpacked into .matrix/, not installed; so are dockerd and docker, from sid. The
 # runtime is this machine's runc. On each version run: the main path, the faults in their short form,
-# Docker's codes, and the codes of pods. Everything is tried; the last lines say what failed.
+# these without the kernel's witness (on a kernel that has one), Docker's codes, and those of pods. Everything is tried; the last lines say what failed.
 # MATRIX_STEPS="main docker" runs these alone.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/prepare.sh
 
-main='ExitsIT,FirstContainerIT,PlainRuncIT,RuncTransparencyIT,PythonClientsIT,KernelWitnessIT,WithoutKernelWitnessIT,RecordAllIT'
+main='ExitsIT,FirstContainerIT,PlainRuncIT,RuncTransparencyIT,PythonClientsIT,KernelWitnessIT,WithoutKernelWitnessIT,RecordAllIT,DockerIT'
 faults='SourceIT,LostIT,DaemonKilledIT,StartIT,ManyContainersIT,SubscriberIT,DisturbancesIT,DescriptorsIT,DaemonCommandIT'
 docker_suite=sid # older ones lack a docker that knows containerd 2
 work=$PWD/.matrix
@@ -56,7 +56,7 @@ unpack() {
 step() {
     name=$1
     shift
-    case " ${MATRIX_STEPS:-main faults docker pods} " in *" $name "*) ;; *) return 0 ;; esac
+    case " ${MATRIX_STEPS:-main faults shims docker pods} " in *" $name "*) ;; *) return 0 ;; esac
     say "== $version: $name (output in $work/$name-$version.log)"
     if "$@" >"$work/$name-$version.log" 2>&1; then
         results="$results$version: $name passed
@@ -68,9 +68,12 @@ step() {
     fi
 }
 
+# integration_tests TESTS [MAVEN-OPTION...]
 integration_tests() {
-    CI=true TARDIS_IT_CONTAINERD="$folder" mvn -B -ntp verify -pl tardis-it -am -Dit.test="$1" -Dtest=none \
-        -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false
+    tests=$1
+    shift
+    CI=true TARDIS_IT_CONTAINERD="$folder" PATH="$work/docker:$PATH" mvn -B -ntp verify -pl tardis-it -am \
+        -Dit.test="$tests" "$@" -Dtest=none -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false
 }
 
 codes() {
@@ -91,6 +94,7 @@ for suite in "$@"; do
     version=$("$folder/containerd" --version | sed 's/.*\/v2 \|.*\/containerd //; s/[~+ ].*//')
     step main integration_tests "$main"
     step faults integration_tests "$faults"
+    step shims integration_tests "$faults" -Dtardis.it.witness=off
     step docker codes docker
     step pods codes pod
 done

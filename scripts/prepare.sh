@@ -55,7 +55,8 @@ has_fuzzer() {
         clang -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null
 }
 
-# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 chromium maven.
+# install_missing NEED...: installs with apt what is missing of: containerd runc cc clang busybox python3-zmq python3-grpcio ext4 chromium docker prometheus maven.
+# Docker is then in .docker/ if dockerd is not on PATH.
 install_missing() {
     packages=
     optional=
@@ -72,7 +73,9 @@ install_missing() {
         python3-grpcio) has_python grpc || packages="$packages python3-grpcio" ;;
         python3-zmq) has_python zmq || packages="$packages python3-zmq" ;;
         ext4) { has mkfs.ext4 && has e2fsck; } || packages="$packages e2fsprogs" ;;
+        prometheus) { has prometheus && has promtool; } || packages="$packages prometheus" ;;
         chromium) has chromium || optional="$optional chromium" ;;
+        docker) has dockerd || [ -x .docker/dockerd ] || unpack_docker ;;
         maven) has mvn || packages="$packages maven" ;;
         esac
     done
@@ -82,6 +85,12 @@ install_missing() {
         return 0
     fi
     say "Installing$packages$optional"
+    case $packages in
+    *prometheus*)
+        # The tests start their own; Debian's package would start a service that serves port 9090.
+        [ ! -d /run/systemd/system ] || systemctl mask -q prometheus
+        ;;
+    esac
     apt-get update -q >/dev/null || say "Going on with the lists of packages that are there"
     # shellcheck disable=SC2086 # several packages
     [ -z "$packages" ] || apt_install $packages >/dev/null || fail "apt-get could not install$packages"
@@ -95,6 +104,17 @@ install_missing() {
             say "Going on without clang's libraries"
         ;;
     esac
+}
+
+# Unpacked, not installed: the package would start a dockerd of the machine.
+unpack_docker() {
+    if has apt-get && [ "$(id -u)" -eq 0 ]; then
+        rm -rf .docker
+        mkdir .docker
+        (cd .docker && { apt-get download docker.io || { apt-get update -q && apt-get download docker.io; }; } &&
+            dpkg -x docker.io_*.deb unpacked && mv unpacked/usr/bin/docker unpacked/usr/sbin/dockerd . &&
+            rm -rf unpacked docker.io_*.deb) >/dev/null 2>&1 || say "Going on without Docker"
+    fi
 }
 
 apt_install() {

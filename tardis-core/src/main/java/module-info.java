@@ -21,6 +21,7 @@ module io.tardis.core {
     exports io.tardis.core.config;
     exports io.tardis.core.curve;
     exports io.tardis.core.event;
+    exports io.tardis.core.figures;
     exports io.tardis.core.registry;
     exports io.tardis.core.spec to
             io.tardis.listener,

@@ -5,6 +5,7 @@ import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.RemovedTrees;
 import io.tardis.core.wire.Health;
@@ -29,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -135,6 +137,7 @@ final class Daemon {
         ContainerRegistry registry = new ContainerRegistry(settings.containersDir());
         // The lock goes last: who waits for it finds the ports free and everything written.
         Inbox inbox = new Inbox();
+        Meter meter = new Meter();
         try (Admission admission = Admission.open(settings);
                 EventSource source = new EventSource(settings.ctrCommand(), inbox, clock);
                 InstanceLock lock =
@@ -156,7 +159,8 @@ final class Daemon {
                                 context,
                                 registry,
                                 Store.ENDPOINT,
-                                clock);
+                                clock,
+                                meter);
                 RemovedTrees removed =
                         new RemovedTrees(
                                 List.of(settings.containersDir(), settings.checkpointDir()));
@@ -172,20 +176,25 @@ final class Daemon {
                             settings.deleteWait(),
                             clock);
             MissedNotes missed = new MissedNotes(settings.runDir(), shim);
-            try (Store _ =
-                    Store.open(
-                            settings,
-                            Listener.ENDPOINT,
-                            context,
-                            Version.text(),
-                            () ->
-                                    new Health(
-                                            listener.source(),
-                                            listener.witness(),
-                                            socketHealth(),
-                                            admission.health()),
-                            () -> keepStateDir(lock, registry),
-                            clock)) {
+            Supplier<Health> health =
+                    () ->
+                            new Health(
+                                    listener.source(),
+                                    listener.witness(),
+                                    socketHealth(),
+                                    admission.health());
+            try (Store answers =
+                            Store.open(
+                                    settings,
+                                    Listener.ENDPOINT,
+                                    context,
+                                    Version.text(),
+                                    health,
+                                    () -> keepStateDir(lock, registry),
+                                    clock,
+                                    meter);
+                    MetricsServer _ =
+                            MetricsServer.open(settings.metricsEndpoint(), answers::figures)) {
                 admission.start();
                 removed.start();
                 listener.start();

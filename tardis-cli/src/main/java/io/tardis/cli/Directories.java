@@ -1,5 +1,6 @@
 package io.tardis.cli;
 
+import io.tardis.core.FileIdentity;
 import io.tardis.core.Owner;
 import io.tardis.core.Readers;
 import io.tardis.core.SetupException;
@@ -33,6 +34,9 @@ final class Directories {
 
     private static final Set<PosixFilePermission> OWNERS_FILE =
             PosixFilePermissions.fromString("rw-------");
+
+    private static final Set<PosixFilePermission> WRITERS =
+            PosixFilePermissions.fromString("----w--w-");
 
     /** The number of a file's group, which the JDK's names of groups do not have. */
     private static final String GID = "unix:gid";
@@ -121,32 +125,30 @@ final class Directories {
     }
 
     /** Closing /tmp or /etc to everybody else, because a setting names it, would be the worst. */
-    private static void checkNotShared(Path directory) throws IOException {
+    static Optional<String> problemOfSharing(Path directory) throws IOException {
         try (Stream<Path> entries = Files.list(directory)) {
             List<String> names =
                     entries.map(entry -> String.valueOf(entry.getFileName())).sorted().toList();
-            if (!names.isEmpty() && names.stream().noneMatch(OURS::contains)) {
-                throw new SetupException(
-                        directory
-                                + " is open to others and holds what is not Tardis's, "
-                                + names.getFirst()
-                                + " for instance; name a directory for Tardis alone");
-            }
+            return names.isEmpty() || names.stream().anyMatch(OURS::contains)
+                    ? Optional.empty()
+                    : Optional.of(
+                            directory
+                                    + " is open to others and holds what is not Tardis's, "
+                                    + names.getFirst()
+                                    + " for instance; name a directory for Tardis alone");
         }
     }
 
     private static void checkOwn(Path directory) throws IOException {
-        PosixFileAttributes attributes =
-                Files.readAttributes(
-                        directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        Optional<String> complaint = complaint(attributes);
-        if (complaint.isPresent()) {
-            throw new SetupException(directory + " " + complaint.get());
+        PosixFileAttributes attributes = attributes(directory);
+        Optional<String> problem = complaint(attributes).map(it -> directory + " " + it);
+        if (problem.isEmpty() && !isClosed(attributes)) {
+            problem = problemOfSharing(directory);
+        }
+        if (problem.isPresent()) {
+            throw new SetupException(problem.get());
         }
         if (!isPrivate(attributes)) {
-            if (!isClosed(attributes)) {
-                checkNotShared(directory);
-            }
             Files.setPosixFilePermissions(directory, OWNER_ONLY);
         }
     }
@@ -158,6 +160,21 @@ final class Directories {
         }
         String link = attributes.isSymbolicLink() ? ", but a symbolic link" : "";
         return Optional.of("is not a directory of its own" + link);
+    }
+
+    /** Whether it is Tardis's own directory, but for others who can write into it. */
+    static boolean isOpenToWriters(Path directory) throws IOException {
+        if (FileIdentity.attributes(directory) == null) {
+            return false;
+        }
+        PosixFileAttributes attributes = attributes(directory);
+        return complaint(attributes).isEmpty()
+                && attributes.permissions().stream().anyMatch(WRITERS::contains);
+    }
+
+    private static PosixFileAttributes attributes(Path directory) throws IOException {
+        return Files.readAttributes(
+                directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     }
 
     static boolean isPrivate(PosixFileAttributes attributes) {

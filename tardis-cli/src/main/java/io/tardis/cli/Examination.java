@@ -7,10 +7,8 @@ import io.tardis.core.curve.CurveKeys;
 import io.tardis.core.wire.Answer;
 import io.tardis.listener.InstanceLock;
 import io.tardis.listener.Listener;
-import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -24,7 +22,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
 
 /** Tries what the daemon needs, and prints a line for each; changes nothing. */
 final class Examination {
@@ -36,16 +33,6 @@ final class Examination {
 
     /** No machine has a clock that is right and shows less. */
     private static final Instant BUILT_AFTER = Instant.parse("2025-01-01T00:00:00Z");
-
-    /** Where containers get their runtime from, unless somebody configured it otherwise. */
-    private static final List<Path> CALLERS =
-            List.of(
-                    Path.of("/etc/containerd/config.toml"),
-                    Path.of("/etc/containerd/conf.d"),
-                    Path.of("/etc/docker/daemon.json"),
-                    Path.of("/etc/crio/crio.conf.d"));
-
-    private static final int LONGEST_CONFIGURATION = 1 << 20;
 
     /** Looks at one thing, and says how it is. */
     private interface Look<T> {
@@ -127,6 +114,8 @@ final class Examination {
         look("space", settings.stateDir(), this::space);
         look("events", settings.eventsEndpoint(), (what, it) -> endpoint(what, it, daemon));
         look("queries", settings.queryEndpoint(), (what, it) -> endpoint(what, it, daemon));
+        settings.metricsEndpoint()
+                .ifPresent(port -> look("metrics", port, (what, it) -> endpoint(what, it, daemon)));
         keys(settings.curve());
         clients(settings);
         source(settings.ctrCommand());
@@ -165,8 +154,19 @@ final class Examination {
         directory(what, directory, Directories::isPrivate);
     }
 
+    /** The launcher refuses a directory into which others can write. */
     private void runDir(String what, Path directory) throws IOException {
-        directory(what, directory, Directories::isClosed);
+        if (Directories.isOpenToWriters(directory)) {
+            fail(
+                    what,
+                    "others can write into %s, so no container starts a daemon; %s"
+                            .formatted(
+                                    directory,
+                                    Directories.problemOfSharing(directory)
+                                            .orElse("run: chmod 700 " + directory)));
+        } else {
+            directory(what, directory, Directories::isClosed);
+        }
     }
 
     private void checkpointDir(String what, Path directory) throws IOException {
@@ -314,36 +314,16 @@ final class Examination {
         }
     }
 
-    /** A best effort: configurations can be anywhere, and be included from anywhere. */
     private void callers() {
-        List<Path> named =
-                CALLERS.stream().flatMap(Examination::files).filter(Examination::names).toList();
+        List<Path> named = RuntimeCallers.named();
         if (named.isEmpty()) {
             warn(
                     "caller",
                     "tardis-runc is named in none of "
-                            + CALLERS
+                            + RuntimeCallers.CONFIGURATIONS
                             + "; containers that are run without it are recorded only if TARDIS_RECORD=all");
         } else {
             ok("caller", "tardis-runc is named in " + named);
-        }
-    }
-
-    /** The path, or what is in a directory. */
-    private static Stream<Path> files(Path path) {
-        File[] files = path.toFile().listFiles();
-        return files == null ? Stream.of(path) : Stream.of(files).map(File::toPath);
-    }
-
-    private static boolean names(Path file) {
-        if (!Files.isRegularFile(file)) {
-            return false;
-        }
-        try (var in = Files.newInputStream(file)) {
-            return new String(in.readNBytes(LONGEST_CONFIGURATION), StandardCharsets.UTF_8)
-                    .contains("tardis-runc");
-        } catch (IOException _) {
-            return false; // it cannot be read, and is not found then
         }
     }
 }

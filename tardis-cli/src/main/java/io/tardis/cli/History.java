@@ -21,8 +21,6 @@ final class History {
     /** A longer log would have the user wait. */
     private static final long MOST_SEARCHED = 100_000;
 
-    private static final int PAGE = 1_000;
-
     private final Life life;
     private final Map<String, OfContainer> found = new LinkedHashMap<>();
 
@@ -33,7 +31,7 @@ final class History {
     /** The ended lives before {@code life}, newest first. */
     static List<OfContainer> before(Life life, QueryClient client) {
         History history = new History(life);
-        Containers.newest(client, Optional.empty(), QueryCodec.MAX_LIMIT).forEach(history::add);
+        client.list(Optional.empty(), QueryCodec.MAX_LIMIT).containers().forEach(history::add);
         history.addLog(client);
         return history.found.values().stream()
                 .sorted(Comparator.comparing((OfContainer it) -> new Life(it).order()).reversed())
@@ -42,17 +40,14 @@ final class History {
 
     private void addLog(QueryClient client) {
         long after = Math.max(0, client.ping().lastSeq() - MOST_SEARCHED);
-        Answer.Events page;
-        do {
-            page = client.replay(after, PAGE);
-            for (ExitEvent event : page.events()) {
-                after = event.seq();
-                if (event.exit().isContainerExit()) {
-                    add(new Answer.Exited(event, true));
-                }
-            }
-            // An answer may hold less than what was asked for.
-        } while (!page.events().isEmpty() && after < page.lastSeq());
+        PastExits.forEach(
+                after,
+                client,
+                event -> {
+                    if (event.exit().isContainerExit()) {
+                        add(new Answer.Exited(event, true));
+                    }
+                });
     }
 
     private void add(OfContainer answer) {
@@ -62,13 +57,18 @@ final class History {
                 // A time may have been rounded on its way through the disk.
                 && !key(other).equals(key(life))
                 && other.order().isBefore(life.order())) {
-            found.putIfAbsent(key(other), answer);
+            // An exit may have been published again, corrected.
+            found.merge(key(other), answer, (one, two) -> seq(one) < seq(two) ? two : one);
         }
     }
 
     private boolean isSameThing(Life other) {
         return other.container().equals(life.container())
                 || (life.identity().isPresent() && life.identity().equals(other.identity()));
+    }
+
+    private static long seq(OfContainer answer) {
+        return new Life(answer).end().map(ExitEvent::seq).orElse(0L);
     }
 
     /** The life's id; records of the first format have none. */

@@ -112,11 +112,11 @@ final class ListCommand extends Subcommand {
         Instant now = clock.instant();
         try (DaemonQueries queries = DaemonQueries.open(settings())) {
             QueryClient client = queries.client();
-            List<OfContainer> answered = Containers.newest(client, namespace, limit);
+            List<OfContainer> answered = client.list(namespace, limit).containers();
             List<Life> lives = select(answered, now);
             if (lives.size() < limit && answered.size() == limit && limit < QueryCodec.MAX_LIMIT) {
                 // Others may pass the filters.
-                lives = select(Containers.newest(client, namespace, QueryCodec.MAX_LIMIT), now);
+                lives = select(client.list(namespace, QueryCodec.MAX_LIMIT).containers(), now);
             }
             print(lives, now);
         }

@@ -24,9 +24,9 @@ import java.util.function.Predicate;
  * <ol>
  *   <li>The whole id, in the namespace that is named, or {@code default}. That asks the daemon for
  *       this container alone.
- *   <li>The name, or the pod and its container, among the {@linkplain Containers newest
- *       containers}. Equal names of one namespace (a pod's: of one pod's name and container) are
- *       the same thing restarted: the newest counts.
+ *   <li>The name, or the pod and its container, among the newest containers. Equal names of one
+ *       namespace (a pod's: of one pod's name and container) are the same thing restarted: the
+ *       newest counts.
  *   <li>The beginning of an id, at least 4 characters long. Ids that people chose are looked for in
  *       the same namespace as whole ones: elsewhere they may mean something else. Ids that a
  *       program made (64 hexadecimal digits) are looked for everywhere.
@@ -75,7 +75,7 @@ final class Names {
     }
 
     private List<Life> known(Optional<String> namespace, Predicate<Life> wanted) {
-        return Containers.newest(client, namespace, QueryCodec.MAX_LIMIT).stream()
+        return client.list(namespace, QueryCodec.MAX_LIMIT).containers().stream()
                 .map(Life::new)
                 .filter(wanted)
                 .toList();

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -33,7 +34,11 @@ final class Rehearsal {
      */
     static void of(Settings settings, OptionalLong running) {
         try {
-            for (String endpoint : List.of(settings.eventsEndpoint(), settings.queryEndpoint())) {
+            List<String> endpoints = new ArrayList<>();
+            endpoints.add(settings.eventsEndpoint());
+            endpoints.add(settings.queryEndpoint());
+            settings.metricsEndpoint().ifPresent(endpoints::add);
+            for (String endpoint : endpoints) {
                 Optional<String> problem = ListeningSockets.problem(endpoint, running);
                 OptionalLong now = InstanceLock.holder(settings.stateDir());
                 if (problem.isPresent() && !now.equals(running)) { // another one has taken over

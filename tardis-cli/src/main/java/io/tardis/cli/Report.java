@@ -33,6 +33,16 @@ record Report(
         Duration step,
         List<Bucket> buckets) {
 
+    /** When the oldest exit ended that the daemon still has, if that is within the span. */
+    Optional<Instant> lateBegin() {
+        return oldest.filter(it -> it.isAfter(from));
+    }
+
+    /** The exits of the bucket with the most. */
+    long mostAtOnce() {
+        return buckets.stream().mapToLong(it -> it.tally().exits()).max().orElse(1);
+    }
+
     /**
      * The first items of a list.
      *
@@ -50,7 +60,12 @@ record Report(
     }
 
     /** An exit code, and how many exits had it. */
-    record Code(long code, long exits) {}
+    record Code(long code, long exits) {
+
+        long failed() {
+            return code == 0 ? 0 : exits;
+        }
+    }
 
     /**
      * A number of exits.

@@ -13,13 +13,18 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * Counts exits, one after the other. An exit takes some bytes, and a name some hundred. The number
@@ -34,34 +39,31 @@ final class ReportBuilder {
     /** Two days of hours; a longer time has longer steps. */
     private static final int MOST_BUCKETS = 48;
 
-    private static final List<Duration> STEPS =
-            List.of(
-                    Duration.ofHours(1),
-                    Duration.ofHours(6),
-                    Duration.ofDays(1),
-                    Duration.ofDays(7),
-                    Duration.ofDays(30),
-                    Duration.ofDays(365));
+    /** In hours, up to a year. */
+    private static final List<Long> STEPS = List.of(1L, 6L, 24L, 7 * 24L, 30 * 24L, 365 * 24L);
 
     private static final Comparator<Group> BY_FAILURES =
-            Comparator.comparingLong((Group it) -> -it.tally().failed())
-                    .thenComparingLong(it -> -it.tally().exits())
-                    .thenComparing(Group::name);
-
+            most(it -> it.tally().failed(), it -> it.tally().exits());
     private static final Comparator<Group> BY_EXITS =
-            Comparator.comparingLong((Group it) -> -it.tally().exits()).thenComparing(BY_FAILURES);
-
+            most(it -> it.tally().exits(), it -> it.tally().failed());
     private static final Comparator<Group> BY_MEMORY =
-            Comparator.comparingLong((Group it) -> -it.tally().oomKilled())
-                    .thenComparingLong(it -> -it.nearLimit())
-                    .thenComparing(Group::name);
+            most(it -> it.tally().oomKilled(), Group::nearLimit);
+
+    /** An exit that is corrected is published again within a minute. */
+    private static final int MOST_UNSETTLED = 1_000;
 
     private final Instant from;
     private final Instant to;
+
+    /** The last ends of lives, which may still be corrected. */
+    private final SequencedMap<String, ExitEvent> unsettled = new LinkedHashMap<>();
+
     private final Counter total = new Counter();
     private final Map<Object, Figures> images = new HashMap<>();
     private final Map<Object, Figures> names = new HashMap<>();
-    private final TreeMap<Instant, Counter> hours = new TreeMap<>();
+
+    /** By the hours since 1970. */
+    private final NavigableMap<Long, Counter> hours = new TreeMap<>();
 
     /** Counts the exits from {@code from} on, for a report that is made at {@code to}. */
     ReportBuilder(Instant from, Instant to) {
@@ -69,16 +71,33 @@ final class ReportBuilder {
         this.to = to;
     }
 
-    /** Counts an exit, unless it is too old, an exec's or a sandbox's. */
+    private static Comparator<Group> most(
+            ToLongFunction<Group> first, ToLongFunction<Group> second) {
+        return Comparator.comparingLong(first)
+                .thenComparingLong(second)
+                .reversed()
+                .thenComparing(Group::name);
+    }
+
+    /** Counts an exit, unless it is too old, an exec's or a sandbox's; a life's last one counts. */
     void add(ExitEvent event) {
         Life life = Life.of(event);
-        Instant end = event.exit().exitedAt();
-        if (!event.exit().isContainerExit() || life.about().sandbox() || end.isBefore(from)) {
+        if (!event.exit().isContainerExit()
+                || life.about().sandbox()
+                || event.exit().exitedAt().isBefore(from)) {
             return;
         }
+        life.ref().ifPresentOrElse(it -> unsettled.put(it.id(), event), () -> count(event));
+        if (unsettled.size() > MOST_UNSETTLED) {
+            count(unsettled.pollFirstEntry().getValue());
+        }
+    }
+
+    private void count(ExitEvent event) {
+        Life life = Life.of(event);
         total.add(event);
-        Duration hour = STEPS.getFirst();
-        hours.computeIfAbsent(floor(end, hour), _ -> new Counter()).add(event);
+        long hour = Math.floorDiv(event.exit().exitedAt().getEpochSecond(), 3600L);
+        hours.computeIfAbsent(hour, _ -> new Counter()).add(event);
         String image = life.about().image().map(Printable::of).orElse(NO_IMAGE);
         figures(images, image, "", image).add(life, event);
         Optional<Life.Identity> identity = life.identity();
@@ -90,15 +109,9 @@ final class ReportBuilder {
 
     private static Figures figures(
             Map<Object, Figures> all, Object key, String namespace, String name) {
-        Figures known = all.get(key);
-        if (known == null) {
-            boolean full = all.size() >= MOST_GROUPS;
-            known =
-                    all.computeIfAbsent(
-                            full ? OTHERS : key,
-                            _ -> new Figures(full ? "" : namespace, full ? OTHERS : name));
-        }
-        return known;
+        return all.containsKey(key) || all.size() < MOST_GROUPS
+                ? all.computeIfAbsent(key, _ -> new Figures(namespace, name))
+                : all.computeIfAbsent(OTHERS, _ -> new Figures("", OTHERS));
     }
 
     /**
@@ -107,8 +120,10 @@ final class ReportBuilder {
      * @param oldest when the oldest exit ended that the daemon still has
      */
     Report build(Optional<Instant> oldest) {
+        unsettled.values().forEach(this::count);
+        unsettled.clear();
         List<Group> byName = groups(names.values());
-        Duration step = step();
+        long step = step();
         return new Report(
                 from,
                 to,
@@ -118,7 +133,7 @@ final class ReportBuilder {
                 top(byName, _ -> true, BY_FAILURES),
                 top(byName, it -> it.tally().exits() > 1 && !it.name().equals(OTHERS), BY_EXITS),
                 top(byName, it -> it.tally().oomKilled() + it.nearLimit() > 0, BY_MEMORY),
-                step,
+                Duration.ofHours(step),
                 buckets(step));
     }
 
@@ -134,40 +149,29 @@ final class ReportBuilder {
         return all.stream().map(it -> it.group(uses.getOrDefault(it.name, 1L) > 1)).toList();
     }
 
-    private Duration step() {
-        if (hours.isEmpty()) {
-            return STEPS.getFirst();
-        }
-        Duration span = Duration.between(hours.firstKey(), hours.lastKey());
-        return STEPS.stream()
-                .filter(it -> span.compareTo(it.multipliedBy(MOST_BUCKETS - 1)) <= 0)
-                .findFirst()
-                .orElseGet(() -> years(span.dividedBy(STEPS.getLast()) / (MOST_BUCKETS - 1) + 1));
-    }
-
     /** Only a clock that was wrong makes a span of more than 48 years. */
-    private static Duration years(long number) {
-        return STEPS.getLast().multipliedBy(number);
+    private long step() {
+        long span = hours.isEmpty() ? 0 : hours.lastKey() - hours.firstKey();
+        long year = STEPS.getLast();
+        return STEPS.stream()
+                .filter(it -> span <= it * (MOST_BUCKETS - 1))
+                .findFirst()
+                .orElse(year * (span / year / (MOST_BUCKETS - 1) + 1));
     }
 
-    private List<Bucket> buckets(Duration step) {
-        TreeMap<Instant, Counter> buckets = new TreeMap<>();
+    private List<Bucket> buckets(long step) {
+        TreeMap<Long, Counter> buckets = new TreeMap<>();
         hours.forEach((hour, counter) ->
-                buckets.computeIfAbsent(floor(hour, step), _ -> new Counter()).addAll(counter));
-        if (!buckets.isEmpty()) {
-            Instant last = buckets.lastKey();
-            for (Instant it = buckets.firstKey(); it.isBefore(last); it = it.plus(step)) {
-                buckets.putIfAbsent(it, new Counter());
-            }
-        }
-        return buckets.entrySet().stream()
-                .map(it -> new Bucket(it.getKey(), it.getValue().tally()))
-                .toList();
-    }
-
-    private static Instant floor(Instant time, Duration step) {
-        long seconds = step.toSeconds();
-        return Instant.ofEpochSecond(Math.floorDiv(time.getEpochSecond(), seconds) * seconds);
+                buckets.computeIfAbsent(Math.floorDiv(hour, step), _ -> new Counter())
+                        .add(counter));
+        return buckets.isEmpty()
+                ? List.of()
+                : LongStream.rangeClosed(buckets.firstKey(), buckets.lastKey())
+                        .mapToObj(it ->
+                                new Bucket(
+                                        Instant.ofEpochSecond(it * step * 3600),
+                                        buckets.getOrDefault(it, new Counter()).tally()))
+                        .toList();
     }
 
     private static final class Counter {
@@ -183,7 +187,7 @@ final class ReportBuilder {
             oomKilled += event.oomKilled() ? 1 : 0;
         }
 
-        void addAll(Counter other) {
+        void add(Counter other) {
             other.codes.forEach((code, exits) -> codes.merge(code, exits, Long::sum));
             failed += other.failed;
             oomKilled += other.oomKilled;
@@ -203,6 +207,9 @@ final class ReportBuilder {
     }
 
     private static final class Figures {
+
+        private static final Comparator<Memory> MOST_MEMORY =
+                Comparator.comparingDouble(Memory::percent).thenComparingLong(Memory::peak);
 
         private final String namespace;
         private final String name;
@@ -231,37 +238,23 @@ final class ReportBuilder {
 
         private void add(Memory memory) {
             nearLimit += memory.isNearLimit() ? 1 : 0;
-            peak =
-                    peak.filter(it -> MOST_MEMORY.compare(it, memory) >= 0)
-                            .or(() -> Optional.of(memory));
+            peak = Stream.concat(peak.stream(), Stream.of(memory)).max(MOST_MEMORY);
         }
-
-        private static final Comparator<Memory> MOST_MEMORY =
-                Comparator.comparingDouble(Memory::percent).thenComparingLong(Memory::peak);
 
         Group group(boolean isAmbiguous) {
+            String suffix =
+                    isAmbiguous && !namespace.isEmpty() ? " (" + Printable.of(namespace) + ")" : "";
             return new Group(
-                    isAmbiguous && !namespace.isEmpty()
-                            ? name + " (" + Printable.of(namespace) + ")"
-                            : name,
-                    counter.tally(),
-                    nearLimit,
-                    median(millis.build().sorted().toArray()),
-                    peak,
-                    last,
-                    lastCode);
+                    name + suffix, counter.tally(), nearLimit, median(), peak, last, lastCode);
         }
 
-        private static Optional<Duration> median(long[] sorted) {
-            int upper = sorted.length / 2;
-            if (sorted.length == 0) {
-                return Optional.empty();
-            }
-            long median =
-                    sorted.length % 2 == 1
-                            ? sorted[upper]
-                            : (sorted[upper - 1] + sorted[upper]) / 2;
-            return Optional.of(Duration.ofMillis(median));
+        private Optional<Duration> median() {
+            long[] sorted = millis.build().sorted().toArray();
+            int length = sorted.length;
+            return length == 0
+                    ? Optional.empty()
+                    : Optional.of(
+                            Duration.ofMillis((sorted[(length - 1) / 2] + sorted[length / 2]) / 2));
         }
     }
 }

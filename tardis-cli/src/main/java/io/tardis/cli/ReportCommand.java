@@ -1,7 +1,6 @@
 package io.tardis.cli;
 
 import io.tardis.core.client.QueryClient;
-import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.wire.Answer;
 import java.time.DateTimeException;
@@ -29,7 +28,6 @@ final class ReportCommand extends Subcommand {
     }
 
     private static final int DEFAULT_WIDTH = 80;
-    private static final int PAGE = 1_000;
 
     /** The clock may have been set back. */
     private static final Duration DISORDER = Duration.ofHours(1);
@@ -69,13 +67,9 @@ final class ReportCommand extends Subcommand {
         Instant now = clock.instant();
         try (DaemonQueries queries = DaemonQueries.open(settings())) {
             Report report = read(queries.client(), begin(now), now);
+            boolean ascii = Boolean.getBoolean("tardis.ascii");
             switch (format) {
-                case TEXT ->
-                        out().print(
-                                        ReportText.of(
-                                                report,
-                                                width(),
-                                                Boolean.getBoolean("tardis.ascii")));
+                case TEXT -> out().print(ReportText.of(report, width(), ascii));
                 case HTML -> out().print(ReportHtml.of(report));
                 case JSON -> out().println(ReportJson.of(report));
             }
@@ -94,18 +88,14 @@ final class ReportCommand extends Subcommand {
     private Report read(QueryClient client, Instant from, Instant now) {
         ReportBuilder report = new ReportBuilder(from, now);
         Answer.Events oldest = client.replay(0, 1);
-        long after = PastExits.before(from.minus(DISORDER), client);
-        Answer.Events page;
-        do {
-            page = client.replay(after, PAGE);
-            for (ExitEvent event : page.events()) {
-                after = event.seq();
-                if (namespace.map(event.exit().container().namespace()::equals).orElse(true)) {
-                    report.add(event);
-                }
-            }
-            // An answer may hold less than what was asked for.
-        } while (!page.events().isEmpty() && after < page.lastSeq());
+        PastExits.forEach(
+                PastExits.before(from.minus(DISORDER), client),
+                client,
+                event -> {
+                    if (namespace.map(event.exit().container().namespace()::equals).orElse(true)) {
+                        report.add(event);
+                    }
+                });
         return report.build(oldest.events().stream().map(it -> it.exit().exitedAt()).findFirst());
     }
 

@@ -7,6 +7,7 @@ import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
 import io.tardis.core.Printable;
 import io.tardis.core.event.Rfc3339;
+import java.time.Instant;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -21,11 +22,9 @@ final class ReportJson {
     static String of(Report report) {
         return "{\"from\":%s,\"to\":%s%s,%s,%s,%s,%s,%s,\"step_s\":%d,\"buckets\":%s}"
                 .formatted(
-                        quote(Rfc3339.format(report.from())),
-                        quote(Rfc3339.format(report.to())),
-                        report.oldest()
-                                .map(it -> ",\"oldest_exit_at\":" + quote(Rfc3339.format(it)))
-                                .orElse(""),
+                        time(report.from()),
+                        time(report.to()),
+                        report.oldest().map(it -> ",\"oldest_exit_at\":" + time(it)).orElse(""),
                         tally(report.total()),
                         top("images", report.images(), ReportJson::group),
                         top("names", report.names(), ReportJson::group),
@@ -60,13 +59,12 @@ final class ReportJson {
                 });
         return text.append(
                         ",\"last\":%s,\"last_code\":%d}"
-                                .formatted(quote(Rfc3339.format(group.last())), group.lastCode()))
+                                .formatted(time(group.last()), group.lastCode()))
                 .toString();
     }
 
     private static String bucket(Bucket bucket) {
-        return "{\"begin\":%s,%s}"
-                .formatted(quote(Rfc3339.format(bucket.begin())), tally(bucket.tally()));
+        return "{\"begin\":%s,%s}".formatted(time(bucket.begin()), tally(bucket.tally()));
     }
 
     /** Two keys: the list itself, and how many more there are. */
@@ -78,8 +76,12 @@ final class ReportJson {
         return items.stream().map(item).collect(Collectors.joining(",", "[", "]"));
     }
 
+    private static String time(Instant time) {
+        return quote(Rfc3339.format(time));
+    }
+
     /** {@code text} as a JSON string. No name has control characters: {@link Printable}. */
-    private static String quote(String text) {
+    static String quote(String text) {
         return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
     }
 }

@@ -7,10 +7,11 @@ import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
 import io.tardis.cli.ReportTable.Column;
 import io.tardis.core.Printable;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A report for a terminal. No line is longer than the terminal is wide. */
 final class ReportText {
@@ -25,13 +26,17 @@ final class ReportText {
 
     private final Report report;
     private final int width;
-    private final boolean ascii;
+    private final String dark;
+    private final String light;
+    private final String ellipsis;
     private final StringBuilder text = new StringBuilder();
 
     private ReportText(Report report, int width, boolean ascii) {
         this.report = report;
         this.width = Math.max(width, NARROWEST);
-        this.ascii = ascii;
+        this.dark = ascii ? "#" : "█";
+        this.light = ascii ? "-" : "░";
+        this.ellipsis = ascii ? "~" : "…";
     }
 
     /**
@@ -45,15 +50,10 @@ final class ReportText {
     }
 
     private String build() {
-        line(
-                ReportTable.MINUTE.format(report.from())
-                        + " to "
-                        + ReportTable.MINUTE.format(report.to()));
-        line("times in UTC");
-        report.oldest()
-                .filter(it -> it.isAfter(report.from()))
-                .ifPresent(it -> line("oldest recorded exit at " + ReportTable.MINUTE.format(it)));
         Tally total = report.total();
+        line("%s to %s".formatted(minute(report.from()), minute(report.to())));
+        line("times in UTC");
+        report.lateBegin().ifPresent(it -> line("oldest recorded exit at " + minute(it)));
         line("");
         line("%8d exits".formatted(total.exits()));
         line("%8d failed".formatted(total.failed()));
@@ -66,67 +66,60 @@ final class ReportText {
         return text.toString();
     }
 
+    private static String minute(Instant time) {
+        return ReportTable.MINUTE.format(time);
+    }
+
     private void codes(Top<Code> codes) {
-        line("");
-        line("Codes");
-        long most = codes.first().stream().mapToLong(Code::exits).max().orElse(1);
-        for (Code code : codes.first()) {
-            String head = "%10d %8d".formatted(code.code(), code.exits());
-            long failed = code.code() == 0 ? 0 : code.exits();
-            line(
-                    head
-                            + GAP
-                            + bar(
-                                    code.exits(),
-                                    failed,
-                                    most,
-                                    width - head.length() - GAP.length()));
+        heading("Codes");
+        long most = codes.first().getFirst().exits();
+        for (Code it : codes.first()) {
+            bar("%10d %8d  ".formatted(it.code(), it.exits()), it.exits(), it.failed(), most);
         }
         more(codes);
     }
 
     private void table(ReportTable table) {
-        line("");
-        line(table.title());
-        if (table.groups().first().isEmpty()) {
+        heading(table.title());
+        List<Group> groups = table.groups().first();
+        if (groups.isEmpty()) {
             line("  none");
             return;
         }
-        List<Column> columns = new ArrayList<>(table.columns());
-        int longest =
-                table.groups().first().stream().mapToInt(it -> it.name().length()).max().orElse(0);
-        int room = room(table, columns);
-        while (room < Math.min(longest, NARROWEST_NAME)) {
+        List<List<String>> columns = new ArrayList<>();
+        table.columns().forEach(it -> columns.add(cells(it, groups)));
+        int longest = groups.stream().mapToInt(it -> it.name().length()).max().orElse(0);
+        while (room(columns) < Math.min(longest, NARROWEST_NAME)) {
             columns.removeLast();
-            room = room(table, columns);
         }
-        int nameWidth = Math.min(longest, room);
-        line(GAP + " ".repeat(nameWidth) + cells(columns, table, Column::header));
-        for (Group group : table.groups().first()) {
-            String name = ("%-" + nameWidth + "s").formatted(cut(group.name(), nameWidth));
-            line(GAP + name + cells(columns, table, it -> it.text().apply(group)));
+        int nameWidth = Math.min(longest, room(columns));
+        for (int i = 0; i <= groups.size(); i++) {
+            int row = i;
+            String name = row == 0 ? "" : cut(groups.get(row - 1).name(), nameWidth);
+            line(
+                    columns.stream()
+                            .map(it -> GAP + it.get(row))
+                            .collect(
+                                    Collectors.joining(
+                                            "", ("  %-" + nameWidth + "s").formatted(name), "")));
         }
         more(table.groups());
     }
 
+    /** The header and what follows below it, all of one width. */
+    private static List<String> cells(Column column, List<Group> groups) {
+        List<String> cells =
+                Stream.concat(Stream.of(column.header()), groups.stream().map(column.text()))
+                        .toList();
+        int width = cells.stream().mapToInt(String::length).max().orElse(0);
+        return cells.stream().map(it -> ("%" + width + "s").formatted(it)).toList();
+    }
+
     /** What the columns leave for the name. */
-    private int room(ReportTable table, List<Column> columns) {
+    private int room(List<List<String>> columns) {
         return width
                 - GAP.length()
-                - columns.stream().mapToInt(it -> GAP.length() + width(it, table)).sum();
-    }
-
-    private static int width(Column column, ReportTable table) {
-        return table.groups().first().stream()
-                .mapToInt(it -> column.text().apply(it).length())
-                .reduce(column.header().length(), Math::max);
-    }
-
-    private static String cells(
-            List<Column> columns, ReportTable table, Function<Column, String> text) {
-        return columns.stream()
-                .map(it -> GAP + ("%" + width(it, table) + "s").formatted(text.apply(it)))
-                .collect(Collectors.joining());
+                - columns.stream().mapToInt(it -> GAP.length() + it.getFirst().length()).sum();
     }
 
     /** The begin and, more of it, the end, where names differ. */
@@ -137,39 +130,36 @@ final class ReportText {
         int head = (length - 1) / 3;
         int tail = name.length() - (length - 1 - head);
         return Printable.of(name.substring(0, head)) // half a character may be at the cut
-                + (ascii ? "~" : "…")
+                + ellipsis
                 + Printable.of(name.substring(tail));
     }
 
     private void buckets() {
-        line("");
-        line("Over time, %s a line".formatted(ReportTable.length(report.step())));
-        line("  %s failed  %s code 0".formatted(dark(), light()));
-        long most = report.buckets().stream().mapToLong(it -> it.tally().exits()).max().orElse(1);
-        String format = "  %-11s  %7s %7s  " + (width < WIDE ? "" : "%" + codeWidth() + "s  ");
+        heading("Over time, %s a line".formatted(ReportTable.length(report.step())));
+        line("  %s failed  %s code 0".formatted(dark, light));
+        int codeWidth =
+                report.buckets().stream()
+                        .mapToInt(it -> Long.toString(it.tally().mainCode()).length())
+                        .reduce("CODE".length(), Math::max);
+        String format = "  %-11s  %7s %7s  " + (width < WIDE ? "" : "%" + codeWidth + "s  ");
         line(format.formatted("BEGIN", "EXITS", "FAILED", "CODE"));
         for (Bucket bucket : report.buckets()) {
             Tally tally = bucket.tally();
-            String head =
-                    format.formatted(
-                            ReportTable.begin(bucket, report.step()),
-                            tally.exits(),
-                            tally.failed(),
-                            tally.exits() == 0 ? "-" : tally.mainCode());
-            line(head + bar(tally.exits(), tally.failed(), most, width - head.length()));
+            String begin = ReportTable.begin(bucket, report.step());
+            Object code = tally.exits() == 0 ? "-" : tally.mainCode();
+            bar(
+                    format.formatted(begin, tally.exits(), tally.failed(), code),
+                    tally.exits(),
+                    tally.failed(),
+                    report.mostAtOnce());
         }
     }
 
-    private int codeWidth() {
-        return report.buckets().stream()
-                .mapToInt(it -> Long.toString(it.tally().mainCode()).length())
-                .reduce("CODE".length(), Math::max);
-    }
-
-    private String bar(long exits, long failed, long most, int room) {
+    private void bar(String head, long exits, long failed, long most) {
+        int room = width - head.length();
         int whole = scale(exits, most, room);
         int part = Math.min(whole, scale(failed, most, room));
-        return dark().repeat(part) + light().repeat(whole - part);
+        line(head + dark.repeat(part) + light.repeat(whole - part));
     }
 
     /** At least one column for what is not nothing. */
@@ -179,18 +169,15 @@ final class ReportText {
                 : Math.max(1, Math.toIntExact(Math.round((double) part / most * room)));
     }
 
-    private String dark() {
-        return ascii ? "#" : "█";
-    }
-
-    private String light() {
-        return ascii ? "-" : "░";
-    }
-
     private void more(Top<?> top) {
         if (top.more() > 0) {
             line("  and %d more".formatted(top.more()));
         }
+    }
+
+    private void heading(String title) {
+        line("");
+        line(title);
     }
 
     private void line(String line) {

@@ -1,14 +1,19 @@
 package io.tardis.cli;
 
+import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
+import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.Rfc3339;
+import io.tardis.core.figures.Figures;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Health;
 import io.tardis.listener.InstanceLock;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** {@code tardis status}. */
 @Command(
@@ -17,9 +22,54 @@ import picocli.CommandLine.Command;
                 "Prints whether the daemon runs and is well (exit status 0), runs and is not well (1), or does not run (3).")
 final class StatusCommand extends Subcommand {
 
+    private enum Format {
+        TEXT,
+        JSON
+    }
+
+    @Option(
+            names = "-o",
+            paramLabel = "FORMAT",
+            description = "text (the default), or json: with all figures of the metrics.")
+    private Format format = Format.TEXT;
+
     @Override
     public Integer call() {
-        Settings settings = settings();
+        return switch (format) {
+            case TEXT -> print(settings());
+            case JSON -> printJson(settings());
+        };
+    }
+
+    private int printJson(Settings settings) {
+        OptionalLong pid = InstanceLock.holder(settings.stateDir());
+        StatusJson json = new StatusJson(settings, pid);
+        if (pid.isEmpty()) {
+            RunningDaemon.refuseOtherDirectories(settings);
+            out().println(json.notRunning(FailedStart.describe(settings.runDir())));
+            return ExitStatus.NOT_KNOWN;
+        }
+        try (DaemonQueries queries = DaemonQueries.open(settings)) {
+            Answer.Pong pong = queries.client().ping();
+            out().println(json.running(pong, figures(queries.client())));
+            return pong.problems().isEmpty() ? ExitStatus.OK : ExitStatus.FAILED;
+        } catch (UnavailableException e) {
+            out().println(json.notAnswering(String.valueOf(e.getMessage())));
+            return ExitStatus.FAILED;
+        }
+    }
+
+    private static Optional<Figures> figures(QueryClient client) {
+        try {
+            return Optional.of(client.figures());
+        } catch (UnavailableException e) {
+            throw e;
+        } catch (TardisException _) {
+            return Optional.empty(); // a daemon of before there were figures
+        }
+    }
+
+    private int print(Settings settings) {
         OptionalLong pid = InstanceLock.holder(settings.stateDir());
         if (pid.isEmpty()) {
             RunningDaemon.refuseOtherDirectories(settings);

@@ -7,11 +7,14 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DoctorCommandTest {
 
@@ -89,6 +92,32 @@ class DoctorCommandTest {
         Files.createSymbolicLink(tardis.stateDir(), Files.createDirectory(directory.resolve("x")));
 
         fails("state dir   " + tardis.stateDir() + " is not a directory of its own");
+    }
+
+    /** The launcher refuses it: no container would start a daemon. */
+    @ParameterizedTest
+    @ValueSource(strings = {"rwx-w----", "rwxrwxrwx"})
+    void namesARunDirectoryThatOthersCanWriteInto(String permissions) throws IOException {
+        Path run = Files.createDirectory(tardis.runDir());
+        Files.setPosixFilePermissions(run, PosixFilePermissions.fromString(permissions));
+        String problem =
+                "run dir     others can write into %1$s, so no container starts a daemon; "
+                        .formatted(run);
+
+        fails(problem + "run: chmod 700 " + run);
+        Files.createFile(run.resolve("somebody's"));
+        fails(problem + run + " is open to others and holds what is not Tardis's, somebody's");
+    }
+
+    @Test
+    void warnsOfARunDirectoryThatOthersCanReadOnly() throws IOException {
+        Path run = Files.createDirectory(tardis.runDir());
+        Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxr-xr-x"));
+
+        Tardis.Result doctor = tardis.run("doctor");
+
+        assertThat(doctor.status()).as(doctor.out()).isEqualTo(ExitStatus.OK);
+        assertThat(doctor.out()).contains("WARN  run dir     " + run + " is open to others");
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.tardis.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Query;
 import io.tardis.listener.InstanceLock;
@@ -157,6 +158,7 @@ class FailedOutputTest {
 
         private static Answer answer(Query query) {
             return switch (query) {
+                case Query.AskFigures _ -> new Answer.Counted(new Meter().read(0, 0, 0));
                 case Query.Ping _ ->
                         new Answer.Pong(Version.text(), 1, Answer.Backlog.NONE, Optional.empty());
                 case Query.Replay(long after, int _) ->

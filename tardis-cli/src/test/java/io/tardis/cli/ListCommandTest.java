@@ -235,7 +235,7 @@ class ListCommandTest {
 
             assertThat(daemon.queries())
                     .isEqualTo(
-                            IntStream.of(2, 3, 2_000)
+                            IntStream.of(2, 3, 10_000)
                                     .mapToObj(it -> new Query.ListContainers(Optional.empty(), it))
                                     .toList());
         }

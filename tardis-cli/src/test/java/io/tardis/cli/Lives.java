@@ -8,6 +8,7 @@ import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.event.Usage;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.Published;
@@ -187,6 +188,7 @@ final class Lives {
                                             .toList(),
                                     log.isEmpty() ? 0 : log.getFirst().seq(),
                                     last);
+                    case Query.AskFigures _ -> new Answer.Counted(new Meter().read(0, 0, 0));
                     case Query.Ping _ ->
                             new Answer.Pong("1", last, Answer.Backlog.NONE, Optional.empty());
                 };

@@ -34,14 +34,27 @@ class ModuleDescriptorTest {
                 .extracting(Requires::name)
                 .containsExactlyInAnyOrder(
                         "java.base",
+                        "java.logging",
+                        "java.management",
                         "org.jspecify",
                         "ch.qos.logback.classic",
                         "ch.qos.logback.core",
                         "info.picocli",
+                        "io.prometheus.metrics.config",
+                        "io.prometheus.metrics.core",
+                        "io.prometheus.metrics.exporter.common",
+                        "io.prometheus.metrics.exporter.httpserver",
+                        "io.prometheus.metrics.instrumentation.jvm",
+                        "io.prometheus.metrics.model",
+                        "io.prometheus.metrics.tracer.common",
+                        "io.prometheus.metrics.tracer.initializer",
+                        "io.prometheus.writer.text",
                         "io.tardis.core",
                         "io.tardis.listener",
                         "io.tardis.runc",
                         "io.tardis.store",
+                        "jdk.httpserver",
+                        "jdk.management",
                         "jdk.unsupported",
                         "org.slf4j");
     }

@@ -8,6 +8,7 @@ import io.tardis.cli.Report.Group;
 import io.tardis.cli.Report.Memory;
 import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
+import io.tardis.core.event.LifeRef;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -58,6 +59,25 @@ class ReportBuilderTest {
                 .containsExactly(tuple("web", 3L, 2L), tuple("proxy", 1L, 1L), tuple("db", 1L, 0L));
         assertThat(names(report.restarts())).containsExactly("web");
         assertThat(names(report.memory())).containsExactly("web");
+    }
+
+    @Test
+    void countsAnExitOnceThatWasPublishedAgain() {
+        LifeRef life = new LifeRef("life", Deaths.YESTERDAY, true);
+        builder.add(web.code(137).event(1).ofLife(life));
+        add(db);
+        builder.add(web.outOfMemory().event(2).ofLife(life));
+
+        assertThat(build().total()).isEqualTo(tally(2, 1, 1, new Code(0, 1), new Code(137, 1)));
+    }
+
+    @Test
+    void countsTheExitsOfMoreLivesThanItWaitsFor() {
+        for (int i = 0; i < 3_000; i++) {
+            builder.add(web.event(i).ofLife(new LifeRef("life" + i, Deaths.YESTERDAY, true)));
+        }
+
+        assertThat(build().total().exits()).isEqualTo(3_000);
     }
 
     @Test

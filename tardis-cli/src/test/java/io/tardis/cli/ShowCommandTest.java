@@ -184,6 +184,21 @@ class ShowCommandTest {
     }
 
     @Test
+    void printsAnEarlierEndAsItWasPublishedLast() {
+        LifeRef earlier = new LifeRef("earlier", Lives.BEGIN.minusSeconds(60), true);
+        List<ExitEvent> log =
+                List.of(
+                        Events.exit(1, Events.TC, 255).ofLife(earlier),
+                        Events.exit(2, Events.TC, 3).ofLife(earlier));
+        LifeRef now = new LifeRef("now", Lives.BEGIN, true);
+        Answer.Exited last = new Answer.Exited(Events.exit(3, Events.TC, 7).ofLife(now), true);
+
+        assertThat(show(Lives.daemon(log, last), "tc", "-o", "json"))
+                .containsOnlyOnce("\"life\":\"earlier\"")
+                .contains(",\"history\":[{\"status\":\"exited\",\"exit_code\":3,");
+    }
+
+    @Test
     void printsTheAnswerAsJsonWithItsHistory() {
         OfContainer life = WEB.exited(7);
 

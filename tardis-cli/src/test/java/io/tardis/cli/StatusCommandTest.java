@@ -2,8 +2,10 @@ package io.tardis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Health;
+import io.tardis.core.wire.Query;
 import io.tardis.listener.InstanceLock;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -124,6 +126,53 @@ class StatusCommandTest {
         assertThat(status.out()).contains("\nDEGRADED  2 exits are in memory only");
     }
 
+    @Test
+    void printsAllOfItAsJson() {
+        Answer.Pong pong = pong(source(true, ""), Answer.Backlog.NONE);
+        Tardis.Result status = jsonOf(pong, new Answer.Counted(new Meter().read(0, 0, 4_096)));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.OK);
+        assertThat(status.out())
+                .startsWith(
+                        "{\"status\":\"well\",\"pid\":"
+                                + ProcessHandle.current().pid()
+                                + ",\"version\":\"")
+                .contains("\"problems\":[],\"figures\":{\"exits\":[],")
+                .contains("\"database_bytes\":4096},\"events\":\"tcp://127.0.0.1:")
+                .endsWith("\"log\":\"" + tardis.logFile() + "\"}\n");
+    }
+
+    @Test
+    void saysInJsonThatTheDaemonIsNotWell() {
+        Answer.Pong pong = pong(source(false, "no \"ctr\""), Answer.Backlog.NONE);
+        Tardis.Result status = jsonOf(pong, new Answer.Counted(new Meter().read(0, 0, 0)));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.FAILED);
+        assertThat(status.out())
+                .startsWith("{\"status\":\"not_well\",")
+                .contains("\"problems\":[\"no \\\"ctr\\\"\"]");
+    }
+
+    @Test
+    void printsNoFiguresOfADaemonThatHasNone() {
+        Answer.Pong pong = pong(source(true, ""), Answer.Backlog.NONE);
+        Tardis.Result status =
+                jsonOf(pong, new Answer.Refused(Answer.Refused.BAD_REQUEST, "op is none of ..."));
+
+        assertThat(status.status()).isEqualTo(ExitStatus.OK);
+        assertThat(status.out()).startsWith("{\"status\":\"well\",").doesNotContain("figures");
+    }
+
+    @Test
+    void saysInJsonThatNoDaemonRuns() {
+        Tardis.Result status = tardis.run("status", "-o", "json");
+
+        assertThat(status.status()).isEqualTo(ExitStatus.NOT_KNOWN);
+        assertThat(status.out())
+                .startsWith("{\"status\":\"not_running\",\"events\":\"tcp://127.0.0.1:")
+                .contains(",\"metrics\":null,\"state\":\"" + tardis.stateDir() + "\",");
+    }
+
     /** The launcher has noted it. */
     @Test
     void saysWhyNoDaemonRuns() throws IOException {
@@ -178,6 +227,16 @@ class StatusCommandTest {
                 Optional.empty(),
                 lastEnd,
                 "");
+    }
+
+    private Tardis.Result jsonOf(Answer.Pong pong, Answer figures) {
+        try (InstanceLock _ = InstanceLock.take(tardis.stateDir());
+                FakeDaemon _ =
+                        new FakeDaemon(
+                                tardis.environment().settings(),
+                                it -> it instanceof Query.AskFigures ? figures : pong)) {
+            return tardis.run("status", "-o", "json");
+        }
     }
 
     private Tardis.Result statusOf(Answer.Pong pong) {

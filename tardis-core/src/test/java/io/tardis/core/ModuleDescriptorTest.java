@@ -22,6 +22,7 @@ class ModuleDescriptorTest {
                         "io.tardis.core.config",
                         "io.tardis.core.curve",
                         "io.tardis.core.event",
+                        "io.tardis.core.figures",
                         "io.tardis.core.registry",
                         "io.tardis.core.wire",
                         "io.tardis.core.zmq");

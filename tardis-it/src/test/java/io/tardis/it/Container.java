@@ -191,7 +191,16 @@ record Container(
         return containerd.folder("fifo").toString();
     }
 
+    /** As {@link #run}, with the root filesystem of an image. */
+    Outcome runImage(String image, String... command) {
+        return runCommand("--rm", List.of("--snapshotter", "native", image, id), command).run();
+    }
+
     private Command runCommand(String mode, String... command) {
+        return runCommand(mode, List.of("--rootfs", containerd.rootfs().toString(), id), command);
+    }
+
+    private Command runCommand(String mode, List<String> what, String... command) {
         List<String> arguments =
                 new ArrayList<>(
                         List.of(
@@ -206,7 +215,7 @@ record Container(
         arguments.addAll(List.of("--fifo-dir", fifos(), "--cgroup", containerd.cgroupOf(this)));
         environment.forEach((key, value) -> arguments.addAll(List.of("--env", key + "=" + value)));
         arguments.addAll(options);
-        arguments.addAll(List.of("--rootfs", containerd.rootfs().toString(), id));
+        arguments.addAll(what);
         arguments.addAll(List.of(command));
         return containerd.ctrCommand(arguments).input(input);
     }

@@ -168,6 +168,9 @@ final class Lab
                             TardisInstallation.fromBuild(),
                             folder.root().resolve("tardis"),
                             socket);
+            if (System.getProperty("tardis.it.witness", "on").equals("off")) {
+                node = node.with("TARDIS_KERNEL_WITNESS", "off");
+            }
             for (Map.Entry<String, Function<TardisNode, String>> setting : settings.entrySet()) {
                 node = node.with(setting.getKey(), setting.getValue().apply(node));
             }

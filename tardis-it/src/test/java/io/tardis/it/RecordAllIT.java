@@ -20,6 +20,8 @@ class RecordAllIT {
     private static final int BUSY = 8;
     private static final String MEMORY = Integer.toString(16 << 20);
 
+    private static final String IMAGE = "docker.io/library/tardis-it:1";
+
     @RegisterExtension final Lab lab = Lab.withTardis().setting("TARDIS_RECORD", "all");
 
     @ContainerTest
@@ -41,6 +43,31 @@ class RecordAllIT {
         assertThat(ended.path("usage").path("cpu_us").asLong()).as("%s", ended).isPositive();
         assertThat(ended.path("duration_ms").asLong()).as("%s", ended).isPositive();
         assertThat(lab.tardis().isRegistered(container)).isFalse();
+    }
+
+    /**
+     * By plain runc, and by the shim: containerd alone knows the image of what {@code ctr} runs.
+     */
+    @ContainerTest
+    void recordsTheImageOfWhatCtrRuns() {
+        Image.importAs(IMAGE, lab.containerd());
+        startDaemon();
+        Container container = plain("imaged");
+        Container enabled = lab.container("enabled").enabled();
+
+        assertThat(container.runImage(IMAGE, "/bin/sh", "-c", "exit 3").code()).isEqualTo(3);
+        assertThat(enabled.runImage(IMAGE, "/bin/sh", "-c", "exit 4").code()).isEqualTo(4);
+        assertThat(container.sh("exit 5").code()).as("no image").isEqualTo(5);
+
+        assertThat(images(container, 2)).containsExactly(IMAGE, "");
+        assertThat(images(enabled, 1)).containsExactly(IMAGE);
+    }
+
+    private List<String> images(Container container, int exits) {
+        Wait.until("exits", SOON, () -> lab.tardis().published(container).size() == exits);
+        return lab.tardis().published(container).stream()
+                .map(it -> it.path("about").path("image").asString(""))
+                .toList();
     }
 
     @ContainerTest

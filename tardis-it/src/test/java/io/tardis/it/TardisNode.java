@@ -665,7 +665,7 @@ final class TardisNode implements AutoCloseable {
      * A port below those that the kernel gives to outgoing connections, which could take it before
      * the daemon.
      */
-    private static int freePort() {
+    static int freePort() {
         while (true) {
             int port = RANDOM.nextInt(12_000, 32_000);
             try (ServerSocket socket = new ServerSocket()) {

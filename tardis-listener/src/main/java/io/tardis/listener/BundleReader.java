@@ -10,7 +10,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,7 +24,7 @@ final class BundleReader implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BundleReader.class);
     private static final Duration PATIENCE = Duration.ofMillis(200);
 
-    private final Function<Path, About> reader;
+    private final BiFunction<Path, String, About> reader;
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(
                     Thread.ofPlatform().daemon().name("tardis-listener-bundles").factory());
@@ -34,17 +34,21 @@ final class BundleReader implements AutoCloseable {
         this(AboutReader::read);
     }
 
-    BundleReader(Function<Path, About> reader) {
+    BundleReader(BiFunction<Path, String, About> reader) {
         this.reader = reader;
     }
 
-    /** Nothing where the file does not answer in time, or an earlier one has not answered yet. */
-    About about(Path bundle) {
+    /**
+     * Nothing where the file does not answer in time, or an earlier one has not answered yet.
+     *
+     * @param image as for {@link AboutReader#read}
+     */
+    About about(Path bundle, String image) {
         Future<About> before = last;
         if (bundle.toString().isEmpty() || (before != null && !before.isDone())) {
             return About.NOTHING;
         }
-        Future<About> reading = thread.submit(() -> reader.apply(bundle));
+        Future<About> reading = thread.submit(() -> reader.apply(bundle, image));
         last = reading;
         try {
             return reading.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);

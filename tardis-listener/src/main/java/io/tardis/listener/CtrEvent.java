@@ -2,6 +2,7 @@ package io.tardis.listener;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.spec.AboutReader;
 import java.nio.file.Path;
 import java.time.Instant;
 
@@ -29,6 +30,14 @@ sealed interface CtrEvent {
 
     /** The kernel killed a process of this container for memory. */
     record Oom(ContainerKey container) implements CtrEvent {}
+
+    /**
+     * A container was created, which is before its task is; or it was deleted.
+     *
+     * @param image as whoever created it named it; empty if it has none, or was deleted. No more of
+     *     it than {@link AboutReader#MAX_VALUE} characters
+     */
+    record Container(ContainerKey container, String image) implements CtrEvent {}
 
     /** A line of another topic. */
     record Ignored() implements CtrEvent {}

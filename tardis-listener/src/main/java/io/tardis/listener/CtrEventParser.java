@@ -3,6 +3,8 @@ package io.tardis.listener;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Rfc3339;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.spec.AboutReader;
+import io.tardis.listener.CtrEvent.Container;
 import io.tardis.listener.CtrEvent.Exit;
 import io.tardis.listener.CtrEvent.Ignored;
 import io.tardis.listener.CtrEvent.Malformed;
@@ -48,6 +50,8 @@ final class CtrEventParser {
     private static final String START = "/tasks/start";
     private static final String OOM = "/tasks/oom";
     private static final String DELETE = "/tasks/delete";
+    private static final String CONTAINER_CREATE = "/containers/create";
+    private static final String CONTAINER_DELETE = "/containers/delete";
 
     /**
      * The spaces between the fields in front of the JSON: four in the timestamp, two around the
@@ -92,6 +96,12 @@ final class CtrEventParser {
                             : malformed(line, "");
             // It has a list of mounts of any length, and the start that follows will do.
             case CREATE -> line.ending() == Ending.NEWLINE ? parse(topic, line, position) : IGNORED;
+            // An image is worth no gap.
+            case CONTAINER_CREATE, CONTAINER_DELETE ->
+                    line.ending() == Ending.NEWLINE
+                                    && parse(topic, line, position) instanceof Container container
+                            ? container
+                            : IGNORED;
             default ->
                     topic.startsWith("/")
                             ? IGNORED
@@ -117,12 +127,16 @@ final class CtrEventParser {
             if (!ContainerKey.isIdentifier(namespace)) {
                 return new Malformed("the namespace is not an identifier");
             }
-            if (!ContainerKey.isIdentifier(fields.containerId)) {
+            boolean isOfTask = topic.startsWith("/tasks/");
+            String id = isOfTask ? fields.containerId : fields.id;
+            if (!ContainerKey.isIdentifier(id)) {
                 return new Malformed("container_id is missing or not an identifier");
             }
-            ContainerKey container = new ContainerKey(namespace, fields.containerId);
+            ContainerKey container = new ContainerKey(namespace, id);
             return switch (topic) {
                 case OOM -> new Oom(container);
+                case CONTAINER_CREATE -> new Container(container, shortened(fields.image));
+                case CONTAINER_DELETE -> new Container(container, "");
                 case CREATE, START ->
                         new TaskProcess(
                                 container,
@@ -160,6 +174,11 @@ final class CtrEventParser {
         }
     }
 
+    /** What nobody shows of it need not be remembered. */
+    private static String shortened(String text) {
+        return text.substring(0, Math.min(text.length(), AboutReader.MAX_VALUE));
+    }
+
     private Instant lineTime(Line line) {
         String date = line.text(line.offset(), fieldEnds[0]);
         String time = line.text(fieldEnds[0] + 1, fieldEnds[1]);
@@ -182,6 +201,7 @@ final class CtrEventParser {
         private String containerId = "";
         private String id = "";
         private String bundle = "";
+        private String image = "";
         private long pid;
 
         /** Negative where the line has none. */
@@ -207,11 +227,9 @@ final class CtrEventParser {
                 switch (name) {
                     case "container_id" -> containerId = string(1, name);
                     case "id" -> id = string(2, name);
-                    case "bundle" -> {
-                        // Only in a create, which is worth something without it, too.
-                        bundle = token == JsonToken.VALUE_STRING ? parser.getString() : "";
-                        parser.skipChildren();
-                    }
+                    // These two only in creates, which are worth something without them, too.
+                    case "bundle" -> bundle = stringOrNothing();
+                    case "image" -> image = stringOrNothing();
                     case "pid" -> pid = integer(4, name, TaskExit.MAX_UINT32);
                     case "exit_status" -> exitStatus = integer(8, name, TaskExit.MAX_UINT32);
                     case "exited_at" -> {
@@ -239,6 +257,12 @@ final class CtrEventParser {
                 throw new BadField(name + " is not a string");
             }
             return parser.getString();
+        }
+
+        private String stringOrNothing() {
+            String text = parser.currentToken() == JsonToken.VALUE_STRING ? parser.getString() : "";
+            parser.skipChildren();
+            return text;
         }
 
         private long integer(int bit, String name) {

@@ -23,9 +23,9 @@ final class Execs {
         fates.put(Key.of(exit), fate);
     }
 
-    /** containerd reported an exit; what is to be published of it. */
-    Optional<End> ended(TaskExit exit) {
-        End end = new End(exit, OptionalInt.empty(), false, ExitSource.CONTAINERD);
+    /** containerd reported an exit at {@code nanoTime}; what is to be published of it. */
+    Optional<End> ended(TaskExit exit, long nanoTime) {
+        End end = new End(exit, OptionalInt.empty(), false, ExitSource.CONTAINERD, nanoTime);
         Fate.Step step = fates.getOrDefault(Key.of(exit), new Fate.Open()).after(end, false, 0);
         fates.put(Key.of(exit), step.next());
         return step.published();

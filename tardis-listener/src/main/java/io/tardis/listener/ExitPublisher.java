@@ -6,6 +6,7 @@ import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
@@ -50,6 +51,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private final LifeChecker checker;
     private final BooleanSupplier ownsStateDir;
     private final InstantSource clock;
+    private final Meter meter;
     private final Worker worker;
     private final FailureLog failures = new FailureLog(ExitPublisher.class);
     private long nextHeartbeat = System.nanoTime();
@@ -72,6 +74,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
      * @param node where the processes are
      * @param ownsStateDir whether the sequence's file is this process's to write again, where
      *     somebody removed it
+     * @param meter counts what is published
      */
     ExitPublisher(
             ZmqPublisher socket,
@@ -82,7 +85,8 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             boolean keepsAll,
             Node node,
             BooleanSupplier ownsStateDir,
-            InstantSource clock) {
+            InstantSource clock,
+            Meter meter) {
         this.socket = socket;
         this.inbox = inbox;
         this.sequence = sequence;
@@ -92,6 +96,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         this.checker = checker;
         this.ownsStateDir = ownsStateDir;
         this.clock = clock;
+        this.meter = meter;
         this.worker = new Worker("tardis-listener-publisher", this::run, this::askToStop);
     }
 
@@ -158,6 +163,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             check();
         }
         if (nextHeartbeat - now <= 0) {
+            meter.openLives(known.countOpen());
             publish(new Published.Heartbeat(sequence.last(), clock.instant()));
             if (ownsStateDir.getAsBoolean()) {
                 sequence.keepInPlace(clock);
@@ -167,12 +173,16 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     }
 
     private void handle(Signal signal) {
+        lives.reported = inbox.reported();
         switch (signal) {
             case Signal.Read(CtrEvent event) -> handle(event);
             case Signal.Reaped(long number) ->
                     witness.flatMap(it -> it.take(number)).ifPresent(this::handle);
             case Signal.OfLife(Consumer<Lives> report) -> report.accept(lives);
-            case Signal.Missed(Instant from, String reason) -> publishGap(from, reason);
+            case Signal.Missed(Instant from, String reason) -> {
+                node.missed();
+                publishGap(from, reason);
+            }
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
         }
     }
@@ -199,7 +209,8 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                 lives.reported(process);
                 node.reported(process.pid());
             }
-            case CtrEvent.Oom(var container) -> lives.outOfMemory(container);
+            case CtrEvent.Oom(var container) -> lives.outOfMemory(container, System.nanoTime());
+            case CtrEvent.Container container -> node.note(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
                 failures.warn("a line of the event source cannot be read", reason);
@@ -234,6 +245,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                         end.source(),
                         life,
                         details);
+        meter.published(event, end.reported());
         publish(new Published.Exit(event));
         LOG.debug("published {}", event);
         return event.seq();
@@ -255,12 +267,14 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
 
     @Override
     public void lost(TrackedLife life) {
+        meter.lost();
         publish(new Published.Lost(sequence.last(), life.life.container(), life.ref()));
     }
 
     private void publishGap(Instant from, String reason) {
         Instant to = clock.instant();
         // The clock may have been set back meanwhile.
+        meter.gap();
         publish(new Published.Gap(sequence.last(), from.isAfter(to) ? to : from, to, reason));
         check();
     }

@@ -43,10 +43,17 @@ sealed interface Fate {
      * @param signal the signal, where the source knows it
      * @param oomKilled whether the kernel killed a process of the container for memory before
      * @param source where the status comes from
+     * @param reported when it was reported, by the monotonic clock; of no meaning where it was
+     *     published by an earlier daemon
      */
-    record End(TaskExit exit, OptionalInt signal, boolean oomKilled, ExitSource source) {
+    record End(
+            TaskExit exit,
+            OptionalInt signal,
+            boolean oomKilled,
+            ExitSource source,
+            long reported) {
         private End withOomKilled(boolean now) {
-            return new End(exit, signal, oomKilled || now, source);
+            return new End(exit, signal, oomKilled || now, source, reported);
         }
     }
 
@@ -91,6 +98,18 @@ sealed interface Fate {
             case Ended(End end, boolean disputed) ->
                     new Step(new Ended(end, isDisputed(end, report, disputed)), Optional.empty());
         };
+    }
+
+    /**
+     * Takes containerd's report that the kernel has killed a process of the container for memory,
+     * which came after the exit: that is published again, like a real code after an assumed one.
+     */
+    default Step outOfMemory() {
+        return this instanceof Ended(End end, boolean disputed)
+                        && !end.oomKilled()
+                        && end.source() != ExitSource.ASSUMED
+                ? Step.ended(end.withOomKilled(true), disputed)
+                : new Step(this, Optional.empty());
     }
 
     /** Publishes what was held. */

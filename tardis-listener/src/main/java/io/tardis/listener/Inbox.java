@@ -35,7 +35,13 @@ public final class Inbox {
 
     private static final int LENGTH = 10_000;
 
-    private final BlockingQueue<Signal> signals = new ArrayBlockingQueue<>(LENGTH);
+    /** A signal, and when it was reported, by the monotonic clock. */
+    private record Entry(Signal signal, long nanoTime) {}
+
+    private final BlockingQueue<Entry> signals = new ArrayBlockingQueue<>(LENGTH);
+
+    /** Belongs to the thread that polls. */
+    private long reported = System.nanoTime();
 
     /** An empty inbox. */
     public Inbox() {}
@@ -43,7 +49,7 @@ public final class Inbox {
     /** Adds a signal, and waits while the inbox is full. An interrupted thread adds nothing. */
     void put(Signal signal) {
         try {
-            signals.put(signal);
+            signals.put(new Entry(signal, System.nanoTime()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -56,7 +62,8 @@ public final class Inbox {
      * @return false if it was full all the time
      */
     boolean offer(Signal signal, Duration patience) throws InterruptedException {
-        return signals.offer(signal, patience.toNanos(), TimeUnit.NANOSECONDS);
+        return signals.offer(
+                new Entry(signal, System.nanoTime()), patience.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     /**
@@ -66,6 +73,19 @@ public final class Inbox {
      * @return null if there was none
      */
     @Nullable Signal poll(long nanos) throws InterruptedException {
-        return signals.poll(nanos, TimeUnit.NANOSECONDS);
+        Entry oldest = signals.poll(nanos, TimeUnit.NANOSECONDS);
+        if (oldest == null) {
+            return null;
+        }
+        reported = oldest.nanoTime();
+        return oldest.signal();
+    }
+
+    /**
+     * When the signal was put that {@link #poll} gave last, by {@link System#nanoTime}; a wait for
+     * room comes after that. For the thread that polls.
+     */
+    long reported() {
+        return reported;
     }
 }

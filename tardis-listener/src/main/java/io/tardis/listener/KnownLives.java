@@ -63,6 +63,11 @@ final class KnownLives {
         return all().filter(it -> it.kept && it.isOpen()).map(it -> it.life).toList();
     }
 
+    /** How many {@link #open} has. */
+    long countOpen() {
+        return all().filter(it -> it.kept && it.isOpen()).count();
+    }
+
     /** The registered lives that are over, and were not deleted. */
     List<Life> undeleted() {
         return all().filter(it -> it.registered && !it.deleted && !it.isOpen())
@@ -215,7 +220,7 @@ final class KnownLives {
 
     private static Fate fateOf(ExitEvent event) {
         return new Fate.Ended(
-                new End(event.exit(), event.signal(), event.oomKilled(), event.source()), false);
+                new End(event.exit(), event.signal(), event.oomKilled(), event.source(), 0), false);
     }
 
     /** The life that an answer of the store is about, if it names one. */

@@ -6,6 +6,7 @@ import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.RecordScope;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.Life;
 import io.tardis.core.registry.LifeListener;
@@ -89,6 +90,7 @@ public final class Listener implements LifeListener, AutoCloseable {
      * @param registry where the shim notes the lives of enabled containers
      * @param queryEndpoint where the store will answer when this is started
      * @param clock the wall clock
+     * @param meter counts what is published
      * @throws io.tardis.core.SetupException if a file cannot be written or an endpoint not be bound
      */
     public Listener(
@@ -99,7 +101,8 @@ public final class Listener implements LifeListener, AutoCloseable {
             ZmqContext context,
             ContainerRegistry registry,
             String queryEndpoint,
-            InstantSource clock) {
+            InstantSource clock,
+            Meter meter) {
         this.inbox = inbox;
         this.source = source;
         this.registry = registry;
@@ -138,7 +141,14 @@ public final class Listener implements LifeListener, AutoCloseable {
                         LifeChecker.LATE_REPORT);
         this.node =
                 new LocalNode(
-                        witnesses, checker, registry, cgroups, source.created, bundles, clock);
+                        witnesses,
+                        checker,
+                        registry,
+                        cgroups,
+                        source.created,
+                        bundles,
+                        new Images(),
+                        clock);
         if (keepsAll && kernel.isPresent()) {
             source.created.open();
         }
@@ -152,7 +162,8 @@ public final class Listener implements LifeListener, AutoCloseable {
                         keepsAll,
                         node,
                         lock::keep,
-                        clock);
+                        clock,
+                        meter);
     }
 
     /**
@@ -178,7 +189,10 @@ public final class Listener implements LifeListener, AutoCloseable {
             return new ShimWitness(
                     it -> {
                         cgroups.measure(it.life());
-                        report(lives -> ended(lives, it));
+                        report(lives -> {
+                            lives.reportedByShim(it.life(), it.exit(), System.nanoTime());
+                            witnesses.shims().forget(it.life());
+                        });
                     },
                     it -> checker.check(it));
         } catch (IOException e) {
@@ -188,18 +202,10 @@ public final class Listener implements LifeListener, AutoCloseable {
         }
     }
 
-    private void ended(Lives lives, ShimWitness.Ended ended) {
-        lives.reportedByShim(ended.life(), ended.exit(), System.nanoTime());
-        witnesses.shims().forget(ended.life());
-    }
-
     /** Containers that were created while nobody listened. */
     private void findRunning(String address) {
         for (RunningContainers.Found it : RunningContainers.of(address)) {
-            CtrEvent.TaskProcess process =
-                    new CtrEvent.TaskProcess(
-                            it.container(), it.bundle(), it.pid(), it.createdAt(), true);
-            report(lives -> lives.found(process));
+            report(lives -> lives.found(it.asCreate()));
         }
     }
 

@@ -25,8 +25,7 @@ import org.slf4j.LoggerFactory;
  * it: the shim, containerd's create or start, or its end alone. An id is used many times, and so is
  * a pid; what distinguishes lives is the order of the reports, the pid, and the time.
  *
- * <p>For one thread. Its memory is bounded by the open lives and those that {@link KnownLives}
- * remembers.
+ * <p>For one thread. {@link KnownLives} and {@link OomReports} bound its memory.
  */
 final class Lives {
 
@@ -37,10 +36,10 @@ final class Lives {
     private final Node node;
     private final KnownLives known;
     private final HeldLives held = new HeldLives();
+    private final OomReports ooms = new OomReports();
 
-    /** Containers whose lives were not known when the kernel killed a process of theirs. */
-    private final BoundedMap<ContainerKey, Boolean> oomKilled =
-            new BoundedMap<>(KnownLives.REMEMBERED);
+    /** When the report in hand was made, by the monotonic clock; for measuring only. */
+    long reported = System.nanoTime();
 
     /**
      * Goes on with what is known.
@@ -85,7 +84,7 @@ final class Lives {
         if (tracked == null) {
             tracked = known.add(new TrackedLife(life, true, isRegistered));
             tracked.unregistered = !isRegistered;
-            oomKilled.remove(life.container());
+            ooms.takeEarly(life.container());
         } else {
             Optional<InitProcess> init = life.init().or(tracked.life::init);
             tracked.life =
@@ -187,7 +186,7 @@ final class Lives {
                         known.add(
                                 KnownLives.newLife(
                                         container, report.at(), report.bundle(), keepsAll));
-                oomKilled.remove(container);
+                ooms.takeEarly(container);
             }
             if (report.pid() != KnownLives.NO_PID) {
                 life.life = life.life.withInit(process);
@@ -216,13 +215,15 @@ final class Lives {
         }
     }
 
-    /** The kernel killed a process of the container for memory; its exit comes next. */
-    void outOfMemory(ContainerKey container) {
+    /** The kernel killed a process of the container for memory; its exit mostly comes next. */
+    void outOfMemory(ContainerKey container, long nanoTime) {
         TrackedLife newest = known.newest(container);
         if (newest != null && (newest.isOpen() || newest.fate instanceof Fate.Held)) {
             newest.oomKilled = true;
+        } else if (newest != null && ooms.reopen(newest, nanoTime)) {
+            apply(newest, newest.fate.outOfMemory());
         } else {
-            oomKilled.put(container, true);
+            ooms.early(container);
         }
     }
 
@@ -266,7 +267,7 @@ final class Lives {
     /** A life of which nothing but its end was reported. */
     private TrackedLife unreported(TaskExit exit) {
         TrackedLife life = known.addEnded(KnownLives.newLife(exit, keepsAll));
-        life.oomKilled = oomKilled.remove(exit.container()) != null;
+        life.oomKilled = ooms.takeEarly(exit.container());
         // The exit says it all, unless the life is newer than others that are known.
         life.begun = known.of(exit.container()).getFirst() == life;
         return life;
@@ -275,7 +276,7 @@ final class Lives {
     private void execEnded(TaskExit exit) {
         Optional<LifeRef> life =
                 Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
-        known.execs.ended(exit).ifPresent(it -> sink.exit(it, life, LifeDetails.NONE));
+        known.execs.ended(exit, reported).ifPresent(it -> sink.exit(it, life, LifeDetails.NONE));
     }
 
     private void report(
@@ -283,15 +284,12 @@ final class Lives {
         if (life.kept && life.fate.known().isEmpty()) {
             life.details = life.details.withUsage(node.usage(life.life));
         }
-        OptionalLong oomKills = life.details.usage().oomKills();
-        if (oomKills.isPresent()) {
-            life.oomKilled = oomKills.getAsLong() > 0;
+        boolean isCounted = life.noteOomKills();
+        if (!isCounted) {
+            ooms.reported(life, nanoTime);
         }
-        Fate.Step step =
-                life.fate.after(
-                        new End(exit, signal, life.oomKilled, source),
-                        oomKills.isEmpty(),
-                        nanoTime);
+        End end = new End(exit, signal, life.oomKilled, source, reported);
+        Fate.Step step = life.fate.after(end, !isCounted, nanoTime);
         apply(life, step);
         if (step.next() instanceof Fate.Held) {
             held.add(life);

@@ -21,6 +21,7 @@ import org.slf4j.LoggerFactory;
  * @param witnesses watch processes
  * @param checker looks at what they cannot watch now
  * @param created what containerd has reported just now
+ * @param images for the publisher alone
  */
 record LocalNode(
         Witnesses witnesses,
@@ -29,6 +30,7 @@ record LocalNode(
         Cgroups cgroups,
         NewProcesses created,
         BundleReader bundles,
+        Images images,
         InstantSource clock)
         implements Node {
 
@@ -37,7 +39,7 @@ record LocalNode(
     @Override
     public InitProcess process(long pid, Instant at) {
         try {
-            return InitProcess.of(pid, at, clock);
+            return created.process(pid, at).orElseGet(() -> InitProcess.of(pid, at, clock));
         } catch (UncheckedIOException e) {
             LOG.debug("when process {} was started cannot be read now", pid, e);
         }
@@ -63,8 +65,18 @@ record LocalNode(
     }
 
     @Override
+    public void note(CtrEvent.Container event) {
+        images.note(event);
+    }
+
+    @Override
+    public void missed() {
+        images.forgetAll();
+    }
+
+    @Override
     public About about(Life life) {
-        return bundles.about(life.bundle());
+        return bundles.about(life.bundle(), images.of(life.container()));
     }
 
     /** A restore has no start; and the launcher's call may not have reached the shim. */

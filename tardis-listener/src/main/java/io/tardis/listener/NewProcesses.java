@@ -20,15 +20,17 @@ import org.slf4j.LoggerFactory;
  */
 final class NewProcesses {
 
-    /** A process, whatever becomes of its pid. */
-    record Held(Pidfd pidfd, Optional<Cgroup> cgroup) implements AutoCloseable {
+    /**
+     * A process, whatever becomes of its pid.
+     *
+     * @param process with its start time
+     * @param at when its create was reported
+     */
+    record Held(InitProcess process, Instant at, Pidfd pidfd, Optional<Cgroup> cgroup)
+            implements AutoCloseable {
         @Override
         public void close() {
-            try {
-                pidfd.close();
-            } catch (SystemCall.Failure e) {
-                LOG.warn("a descriptor cannot be closed", e);
-            }
+            NewProcesses.close(pidfd);
         }
     }
 
@@ -71,22 +73,37 @@ final class NewProcesses {
             }
         }
         try {
-            Held process =
-                    new Held(Pidfd.open(pid), isLate(at) ? Cgroup.ofRunning(pid) : Cgroup.of(pid));
-            @Nullable Held unused = process;
+            Pidfd pidfd = Pidfd.open(pid);
+            boolean isHeld = false;
             try {
+                Optional<Cgroup> cgroup = isLate(at) ? Cgroup.ofRunning(pid) : Cgroup.of(pid);
                 // Looked at afterwards, with the pidfd in hand.
-                if (InitProcess.of(pid, at, clock).startTime().isPresent()) {
-                    synchronized (this) {
-                        unused = open ? held.put(pid, process) : process;
-                    }
-                }
+                InitProcess process = InitProcess.of(pid, at, clock);
+                isHeld =
+                        process.startTime().isPresent()
+                                && hold(new Held(process, at, pidfd, cgroup));
             } finally {
-                close(unused);
+                if (!isHeld) {
+                    close(pidfd);
+                }
             }
         } catch (SystemCall.Failure | UncheckedIOException e) {
             LOG.debug("process {} is not there any more", pid, e);
         }
+    }
+
+    private synchronized boolean hold(Held process) {
+        if (open) {
+            close(held.put(process.process().pid(), process));
+        }
+        return open;
+    }
+
+    /** The process, by the report of its create at {@code at}; empty if it is not held. */
+    synchronized Optional<InitProcess> process(long pid, Instant at) {
+        return Optional.ofNullable(held.get(pid))
+                .filter(it -> it.at().equals(at))
+                .map(Held::process);
     }
 
     /** Whether a process whose create was reported at {@code at} may run by now. */
@@ -107,6 +124,14 @@ final class NewProcesses {
     private static void close(@Nullable Held process) {
         if (process != null) {
             process.close();
+        }
+    }
+
+    private static void close(Pidfd pidfd) {
+        try {
+            pidfd.close();
+        } catch (SystemCall.Failure e) {
+            LOG.warn("a descriptor cannot be closed", e);
         }
     }
 }

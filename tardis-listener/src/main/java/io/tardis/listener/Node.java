@@ -30,6 +30,12 @@ interface Node {
     /** A report of a process was handled: what was held for it is not needed. */
     void reported(long pid);
 
+    /** A container was created or deleted; {@link #about} knows its image from now on. */
+    void note(CtrEvent.Container event);
+
+    /** Events were missed: what they had said of containers may be wrong by now. */
+    void missed();
+
     /** Who a kept life is. To be asked when its process is watched: that cannot wait. */
     About about(Life life);
 

@@ -43,7 +43,12 @@ final class RunningContainers {
      *     may have its pid by now
      * @param createdAt when its create had been done
      */
-    record Found(ContainerKey container, Path bundle, long pid, Instant createdAt) {}
+    record Found(ContainerKey container, Path bundle, long pid, Instant createdAt) {
+
+        CtrEvent.TaskProcess asCreate() {
+            return new CtrEvent.TaskProcess(container, bundle, pid, createdAt, true);
+        }
+    }
 
     private static final Logger LOG = LoggerFactory.getLogger(RunningContainers.class);
 

@@ -90,6 +90,13 @@ final class TrackedLife {
         }
     }
 
+    /** Takes over the kernel's count of kills for memory; false if it could not be read. */
+    boolean noteOomKills() {
+        OptionalLong kills = details.usage().oomKills();
+        kills.ifPresent(it -> oomKilled = it > 0);
+        return kills.isPresent();
+    }
+
     boolean isOpen() {
         return fate instanceof Fate.Open;
     }

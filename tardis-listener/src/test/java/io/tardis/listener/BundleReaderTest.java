@@ -29,10 +29,10 @@ class BundleReaderTest {
 
     @Test
     void readsABundle() {
-        try (BundleReader reader = new BundleReader(_ -> ABOUT)) {
-            assertThat(reader.about(BUNDLE)).isEqualTo(ABOUT);
-            assertThat(reader.about(BUNDLE)).isEqualTo(ABOUT);
-            assertThat(reader.about(Path.of(""))).isEqualTo(About.NOTHING);
+        try (BundleReader reader = new BundleReader((_, _) -> ABOUT)) {
+            assertThat(reader.about(BUNDLE, "")).isEqualTo(ABOUT);
+            assertThat(reader.about(BUNDLE, "")).isEqualTo(ABOUT);
+            assertThat(reader.about(Path.of(""), "")).isEqualTo(About.NOTHING);
         }
     }
 
@@ -41,19 +41,19 @@ class BundleReaderTest {
         CountDownLatch answers = new CountDownLatch(1);
         AtomicInteger reads = new AtomicInteger();
         try (BundleReader reader =
-                        new BundleReader(_ -> {
+                        new BundleReader((_, _) -> {
                             reads.incrementAndGet();
                             pass(answers);
                             return ABOUT;
                         });
                 CapturedLog log = new CapturedLog(BundleReader.class)) {
-            assertThat(reader.about(BUNDLE)).isEqualTo(About.NOTHING);
-            assertThat(reader.about(BUNDLE)).isEqualTo(About.NOTHING);
+            assertThat(reader.about(BUNDLE, "")).isEqualTo(About.NOTHING);
+            assertThat(reader.about(BUNDLE, "")).isEqualTo(About.NOTHING);
             assertThat(reads).hasValue(1);
             assertThat(log.at(Level.WARN)).hasSize(1);
 
             answers.countDown();
-            await().until(() -> reader.about(BUNDLE).equals(ABOUT));
+            await().until(() -> reader.about(BUNDLE, "").equals(ABOUT));
         }
     }
 
@@ -61,16 +61,16 @@ class BundleReaderTest {
     void outlivesAFailure() {
         AtomicInteger reads = new AtomicInteger();
         try (BundleReader reader =
-                        new BundleReader(_ -> {
+                        new BundleReader((_, _) -> {
                             if (reads.incrementAndGet() == 1) {
                                 throw new IllegalStateException("nobody has thought of this");
                             }
                             return ABOUT;
                         });
                 CapturedLog log = new CapturedLog(BundleReader.class)) {
-            assertThat(reader.about(BUNDLE)).isEqualTo(About.NOTHING);
+            assertThat(reader.about(BUNDLE, "")).isEqualTo(About.NOTHING);
             assertThat(log.at(Level.ERROR)).hasSize(1);
-            assertThat(reader.about(BUNDLE)).isEqualTo(ABOUT);
+            assertThat(reader.about(BUNDLE, "")).isEqualTo(ABOUT);
         }
     }
 

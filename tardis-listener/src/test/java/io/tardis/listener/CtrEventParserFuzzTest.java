@@ -6,6 +6,7 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.spec.AboutReader;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.listener.CtrEvent.Ignored;
@@ -121,6 +122,8 @@ class CtrEventParserFuzzTest {
             case CtrEvent.Exit(TaskExit exit) -> assertCanBePublished(exit);
             case Malformed(String reason) ->
                     assertThat(reason).hasSizeLessThanOrEqualTo(LONGEST_REASON);
+            case CtrEvent.Container(var _, String image) ->
+                    assertThat(image).hasSizeLessThanOrEqualTo(AboutReader.MAX_VALUE);
             case CtrEvent.Oom _, CtrEvent.TaskProcess _, Ignored _ -> {}
         }
     }

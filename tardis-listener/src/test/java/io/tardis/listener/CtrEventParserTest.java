@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.spec.AboutReader;
 import io.tardis.listener.CtrEvent.Exit;
 import io.tardis.listener.CtrEvent.Ignored;
 import io.tardis.listener.CtrEvent.Malformed;
@@ -27,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -51,10 +53,10 @@ class CtrEventParserTest {
      * cut -d' ' -f6 FILE | sort | uniq -c                                               # per topic
      * grep ' /tasks/exit ' FILE | grep -cE '"container_id":"([^"]*)","id":"\1"'          # not execs
      * grep ' /tasks/delete ' FILE | grep -c exit_status                                 # not 0
-     * cut -d' ' -f6 FILE | grep -cvE '^/tasks/(exit|delete|start|oom)$'                 # others
+     * cut -d' ' -f6 FILE | grep -cvE '^/tasks/(exit|delete|create|start|oom)$|^/containers/' # others
      * </pre>
      *
-     * The other 7 deletes repeat no status, so they count as ignored: 74 + 7.
+     * The other 7 deletes repeat no status, so they count as ignored: 8 + 7.
      */
     @ParameterizedTest
     @ValueSource(strings = {V1_6, V1_7})
@@ -80,7 +82,8 @@ class CtrEventParserTest {
                                 "create", 22L,
                                 "start", 22L,
                                 "Oom", 1L,
-                                "Ignored", 59L));
+                                "Container", 44L,
+                                "Ignored", 15L));
     }
 
     private static String kind(CtrEvent event) {
@@ -246,6 +249,38 @@ class CtrEventParserTest {
 
         assertThat(event)
                 .isEqualTo(new Exit(new TaskExit(TC, "tc", 0, 0, Instant.ofEpochSecond(1))));
+    }
+
+    /** As containerd 1.6 to 2.1 print it; containers with a root filesystem only have no image. */
+    @ParameterizedTest
+    @CsvSource(
+            quoteCharacter = '~',
+            delimiter = '|',
+            nullValues = "ignored",
+            value = {
+                "create | {'id':'tc','image':'docker.io/library/busybox:1','runtime':{'name':'r'}} | docker.io/library/busybox:1",
+                "create | {'id':'tc','runtime':{'name':'io.containerd.runc.v2'}} | ~~",
+                "create | {'id':'tc','image':{'a':['x']}} | ~~",
+                "create | {'container_id':'tc','image':'i'} | ignored",
+                "create | {'id':'../tc','image':'i'} | ignored",
+                "create | {'id':'tc','image':'i' | ignored",
+                "delete | {'id':'tc'} | ~~",
+                "delete | {'id':'tc','image':'i'} | ~~",
+                "update | {'id':'tc','image':'i'} | ignored",
+            })
+    void readsTheImageOfAContainer(String topic, String json, @Nullable String image) {
+        CtrEvent event = parse(PREFIX + "/containers/" + topic + " " + json.replace('\'', '"'));
+
+        assertThat(event)
+                .isEqualTo(image == null ? new Ignored() : new CtrEvent.Container(TC, image));
+    }
+
+    @Test
+    void takesNoMoreOfAnImageThanIsShown() {
+        String image = "i".repeat(100_000);
+
+        assertThat(parse(PREFIX + "/containers/create {\"id\":\"tc\",\"image\":\"" + image + "\"}"))
+                .isEqualTo(new CtrEvent.Container(TC, image.substring(0, AboutReader.MAX_VALUE)));
     }
 
     @ParameterizedTest
@@ -468,7 +503,9 @@ class CtrEventParserTest {
     void takesNoTruncatedLineForEvent(String recording) throws IOException {
         for (String text : lines(recording)) {
             byte[] line = text.getBytes(UTF_8);
-            boolean ignored = parse(line) instanceof Ignored;
+            // A container's image is worth no gap.
+            boolean ignored =
+                    parse(line) instanceof Ignored || parse(line) instanceof CtrEvent.Container;
             for (int length = 0; length < line.length; length++) {
                 CtrEvent event = parser.parse(new Line(line, 0, length, Ending.NEWLINE));
 

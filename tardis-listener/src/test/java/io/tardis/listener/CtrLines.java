@@ -25,6 +25,18 @@ final class CtrLines {
                         .formatted(container, id, pid, status);
     }
 
+    static String container(String container, String image) {
+        return HEAD
+                + "/containers/create {\"id\":\"%s\",\"image\":\"%s\",\"runtime\":{\"name\":\"io.containerd.runc.v2\"}}"
+                        .formatted(container, image);
+    }
+
+    static String create(String container, String bundle, long pid) {
+        return HEAD
+                + "/tasks/create {\"container_id\":\"%s\",\"bundle\":\"%s\",\"pid\":%d}"
+                        .formatted(container, bundle, pid);
+    }
+
     static String start(String container, long pid) {
         return HEAD + "/tasks/start {\"container_id\":\"%s\",\"pid\":%d}".formatted(container, pid);
     }

@@ -6,6 +6,9 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.figures.CodeClass;
+import io.tardis.core.figures.Figures;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import io.tardis.core.wire.Published;
@@ -64,6 +67,8 @@ class ExitPublisherTest {
         }
     }
 
+    private final Meter meter = new Meter();
+
     @BeforeEach
     void bindAndSubscribe() {
         context = new ZmqContext(_ -> {});
@@ -87,7 +92,8 @@ class ExitPublisherTest {
                         false,
                         node,
                         () -> true,
-                        clock);
+                        clock,
+                        meter);
     }
 
     @AfterEach
@@ -125,6 +131,41 @@ class ExitPublisherTest {
         ExitEvent event = subscriber.nextExit().event();
         assertThat(event.exit().exitStatus()).isEqualTo(7);
         assertThat(event.source()).isEqualTo(ExitSource.KERNEL);
+    }
+
+    /** The wait in the inbox counts, too. */
+    @Test
+    void measuresFromTheReportOfAnEnd() {
+        witness.end.set(new Witness.Ended(life(100), 7 << 8));
+        long before = System.nanoTime();
+        inbox.put(new Inbox.Signal.Reaped(1));
+        long after = System.nanoTime();
+
+        publisher.start();
+
+        long seq = subscriber.nextExit().event().seq();
+        assertThat(meter.reportOf(seq)).isBetween(before, after);
+        assertThat(meter.read(0, 0, 0).witnessToPublish().count()).isEqualTo(1);
+    }
+
+    @Test
+    void countsWhatItPublishes() {
+        publisher.start();
+        read(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 42, AT)));
+        read(new CtrEvent.Exit(new TaskExit(TC, "exec", 6616, 0, AT)));
+        inbox.put(new Inbox.Signal.Missed(AT, "a test"));
+        inbox.put(new Inbox.Signal.OfLife(it -> it.started(life(100))));
+        inbox.put(new Inbox.Signal.OfLife(it -> it.lost(life(100))));
+        publisher.stop();
+
+        Figures figures = meter.read(0, 0, 0);
+        assertThat(figures.exits())
+                .containsExactly(
+                        new Figures.Exits(
+                                "default", CodeClass.ERROR, false, ExitSource.CONTAINERD, 1));
+        assertThat(figures.execExits()).isEqualTo(1);
+        assertThat(figures.gaps()).isEqualTo(1);
+        assertThat(figures.witnessToPublish().count()).isZero();
     }
 
     @Test

@@ -47,6 +47,16 @@ final class FakeNode implements Node {
     }
 
     @Override
+    public void note(CtrEvent.Container event) {
+        // nobody asks for its image
+    }
+
+    @Override
+    public void missed() {
+        // nothing was noted
+    }
+
+    @Override
     public About about(Life life) {
         return about(life.container().id());
     }

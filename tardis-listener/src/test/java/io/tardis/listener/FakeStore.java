@@ -61,7 +61,8 @@ final class FakeStore implements AutoCloseable {
             case Query.ExitCode(ContainerKey container, Optional<String> _, Duration _) ->
                     stateOf(container);
             case Query.ListContainers _ -> new Answer.Containers(List.of());
-            case Query.Ping _ -> new Answer.Refused("bad_request", "no listener asks that");
+            case Query.Ping _, Query.AskFigures _ ->
+                    new Answer.Refused("bad_request", "no listener asks that");
         };
     }
 

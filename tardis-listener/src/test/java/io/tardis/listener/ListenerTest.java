@@ -13,6 +13,7 @@ import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -158,6 +159,32 @@ class ListenerTest {
 
             assertThat(inside.nextExit().event().source()).isEqualTo(ExitSource.ASSUMED);
             assertThat(inside.nextExit().event().source()).isEqualTo(ExitSource.CONTAINERD);
+        }
+    }
+
+    @Test
+    void takesTheImageFromContainerdWhereTheBundleNamesNone() throws Exception {
+        Path bundle = Files.createDirectory(stateDir.resolve("bundle"));
+        Files.writeString(
+                bundle.resolve("config.json"),
+                "{\"annotations\":{\"io.kubernetes.cri.image-name\":\"nginx:1\"}}");
+        Files.write(
+                lines,
+                List.of(
+                        CtrLines.container("tc", "docker.io/library/busybox:\\u001b1"),
+                        CtrLines.create("tc", stateDir + "/none", 100),
+                        CtrLines.exit("tc", 100, 0),
+                        CtrLines.container("named", "docker.io/library/busybox:1"),
+                        CtrLines.create("named", bundle.toString(), 101),
+                        CtrLines.exit("named", 101, 0)));
+        try (Listener listener = bind(settings(script(), RecordScope.ALL));
+                Listening inside = new Listening(context, Listener.ENDPOINT, "")) {
+            listener.start();
+            goOnceReceivedBy(inside);
+
+            assertThat(inside.nextExit().event().details().about().image())
+                    .hasValue("docker.io/library/busybox:?1");
+            assertThat(inside.nextExit().event().details().about().image()).hasValue("nginx:1");
         }
     }
 
@@ -361,10 +388,14 @@ class ListenerTest {
     }
 
     private Listener bind() {
+        return bind(settings(script()));
+    }
+
+    private List<String> script() {
         String script =
                 "while [ ! -e %1$s/go ]; do echo probe; sleep 0.05; done; cat %1$s/lines; exec sleep 60"
                         .formatted(stateDir);
-        return bind(settings(List.of("/bin/sh", "-c", script)));
+        return List.of("/bin/sh", "-c", script);
     }
 
     private Listener bind(Settings settings) {
@@ -384,7 +415,8 @@ class ListenerTest {
                 context,
                 registry,
                 FakeStore.ENDPOINT,
-                InstantSource.system());
+                InstantSource.system(),
+                new Meter());
     }
 
     private void goOnceReceivedBy(Listening... subscribers) throws IOException {
@@ -395,6 +427,10 @@ class ListenerTest {
     }
 
     private Settings settings(List<String> ctrCommand) {
+        return settings(ctrCommand, RecordScope.ENABLED);
+    }
+
+    private Settings settings(List<String> ctrCommand, RecordScope record) {
         return new Settings(
                 stateDir,
                 stateDir,
@@ -405,7 +441,8 @@ class ListenerTest {
                 ctrCommand,
                 endpoint,
                 "tcp://127.0.0.1:1",
-                RecordScope.ENABLED,
+                Optional.empty(),
+                record,
                 Duration.ofDays(30),
                 Duration.ofDays(1),
                 Duration.ofSeconds(1),

@@ -17,6 +17,7 @@ import io.tardis.core.wire.Published.Begun;
 import io.tardis.listener.CtrEvent.TaskProcess;
 import io.tardis.testkit.CapturedLog;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,6 +38,7 @@ class LivesTest {
     private static final ContainerKey OTHER = new ContainerKey("default", "other");
     private static final Path BUNDLE = Path.of("/bundle");
     private static final Instant NOW = Instant.parse("2026-11-23T06:51:23.418Z");
+    private static final OptionalLong NONE = OptionalLong.empty();
     private static final InitProcess ALIVE = InitProcess.of(ProcessHandle.current().pid());
 
     /**
@@ -565,7 +567,7 @@ class LivesTest {
     void remembersTheLastTwentyThousandAndNoMore() {
         for (int i = 0; i < 60_000; i++) {
             ContainerKey container = new ContainerKey("default", "c" + i);
-            lives.outOfMemory(container);
+            lives.outOfMemory(container, 0);
             exit(container, 100, 0);
         }
         lines.take();
@@ -754,7 +756,7 @@ class LivesTest {
         begun(life("1", 100));
         witnessed(life("1", 100), 9, NOW, 1_000);
         assertThat(lives.nextDeadline()).isPresent();
-        lives.outOfMemory(TC);
+        lives.outOfMemory(TC, 0);
 
         exit(TC, 100, 137);
 
@@ -769,7 +771,7 @@ class LivesTest {
     void publishesThatMemoryRanOutThoughContainerdReportsNoExit() {
         begun(life("1", 100));
         witnessed(life("1", 100), 9, NOW, 1_000);
-        lives.outOfMemory(TC);
+        lives.outOfMemory(TC, 0);
         lives.publishAll();
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel) oom");
@@ -807,11 +809,65 @@ class LivesTest {
     void doesNotBelieveContainerdWhereTheCounterIsKnown() {
         node.usage = oomKills(0);
         begun(life("1", 100));
-        lives.outOfMemory(TC);
+        lives.outOfMemory(TC, 0);
 
         witnessed(life("1", 100), 9, NOW, 1_000);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel)");
+    }
+
+    /** The kernel reported a code that is no death by SIGKILL: a child was killed. */
+    @Test
+    void correctsAnExitThatWasPublishedBeforeContainerdsReport() {
+        node.usage = new Usage(OptionalLong.of(7), NONE, NONE, NONE, NONE, NONE);
+        Lives all = lives(true, 1);
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
+        all.exited(own(TC, 100, 3), 1_000);
+        all.outOfMemory(TC, 2_000);
+        all.outOfMemory(TC, 3_000);
+        all.exited(own(TC, 100, 3), 4_000);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "a+ 3 (containerd)", "a+ 3 (containerd) oom");
+        assertThat(lines.details.getLast()).isEqualTo(lines.details.getFirst());
+        assertThat(lines.details.getLast().usage()).isEqualTo(node.usage);
+        assertThat(lines.details.getLast().about()).isEqualTo(node.about("tc"));
+    }
+
+    @Test
+    void correctsAnExitForAMinute() {
+        exit(TC, 100, 137);
+        lives.outOfMemory(TC, Duration.ofMinutes(1).toNanos());
+        exit(OTHER, 100, 137);
+        lives.outOfMemory(OTHER, Duration.ofMinutes(1).toNanos() + 1);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "a- 137 (containerd)", "a- 137 (containerd) oom", "b- 137 (containerd)");
+    }
+
+    @Test
+    void correctsNoExitOfWhichTheCounterIsKnown() {
+        node.usage = oomKills(0);
+        begun(life("1", 100));
+        witnessed(life("1", 100), 9, NOW, 1_000);
+
+        lives.outOfMemory(TC, 2_000);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel)");
+    }
+
+    @Test
+    void correctsTheContainersNewestLifeOnly() {
+        create(100, NOW);
+        exit(TC, 100, 0);
+        create(200, NOW.plusSeconds(1));
+        lives.outOfMemory(TC, 2_000);
+        lives.exited(new TaskExit(TC, "tc", 200, 1, NOW.plusSeconds(2)), 3_000);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a-", "a- 0 (containerd)", "begun b-", "b- 1 (containerd) oom");
     }
 
     // --- containers that are found
@@ -1006,7 +1062,7 @@ class LivesTest {
 
     @Test
     void marksTheExitThatFollowsAnOutOfMemoryKill() {
-        lives.outOfMemory(TC);
+        lives.outOfMemory(TC, 0);
         lives.exited(new TaskExit(TC, "shell", 101, 137, NOW), 0);
         exit(OTHER, 100, 137);
         exit(TC, 200, 137);
@@ -1020,11 +1076,11 @@ class LivesTest {
 
     @Test
     void forgetsTheOutOfMemoryMarkWithTheLife() {
-        lives.outOfMemory(TC);
+        lives.outOfMemory(TC, 0);
         exit(TC, 100, 137);
         started(200, NOW.plusSeconds(60));
         exit(TC, 200, 137);
-        lives.outOfMemory(OTHER);
+        lives.outOfMemory(OTHER, 0);
         create(OTHER, 300, NOW);
         exit(OTHER, 300, 1);
 
@@ -1068,8 +1124,7 @@ class LivesTest {
     }
 
     private static Usage oomKills(long number) {
-        OptionalLong none = OptionalLong.empty();
-        return new Usage(none, none, OptionalLong.of(number), none, none, none);
+        return new Usage(NONE, NONE, OptionalLong.of(number), NONE, NONE, NONE);
     }
 
     private static InitProcess process(long pid) {

@@ -2,6 +2,7 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tardis.core.registry.InitProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +27,20 @@ class NewProcessesTest {
         }
         assertThat(processes.take(OWN)).isNull();
         assertThat(pidfds()).isZero();
+    }
+
+    @Test
+    void carriesTheStartTimeForTheReportThatItWasReadFor() {
+        Instant at = Instant.now();
+        processes.open();
+        processes.created(OWN, at);
+
+        assertThat(processes.process(OWN, at)).hasValue(InitProcess.of(OWN));
+        assertThat(processes.process(OWN, at.minusNanos(1)))
+                .as("an earlier process with its pid")
+                .isEmpty();
+        processes.discard(OWN);
+        assertThat(processes.process(OWN, at)).isEmpty();
     }
 
     @Test

@@ -148,6 +148,30 @@ final class ExitLogFile {
             COMMIT\
             """;
 
+    /** A row of a table WITHOUT ROWID with more than 1,002 bytes would take a page more. */
+    private static final String LIVES =
+            """
+            lives (
+              life TEXT NOT NULL PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL,
+              created_at INTEGER NOT NULL, recorded_at INTEGER NOT NULL, stage INTEGER NOT NULL, event BLOB NOT NULL,
+              crc INTEGER NOT NULL)\
+            """;
+
+    /** Earlier versions had such a table, and no row of that length. */
+    private static final String IS_WITHOUT_ROWID =
+            "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = 'lives' AND wr";
+
+    private static final String WITH_ROWID =
+            """
+            BEGIN;
+            ALTER TABLE lives RENAME TO former_lives;
+            CREATE TABLE %s;
+            INSERT INTO lives SELECT * FROM former_lives;
+            DROP TABLE former_lives;
+            COMMIT\
+            """
+                    .formatted(LIVES);
+
     /**
      * Lives that are open although there is a later one were left so by a daemon that ended too
      * soon; a late report may still bring their ends. What is dropped was in files of earlier
@@ -160,10 +184,7 @@ final class ExitLogFile {
             CREATE TABLE IF NOT EXISTS events (
               seq INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL);
             CREATE INDEX IF NOT EXISTS events_by_age ON events (recorded_at);
-            CREATE TABLE IF NOT EXISTS lives (
-              life TEXT PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL, created_at INTEGER NOT NULL,
-              recorded_at INTEGER NOT NULL, stage INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)
-              WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS %s;
             CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at);
             CREATE INDEX IF NOT EXISTS open_lives ON lives (namespace) WHERE stage = 1;
             CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at);
@@ -177,14 +198,22 @@ final class ExitLogFile {
             CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
             INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)\
             """
-                    .formatted(APPLICATION_ID, VERSION);
+                    .formatted(APPLICATION_ID, VERSION, LIVES);
 
     private static void createTables(SqliteSession session) {
         if (session.number("SELECT count(*) FROM pragma_table_info('lives') WHERE name = 'assumed'")
                 > 0) {
             session.execute(MIGRATION);
         }
+        if (session.number(IS_WITHOUT_ROWID) > 0 && isQuicklyRewritten(session)) {
+            session.execute(WITH_ROWID);
+        }
         session.execute(TABLES);
+    }
+
+    private static boolean isQuicklyRewritten(SqliteSession session) {
+        long used = session.number("PRAGMA page_count") - session.number("PRAGMA freelist_count");
+        return used * session.number("PRAGMA page_size") <= MOST_REWRITTEN_BYTES;
     }
 
     /**
@@ -193,11 +222,10 @@ final class ExitLogFile {
      * stays as it is.
      */
     private static void allowToShrink(SqliteSession session) {
-        long used = session.number("PRAGMA page_count") - session.number("PRAGMA freelist_count");
         if (session.number("PRAGMA auto_vacuum") != 0) {
             return;
         }
-        if (used * session.number("PRAGMA page_size") > MOST_REWRITTEN_BYTES) {
+        if (!isQuicklyRewritten(session)) {
             LOG.info(
                     "{} is too large to be written again at a start, and does not give back what is free in it",
                     session.file());

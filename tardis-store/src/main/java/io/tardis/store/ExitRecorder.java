@@ -5,6 +5,8 @@ import io.tardis.core.Worker;
 import io.tardis.core.config.Setting;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.MalformedMessageException;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
@@ -58,6 +60,7 @@ final class ExitRecorder implements AutoCloseable {
     private final Duration retention;
     private final Duration replay;
     private final InstantSource clock;
+    private final Meter meter;
     private final Worker worker;
     private final Unwritten unwritten;
     private final FailureLog dropped = new FailureLog(ExitRecorder.class);
@@ -78,6 +81,7 @@ final class ExitRecorder implements AutoCloseable {
      * @param unwritten where what is not on disk is kept
      * @param onOver receives the lives that are over, and can be answered now; called from the
      *     recorder's thread
+     * @param meter knows when each exit was reported, and measures until it is on the disk
      */
     ExitRecorder(
             ZmqSubscriber subscriber,
@@ -86,7 +90,8 @@ final class ExitRecorder implements AutoCloseable {
             Unwritten unwritten,
             Consumer<Collection<LifeState>> onOver,
             Settings settings,
-            InstantSource clock) {
+            InstantSource clock,
+            Meter meter) {
         this.subscriber = subscriber;
         this.log = log;
         this.lives = lives;
@@ -95,6 +100,7 @@ final class ExitRecorder implements AutoCloseable {
         this.retention = settings.retention();
         this.replay = settings.replay();
         this.clock = clock;
+        this.meter = meter;
         this.worker = new Worker("tardis-store-recorder", this::run, subscriber::wake);
     }
 
@@ -168,7 +174,11 @@ final class ExitRecorder implements AutoCloseable {
     private void take(ZmqSubscriber.Message message, List<Recorded> arrived) {
         try {
             Published published = PublishedCodec.decode(message.topic(), message.payload());
-            Recorded recorded = new Recorded(++received, published);
+            long reported =
+                    published instanceof Published.Exit(ExitEvent event)
+                            ? meter.reportOf(event.seq())
+                            : 0;
+            Recorded recorded = new Recorded(++received, published, reported);
             if (recorded.state().filter(this::isUseless).isPresent()) {
                 recorded = recorded.withoutState();
             }
@@ -219,6 +229,9 @@ final class ExitRecorder implements AutoCloseable {
             while (!unwritten.isEmpty()) {
                 List<Recorded> batch = unwritten.oldest(BATCH);
                 log.append(batch);
+                batch.stream()
+                        .filter(it -> it.event().isPresent())
+                        .forEach(it -> meter.recorded(it.reported()));
                 List<LifeState> written = statesOf(batch);
                 written.forEach(lives::recorded);
                 unwritten.written(batch);

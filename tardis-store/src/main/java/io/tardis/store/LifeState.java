@@ -22,7 +22,10 @@ import java.util.OptionalLong;
  */
 record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newest) {
 
-    /** How far a life has come. A later stage replaces an earlier one, and never the other way. */
+    /**
+     * How far a life has come. A later stage replaces an earlier one, and never the other way. Of
+     * one stage the first state stays, unless a later one {@link #corrects} it.
+     */
     enum Stage {
         /** Nothing is kept of it, but it is a life after others. */
         NOT_KEPT(0),
@@ -99,7 +102,27 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
 
     /** Whether {@code other} is of the same life, which had come as far by then or further. */
     boolean isNoFurther(LifeState other) {
-        return lifeId().equals(other.lifeId()) && stage.compareTo(other.stage) <= 0;
+        return lifeId().equals(other.lifeId()) && !replaces(other);
+    }
+
+    /** Whether it says more of the same life. */
+    boolean replaces(LifeState other) {
+        return stage.compareTo(other.stage) > 0 || corrects(other);
+    }
+
+    /** Whether it is the same end, and says only now that memory ran out. */
+    private boolean corrects(LifeState other) {
+        return mayCorrect()
+                && other.stage == stage
+                && other.end
+                        .filter(it -> !it.oomKilled())
+                        .map(ExitEvent::exit)
+                        .equals(end.map(ExitEvent::exit));
+    }
+
+    /** Whether it can be such an end. */
+    boolean mayCorrect() {
+        return stage == Stage.ENDED && end.filter(ExitEvent::oomKilled).isPresent();
     }
 
     /**
@@ -109,7 +132,7 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
      */
     LifeState or(LifeState later) {
         if (lifeId().equals(later.lifeId())) {
-            LifeState further = later.stage.compareTo(stage) > 0 ? later : this;
+            LifeState further = later.replaces(this) ? later : this;
             Begun known = begun.pid().isPresent() ? begun : later.begun;
             return new LifeState(known, further.stage, further.end, newest || later.newest);
         }

@@ -3,6 +3,7 @@ package io.tardis.store;
 import io.tardis.core.FailureLog;
 import io.tardis.core.Worker;
 import io.tardis.core.config.Limits;
+import io.tardis.core.figures.Figures;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Exited;
@@ -65,6 +66,7 @@ final class QueryServer implements AutoCloseable {
     private final Gate gate;
     private final String version;
     private final Supplier<Health> health;
+    private final Supplier<Figures> figures;
     private final Worker worker;
     private final Queue<LifeState> over = new ConcurrentLinkedQueue<>();
     private final Waits<Question> waits = new Waits<>();
@@ -94,7 +96,8 @@ final class QueryServer implements AutoCloseable {
             Unwritten unwritten,
             Limits limits,
             String version,
-            Supplier<Health> health) {
+            Supplier<Health> health,
+            Supplier<Figures> figures) {
         this.replier = replier;
         this.log = log;
         this.lives = lives;
@@ -106,6 +109,7 @@ final class QueryServer implements AutoCloseable {
         this.gate = new Gate(limits, System.nanoTime());
         this.version = version;
         this.health = health;
+        this.figures = figures;
         this.worker = new Worker("tardis-store-replies", this::run, replier::wake);
     }
 
@@ -168,6 +172,7 @@ final class QueryServer implements AutoCloseable {
             case Query.ListContainers query ->
                     letMake(lists, request, MAX_LISTS + " lists", it -> maker.list(it, query));
             case Query.Ping() -> Optional.of(pong());
+            case Query.AskFigures() -> Optional.of(new Answer.Counted(figures.get()));
         };
     }
 

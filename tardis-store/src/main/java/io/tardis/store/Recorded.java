@@ -10,16 +10,21 @@ import java.util.Optional;
  * @param number grows from each message to the next
  * @param message an exit, or the begin or loss of a life
  * @param state what it says of a life, where that is to be answered
+ * @param reported when the end was reported that it is about, by the monotonic clock; of an exit
  */
-record Recorded(long number, Published message, Optional<LifeState> state) {
+record Recorded(long number, Published message, Optional<LifeState> state, long reported) {
 
     Recorded(long number, Published message) {
-        this(number, message, LifeState.of(message));
+        this(number, message, 0);
+    }
+
+    Recorded(long number, Published message, long reported) {
+        this(number, message, LifeState.of(message), reported);
     }
 
     /** The same without what it says of a life. */
     Recorded withoutState() {
-        return new Recorded(number, message, Optional.empty());
+        return new Recorded(number, message, Optional.empty(), reported);
     }
 
     /** The exit, for replay. */

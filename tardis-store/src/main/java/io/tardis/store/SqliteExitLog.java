@@ -65,7 +65,7 @@ final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
             ON CONFLICT (life) DO UPDATE SET recorded_at = excluded.recorded_at, stage = excluded.stage,
               event = CASE excluded.stage WHEN 2 THEN event ELSE excluded.event END,
               crc = CASE excluded.stage WHEN 2 THEN crc ELSE excluded.crc END
-            WHERE lives.stage < excluded.stage\
+            WHERE lives.stage < excluded.stage OR ?10\
             """;
 
     static final String DELETE_EVENTS =
@@ -148,11 +148,18 @@ final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
                         state.stage().number(),
                         json,
                         crc(json),
-                        state.newest());
+                        state.newest(),
+                        corrects(state));
         OptionalLong endedSeq = state.begun().endedSeq();
         if (endedSeq.isPresent() && state.stage() == Stage.OPEN) {
             put(session, ended(state, endedSeq.getAsLong()), now);
         }
+    }
+
+    /** Looked up for few: a container that was killed for memory. */
+    private boolean corrects(LifeState state) {
+        return state.mayCorrect()
+                && life(state.container(), state.lifeId()).filter(state::replaces).isPresent();
     }
 
     /** A life whose end was published before it was known that it is kept. */

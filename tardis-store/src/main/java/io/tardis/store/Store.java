@@ -1,11 +1,15 @@
 package io.tardis.store;
 
 import io.tardis.core.config.Settings;
+import io.tardis.core.figures.Figures;
+import io.tardis.core.figures.Meter;
+import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Health;
 import io.tardis.core.wire.Topic;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.core.zmq.ZmqReplier;
 import io.tardis.core.zmq.ZmqSubscriber;
+import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.function.BooleanSupplier;
@@ -31,10 +35,12 @@ public final class Store implements AutoCloseable {
 
     private final ExitRecorder recorder;
     private final QueryServer server;
+    private final Supplier<Figures> figures;
 
-    private Store(ExitRecorder recorder, QueryServer server) {
+    private Store(ExitRecorder recorder, QueryServer server, Supplier<Figures> figures) {
         this.recorder = recorder;
         this.server = server;
+        this.figures = figures;
     }
 
     /**
@@ -49,6 +55,7 @@ public final class Store implements AutoCloseable {
      * @param ownsStateDir whether the state directory is there and this process's: asked before the
      *     log is written there anew, because somebody removed it; from the recorder's thread
      * @param clock the wall clock
+     * @param meter what the listener counts; the store adds its part, and answers with all of it
      * @throws io.tardis.core.SetupException if the log cannot be opened or the endpoint not be
      *     bound
      */
@@ -59,7 +66,8 @@ public final class Store implements AutoCloseable {
             String version,
             Supplier<Health> health,
             BooleanSupplier ownsStateDir,
-            InstantSource clock) {
+            InstantSource clock,
+            Meter meter) {
         SqliteLibrary.load(settings.stateDir());
         ZmqReplier replier = context.replier(List.of(ENDPOINT, settings.queryEndpoint()));
         try {
@@ -71,6 +79,7 @@ public final class Store implements AutoCloseable {
                     new Unwritten(
                             settings.limits().maxUnwritten(),
                             Runtime.getRuntime().maxMemory() / UNWRITTEN_PART);
+            Supplier<Figures> figures = () -> read(meter, unwritten, settings.exitLog());
             QueryServer server =
                     new QueryServer(
                             replier,
@@ -80,14 +89,22 @@ public final class Store implements AutoCloseable {
                             unwritten,
                             settings.limits(),
                             version,
-                            health);
+                            health,
+                            figures);
             ZmqSubscriber subscriber = context.subscriber(eventsEndpoint, TOPICS);
             ExitRecorder recorder =
                     new ExitRecorder(
-                            subscriber, writer, lives, unwritten, server::over, settings, clock);
+                            subscriber,
+                            writer,
+                            lives,
+                            unwritten,
+                            server::over,
+                            settings,
+                            clock,
+                            meter);
             server.start();
             recorder.start();
-            return new Store(recorder, server);
+            return new Store(recorder, server, figures);
         } catch (RuntimeException e) {
             replier.close(); // or the context would wait for it for ever
             throw e;
@@ -102,6 +119,22 @@ public final class Store implements AutoCloseable {
      */
     public static void rehearse(Settings settings) {
         ExitLogFile.rehearse(settings.exitLog());
+    }
+
+    /** What the daemon has counted and measured until now. From any thread. */
+    public Figures figures() {
+        return figures.get();
+    }
+
+    private static Figures read(Meter meter, Unwritten unwritten, Path log) {
+        Backlog backlog = unwritten.backlog();
+        long bytes = sizeOf(log) + sizeOf(log.resolveSibling(log.getFileName() + "-wal"));
+        return meter.read(backlog.unwritten(), backlog.dropped(), bytes);
+    }
+
+    /** 0 for a file that is not there, or cannot be looked at now. */
+    private static long sizeOf(Path file) {
+        return file.toFile().length();
     }
 
     /** Writes what has arrived, answers who waits with what is known, and closes the log. */

@@ -18,6 +18,7 @@ import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -250,7 +251,8 @@ class ClockJumpTest {
                                         "test",
                                         () -> TestSettings.HEALTH,
                                         () -> true,
-                                        clock),
+                                        clock,
+                                        new Meter()),
                         _ -> true);
     }
 

@@ -15,6 +15,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Exited;
@@ -421,7 +422,8 @@ class ExitRecorderTest {
                 unwritten,
                 it -> notified.add(it.stream().map(LifeState::lifeId).toList()),
                 TestSettings.of(directory, "tcp://127.0.0.1:1"),
-                clock);
+                clock,
+                new Meter());
     }
 
     /** Each ends a life of its own, {@code life-SEQ}. */

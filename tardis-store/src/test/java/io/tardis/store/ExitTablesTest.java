@@ -13,6 +13,7 @@ import static io.tardis.store.Exits.life;
 import static io.tardis.store.Exits.lost;
 import static io.tardis.store.Exits.notKept;
 import static io.tardis.store.Exits.ofLife;
+import static io.tardis.store.Exits.outOfMemory;
 import static io.tardis.store.Exits.passing;
 import static io.tardis.store.Exits.recorded;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -144,6 +145,24 @@ class ExitTablesTest {
         log.append(List.of(ending("life", 0, exit(4, TC, 10, 43))));
         log.append(List.of(ending("life", 0, assumed(5, TC, 10, 255))));
         assertThat(code()).as("and stays").isEqualTo(42);
+    }
+
+    @Test
+    void correctsAnEndOnceItIsKnownThatMemoryRanOut() {
+        ExitEvent event = exit(1, TC, 10, 137);
+        log.append(List.of(ending("life", 0, event)));
+        log.append(List.of(ending("life", 0, outOfMemory(2, exit(2, TC, 10, 1)))));
+        assertThat(newest()).as("another code").isEqualTo(exited(event));
+
+        log.append(List.of(ending("life", 0, outOfMemory(3, event))));
+        log.append(List.of(ending("life", 0, event)));
+
+        assertThat(newest()).isEqualTo(exited(outOfMemory(3, event)));
+        assertThat(log.eventsAfter(2, 9)).extracting(ExitEvent::seq).containsExactly(3L);
+    }
+
+    private static Exited exited(ExitEvent event) {
+        return new Exited(ofLife(life("life", 0), event), true);
     }
 
     @Test
@@ -519,6 +538,12 @@ class ExitTablesTest {
         try (CapturedLog logged = new CapturedLog(ExitLogFile.class)) {
             reopen();
             assertThat(logged.at(Level.ERROR)).isEmpty();
+        }
+        try (Connection connection = connection();
+                Statement statement = connection.createStatement();
+                ResultSet tables =
+                        statement.executeQuery("SELECT count(*) FROM pragma_table_list WHERE wr")) {
+            assertThat(tables.getInt(1)).as("tables WITHOUT ROWID").isZero();
         }
     }
 

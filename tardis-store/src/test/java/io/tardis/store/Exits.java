@@ -40,6 +40,18 @@ final class Exits {
                 Optional.empty());
     }
 
+    /** The same exit, once it is known that memory ran out. */
+    static ExitEvent outOfMemory(long seq, ExitEvent event) {
+        return new ExitEvent(
+                seq,
+                event.exit(),
+                event.signal(),
+                true,
+                event.source(),
+                event.life(),
+                event.details());
+    }
+
     static ExitEvent assumed(long seq, ContainerKey container, long pid, long status) {
         return event(seq, container, pid, status, ExitSource.ASSUMED);
     }

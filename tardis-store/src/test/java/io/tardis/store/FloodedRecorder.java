@@ -2,6 +2,7 @@ package io.tardis.store;
 
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Published;
@@ -52,7 +53,8 @@ final class FloodedRecorder {
                                 unwritten,
                                 _ -> {},
                                 settings,
-                                InstantSource.system())) {
+                                InstantSource.system(),
+                                new Meter())) {
             recorder.start();
             for (int seq = 1; seq <= count; seq++) {
                 Published exit =

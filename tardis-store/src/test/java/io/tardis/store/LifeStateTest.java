@@ -11,6 +11,7 @@ import static io.tardis.store.Exits.life;
 import static io.tardis.store.Exits.lost;
 import static io.tardis.store.Exits.notKept;
 import static io.tardis.store.Exits.ofLife;
+import static io.tardis.store.Exits.outOfMemory;
 import static io.tardis.store.Exits.state;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -79,6 +80,22 @@ class LifeStateTest {
         assertThat(real.or(end("life", 0, exit(3, TC, 100, 43))).end()).isEqualTo(real.end());
         assertThat(assumed.or(end("life", 0, assumed(3, TC, 100, 255))).end())
                 .isEqualTo(assumed.end());
+    }
+
+    @Test
+    void isCorrectedOnceItIsKnownThatMemoryRanOut() {
+        ExitEvent event = exit(1, TC, 100, 137);
+        LifeState first = end("life", 0, event);
+        LifeState corrected = end("life", 0, outOfMemory(2, event));
+
+        assertThat(first.or(corrected).end()).isEqualTo(corrected.end());
+        assertThat(corrected.or(first).end()).isEqualTo(corrected.end());
+        assertThat(corrected.isNoFurther(first)).as("is on disk").isFalse();
+        assertThat(first.isNoFurther(corrected)).isTrue();
+        assertThat(first.or(end("life", 0, outOfMemory(3, exit(3, TC, 100, 1)))).end())
+                .as("another code")
+                .isEqualTo(first.end());
+        assertThat(first.or(end("other", -1, outOfMemory(2, event)))).isEqualTo(first);
     }
 
     @Test

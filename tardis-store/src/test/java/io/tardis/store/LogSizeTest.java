@@ -5,6 +5,10 @@ import static io.tardis.store.Exits.ending;
 import static io.tardis.store.Exits.exit;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tardis.core.event.About;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.LifeDetails;
+import io.tardis.core.event.Usage;
 import io.tardis.testkit.CapturedLog;
 import io.tardis.testkit.HandClock;
 import java.io.IOException;
@@ -18,6 +22,9 @@ import java.sql.Statement;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -71,6 +78,47 @@ class LogSizeTest {
             assertThat(Files.size(journal)).isLessThan(8 * MIB);
             assertThat(log.lastSeq()).isEqualTo(EXITS);
         }
+    }
+
+    /** Of a Kubernetes pod, with all that is known of it: some 900 bytes of JSON, twice. */
+    @Test
+    void anExitTakesSomeKibibytes() throws IOException {
+        int exits = 5_000;
+        About.Pod pod = new About.Pod("n".repeat(20), "p".repeat(40), Optional.of("u".repeat(36)));
+        About about =
+                new About(
+                        Optional.of("java"),
+                        Optional.of("i".repeat(60)),
+                        Optional.empty(),
+                        Optional.of("p".repeat(40)),
+                        Optional.of(pod),
+                        Optional.of("c".repeat(20)),
+                        false);
+        OptionalLong count = OptionalLong.of(536_660_800);
+        LifeDetails details =
+                new LifeDetails(
+                        Optional.of(Exits.AT),
+                        about,
+                        new Usage(count, count, count, count, count, count));
+        try (SqliteExitLog log = SqliteExitLog.openWriter(file, clock, () -> true)) {
+            List<Recorded> batch = new ArrayList<>();
+            for (int i = 1; i <= exits; i++) {
+                ExitEvent exit = exit(i, container("%064d".formatted(i)), i, 3);
+                ExitEvent known =
+                        new ExitEvent(
+                                i,
+                                exit.exit(),
+                                exit.signal(),
+                                false,
+                                exit.source(),
+                                exit.life(),
+                                details);
+                batch.add(ending(new UUID(i * 7919L, i).toString(), i, known));
+            }
+            log.append(batch);
+        }
+
+        assertThat(Files.size(file) / exits).isLessThan(3 * 1024);
     }
 
     @Test

@@ -19,6 +19,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.Usage;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -82,7 +83,8 @@ class QueryServerTest {
                         unwritten,
                         TestSettings.LIMITS,
                         "1.2.3",
-                        () -> TestSettings.HEALTH);
+                        () -> TestSettings.HEALTH,
+                        () -> new Meter().read(0, 0, 0));
         server.start();
         client = new QueryClient(context, endpoint);
     }

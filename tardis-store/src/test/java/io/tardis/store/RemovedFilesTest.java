@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Published;
 import io.tardis.core.wire.PublishedCodec;
@@ -291,7 +292,8 @@ class RemovedFilesTest {
                 "test",
                 () -> TestSettings.HEALTH,
                 this::ownsStateDir,
-                new HandClock());
+                new HandClock(),
+                new Meter());
     }
 
     /** The directory's owner makes it again where it is gone. */

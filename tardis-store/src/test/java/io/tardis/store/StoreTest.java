@@ -17,6 +17,8 @@ import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeRef;
+import io.tardis.core.figures.Figures;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -65,6 +67,7 @@ class StoreTest {
     private ZmqPublisher publisher;
     private String endpoint;
     private volatile boolean ownsStateDir = true;
+    private final Meter meter = new Meter();
 
     @BeforeEach
     void publish() throws IOException {
@@ -106,6 +109,26 @@ class StoreTest {
                     .isEqualTo(new Exited(END, true));
             assertThat(client.ping().lastSeq()).isEqualTo(7);
             assertThat(client.ping().version()).isEqualTo("test");
+        }
+    }
+
+    @Test
+    void answersTheFigures() throws IOException {
+        meter.published(END, System.nanoTime() - Duration.ofSeconds(3).toNanos());
+        try (Store store = open();
+                QueryClient client = new QueryClient(context, endpoint)) {
+            begin(client);
+            assertThat(client.figures().eventToDisk().count()).isZero();
+
+            send(END);
+
+            await().until(() -> client.figures().eventToDisk().count() == 1);
+            Figures figures = client.figures();
+            assertThat(figures.eventToDisk().sumSeconds()).isBetween(3.0, 30.0);
+            assertThat(figures.databaseBytes())
+                    .isGreaterThanOrEqualTo(Files.size(stateDir.resolve("exits.db")));
+            assertThat(figures.exits()).hasSize(1);
+            assertThat(store.figures()).isEqualTo(figures);
         }
     }
 
@@ -317,7 +340,8 @@ class StoreTest {
                 "test",
                 () -> TestSettings.HEALTH,
                 this::ownsStateDir,
-                clock);
+                clock,
+                meter);
     }
 
     /** As if a daemon had run all the time. */

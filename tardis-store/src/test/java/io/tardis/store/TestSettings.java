@@ -51,6 +51,7 @@ final class TestSettings {
                 List.of("ctr", "events"),
                 "tcp://127.0.0.1:1",
                 queryEndpoint,
+                Optional.empty(),
                 RecordScope.ENABLED,
                 RETENTION,
                 REPLAY,

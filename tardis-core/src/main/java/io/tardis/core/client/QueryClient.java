@@ -3,8 +3,10 @@ package io.tardis.core.client;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.figures.Figures;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Containers;
+import io.tardis.core.wire.Answer.Counted;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.Answer.Pong;
@@ -102,6 +104,11 @@ public final class QueryClient implements AutoCloseable {
     /** Whether anybody is there, and who. */
     public Pong ping() {
         return ask(new Query.Ping(), Duration.ZERO, Pong.class);
+    }
+
+    /** What the daemon has counted and measured; an older daemon refuses that. */
+    public Figures figures() {
+        return ask(new Query.AskFigures(), Duration.ZERO, Counted.class).figures();
     }
 
     private <T extends Answer> T ask(Query query, Duration answerTime, Class<T> expected) {

@@ -18,6 +18,9 @@ public enum Setting {
     CTR_CMD("ctr events", "The event source, split into words as a shell does"),
     EVENTS_ENDPOINT("tcp://127.0.0.1:5580", "PUB: publishes every exit"),
     QUERY_ENDPOINT("tcp://127.0.0.1:5581", "REP: answers queries"),
+    METRICS_ENDPOINT(
+            "off",
+            "Serves /metrics to Prometheus on a loopback ADDRESS:PORT, such as 127.0.0.1:9580"),
     RECORD("enabled", "Whose codes are recorded: enabled or all"),
     RETENTION("30d", "How long a life's record stays after its end"),
     REPLAY("1d", "How long an event can be replayed"),

@@ -25,6 +25,9 @@ public final class SettingParser {
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
 
+    /** How an endpoint begins; that of the metrics is written without it. */
+    static final String TCP = "tcp://";
+
     /** An address is IPv6 in brackets, anything else without a colon, or {@code *}. */
     private static final Pattern ENDPOINT =
             Pattern.compile("tcp://(\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9._-]+|\\*):([1-9][0-9]{0,4})");
@@ -194,15 +197,19 @@ public final class SettingParser {
     /** Its address and its port. */
     private static Matcher parsed(String endpoint) {
         Matcher matcher = ENDPOINT.matcher(endpoint);
-        if (!matcher.matches()
-                || Integer.parseInt(matcher.group(2)) > MAX_PORT
-                || !isAddress(matcher.group(1))) {
+        if (!isEndpoint(matcher)) {
             throw new IllegalArgumentException(
                     "not an endpoint of the form tcp://ADDRESS:PORT, with an address such as"
                             + " 127.0.0.1, [::1] or localhost and a port from 1 to "
                             + MAX_PORT);
         }
         return matcher;
+    }
+
+    private static boolean isEndpoint(Matcher matcher) {
+        return matcher.matches()
+                && Integer.parseInt(matcher.group(2)) <= MAX_PORT
+                && isAddress(matcher.group(1));
     }
 
     /** Where an endpoint is; {@code *} stands for every IPv4 address. */
@@ -223,6 +230,27 @@ public final class SettingParser {
                             + ", or take tcp://127.0.0.1:PORT");
         }
         return text;
+    }
+
+    /**
+     * Where metrics are served, as an endpoint; HTTP has no keys, and so no address but a loopback
+     * one.
+     *
+     * @return empty for {@code off}
+     */
+    static Optional<String> metricsEndpoint(String text) {
+        if (text.equals("off")) {
+            return Optional.empty();
+        }
+        String endpoint = TCP + text;
+        Matcher matcher = ENDPOINT.matcher(endpoint);
+        if (!isEndpoint(matcher) || !isLoopback(matcher.group(1))) {
+            throw new IllegalArgumentException(
+                    "neither off nor ADDRESS:PORT with a loopback address, such as 127.0.0.1:9580;"
+                            + " whoever reaches the port can read the metrics, so other addresses"
+                            + " need a proxy that asks who reads");
+        }
+        return Optional.of(endpoint);
     }
 
     /** Two sockets cannot be bound to one port of one address, nor to it and all addresses. */

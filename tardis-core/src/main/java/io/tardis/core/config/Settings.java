@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param ctrCommand program and arguments, at least one word
  * @param curve the keys for everything that goes over TCP; without them both endpoints are loopback
  *     addresses
+ * @param metricsEndpoint where Prometheus can scrape, {@code tcp://ADDRESS:PORT}; empty for nowhere
  */
 public record Settings(
         Path stateDir,
@@ -25,6 +26,7 @@ public record Settings(
         List<String> ctrCommand,
         String eventsEndpoint,
         String queryEndpoint,
+        Optional<String> metricsEndpoint,
         RecordScope record,
         Duration retention,
         Duration replay,

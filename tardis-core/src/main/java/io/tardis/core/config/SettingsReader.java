@@ -123,7 +123,12 @@ public final class SettingsReader {
                 curve.isPresent() ? SettingParser::endpoint : SettingParser::loopbackEndpoint;
         String events = value(Setting.EVENTS_ENDPOINT, endpoint);
         String queries = value(Setting.QUERY_ENDPOINT, endpoint);
-        checkEndpointsDiffer(events, queries);
+        checkEndpointsDiffer(Setting.EVENTS_ENDPOINT, events, Setting.QUERY_ENDPOINT, queries);
+        Optional<String> metrics = value(Setting.METRICS_ENDPOINT, SettingParser::metricsEndpoint);
+        metrics.ifPresent(it -> {
+            checkEndpointsDiffer(Setting.EVENTS_ENDPOINT, events, Setting.METRICS_ENDPOINT, it);
+            checkEndpointsDiffer(Setting.QUERY_ENDPOINT, queries, Setting.METRICS_ENDPOINT, it);
+        });
         return new Settings(
                 stateDir,
                 value(Setting.RUN_DIR, SettingParser::socketDirectory),
@@ -135,6 +140,7 @@ public final class SettingsReader {
                 value(Setting.CTR_CMD, SettingParser::command),
                 events,
                 queries,
+                metrics,
                 value(Setting.RECORD, SettingParser::recordScope),
                 value(Setting.RETENTION, SettingParser::duration),
                 value(Setting.REPLAY, SettingParser::duration),
@@ -253,20 +259,18 @@ public final class SettingsReader {
         }
     }
 
-    private void checkEndpointsDiffer(String events, String queries) {
-        if (SettingParser.collide(events, queries)) {
-            Value value =
-                    values.getOrDefault(
-                            Setting.QUERY_ENDPOINT.key(),
-                            values.get(Setting.EVENTS_ENDPOINT.key()));
+    private void checkEndpointsDiffer(
+            Setting first, String endpoint, Setting second, String other) {
+        if (SettingParser.collide(endpoint, other)) {
+            Value value = values.getOrDefault(second.key(), values.get(first.key()));
+            String shown =
+                    second == Setting.METRICS_ENDPOINT
+                            ? other.substring(SettingParser.TCP.length())
+                            : other;
             refuse(
                     value == null ? "the defaults" : value.origin(),
                     "%s=%s and %s=%s are the same; take another port for one of them"
-                            .formatted(
-                                    Setting.EVENTS_ENDPOINT.key(),
-                                    events,
-                                    Setting.QUERY_ENDPOINT.key(),
-                                    queries));
+                            .formatted(first.key(), endpoint, second.key(), shown));
         }
     }
 }

@@ -41,8 +41,11 @@ public final class AboutReader {
     private static final Set<String> DOCKER_MOUNTS =
             Set.of("/etc/hostname", "/etc/hosts", "/etc/resolv.conf");
 
-    /** With a character that is dropped, and one that shows that it is longer than it may be. */
-    private static final int MAX_VALUE = BoundedTexts.MAX_LENGTH + 2;
+    /**
+     * So many characters of a text are read: with one that is dropped, and one that shows that it
+     * is longer than it may be.
+     */
+    public static final int MAX_VALUE = BoundedTexts.MAX_LENGTH + 2;
 
     private enum Value {
         COMMAND,
@@ -86,6 +89,7 @@ public final class AboutReader {
             ANNOTATIONS.stream().map(Map.Entry::getKey).collect(Collectors.toUnmodifiableSet());
 
     private final Path bundle;
+    private final String image;
     private final Map<Value, String> values = new EnumMap<>(Value.class);
     private final Map<String, String> annotations = new HashMap<>();
     private String destination = "";
@@ -94,17 +98,19 @@ public final class AboutReader {
     /** A file in Docker's directory for the container; "" if there is none. */
     private String dockerFile = "";
 
-    private AboutReader(Path bundle) {
+    private AboutReader(Path bundle, String image) {
         this.bundle = bundle;
+        this.image = image;
     }
 
     /**
      * Returns what could be read; it neither waits nor fails. A link is not followed.
      *
      * @param bundle the bundle's directory, whose name is the container's id
+     * @param image the image by containerd's word, for a bundle that names none; blank if not known
      */
-    public static About read(Path bundle) {
-        AboutReader reader = new AboutReader(bundle);
+    public static About read(Path bundle, String image) {
+        AboutReader reader = new AboutReader(bundle, image);
         reader.read("config.json", GoJson.MAX_FILE_SIZE, reader::readSpec);
         if (!reader.dockerFile.isEmpty()) {
             reader.read(
@@ -219,6 +225,9 @@ public final class AboutReader {
             if (!text.isBlank()) {
                 values.putIfAbsent(annotation.getValue(), text); // what Docker says counts more
             }
+        }
+        if (!image.isBlank()) {
+            values.putIfAbsent(Value.IMAGE, image);
         }
         boolean sandbox = "sandbox".equals(values.remove(Value.TYPE));
         if (sandbox) {

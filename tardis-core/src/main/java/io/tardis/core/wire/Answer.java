@@ -2,6 +2,7 @@ package io.tardis.core.wire;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.figures.Figures;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -68,6 +69,9 @@ public sealed interface Answer {
             containers = List.copyOf(containers);
         }
     }
+
+    /** What was counted and measured. */
+    record Counted(Figures figures) implements Answer {}
 
     /**
      * Somebody is there.

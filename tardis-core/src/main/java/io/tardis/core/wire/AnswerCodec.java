@@ -9,8 +9,10 @@ import static io.tardis.core.wire.EventJson.string;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.figures.Figures;
 import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Containers;
+import io.tardis.core.wire.Answer.Counted;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
@@ -38,6 +40,7 @@ import tools.jackson.databind.JsonNode;
  * {"status":"ok","containers":[{"status":"exited",...}]}                  to list
  * {"status":"ok","version":"0.1.0","last_seq":9,
  *  "durable":true,"unwritten":0,"dropped":0, ...{@link HealthJson}}       to ping
+ * {"status":"ok","figures":{...}}                                         {@link FiguresJson}, to figures
  * {"status":"error","error":"bad_request","message":"..."}
  * </pre>
  */
@@ -61,6 +64,12 @@ public final class AnswerCodec {
                     write(json, "containers", containers, AnswerCodec::write);
                 }
                 case Pong pong -> write(json, pong);
+                case Counted(Figures figures) -> {
+                    json.writeStringProperty("status", "ok");
+                    json.writeObjectPropertyStart("figures");
+                    FiguresJson.write(json, figures);
+                    json.writeEndObject();
+                }
                 case Refused(String error, String message) -> {
                     json.writeStringProperty("status", "error");
                     json.writeStringProperty("error", error);
@@ -147,6 +156,9 @@ public final class AnswerCodec {
                             .valueStream()
                             .map(AnswerCodec::decodeOfContainer)
                             .toList());
+        }
+        if (node.has("figures")) {
+            return new Counted(FiguresJson.read(node.path("figures")));
         }
         return new Pong(
                 string(node, "version"),

@@ -34,6 +34,9 @@ public sealed interface Query {
      */
     record ListContainers(Optional<String> namespace, int limit) implements Query {}
 
+    /** What was counted and measured? */
+    record AskFigures() implements Query {}
+
     /** Is anybody there? */
     record Ping() implements Query {}
 }

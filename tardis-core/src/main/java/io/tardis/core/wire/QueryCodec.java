@@ -6,6 +6,7 @@ import static io.tardis.core.wire.EventJson.string;
 import static io.tardis.core.wire.EventJson.writeContainer;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.wire.Query.AskFigures;
 import io.tardis.core.wire.Query.ExitCode;
 import io.tardis.core.wire.Query.ListContainers;
 import io.tardis.core.wire.Query.Ping;
@@ -23,6 +24,7 @@ import tools.jackson.databind.JsonNode;
  * {"op":"replay","after":1732330000123001,"limit":500}                         after: 0; limit: 500
  * {"op":"list","namespace":"default","limit":100}                              namespace: all; limit: 100
  * {"op":"ping"}
+ * {"op":"figures"}
  * </pre>
  *
  * A key that is missing has the value behind its line; keys that are not known are ignored.
@@ -64,6 +66,7 @@ public final class QueryCodec {
                     json.writeNumberProperty("limit", limit);
                 }
                 case Ping() -> json.writeStringProperty("op", "ping");
+                case AskFigures() -> json.writeStringProperty("op", "figures");
             }
         });
     }
@@ -96,9 +99,10 @@ public final class QueryCodec {
                             namespace(node),
                             (int) number(node, "limit", DEFAULT_LIST_LIMIT, 1, MAX_LIMIT));
             case "ping" -> new Ping();
+            case "figures" -> new AskFigures();
             default ->
                     throw new MalformedMessageException(
-                            "op is none of exit_code, replay, list and ping");
+                            "op is none of exit_code, replay, list, ping and figures");
         };
     }
 

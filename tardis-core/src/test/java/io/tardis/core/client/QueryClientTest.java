@@ -10,6 +10,7 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.TaskExit;
+import io.tardis.core.figures.Meter;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.AnswerCodec;
 import io.tardis.core.wire.MalformedMessageException;
@@ -74,6 +75,7 @@ class QueryClientTest {
         Answer.OfContainer exited = new Answer.Exited(EXIT, true);
         Answer.Events events = new Answer.Events(List.of(EXIT), 1, 7);
         Answer.Containers containers = new Answer.Containers(List.of(exited));
+        Answer.Counted figures = new Answer.Counted(new Meter().read(1, 2, 3));
         Answer.Pong pong = new Answer.Pong("0.1.0", 7, Answer.Backlog.NONE, Optional.empty());
         Query.ExitCode exitCode = new Query.ExitCode(TC, Optional.empty(), Duration.ofMillis(500));
         Query.ExitCode ofLife = new Query.ExitCode(TC, Optional.of("5f0c"), Duration.ZERO);
@@ -86,6 +88,7 @@ class QueryClientTest {
                                     case Query.ExitCode _ -> exited;
                                     case Query.Replay _ -> events;
                                     case Query.ListContainers _ -> containers;
+                                    case Query.AskFigures _ -> figures;
                                     case Query.Ping _ -> pong;
                                 });
                 QueryClient client = new QueryClient(context, endpoint)) {
@@ -94,9 +97,12 @@ class QueryClientTest {
             assertThat(client.replay(6, 3)).isEqualTo(events);
             assertThat(client.list(Optional.of("default"), 5)).isEqualTo(containers);
             assertThat(client.ping()).isEqualTo(pong);
+            assertThat(client.figures()).isEqualTo(figures.figures());
         }
 
-        assertThat(asked).containsExactly(exitCode, ofLife, replay, list, new Query.Ping());
+        assertThat(asked)
+                .containsExactly(
+                        exitCode, ofLife, replay, list, new Query.Ping(), new Query.AskFigures());
     }
 
     @Test

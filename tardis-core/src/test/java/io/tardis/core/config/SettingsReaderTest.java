@@ -37,6 +37,7 @@ class SettingsReaderTest {
                     List.of("ctr", "events"),
                     "tcp://127.0.0.1:5580",
                     "tcp://127.0.0.1:5581",
+                    Optional.empty(),
                     RecordScope.ENABLED,
                     Duration.ofDays(30),
                     Duration.ofDays(1),
@@ -94,6 +95,7 @@ class SettingsReaderTest {
                 TARDIS_MAX_UNWRITTEN=1000
                 TARDIS_MAX_CONNECTIONS=1
                 TARDIS_MAX_REQUEST_BYTES=512
+                TARDIS_METRICS_ENDPOINT=[::1]:9580
                 TARDIS_MAX_WAITING=0
                 TARDIS_MAX_REQUESTS_PER_SECOND=1
                 """);
@@ -111,6 +113,7 @@ class SettingsReaderTest {
                         List.of("ctr", "--address", "/run/a b.sock", "events"),
                         "tcp://127.1.2.3:1",
                         "tcp://[::1]:65535",
+                        Optional.of("tcp://[::1]:9580"),
                         RecordScope.ALL,
                         Duration.ofHours(12),
                         Duration.ofSeconds(90),
@@ -196,6 +199,15 @@ class SettingsReaderTest {
                 "TARDIS_EVENTS_ENDPOINT | tcp://127.0.0.1:1;127.0.0.1:5580 | not an endpoint",
                 "TARDIS_EVENTS_ENDPOINT | tcp://[2001:db8::1]:1 | not a loopback address",
                 "TARDIS_EVENTS_ENDPOINT | tcp://a:5580/x      | not an endpoint",
+                "TARDIS_METRICS_ENDPOINT | 9580               | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | tcp://127.0.0.1:1  | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | 127.0.0.1          | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | 127.0.0.1:0        | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | 127.0.0.1:65536    | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | 0.0.0.0:9580       | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | *:9580             | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | node7:9580         | neither off nor ADDRESS:PORT",
+                "TARDIS_METRICS_ENDPOINT | OFF                | neither off nor ADDRESS:PORT",
                 "TARDIS_QUERY_ENDPOINT  | tcp://a:-1          | not an endpoint",
                 "TARDIS_QUERY_ENDPOINT  | tcp://a:65536       | not an endpoint",
                 "TARDIS_QUERY_ENDPOINT  | tcp://a:99999       | not an endpoint",
@@ -260,6 +272,26 @@ class SettingsReaderTest {
         assertThat(problems())
                 .startsWith(file + ", line 1: TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:5581 and")
                 .contains("TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:5581 are the same");
+    }
+
+    @Test
+    void refusesThePortOfAnotherEndpointForMetrics() throws IOException {
+        Files.writeString(file, "TARDIS_METRICS_ENDPOINT=127.0.0.1:5580\n");
+
+        assertThat(problems())
+                .isEqualTo(
+                        file
+                                + ", line 1: TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:5580 and"
+                                + " TARDIS_METRICS_ENDPOINT=127.0.0.1:5580 are the same;"
+                                + " take another port for one of them");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"127.0.0.1:9580", "localhost:9580", "[::1]:9580"})
+    void takesALoopbackAddressForMetrics(String text) {
+        environment.put("TARDIS_METRICS_ENDPOINT", text);
+
+        assertThat(SettingsReader.strict(environment).metricsEndpoint()).contains("tcp://" + text);
     }
 
     /** A blank value can only come from the environment; in the file it is dropped. */

@@ -117,7 +117,7 @@ class AboutReaderTest {
         Path other = Files.createDirectory(folder.resolve("other"));
         Files.move(bundle.resolve("config.json"), other.resolve("config.json"));
 
-        assertThat(AboutReader.read(other).name()).isEmpty();
+        assertThat(AboutReader.read(other, "").name()).isEmpty();
     }
 
     @ParameterizedTest
@@ -338,7 +338,7 @@ class AboutReaderTest {
     @Test
     void knowsNothingWithoutAConfiguration() {
         assertThat(read()).isEqualTo(About.NOTHING);
-        assertThat(AboutReader.read(Path.of("/"))).isEqualTo(About.NOTHING);
+        assertThat(AboutReader.read(Path.of("/"), "")).isEqualTo(About.NOTHING);
     }
 
     @ParameterizedTest
@@ -493,6 +493,31 @@ class AboutReaderTest {
     }
 
     @Test
+    void takesContainerdsImageWhereTheBundleNamesNone() throws IOException {
+        assertThat(AboutReader.read(bundle, "nginx:1").image()).as("no file").hasValue("nginx:1");
+        annotate("\"io.kubernetes.cri.image-name\":\" \"");
+        assertThat(AboutReader.read(bundle, "nginx:1").image()).as("blank").hasValue("nginx:1");
+        assertThat(AboutReader.read(bundle, " ")).isEqualTo(About.NOTHING);
+
+        annotate("\"io.kubernetes.cri.image-name\":\"web:1\"");
+        assertThat(AboutReader.read(bundle, "nginx:1").image()).hasValue("web:1");
+        writeDockers();
+        Files.writeString(
+                dockerDirectory().resolve("config.v2.json"), "{\"Config\":{\"Image\":\"own:1\"}}");
+        assertThat(AboutReader.read(folder.resolve(ID), "nginx:1").image()).isNotEmpty();
+    }
+
+    @Test
+    void boundsContainerdsImageAsAllOtherTexts() throws IOException {
+        annotate("\"nerdctl/name\":\"" + "é".repeat(200) + "\"");
+
+        About about = AboutReader.read(bundle, "\u001b\u202e" + "é".repeat(200));
+
+        assertThat(about.image().orElseThrow()).startsWith("??é").endsWith("…");
+        assertThat(bytes(about)).isLessThanOrEqualTo(600);
+    }
+
+    @Test
     void goesWithoutWhatItWouldHaveToWaitFor() throws IOException {
         Path large = Files.writeString(folder.resolve("large"), "{}" + " ".repeat((8 << 20) - 2));
         write("{\"hostname\":\"h\"}");
@@ -521,7 +546,7 @@ class AboutReaderTest {
     }
 
     private About read() {
-        return AboutReader.read(bundle);
+        return AboutReader.read(bundle, "");
     }
 
     private void write(String config) throws IOException {

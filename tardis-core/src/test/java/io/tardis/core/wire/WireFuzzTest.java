@@ -144,7 +144,7 @@ class WireFuzzTest {
                 assertThat(namespace.filter(name -> !ContainerKey.isIdentifier(name))).isEmpty();
                 assertThat(limit).isBetween(1, QueryCodec.MAX_LIMIT);
             }
-            case Query.Ping() -> {}
+            case Query.Ping(), Query.AskFigures() -> {}
         }
     }
 }

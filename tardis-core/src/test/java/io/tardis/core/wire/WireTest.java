@@ -11,9 +11,15 @@ import io.tardis.core.event.LifeDetails;
 import io.tardis.core.event.LifeRef;
 import io.tardis.core.event.TaskExit;
 import io.tardis.core.event.Usage;
+import io.tardis.core.figures.CodeClass;
+import io.tardis.core.figures.Figures;
+import io.tardis.core.figures.Figures.Distribution;
+import io.tardis.core.figures.Figures.Exits;
+import io.tardis.core.figures.Meter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -188,7 +194,27 @@ class WireTest {
                 new Query.Replay(7, 500),
                 new Query.ListContainers(Optional.of("default"), 100),
                 new Query.ListContainers(Optional.empty(), 100),
+                new Query.AskFigures(),
                 new Query.Ping());
+    }
+
+    private static Figures figures() {
+        List<Long> counts = new ArrayList<>(Distribution.NONE.counts());
+        counts.set(1, 2L);
+        counts.set(15, 1L);
+        return new Figures(
+                List.of(
+                        new Exits("default", CodeClass.SIGNAL, true, ExitSource.KERNEL, 3),
+                        new Exits("other", CodeClass.NOT_RUN, false, ExitSource.ASSUMED, 1)),
+                12,
+                1,
+                2,
+                new Distribution(counts, 61.25),
+                Distribution.NONE,
+                7,
+                3,
+                4,
+                81_920);
     }
 
     static List<Answer> answers() {
@@ -214,7 +240,24 @@ class WireTest {
                 new Answer.Pong("0.1.0", 9, new Answer.Backlog(false, 12, 3), Optional.empty()),
                 new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.of(WELL)),
                 new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.of(DEAF)),
+                new Answer.Counted(figures()),
+                new Answer.Counted(new Meter().read(0, 0, 0)),
                 new Answer.Refused("bad_request", "op is missing"));
+    }
+
+    @Test
+    void writesFiguresAsTheProtocolSays() {
+        assertThat(text(AnswerCodec.encode(new Answer.Counted(figures()))))
+                .isEqualTo(
+                        """
+                        {"status":"ok","figures":{"exits":[\
+                        {"namespace":"default","code":"signal","oom":true,"source":"kernel","count":3},\
+                        {"namespace":"other","code":"not_run","oom":false,"source":"assumed","count":1}],\
+                        "exec_exits":12,"lost":1,"gaps":2,\
+                        "witness_to_publish":{"count":3,"sum_seconds":61.25,"buckets":[0,2,0,0,0,0,0,0,0,0,0,0,0,0,0,1]},\
+                        "event_to_disk":{"count":0,"sum_seconds":0.0,"buckets":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},\
+                        "open_lives":7,"unwritten":3,"dropped":4,"database_bytes":81920}}\
+                        """);
     }
 
     @Test
