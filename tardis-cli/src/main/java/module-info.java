@@ -11,6 +11,7 @@ module io.tardis.cli {
     requires io.tardis.listener;
     requires io.tardis.runc;
     requires io.tardis.store;
+    requires jdk.net; // whose a client is
     requires jdk.unsupported; // sun.misc.Signal
     requires org.slf4j;
 

@@ -63,6 +63,7 @@ final class Daemon {
     private final CompletableFuture<Void> end = new CompletableFuture<>();
 
     private final CountDownLatch ended = new CountDownLatch(1);
+    private final Environment environment;
     private final Settings settings;
     private final boolean takeOver;
     private final boolean isService;
@@ -81,6 +82,8 @@ final class Daemon {
     /**
      * A daemon that does not run yet.
      *
+     * @param environment its process's
+     * @param settings what the environment and the settings file said
      * @param takeOver whether to end the daemon that has the state directory, if one does, and go
      *     on in its place
      * @param isService whether a service manager runs it: then nobody else may replace it
@@ -88,11 +91,13 @@ final class Daemon {
      *     for so long
      */
     Daemon(
+            Environment environment,
             Settings settings,
             boolean takeOver,
             boolean isService,
             Consumer<Duration> successor,
             Ending ending) {
+        this.environment = environment;
         this.settings = settings;
         this.takeOver = takeOver;
         this.isService = isService;
@@ -181,11 +186,18 @@ final class Daemon {
                             clock)) {
                 removed.start();
                 listener.start();
-                serve(shim, missed);
+                serveCommands(context, () -> serve(shim, missed));
                 listener.stop();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void serveCommands(ZmqContext context, Runnable whileServed) {
+        Runnable makeDirectory = () -> Directories.makePrivate(settings.runDir());
+        try (CommandServer _ = CommandServer.open(environment, settings, context, makeDirectory)) {
+            whileServed.run();
         }
     }
 

@@ -1,28 +1,46 @@
 package io.tardis.cli;
 
+import io.tardis.core.client.ExitSubscriber;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.zmq.ZmqContext;
+import java.util.function.LongFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A client of the running daemon, with a ZeroMQ context of its own. */
-record DaemonQueries(ZmqContext context, QueryClient client) implements AutoCloseable {
+/**
+ * What a command asks the running daemon with.
+ *
+ * @param client asks
+ * @param exitsAfter subscribes to the exits after a number; the command closes what it gets
+ * @param closer gives back what both have
+ */
+record DaemonQueries(QueryClient client, LongFunction<ExitSubscriber> exitsAfter, Runnable closer)
+        implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(DaemonQueries.class);
 
+    /** A client over TCP, with a ZeroMQ context of its own. */
     static DaemonQueries open(Settings settings) {
         ZmqContext context =
                 new ZmqContext(
                         cause -> LOG.error("ZeroMQ's I/O thread died", cause),
                         settings.curve(),
                         settings.limits().maxConnections());
-        return new DaemonQueries(context, new QueryClient(context, settings.queryEndpoint()));
+        return new DaemonQueries(
+                new QueryClient(context, settings.queryEndpoint()),
+                after ->
+                        new ExitSubscriber(
+                                context,
+                                settings.eventsEndpoint(),
+                                settings.queryEndpoint(),
+                                after),
+                context::close);
     }
 
     @Override
     public void close() {
         client.close();
-        context.close();
+        closer.run();
     }
 }

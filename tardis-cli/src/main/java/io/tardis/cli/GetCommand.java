@@ -20,8 +20,13 @@ final class GetCommand extends Subcommand {
     @Mixin private ContainerArgument container;
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
-        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+        try (DaemonQueries queries = queries(settings())) {
             QueryClient client = queries.client();
             return container
                     .find(client, it -> client.exitCode(it, Duration.ZERO))

@@ -64,18 +64,18 @@ final class ReportCommand extends Subcommand {
     }
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
         namespace.ifPresent(it -> checkNamespace(it, command));
         Instant now = clock.instant();
-        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+        try (DaemonQueries queries = queries(settings())) {
             Report report = read(queries.client(), begin(now), now);
             switch (format) {
-                case TEXT ->
-                        out().print(
-                                        ReportText.of(
-                                                report,
-                                                width(),
-                                                Boolean.getBoolean("tardis.ascii")));
+                case TEXT -> out().print(ReportText.of(report, width(), isAscii()));
                 case HTML -> out().print(ReportHtml.of(report));
                 case JSON -> out().println(ReportJson.of(report));
             }

@@ -18,6 +18,11 @@ import picocli.CommandLine.Command;
 final class StatusCommand extends Subcommand {
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
         Settings settings = settings();
         OptionalLong pid = InstanceLock.holder(settings.stateDir());
@@ -29,7 +34,7 @@ final class StatusCommand extends Subcommand {
         }
         print("daemon", "running as process " + pid.getAsLong());
         List<String> problems = List.of();
-        try (DaemonQueries queries = DaemonQueries.open(settings)) {
+        try (DaemonQueries queries = queries(settings)) {
             Answer.Pong pong = queries.client().ping();
             problems = pong.problems();
             problems.forEach(it -> print("DEGRADED", it));

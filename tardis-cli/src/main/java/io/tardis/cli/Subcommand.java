@@ -24,8 +24,26 @@ abstract class Subcommand implements Callable<Integer> {
 
     /** The settings. From now on warnings are printed. */
     final Settings settings() {
-        Logging.forCommand();
-        return environment().settings();
+        return tardis.host().settings(environment());
+    }
+
+    /** What asks the daemon. */
+    final DaemonQueries queries(Settings settings) {
+        return tardis.host().queries(settings);
+    }
+
+    /** Whether the user's terminal knows ASCII only. */
+    final boolean isAscii() {
+        return tardis.host().isAscii();
+    }
+
+    /**
+     * Whether the daemon may run the command, with what was read from the command line, for a
+     * client that may only read: see {@link ServedCommands}. A command that uses files or processes
+     * of its caller may not.
+     */
+    boolean isServed() {
+        return false;
     }
 
     final Output output() {

@@ -36,9 +36,14 @@ final class WaitCommand extends Subcommand {
     private Optional<Duration> timeout;
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
         long start = System.nanoTime();
-        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+        try (DaemonQueries queries = queries(settings())) {
             // Where nobody is there, that is answered now, and not when a question's wait is over.
             queries.client().ping();
             QueryClient client = queries.client();

@@ -85,7 +85,7 @@ final class WatchCommand extends Subcommand {
         if (all && since.isPresent()) {
             throw usageError("--all and --since exclude each other");
         }
-        try (DaemonQueries queries = DaemonQueries.open(settings);
+        try (DaemonQueries queries = queries(settings);
                 PositionFile position = file == null ? null : PositionFile.open(file)) {
             long newest = queries.client().ping().lastSeq();
             Optional<Instant> oldest = since.map(clock.instant()::minus);
@@ -106,23 +106,17 @@ final class WatchCommand extends Subcommand {
                 position.acknowledge(begin);
                 output().beginLine();
             }
-            watch(queries, settings, begin, wanted, position);
+            watch(queries, begin, wanted, position);
         }
         return ExitStatus.READER_GONE; // unless the output says that something else is wrong
     }
 
     private void watch(
             DaemonQueries queries,
-            Settings settings,
             long after,
             Predicate<ExitEvent> wanted,
             @Nullable PositionFile position) {
-        try (ExitSubscriber exits =
-                new ExitSubscriber(
-                        queries.context(),
-                        settings.eventsEndpoint(),
-                        settings.queryEndpoint(),
-                        after)) {
+        try (ExitSubscriber exits = queries.exitsAfter().apply(after)) {
             while (output().isWanted()) {
                 ExitEvent event = exits.next(POLL);
                 if (event == null) {

@@ -15,8 +15,11 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** {@code tardis.sock}, which is bound again where somebody removes or replaces it. */
-final class ShimSocket {
+/**
+ * A Unix socket of the daemon's, {@code tardis.sock} or {@code client.sock}, which is bound again
+ * where somebody removes or replaces it. Its owner alone can use it.
+ */
+public final class ShimSocket {
 
     private static final Logger LOG = LoggerFactory.getLogger(ShimSocket.class);
     private static final int BACKLOG = 256;
@@ -36,6 +39,18 @@ final class ShimSocket {
         this.makeDirectory = makeDirectory;
         this.server = server;
         this.key = FileIdentity.ofVisible(path);
+    }
+
+    /**
+     * Listens on {@code path}, as {@link #bind} does.
+     *
+     * @param makeDirectory makes the socket's directory where it is missing; throws {@link
+     *     SetupException}
+     * @throws SetupException if somebody listens there already, or it cannot be bound
+     */
+    public static ShimSocket open(Path path, Runnable makeDirectory) {
+        makeDirectory.run();
+        return new ShimSocket(path, makeDirectory, bind(path));
     }
 
     /**
@@ -66,11 +81,11 @@ final class ShimSocket {
     }
 
     /**
-     * Waits for a launcher.
+     * Waits for a client.
      *
      * @throws java.nio.channels.ClosedChannelException if it was closed, or bound again
      */
-    SocketChannel accept() throws IOException {
+    public SocketChannel accept() throws IOException {
         return server.accept();
     }
 
@@ -80,7 +95,7 @@ final class ShimSocket {
     }
 
     /** Binds it again if somebody removed it, or its directory, or put another one there. */
-    void keep() {
+    public void keep() {
         if (isBound()) {
             return;
         }
@@ -95,7 +110,7 @@ final class ShimSocket {
         } catch (SetupException | IOException e) {
             if (problem == null) {
                 LOG.error(
-                        "launchers cannot reach the daemon: {} was removed or replaced, and is bound again as soon as possible: {}",
+                        "nobody can reach the daemon by {}: it was removed or replaced, and is bound again as soon as possible: {}",
                         path,
                         e.getMessage());
             }
@@ -104,7 +119,7 @@ final class ShimSocket {
     }
 
     /** Stops listening, and removes the socket unless it is another one by now. */
-    void close() {
+    public void close() {
         try {
             if (isBound()) {
                 Files.deleteIfExists(path);

@@ -265,6 +265,21 @@ public final class ZmqContext implements AutoCloseable {
     }
 
     /**
+     * A client that has many questions open at once.
+     *
+     * @param endpoint what it connects to
+     */
+    public ZmqDealer dealer(String endpoint) {
+        ZMQ.Socket socket = connecting(SocketType.DEALER, endpoint);
+        // A replier drops answers to a client whose queue is full; this one's user limits the
+        // questions.
+        socket.setHWM(NO_HIGH_WATER_MARK);
+        connect(socket, endpoint);
+        return closedOnFailure(
+                List.of(new Bound(socket, false)), () -> new ZmqDealer(context, socket));
+    }
+
+    /**
      * Ends the I/O thread, after every socket is closed and its last messages have left; waits for
      * both.
      */
