@@ -13,14 +13,14 @@ import java.util.concurrent.TimeUnit;
  */
 final class AnswerBudget {
 
-    /** Two lists of the greatest size, or 200 of a hundred containers. */
+    /** Two lists of the greatest size, or a hundred of a hundred containers. */
     private static final int TOTAL_KIB = 12 * 1024;
 
     /** Of users other than root and the daemon's. */
     private static final int OTHERS_KIB = TOTAL_KIB / 2;
 
-    /** The store takes few lists at once, also from others. */
-    private static final int ASKING = 4;
+    /** So many answers may be made that are not counted yet. */
+    private static final int ASKING = 2;
 
     private final Duration patience;
     private final Semaphore total = new Semaphore(TOTAL_KIB, true);
@@ -51,7 +51,7 @@ final class AnswerBudget {
         }
 
         /** Takes so many bytes; the caller drops them if it throws. */
-        void take(int bytes) {
+        void take(long bytes) {
             int kib = kib(bytes);
             if (!isTrusted) {
                 acquire(others, kib);
@@ -68,7 +68,7 @@ final class AnswerBudget {
         }
 
         /** Gives so many bytes back. */
-        void give(int bytes) {
+        void give(long bytes) {
             giveKib(kib(bytes));
         }
 
@@ -91,8 +91,8 @@ final class AnswerBudget {
         return new Share(isTrusted);
     }
 
-    private static int kib(int bytes) {
-        return bytes / 1024 + 1;
+    private static int kib(long bytes) {
+        return (int) (bytes / 1024) + 1;
     }
 
     private void acquire(Semaphore from, int permits) {

@@ -1,8 +1,9 @@
 package io.tardis.cli;
 
 import io.tardis.core.client.QueryClient;
+import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Query;
-import io.tardis.core.wire.QueryCodec;
+import io.tardis.store.DirectAnswers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -15,7 +16,7 @@ final class CommandQueries implements QueryClient.Asker {
     private final AnswerBudget.Share share;
 
     /** Of the last page of a log, which its command drops before it asks for the next one. */
-    private int lastPage;
+    private long lastPage;
 
     CommandQueries(QueryClient.Asker store, FrameWriter writer, AnswerBudget.Share share) {
         this.store = store;
@@ -24,30 +25,32 @@ final class CommandQueries implements QueryClient.Asker {
     }
 
     @Override
-    public byte[] ask(byte[] question, Duration answerTime) {
+    public Answer ask(Query query, Duration answerTime) {
         try {
             writer.flush(); // what the command has printed is seen while it waits
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return switch (QueryCodec.decode(question)) {
-            case Query.ExitCode _, Query.Ping _ -> store.ask(question, answerTime);
-            case Query.ListContainers _ -> askLong(question, answerTime);
+        return switch (query) {
+            case Query.ExitCode _, Query.Ping _ -> store.ask(query, answerTime);
+            case Query.ListContainers _ -> askLong(query, answerTime);
             case Query.Replay _ -> {
-                share.give(lastPage);
-                lastPage = 0;
-                byte[] page = askLong(question, answerTime);
-                lastPage = page.length;
+                if (lastPage > 0) {
+                    share.give(lastPage);
+                    lastPage = 0;
+                }
+                Answer page = askLong(query, answerTime);
+                lastPage = DirectAnswers.bytesOf(page);
                 yield page;
             }
         };
     }
 
-    private byte[] askLong(byte[] question, Duration answerTime) {
+    private Answer askLong(Query query, Duration answerTime) {
         share.beginAsking();
         try {
-            byte[] answer = store.ask(question, answerTime);
-            share.take(answer.length);
+            Answer answer = store.ask(query, answerTime);
+            share.take(DirectAnswers.bytesOf(answer));
             return answer;
         } finally {
             share.endAsking();

@@ -5,6 +5,7 @@ import io.tardis.core.Worker;
 import io.tardis.core.config.Settings;
 import io.tardis.core.zmq.ZmqContext;
 import io.tardis.runc.ShimSocket;
+import io.tardis.store.DirectAnswers;
 import io.tardis.store.Store;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -52,11 +53,18 @@ final class CommandServer implements CommandSession.Limits, AutoCloseable {
     private final FailureLog failures = new FailureLog(CommandServer.class);
 
     private CommandServer(
-            Environment environment, Settings settings, ZmqContext context, ShimSocket socket) {
+            Environment environment,
+            Settings settings,
+            ZmqContext context,
+            DirectAnswers answers,
+            ShimSocket socket) {
         this.socket = socket;
         this.store =
                 new InsideQueries(
-                        context.dealer(Store.ENDPOINT), settings.queryEndpoint(), this::look);
+                        answers,
+                        context.dealer(Store.ENDPOINT),
+                        settings.queryEndpoint(),
+                        this::look);
         this.commands = new ServedCommands(environment, settings, store);
         this.acceptor = new Worker("tardis-commands-accept", this::accept, socket::close);
     }
@@ -67,6 +75,7 @@ final class CommandServer implements CommandSession.Limits, AutoCloseable {
      * @param environment the daemon's
      * @param settings those that it runs with
      * @param context makes the socket to the store, which is bound already; closed after this
+     * @param answers the store's
      * @param makeDirectory makes the socket's directory
      * @throws io.tardis.core.SetupException if somebody listens there, or it cannot be bound
      */
@@ -74,12 +83,14 @@ final class CommandServer implements CommandSession.Limits, AutoCloseable {
             Environment environment,
             Settings settings,
             ZmqContext context,
+            DirectAnswers answers,
             Runnable makeDirectory) {
         CommandServer server =
                 new CommandServer(
                         environment,
                         settings,
                         context,
+                        answers,
                         ShimSocket.open(settings.clientSocket(), makeDirectory));
         server.store.start();
         server.acceptor.start();

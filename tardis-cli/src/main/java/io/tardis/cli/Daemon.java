@@ -16,6 +16,7 @@ import io.tardis.listener.Listener;
 import io.tardis.runc.MissedNotes;
 import io.tardis.runc.RuncShim;
 import io.tardis.runc.ShimServer;
+import io.tardis.store.DirectAnswers;
 import io.tardis.store.Store;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -175,7 +176,7 @@ final class Daemon {
                             settings.deleteWait(),
                             clock);
             MissedNotes missed = new MissedNotes(settings.runDir(), shim);
-            try (Store _ =
+            try (Store answers =
                     Store.open(
                             settings,
                             Listener.ENDPOINT,
@@ -186,7 +187,7 @@ final class Daemon {
                             clock)) {
                 removed.start();
                 listener.start();
-                serveCommands(context, () -> serve(shim, missed));
+                serveCommands(context, answers.direct(), () -> serve(shim, missed));
                 listener.stop();
             }
         } catch (InterruptedException e) {
@@ -194,9 +195,10 @@ final class Daemon {
         }
     }
 
-    private void serveCommands(ZmqContext context, Runnable whileServed) {
+    private void serveCommands(ZmqContext context, DirectAnswers answers, Runnable whileServed) {
         Runnable makeDirectory = () -> Directories.makePrivate(settings.runDir());
-        try (CommandServer _ = CommandServer.open(environment, settings, context, makeDirectory)) {
+        try (CommandServer _ =
+                CommandServer.open(environment, settings, context, answers, makeDirectory)) {
             whileServed.run();
         }
     }

@@ -4,7 +4,12 @@ import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.Worker;
 import io.tardis.core.client.QueryClient;
+import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.AnswerCodec;
+import io.tardis.core.wire.Query;
+import io.tardis.core.wire.QueryCodec;
 import io.tardis.core.zmq.ZmqDealer;
+import io.tardis.store.DirectAnswers;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Queue;
@@ -17,9 +22,10 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Asks the store for the commands that the daemon runs, in the daemon itself. One thread has the
- * socket; those that ask may be virtual, which a socket of ZeroMQ's would pin to their carriers.
- * They may be interrupted: then the question is forgotten, and its answer dropped.
+ * Asks the store for the commands that the daemon runs. What needs no wait is answered in the
+ * thread that asks. A wait goes over ZeroMQ: one thread has the socket, because that would pin a
+ * virtual thread to its carrier. Those that ask may be interrupted: then the question is forgotten,
+ * and its answer dropped.
  */
 final class InsideQueries implements QueryClient.Asker {
 
@@ -36,6 +42,7 @@ final class InsideQueries implements QueryClient.Asker {
 
     private record Open(CompletableFuture<byte[]> answer, long since) {}
 
+    private final DirectAnswers store;
     private final ZmqDealer dealer;
     private final String endpoint;
     private final Runnable onLook;
@@ -47,11 +54,13 @@ final class InsideQueries implements QueryClient.Asker {
     /**
      * Does not run yet.
      *
+     * @param store answers what needs no wait
      * @param dealer leads to the store; belongs to the thread from now on
      * @param endpoint how users know the store
      * @param onLook called by the thread each half second
      */
-    InsideQueries(ZmqDealer dealer, String endpoint, Runnable onLook) {
+    InsideQueries(DirectAnswers store, ZmqDealer dealer, String endpoint, Runnable onLook) {
+        this.store = store;
         this.dealer = dealer;
         this.endpoint = endpoint;
         this.onLook = onLook;
@@ -63,7 +72,13 @@ final class InsideQueries implements QueryClient.Asker {
     }
 
     @Override
-    public byte[] ask(byte[] question, Duration answerTime) {
+    public Answer ask(Query query, Duration answerTime) {
+        return answerTime.isPositive()
+                ? AnswerCodec.decode(ask(QueryCodec.encode(query), answerTime))
+                : store.answer(query);
+    }
+
+    private byte[] ask(byte[] question, Duration answerTime) {
         if (open.size() >= MAX_OPEN) {
             throw new TardisException(
                     "the daemon is busy: " + MAX_OPEN + " questions of commands are open");
@@ -98,6 +113,7 @@ final class InsideQueries implements QueryClient.Asker {
                 if (left <= 0) {
                     nextLook = System.nanoTime() + LOOK.toNanos();
                     forgetOld();
+                    store.look();
                     onLook.run();
                     continue;
                 }

@@ -31,10 +31,12 @@ public final class Store implements AutoCloseable {
 
     private final ExitRecorder recorder;
     private final QueryServer server;
+    private final DirectAnswers direct;
 
-    private Store(ExitRecorder recorder, QueryServer server) {
+    private Store(ExitRecorder recorder, QueryServer server, DirectAnswers direct) {
         this.recorder = recorder;
         this.server = server;
+        this.direct = direct;
     }
 
     /**
@@ -87,7 +89,10 @@ public final class Store implements AutoCloseable {
                             subscriber, writer, lives, unwritten, server::over, settings, clock);
             server.start();
             recorder.start();
-            return new Store(recorder, server);
+            return new Store(
+                    recorder,
+                    server,
+                    new DirectAnswers(writer::openReader, lives, unwritten, version, health));
         } catch (RuntimeException e) {
             replier.close(); // or the context would wait for it for ever
             throw e;
@@ -104,9 +109,15 @@ public final class Store implements AutoCloseable {
         ExitLogFile.rehearse(settings.exitLog());
     }
 
+    /** Answers in the thread that asks; closed with the store. */
+    public DirectAnswers direct() {
+        return direct;
+    }
+
     /** Writes what has arrived, answers who waits with what is known, and closes the log. */
     @Override
     public void close() {
+        direct.close();
         recorder.close();
         server.close();
     }

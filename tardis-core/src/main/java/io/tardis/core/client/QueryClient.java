@@ -38,13 +38,12 @@ public final class QueryClient implements AutoCloseable {
     public interface Asker extends AutoCloseable {
 
         /**
-         * The answer to {@code question}, as bytes.
+         * The answer to {@code query}.
          *
-         * @param question its bytes
          * @param answerTime how long the store may take by the question's own wish
          * @throws UnavailableException if there is none in that time and the patience on top of it
          */
-        byte[] ask(byte[] question, Duration answerTime);
+        Answer ask(Query query, Duration answerTime);
 
         @Override
         default void close() {}
@@ -125,7 +124,7 @@ public final class QueryClient implements AutoCloseable {
     }
 
     private <T extends Answer> T ask(Query query, Duration answerTime, Class<T> expected) {
-        Answer answer = AnswerCodec.decode(asker.ask(QueryCodec.encode(query), answerTime));
+        Answer answer = asker.ask(query, answerTime);
         if (answer instanceof Refused(String error, String message)) {
             String why = "the daemon refused the question (" + error + "): " + message;
             throw error.equals(Refused.UNAVAILABLE) || error.equals(Refused.TOO_MANY)
@@ -156,11 +155,11 @@ public final class QueryClient implements AutoCloseable {
         }
 
         @Override
-        public byte[] ask(byte[] question, Duration answerTime) {
+        public Answer ask(Query query, Duration answerTime) {
             ZmqRequester found = idle.poll();
             ZmqRequester requester = found == null ? connect.get() : found;
             try {
-                return requester.ask(question, answerTime);
+                return AnswerCodec.decode(requester.ask(QueryCodec.encode(query), answerTime));
             } finally {
                 idle.add(requester);
                 if (closed) {
