@@ -4,6 +4,7 @@ import io.tardis.core.FailureLog;
 import io.tardis.core.Worker;
 import io.tardis.core.config.Settings;
 import io.tardis.core.zmq.ZmqContext;
+import io.tardis.listener.Listener;
 import io.tardis.runc.ShimSocket;
 import io.tardis.store.DirectAnswers;
 import io.tardis.store.Store;
@@ -44,6 +45,7 @@ final class CommandServer implements CommandSession.Limits, AutoCloseable {
     private final ShimSocket socket;
     private final ServedCommands commands;
     private final InsideQueries store;
+    private final ExitHub exits;
     private final Set<CommandSession> sessions = ConcurrentHashMap.newKeySet();
     private final Semaphore longRequests = new Semaphore(MAX_LONG_REQUESTS);
     private final Worker acceptor;
@@ -65,7 +67,8 @@ final class CommandServer implements CommandSession.Limits, AutoCloseable {
                         context.dealer(Store.ENDPOINT),
                         settings.queryEndpoint(),
                         this::look);
-        this.commands = new ServedCommands(environment, settings, store);
+        this.exits = new ExitHub(topics -> context.subscriber(Listener.ENDPOINT, topics));
+        this.commands = new ServedCommands(environment, settings, store, exits::watch);
         this.acceptor = new Worker("tardis-commands-accept", this::accept, socket::close);
     }
 
@@ -184,6 +187,7 @@ final class CommandServer implements CommandSession.Limits, AutoCloseable {
         stopping = true;
         // First: a client that sees the connection end asks the next daemon.
         sessions.forEach(CommandSession::close);
+        exits.close();
         store.close(); // binds the socket again, if it is removed
         acceptor.close(STOP_PATIENCE);
         sessions.forEach(CommandSession::close);

@@ -58,7 +58,7 @@ final class FrameWriter {
 
             @Override
             public void write(byte[] bytes, int offset, int length) throws IOException {
-                flush();
+                FrameWriter.this.flush();
                 for (int done = 0; done < length; done += BUFFER) {
                     int some = Math.min(BUFFER, length - done);
                     send(frame(CommandProtocol.ERR, bytes, offset + done, some));

@@ -26,7 +26,7 @@ final class GetCommand extends Subcommand {
 
     @Override
     public Integer call() {
-        try (DaemonQueries queries = queries(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             QueryClient client = queries.client();
             return container
                     .find(client, it -> client.exitCode(it, Duration.ZERO))

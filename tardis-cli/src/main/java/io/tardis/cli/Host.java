@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import io.tardis.core.config.Settings;
+import java.util.Optional;
 
 /** The process that a command runs in: a JVM of its own, or the daemon. */
 interface Host {
@@ -20,6 +21,11 @@ interface Host {
                 }
 
                 @Override
+                public Optional<DaemonQueries> ofStoppedDaemon(Settings settings) {
+                    return StoppedDaemonQueries.find(settings);
+                }
+
+                @Override
                 public boolean isAscii() {
                     return Boolean.getBoolean("tardis.ascii");
                 }
@@ -34,6 +40,9 @@ interface Host {
 
     /** What asks the daemon. */
     DaemonQueries queries(Settings settings);
+
+    /** What answers from the log, if no daemon runs; empty if one may. */
+    Optional<DaemonQueries> ofStoppedDaemon(Settings settings);
 
     /** Whether the user's terminal knows ASCII only. */
     boolean isAscii();

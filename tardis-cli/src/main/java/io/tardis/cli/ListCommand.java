@@ -115,7 +115,7 @@ final class ListCommand extends Subcommand {
             throw usageError("-o and --format exclude each other");
         }
         Instant now = clock.instant();
-        try (DaemonQueries queries = queries(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             QueryClient client = queries.client();
             List<OfContainer> answered = Containers.newest(client, namespace, limit);
             List<Life> lives = select(answered, now);

@@ -72,7 +72,7 @@ final class ReportCommand extends Subcommand {
     public Integer call() {
         namespace.ifPresent(it -> checkNamespace(it, command));
         Instant now = clock.instant();
-        try (DaemonQueries queries = queries(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             Report report = read(queries.client(), begin(now), now);
             switch (format) {
                 case TEXT -> out().print(ReportText.of(report, width(), isAscii()));

@@ -3,17 +3,22 @@ package io.tardis.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.tardis.core.TardisException;
+import io.tardis.core.client.ExitSubscriber;
+import io.tardis.core.client.PublishedSource;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.Settings;
 import io.tardis.core.config.SettingsReader;
+import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
@@ -38,11 +43,15 @@ final class ServedCommands {
     private static final Set<String> OF_NO_CONCERN =
             Set.of("TARDIS_JAVA_OPTS", "TARDIS_ENABLE", "TARDIS_LAUNCHER");
 
+    /** The client says at once that its reader has gone; a thousand commands may look for it. */
+    private static final Duration POLL = Duration.ofSeconds(2);
+
     private static final Duration BUDGET_PATIENCE = Duration.ofSeconds(30);
 
     private final Environment environment;
     private final Settings settings;
     private final QueryClient.Asker store;
+    private final Supplier<PublishedSource> exits;
     private final AnswerBudget budget = new AnswerBudget(BUDGET_PATIENCE);
 
     /**
@@ -51,8 +60,14 @@ final class ServedCommands {
      * @param environment the daemon's
      * @param settings those that it runs with
      * @param store asks the daemon's store
+     * @param exits makes what a command receives the published exits with
      */
-    ServedCommands(Environment environment, Settings settings, QueryClient.Asker store) {
+    ServedCommands(
+            Environment environment,
+            Settings settings,
+            QueryClient.Asker store,
+            Supplier<PublishedSource> exits) {
+        this.exits = exits;
         this.environment = environment;
         this.settings = settings;
         this.store = store;
@@ -159,10 +174,23 @@ final class ServedCommands {
             QueryClient client = new QueryClient(new CommandQueries(store, writer, share));
             return new DaemonQueries(
                     client,
-                    _ -> {
-                        throw new UnsupportedOperationException("no command here subscribes");
-                    },
+                    after -> new ExitSubscriber(exits, client, after),
+                    this::sendPosition,
+                    POLL,
                     () -> {});
+        }
+
+        @Override
+        public Optional<DaemonQueries> ofStoppedDaemon(Settings its) {
+            return Optional.empty();
+        }
+
+        private void sendPosition(long seq) {
+            try {
+                writer.position(seq);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
 
         @Override

@@ -60,7 +60,7 @@ final class ShowCommand extends Subcommand {
 
     @Override
     public Integer call() {
-        try (DaemonQueries queries = queries(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             QueryClient client = queries.client();
             Optional<Life> found =
                     container.find(client, it -> client.exitCode(it, Duration.ZERO)).map(Life::new);

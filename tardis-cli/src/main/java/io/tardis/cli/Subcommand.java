@@ -3,6 +3,7 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
 import java.io.PrintWriter;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -30,6 +31,18 @@ abstract class Subcommand implements Callable<Integer> {
     /** What asks the daemon. */
     final DaemonQueries queries(Settings settings) {
         return tardis.host().queries(settings);
+    }
+
+    /** The same, or, where no daemon runs, what reads its log; says so on standard error. */
+    final DaemonQueries queriesOrLog(Settings settings) {
+        Optional<DaemonQueries> log = tardis.host().ofStoppedDaemon(settings);
+        if (log.isEmpty()) {
+            return queries(settings);
+        }
+        err().println(
+                        "tardis: no daemon runs; this is what %s has ('tardis daemon --background' starts one)"
+                                .formatted(settings.exitLog()));
+        return log.get();
     }
 
     /** Whether the user's terminal knows ASCII only. */

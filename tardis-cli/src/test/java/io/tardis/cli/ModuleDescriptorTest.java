@@ -42,6 +42,7 @@ class ModuleDescriptorTest {
                         "io.tardis.listener",
                         "io.tardis.runc",
                         "io.tardis.store",
+                        "jdk.net",
                         "jdk.unsupported",
                         "org.slf4j");
     }

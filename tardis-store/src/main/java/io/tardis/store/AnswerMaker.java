@@ -149,7 +149,7 @@ final class AnswerMaker {
      *
      * @param lastKnown the last exit, as it was answered before
      */
-    Answer.Pong pong(ExitLog.Reader log, long lastKnown, String version, Health health) {
+    Answer.Pong pong(ExitLog.Reader log, long lastKnown, String version, Optional<Health> health) {
         Backlog backlog = unwritten.backlog();
         long lastSeq;
         try {
@@ -159,7 +159,7 @@ final class AnswerMaker {
             lastSeq = Math.max(lastKnown, unwritten.lastSeq());
             backlog = new Backlog(false, backlog.unwritten(), backlog.dropped());
         }
-        return new Answer.Pong(version, lastSeq, backlog, Optional.of(health));
+        return new Answer.Pong(version, lastSeq, backlog, health);
     }
 
     /** The last exit that can be replayed. */

@@ -6,6 +6,7 @@ import io.tardis.core.wire.Answer.Refused;
 import io.tardis.core.wire.Health;
 import io.tardis.core.wire.Query;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <p>It has two connections to the log, so that a long list delays no short answer. They are opened
  * when they are needed, and closed when nobody has asked for a while.
  */
-public final class DirectAnswers implements AutoCloseable {
+public class DirectAnswers implements AutoCloseable {
 
     private static final Duration IDLE = Duration.ofSeconds(30);
 
@@ -28,7 +29,7 @@ public final class DirectAnswers implements AutoCloseable {
     private final Unwritten unwritten;
     private final AnswerMaker maker;
     private final String version;
-    private final Supplier<Health> health;
+    private final Supplier<Optional<Health>> health;
     private final Desk quick = new Desk();
     private final Desk slow = new Desk();
 
@@ -43,7 +44,7 @@ public final class DirectAnswers implements AutoCloseable {
             LifeCache lives,
             Unwritten unwritten,
             String version,
-            Supplier<Health> health) {
+            Supplier<Optional<Health>> health) {
         this.readers = readers;
         this.lives = lives;
         this.unwritten = unwritten;

@@ -169,7 +169,7 @@ final class QueryServer implements AutoCloseable {
     }
 
     private Pong pong() {
-        Pong pong = maker.pong(log, lastSeq, version, health.get());
+        Pong pong = maker.pong(log, lastSeq, version, Optional.of(health.get()));
         lastSeq = pong.lastSeq();
         return pong;
     }

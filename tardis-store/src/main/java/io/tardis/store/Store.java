@@ -8,6 +8,7 @@ import io.tardis.core.zmq.ZmqReplier;
 import io.tardis.core.zmq.ZmqSubscriber;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
@@ -92,7 +93,12 @@ public final class Store implements AutoCloseable {
             return new Store(
                     recorder,
                     server,
-                    new DirectAnswers(writer::openReader, lives, unwritten, version, health));
+                    new DirectAnswers(
+                            writer::openReader,
+                            lives,
+                            unwritten,
+                            version,
+                            () -> Optional.of(health.get())));
         } catch (RuntimeException e) {
             replier.close(); // or the context would wait for it for ever
             throw e;
