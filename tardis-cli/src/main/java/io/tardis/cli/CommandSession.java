@@ -8,6 +8,7 @@ import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.OptionalInt;
 import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
 import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -66,7 +67,7 @@ final class CommandSession {
             SocketChannel channel,
             ServedCommands commands,
             Limits limits,
-            java.util.function.Consumer<CommandSession> onEnd) {
+            Consumer<CommandSession> onEnd) {
         this.channel = channel;
         this.commands = commands;
         this.limits = limits;
@@ -83,7 +84,7 @@ final class CommandSession {
             SocketChannel channel,
             ServedCommands commands,
             Limits limits,
-            java.util.function.Consumer<CommandSession> onEnd) {
+            Consumer<CommandSession> onEnd) {
         return new CommandSession(channel, commands, limits, onEnd);
     }
 

@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.SetupException;
 import io.tardis.core.UnavailableException;
 import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.Refused;
@@ -65,7 +66,7 @@ public class DirectAnswers implements AutoCloseable {
                 case Query.Replay it ->
                         slow.with(log -> recent(log, it, () -> maker.replay(log, it)));
             };
-        } catch (ExitLogException e) {
+        } catch (ExitLogException | SetupException e) { // the second one where it cannot be opened
             return new Refused(Refused.UNAVAILABLE, String.valueOf(e.getMessage()));
         }
     }
