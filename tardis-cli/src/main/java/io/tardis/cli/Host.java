@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.config.Settings;
 import java.util.Optional;
+import java.util.function.IntSupplier;
 
 /** The process that a command runs in: a JVM of its own, or the daemon. */
 interface Host {
@@ -26,6 +27,16 @@ interface Host {
                 }
 
                 @Override
+                public int await(IntSupplier rest) {
+                    return rest.getAsInt();
+                }
+
+                @Override
+                public boolean defersWaits() {
+                    return false;
+                }
+
+                @Override
                 public boolean isAscii() {
                     return Boolean.getBoolean("tardis.ascii");
                 }
@@ -43,6 +54,18 @@ interface Host {
 
     /** What answers from the log, if no daemon runs; empty if one may. */
     Optional<DaemonQueries> ofStoppedDaemon(Settings settings);
+
+    /**
+     * Runs the rest of a command, which may wait for long: now, or when what read the command line
+     * is gone. That takes six times the memory of a wait.
+     *
+     * @param rest refers neither to the command nor to its spec; returns the exit status
+     * @return the exit status, if it has run now
+     */
+    int await(IntSupplier rest);
+
+    /** Whether {@link #await} does not run it now. */
+    boolean defersWaits();
 
     /** Whether the user's terminal knows ASCII only. */
     boolean isAscii();

@@ -4,10 +4,12 @@ import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.listener.AlreadyRunningException;
+import java.io.PrintWriter;
 import java.time.InstantSource;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 
@@ -93,6 +95,16 @@ public final class Main {
                     command.getErr().println("tardis: " + e.getMessage());
                     return statusAfter(failure);
                 });
+    }
+
+    /** The exit status of the rest of a command; says on {@code err} why it failed. */
+    static int statusOf(IntSupplier rest, PrintWriter err) {
+        try {
+            return rest.getAsInt();
+        } catch (TardisException e) {
+            err.println("tardis: " + e.getMessage());
+            return statusAfter(e);
+        }
     }
 
     private static int statusAfter(TardisException failure) {

@@ -18,8 +18,10 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.ParseResult;
@@ -92,21 +94,42 @@ final class ServedCommands {
         if (known.isEmpty()) {
             return OptionalInt.empty();
         }
-        String[] arguments = request.arguments().toArray(String[]::new);
         Output output = new Output(writer.out(), isReaderGone);
         try (AnswerBudget.Share share = budget.share(isTrusted)) {
-            Host host = new Inside(writer, share, request.isUtf8());
-            CommandLine line = Main.commandLine(known.get(), output, host, arguments);
-            boolean[] isHere = {true};
-            line.setErr(new PrintWriter(new OutputStreamWriter(writer.err(), UTF_8), true))
-                    .setColorScheme(CommandLine.Help.defaultColorScheme(ansi(request)))
-                    .setExecutionStrategy(parsed -> {
-                        isHere[0] = isServed(parsed);
-                        return isHere[0] ? new CommandLine.RunLast().execute(parsed) : 0;
-                    });
-            int status = output.statusAfter(line.execute(arguments), line.getErr());
-            return isHere[0] ? OptionalInt.of(status) : OptionalInt.empty();
+            Inside host = new Inside(writer, share, request.isUtf8());
+            PrintWriter err = new PrintWriter(new OutputStreamWriter(writer.err(), UTF_8), true);
+            OptionalInt status = parseAndRun(known.get(), output, host, err, request);
+            IntSupplier rest = host.rest;
+            if (rest != null) {
+                status = OptionalInt.of(Main.statusOf(rest, err));
+            }
+            return status.isPresent()
+                    ? OptionalInt.of(output.statusAfter(status.getAsInt(), err))
+                    : status;
         }
+    }
+
+    /**
+     * Empty if the command is to run in a JVM. What read the command line is garbage afterwards.
+     */
+    private static OptionalInt parseAndRun(
+            Environment environment,
+            Output output,
+            Inside host,
+            PrintWriter err,
+            CommandProtocol.Request request) {
+        String[] arguments = request.arguments().toArray(String[]::new);
+        boolean[] isHere = {true};
+        int status =
+                Main.commandLine(environment, output, host, arguments)
+                        .setErr(err)
+                        .setColorScheme(CommandLine.Help.defaultColorScheme(ansi(request)))
+                        .setExecutionStrategy(parsed -> {
+                            isHere[0] = isServed(parsed);
+                            return isHere[0] ? new CommandLine.RunLast().execute(parsed) : 0;
+                        })
+                        .execute(arguments);
+        return isHere[0] ? OptionalInt.of(status) : OptionalInt.empty();
     }
 
     private static boolean isServed(ParseResult parsed) {
@@ -157,6 +180,7 @@ final class ServedCommands {
         private final FrameWriter writer;
         private final AnswerBudget.Share share;
         private final boolean isUtf8;
+        private @Nullable IntSupplier rest;
 
         private Inside(FrameWriter writer, AnswerBudget.Share share, boolean isUtf8) {
             this.writer = writer;
@@ -183,6 +207,17 @@ final class ServedCommands {
         @Override
         public Optional<DaemonQueries> ofStoppedDaemon(Settings its) {
             return Optional.empty();
+        }
+
+        @Override
+        public boolean defersWaits() {
+            return true;
+        }
+
+        @Override
+        public int await(IntSupplier then) {
+            rest = then;
+            return ExitStatus.OK;
         }
 
         private void sendPosition(long seq) {

@@ -5,6 +5,7 @@ import io.tardis.core.event.ContainerKey;
 import java.io.PrintWriter;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.IntSupplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
@@ -43,6 +44,16 @@ abstract class Subcommand implements Callable<Integer> {
                         "tardis: no daemon runs; this is what %s has ('tardis daemon --background' starts one)"
                                 .formatted(settings.exitLog()));
         return log.get();
+    }
+
+    /** As {@link Host#defersWaits}. */
+    final boolean defersWaits() {
+        return tardis.host().defersWaits();
+    }
+
+    /** As {@link Host#await}. */
+    final int await(IntSupplier rest) {
+        return tardis.host().await(rest);
     }
 
     /** Whether the user's terminal knows ASCII only. */

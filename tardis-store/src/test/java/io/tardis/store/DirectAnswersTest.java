@@ -100,8 +100,7 @@ class DirectAnswersTest {
             DirectAnswers direct = direct(writer, new Unwritten(10, 1 << 20));
             direct.close();
 
-            assertThatThrownBy(() -> direct.answer(LIST))
-                    .isInstanceOf(UnavailableException.class);
+            assertThatThrownBy(() -> direct.answer(LIST)).isInstanceOf(UnavailableException.class);
         }
     }
 
