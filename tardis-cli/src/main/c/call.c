@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "call.h"
 
+#include "files.h"
 #include "peer.h"
 #include "request.h"
 #include "settings.h"
@@ -14,12 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     FIRST_REPLY_MS = 3000, /* the daemon's acceptor answers at once; a busy machine may not */
     SILENCE_MS = 5000,     /* then the daemon is asked whether it is still at work */
     LAST_SILENCE_MS = 15000,
+    AT_ONCE_MS = 1000,        /* a daemon that breaks off sooner has not begun */
+    RECONNECT_MS = 500,       /* and as much again, not the same for all */
+    LONGEST_ABSENCE_MS = 10000, /* of a daemon that is replaced */
     HEAD = 4,
     MAX_PAYLOAD = 65536
 };
@@ -29,6 +34,8 @@ enum { OK = 0, FAILED = 1, NOT_KNOWN = 3, READER_GONE = 141 };
 
 struct call {
     int fd;
+    bool accepted; /* somebody is there */
+    bool refused;  /* the command is to run in a JVM */
     bool any_output;
     uint64_t position; /* of a watch: the exit up to which all was printed; 0 for none */
     int failure;       /* errno of standard output's first failed write */
@@ -151,7 +158,9 @@ static bool take(struct call *call, int *status) {
     const unsigned char *payload = call->bytes + HEAD;
     size_t length = payload_length(call);
     switch (call->bytes[0]) {
-    case 'A': /* accepted */
+    case 'A':
+        call->accepted = true;
+        return false;
     case 'L': /* still at work */
         return false;
     case 'O':
@@ -175,6 +184,7 @@ static bool take(struct call *call, int *status) {
         *status = FAILED;
         return true;
     default: /* 'J', for a JVM; or what a later version says */
+        call->refused = true;
         *status = NOT_HERE;
         return true;
     }
@@ -203,44 +213,77 @@ static int follow(struct call *call) {
     }
 }
 
-/* A watch goes on in a JVM where the daemon stopped. */
-static void go_on_after(const struct call *call, int argc, char ***argv) {
+/* The command line of a watch that goes on where it stopped. */
+static char **going_on(const struct call *call, int argc, char **argv) {
     char **longer = calloc((size_t)argc + 3, sizeof *longer);
-    if (longer != NULL) {
-        memcpy(longer, *argv, (size_t)argc * sizeof *longer);
-        longer[argc] = join("--after");
-        longer[argc + 1] = join("%llu", (unsigned long long)call->position);
-        *argv = longer;
+    if (longer == NULL) {
+        return argv;
     }
+    memcpy(longer, argv, (size_t)argc * sizeof *longer);
+    longer[argc] = join("--after");
+    longer[argc + 1] = join("%llu", (unsigned long long)call->position);
+    return longer;
 }
 
-int call_daemon(int argc, char ***argv) {
-    static struct call call;
-    struct settings settings = read_settings();
-    if (settings.run_dir == NULL) {
-        return NOT_HERE;
+/* Asks once. NOT_HERE: see call->refused, or the daemon broke off. */
+static int ask_once(struct call *call, const char *run_dir, char **argv) {
+    int argc = 0;
+    while (argv[argc] != NULL) {
+        argc++;
     }
-    struct request request = make_request(argc, *argv);
-    if (request.length == 0) {
-        return NOT_HERE; /* too long */
-    }
-    call.fd = connect_to_daemon(settings.run_dir, "client.sock", FIRST_REPLY_MS);
-    if (call.fd < 0) {
+    struct request request = make_request(argc, argv);
+    call->accepted = false;
+    call->length = 0;
+    call->refused = request.length == 0; /* too long */
+    call->fd = call->refused ? -1 : connect_to_daemon(run_dir, "client.sock", FIRST_REPLY_MS);
+    if (call->fd < 0) {
         return NOT_HERE;
     }
     int status = NOT_HERE;
-    if (send(call.fd, request.bytes, request.length, MSG_NOSIGNAL) == (ssize_t)request.length
+    if (send(call->fd, request.bytes, request.length, MSG_NOSIGNAL) == (ssize_t)request.length
         || errno == EPIPE /* it may have said why */) {
-        status = follow(&call);
+        status = follow(call);
     }
-    close(call.fd);
-    if (status == NOT_HERE && call.position != 0 && call.failure == 0) {
-        go_on_after(&call, argc, argv);
-        return status;
+    close(call->fd);
+    return status;
+}
+
+/*
+ * A daemon that ends has its clients come back to the next one. They become no JVMs, which could be
+ * a thousand: a watch waits for ever, as in a JVM, and other commands for a while.
+ */
+int call_daemon(int argc, char ***argv) {
+    static struct call call;
+    char **const first = *argv;
+    struct settings settings = read_settings();
+    int64_t lost_at = 0; /* 0: the daemon has not been lost */
+    while (settings.run_dir != NULL) {
+        int64_t began = time_ms(CLOCK_MONOTONIC);
+        int status = ask_once(&call, settings.run_dir, *argv);
+        if (status != NOT_HERE) {
+            return status;
+        }
+        bool has_begun = call.any_output || call.position != 0;
+        int64_t now = time_ms(CLOCK_MONOTONIC);
+        bool is_lost = call.accepted && (has_begun || now - began >= AT_ONCE_MS);
+        if (call.refused || (lost_at == 0 && !is_lost)) {
+            return NOT_HERE;
+        }
+        bool may_go_on = call.position != 0 && call.failure == 0;
+        if (is_lost || lost_at == 0) {
+            lost_at = now;
+        }
+        if (!may_go_on && (call.any_output || now - lost_at > LONGEST_ABSENCE_MS)) {
+            (void)dprintf(STDERR_FILENO, "tardis: the daemon broke off before the end of the command\n");
+            return status_after(&call, NOT_KNOWN);
+        }
+        if (is_reader_gone()) {
+            return READER_GONE;
+        }
+        if (may_go_on) {
+            *argv = going_on(&call, argc, first);
+        }
+        sleep_ms(RECONNECT_MS + getpid() % RECONNECT_MS);
     }
-    if (status != NOT_HERE || !call.any_output) {
-        return status;
-    }
-    (void)dprintf(STDERR_FILENO, "tardis: the daemon broke off before the end of the command\n");
-    return status_after(&call, NOT_KNOWN);
+    return NOT_HERE;
 }

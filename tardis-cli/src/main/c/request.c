@@ -67,6 +67,7 @@ static void add_variables(struct text *text) {
 struct request make_request(int argc, char *const *argv) {
     static struct text text; /* pages that are not touched cost nothing */
     char count[16];
+    text.is_full = false;
     text.length = sizeof MAGIC - 1 + sizeof(uint32_t);
     add(&text, TARDIS_VERSION);
     add_facts(&text);

@@ -79,6 +79,11 @@ class NativeClientTest {
                             } catch (IOException _) {
                                 // the client has gone
                             }
+                            try (SocketChannel again = server.accept()) {
+                                send(again, "J");
+                            } catch (IOException _) {
+                                // it did not come again
+                            }
                         });
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         server.close();
@@ -157,7 +162,11 @@ class NativeClientTest {
 
     @Test
     void doesNotPrintTwiceWhereTheDaemonBreaksOffLate() throws Exception {
-        Result result = get(client -> send(client, "O", text("one\n")));
+        Result result =
+                get(client -> {
+                    request(client);
+                    send(client, "O", text("one\n"));
+                });
 
         assertThat(result.status()).isEqualTo(ExitStatus.NOT_KNOWN);
         assertThat(result.out()).isEqualTo("one\n");
@@ -165,9 +174,10 @@ class NativeClientTest {
     }
 
     @Test
-    void aWatchGoesOnInAJvm() throws Exception {
+    void aWatchGoesOnWithTheNextDaemonOrInAJvm() throws Exception {
         Result result =
                 get(client -> {
+                    request(client);
                     send(client, "O", text("one\n"));
                     send(
                             client,
