@@ -16,6 +16,7 @@ module io.tardis.cli {
     requires io.tardis.runc;
     requires io.tardis.store;
     requires jdk.httpserver;
+    requires jdk.net; // whose a client is
     requires jdk.unsupported; // sun.misc.Signal
     requires org.slf4j;
 

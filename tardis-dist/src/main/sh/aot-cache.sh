@@ -38,7 +38,7 @@ no_training="-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX
 begin() {
     port=$1
     TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:$port TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:$((port + 1)) \
-        TARDIS_JAVA_OPTS="-XX:AOTCacheOutput=$work/tardis.aot $no_training -Dtardis.path=" "$home/bin/tardis" daemon >"$work/out" 2>&1 &
+        TARDIS_JAVA_OPTS="-XX:AOTCacheOutput=$work/tardis.aot $no_training -Dtardis.path=" "$home/lib/tardis-jvm" daemon >"$work/out" 2>&1 &
     daemon=$!
     for _ in $(seq 300); do
         [ ! -S "$work/run/tardis.sock" ] || return 0
@@ -73,8 +73,13 @@ live one
 live two
 export TARDIS_QUERY_ENDPOINT=tcp://127.0.0.1:$((port + 1))
 # On a kernel that cannot tell, nobody knows; on a machine that is very busy, nobody answers in time.
-"$home/bin/tardis" get one >/dev/null 2>&1 || true
-"$home/bin/tardis" ls >/dev/null 2>&1 || true
+"$home/lib/tardis-jvm" get one >/dev/null 2>&1 || true
+TARDIS_EVENTS_ENDPOINT=tcp://127.0.0.1:$port
+export TARDIS_EVENTS_ENDPOINT # the daemon runs the commands of those alone who have its settings
+for command in "get one" ls "show one" status "get one two"; do
+    # shellcheck disable=SC2086 # it holds several words
+    "$home/bin/tardis" $command >/dev/null 2>&1 || true
+done
 kill "$daemon"
 wait "$daemon" || true
 daemon=

@@ -1,49 +1,18 @@
 #define _GNU_SOURCE
 #include "daemon.h"
 
+#include "peer.h"
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { FIRST_REPLY_MS = 500, LONGEST_WAIT_MS = 30000 };
 
 static const char MAGIC[] = "TARDIS2\n";
-
-/* Bounds each later call with this socket. */
-static void set_patience(int fd, uint32_t ms) {
-    const struct timeval time = {ms / 1000, ms % 1000 * 1000 + 1 /* 0 would be no bound */};
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
-}
-
-/* A connection to a daemon of this user or root's, or -1: of what the answer tells. */
-static int connect_to(const char *run_dir, enum answer *answer) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    /* It has room: the settings limit the directory. */
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/tardis.sock", run_dir);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    set_patience(fd, FIRST_REPLY_MS);
-    int error;
-    do {
-        error = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
-    } while (error == EINTR);
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0
-        && (peer.uid == 0 || peer.uid == geteuid())) {
-        return fd;
-    }
-    *answer = error == EAGAIN ? SILENT /* the backlog is full, and nobody accepts */ : NOBODY;
-    close(fd);
-    return -1;
-}
 
 /* Without an answer in time it fails with EAGAIN. */
 static bool receive(int fd, void *bytes, size_t length) {
@@ -78,10 +47,9 @@ void write_request(struct request *request, const struct command *command) {
 }
 
 enum answer ask(const char *run_dir, const struct request *request) {
-    enum answer answer = NOBODY;
-    int fd = connect_to(run_dir, &answer);
+    int fd = connect_to_daemon(run_dir, "tardis.sock", FIRST_REPLY_MS);
     if (fd < 0) {
-        return answer;
+        return errno == EAGAIN ? SILENT /* the backlog is full, and nobody accepts */ : NOBODY;
     }
     enum answer in_vain = SILENT;
     unsigned char step = 0;
@@ -96,7 +64,7 @@ enum answer ask(const char *run_dir, const struct request *request) {
             set_patience(fd, ms < LONGEST_WAIT_MS ? ms : LONGEST_WAIT_MS);
         }
     }
-    answer = step == 'G' ? GO : step == 'N' ? NOTE : errno == EAGAIN ? in_vain : BROKEN;
+    enum answer answer = step == 'G' ? GO : step == 'N' ? NOTE : errno == EAGAIN ? in_vain : BROKEN;
     close(fd);
     return answer;
 }

@@ -17,6 +17,7 @@ import io.tardis.listener.Listener;
 import io.tardis.runc.MissedNotes;
 import io.tardis.runc.RuncShim;
 import io.tardis.runc.ShimServer;
+import io.tardis.store.DirectAnswers;
 import io.tardis.store.Store;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -65,6 +66,7 @@ final class Daemon {
     private final CompletableFuture<Void> end = new CompletableFuture<>();
 
     private final CountDownLatch ended = new CountDownLatch(1);
+    private final Environment environment;
     private final Settings settings;
     private final boolean takeOver;
     private final boolean isService;
@@ -83,6 +85,8 @@ final class Daemon {
     /**
      * A daemon that does not run yet.
      *
+     * @param environment its process's
+     * @param settings what the environment and the settings file said
      * @param takeOver whether to end the daemon that has the state directory, if one does, and go
      *     on in its place
      * @param isService whether a service manager runs it: then nobody else may replace it
@@ -90,11 +94,13 @@ final class Daemon {
      *     for so long
      */
     Daemon(
+            Environment environment,
             Settings settings,
             boolean takeOver,
             boolean isService,
             Consumer<Duration> successor,
             Ending ending) {
+        this.environment = environment;
         this.settings = settings;
         this.takeOver = takeOver;
         this.isService = isService;
@@ -198,11 +204,17 @@ final class Daemon {
                 admission.start();
                 removed.start();
                 listener.start();
-                serve(shim, missed);
+                serveCommands(context, answers.direct(), () -> serve(shim, missed));
                 listener.stop();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void serveCommands(ZmqContext context, DirectAnswers answers, Runnable whileServed) {
+        try (CommandServer _ = CommandServer.open(environment, settings, context, answers)) {
+            whileServed.run();
         }
     }
 

@@ -62,7 +62,13 @@ final class DaemonCommand implements Callable<Integer> {
         Signals.handle(() -> readAgain());
         try {
             boolean isService = environment.isService();
-            return new Daemon(settings, takeOver, isService, this::startSuccessor, Daemon.ENDING)
+            return new Daemon(
+                            environment,
+                            settings,
+                            takeOver,
+                            isService,
+                            this::startSuccessor,
+                            Daemon.ENDING)
                     .run();
         } catch (AlreadyRunningException e) {
             // What whoever started it wanted is there, and nobody has to act.

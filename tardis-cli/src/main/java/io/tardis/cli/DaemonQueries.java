@@ -1,6 +1,7 @@
 package io.tardis.cli;
 
 import io.tardis.core.TardisException;
+import io.tardis.core.client.ExitSubscriber;
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.config.SettingParser;
 import io.tardis.core.config.Settings;
@@ -8,19 +9,35 @@ import io.tardis.core.zmq.ZmqContext;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.function.LongConsumer;
+import java.util.function.LongFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A client of the running daemon, with a ZeroMQ context of its own. */
-record DaemonQueries(ZmqContext context, QueryClient client) implements AutoCloseable {
+/**
+ * What a command asks the running daemon with.
+ *
+ * @param client asks
+ * @param exitsAfter subscribes to the exits after a number; the command closes what it gets
+ * @param closer gives back what both have
+ */
+record DaemonQueries(
+        QueryClient client,
+        LongFunction<ExitSubscriber> exitsAfter,
+        LongConsumer onPrinted,
+        Duration patience,
+        Runnable closer)
+        implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(DaemonQueries.class);
 
     private static final int GREETING_MILLIS = 500;
+    private static final Duration POLL = Duration.ofMillis(200);
 
     /**
-     * Opens it.
+     * A client over TCP, with a ZeroMQ context of its own.
      *
      * @throws TardisException if the daemon does not serve this user
      */
@@ -34,7 +51,17 @@ record DaemonQueries(ZmqContext context, QueryClient client) implements AutoClos
                         settings.curve(),
                         settings.limits().maxConnections(),
                         Optional.empty());
-        return new DaemonQueries(context, new QueryClient(context, settings.queryEndpoint()));
+        return new DaemonQueries(
+                new QueryClient(context, settings.queryEndpoint()),
+                after ->
+                        new ExitSubscriber(
+                                context,
+                                settings.eventsEndpoint(),
+                                settings.queryEndpoint(),
+                                after),
+                _ -> {},
+                POLL,
+                context::close);
     }
 
     /**
@@ -61,6 +88,6 @@ record DaemonQueries(ZmqContext context, QueryClient client) implements AutoClos
     @Override
     public void close() {
         client.close();
-        context.close();
+        closer.run();
     }
 }

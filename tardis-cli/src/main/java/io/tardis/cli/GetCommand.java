@@ -2,6 +2,7 @@ package io.tardis.cli;
 
 import io.tardis.core.client.QueryClient;
 import io.tardis.core.wire.Answer;
+import java.io.PrintWriter;
 import java.time.Duration;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -20,22 +21,27 @@ final class GetCommand extends Subcommand {
     @Mixin private ContainerArgument container;
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
-        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             QueryClient client = queries.client();
             return container
                     .find(client, it -> client.exitCode(it, Duration.ZERO))
-                    .map(it -> print(it, this))
+                    .map(it -> print(it, out(), err()))
                     .orElseGet(() -> notKnown(container.name(), this));
         }
     }
 
     /** Prints the code, or on standard error why there is none. */
-    static int print(Answer.OfContainer answer, Subcommand command) {
+    static int print(Answer.OfContainer answer, PrintWriter out, PrintWriter err) {
         String problem =
                 switch (answer) {
                     case Answer.Exited(var event, boolean _) -> {
-                        command.out().println(event.exit().exitStatus());
+                        out.println(event.exit().exitStatus());
                         yield "";
                     }
                     case Answer.Running _ -> "has not ended";
@@ -45,16 +51,16 @@ final class GetCommand extends Subcommand {
         if (problem.isEmpty()) {
             return ExitStatus.OK;
         }
-        return refuse(answer.container(), problem, command);
+        return refuse(answer.container(), problem, err);
     }
 
     /** Says that no such container is known. */
     static int notKnown(ContainerName name, Subcommand command) {
-        return refuse(name, NOT_KNOWN, command);
+        return refuse(name, NOT_KNOWN, command.err());
     }
 
-    private static int refuse(Object what, String problem, Subcommand command) {
-        command.err().println("tardis: " + what + " " + problem);
+    private static int refuse(Object what, String problem, PrintWriter err) {
+        err.println("tardis: " + what + " " + problem);
         return ExitStatus.NOT_KNOWN;
     }
 }

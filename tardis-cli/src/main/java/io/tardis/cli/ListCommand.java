@@ -101,6 +101,11 @@ final class ListCommand extends Subcommand {
     }
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
         Optional<String> namespace = filters.namespace();
         if (limit < 1 || limit > QueryCodec.MAX_LIMIT) {
@@ -110,7 +115,7 @@ final class ListCommand extends Subcommand {
             throw usageError("-o and --format exclude each other");
         }
         Instant now = clock.instant();
-        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             QueryClient client = queries.client();
             List<OfContainer> answered = client.list(namespace, limit).containers();
             List<Life> lives = select(answered, now);

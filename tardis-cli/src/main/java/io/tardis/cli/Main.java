@@ -4,10 +4,12 @@ import io.tardis.core.SetupException;
 import io.tardis.core.TardisException;
 import io.tardis.core.UnavailableException;
 import io.tardis.listener.AlreadyRunningException;
+import java.io.PrintWriter;
 import java.time.InstantSource;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 
@@ -56,6 +58,12 @@ public final class Main {
      * which took 30 of the 370 ms of a short command.
      */
     static CommandLine commandLine(Environment environment, Output output, String... args) {
+        return commandLine(environment, output, Host.OWN, args);
+    }
+
+    /** The same, for a command in another process. */
+    static CommandLine commandLine(
+            Environment environment, Output output, Host host, String... args) {
         Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
         commands.put("daemon", () -> new DaemonCommand(environment));
         commands.put("stop", StopCommand::new);
@@ -73,11 +81,13 @@ public final class Main {
         if (args.length > 0 && commands.containsKey(args[0])) {
             commands.keySet().retainAll(Set.of(args[0]));
         }
-        CommandLine commandLine = new CommandLine(new TardisCommand(environment, output));
+        CommandLine commandLine = new CommandLine(new TardisCommand(environment, output, host));
         commands.forEach((name, command) -> commandLine.addSubcommand(name, command.get()));
         return commandLine
                 .setOut(output.writer())
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                // Who may run a command as root must not read root's files by its messages.
+                .setExpandAtFiles(false)
                 .setExecutionExceptionHandler((e, command, _) -> {
                     if (!(e instanceof TardisException failure)) {
                         throw e;
@@ -85,6 +95,16 @@ public final class Main {
                     command.getErr().println("tardis: " + e.getMessage());
                     return statusAfter(failure);
                 });
+    }
+
+    /** The exit status of the rest of a command; says on {@code err} why it failed. */
+    static int statusOf(IntSupplier rest, PrintWriter err) {
+        try {
+            return rest.getAsInt();
+        } catch (TardisException e) {
+            err.println("tardis: " + e.getMessage());
+            return statusAfter(e);
+        }
     }
 
     private static int statusAfter(TardisException failure) {

@@ -62,14 +62,18 @@ final class ReportCommand extends Subcommand {
     }
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
         namespace.ifPresent(it -> checkNamespace(it, command));
         Instant now = clock.instant();
-        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             Report report = read(queries.client(), begin(now), now);
-            boolean ascii = Boolean.getBoolean("tardis.ascii");
             switch (format) {
-                case TEXT -> out().print(ReportText.of(report, width(), ascii));
+                case TEXT -> out().print(ReportText.of(report, width(), isAscii()));
                 case HTML -> out().print(ReportHtml.of(report));
                 case JSON -> out().println(ReportJson.of(report));
             }

@@ -54,8 +54,13 @@ final class ShowCommand extends Subcommand {
     }
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
-        try (DaemonQueries queries = DaemonQueries.open(settings())) {
+        try (DaemonQueries queries = queriesOrLog(settings())) {
             QueryClient client = queries.client();
             Optional<Life> found =
                     container.find(client, it -> client.exitCode(it, Duration.ZERO)).map(Life::new);

@@ -34,6 +34,11 @@ final class StatusCommand extends Subcommand {
     private Format format = Format.TEXT;
 
     @Override
+    boolean isServed() {
+        return true;
+    }
+
+    @Override
     public Integer call() {
         return switch (format) {
             case TEXT -> print(settings());
@@ -49,7 +54,7 @@ final class StatusCommand extends Subcommand {
             out().println(json.notRunning(FailedStart.describe(settings.runDir())));
             return ExitStatus.NOT_KNOWN;
         }
-        try (DaemonQueries queries = DaemonQueries.open(settings)) {
+        try (DaemonQueries queries = queries(settings)) {
             Answer.Pong pong = queries.client().ping();
             out().println(json.running(pong, figures(queries.client())));
             return pong.problems().isEmpty() ? ExitStatus.OK : ExitStatus.FAILED;
@@ -79,7 +84,7 @@ final class StatusCommand extends Subcommand {
         }
         print("daemon", "running as process " + pid.getAsLong());
         List<String> problems = List.of();
-        try (DaemonQueries queries = DaemonQueries.open(settings)) {
+        try (DaemonQueries queries = queries(settings)) {
             Answer.Pong pong = queries.client().ping();
             problems = pong.problems();
             problems.forEach(it -> print("DEGRADED", it));

@@ -3,7 +3,9 @@ package io.tardis.cli;
 import io.tardis.core.config.Settings;
 import io.tardis.core.event.ContainerKey;
 import java.io.PrintWriter;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.IntSupplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
@@ -24,8 +26,48 @@ abstract class Subcommand implements Callable<Integer> {
 
     /** The settings. From now on warnings are printed. */
     final Settings settings() {
-        Logging.forCommand();
-        return environment().settings();
+        return tardis.host().settings(environment());
+    }
+
+    /** What asks the daemon. */
+    final DaemonQueries queries(Settings settings) {
+        return tardis.host().queries(settings);
+    }
+
+    /** The same, or, where no daemon runs, what reads its log; says so on standard error. */
+    final DaemonQueries queriesOrLog(Settings settings) {
+        Optional<DaemonQueries> log = tardis.host().ofStoppedDaemon(settings);
+        if (log.isEmpty()) {
+            return queries(settings);
+        }
+        err().println(
+                        "tardis: no daemon runs; this is what %s has ('tardis daemon --background' starts one)"
+                                .formatted(settings.exitLog()));
+        return log.get();
+    }
+
+    /** As {@link Host#defersWaits}. */
+    final boolean defersWaits() {
+        return tardis.host().defersWaits();
+    }
+
+    /** As {@link Host#await}. */
+    final int await(IntSupplier rest) {
+        return tardis.host().await(rest);
+    }
+
+    /** Whether the user's terminal knows ASCII only. */
+    final boolean isAscii() {
+        return tardis.host().isAscii();
+    }
+
+    /**
+     * Whether the daemon may run the command, with what was read from the command line, for a
+     * client that may only read: see {@link ServedCommands}. A command that uses files or processes
+     * of its caller may not.
+     */
+    boolean isServed() {
+        return false;
     }
 
     final Output output() {

@@ -9,4 +9,4 @@ import picocli.CommandLine.Command;
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         synopsisSubcommandLabel = "COMMAND")
-record TardisCommand(Environment environment, Output output) {}
+record TardisCommand(Environment environment, Output output, Host host) {}

@@ -32,9 +32,6 @@ import picocli.CommandLine.Option;
 @SuppressWarnings("NullAway.Init") // the fields are set by picocli
 final class WatchCommand extends Subcommand {
 
-    /** How soon it notices that its reader has gone, also where nothing happens. */
-    private static final Duration POLL = Duration.ofMillis(200);
-
     private enum Format {
         TEXT,
         JSONL
@@ -74,8 +71,21 @@ final class WatchCommand extends Subcommand {
             })
     private @Nullable Path file;
 
+    @Option(
+            names = "--after",
+            paramLabel = "SEQ",
+            hidden = true,
+            description = "For the native tardis: goes on after this exit, where its daemon ended.")
+    private @Nullable Long after;
+
     WatchCommand(InstantSource clock) {
         this.clock = clock;
+    }
+
+    /** A position file is the caller's. */
+    @Override
+    boolean isServed() {
+        return file == null;
     }
 
     @Override
@@ -85,7 +95,7 @@ final class WatchCommand extends Subcommand {
         if (all && since.isPresent()) {
             throw usageError("--all and --since exclude each other");
         }
-        try (DaemonQueries queries = DaemonQueries.open(settings);
+        try (DaemonQueries queries = queries(settings);
                 PositionFile position = file == null ? null : PositionFile.open(file)) {
             long newest = queries.client().ping().lastSeq();
             Optional<Instant> oldest = since.map(clock.instant()::minus);
@@ -106,30 +116,30 @@ final class WatchCommand extends Subcommand {
                 position.acknowledge(begin);
                 output().beginLine();
             }
-            watch(queries, settings, begin, wanted, position);
+            if (after != null) {
+                begin = after;
+                wanted = _ -> true;
+            }
+            watch(queries, begin, wanted, position);
         }
         return ExitStatus.READER_GONE; // unless the output says that something else is wrong
     }
 
     private void watch(
             DaemonQueries queries,
-            Settings settings,
-            long after,
+            long begin,
             Predicate<ExitEvent> wanted,
             @Nullable PositionFile position) {
-        try (ExitSubscriber exits =
-                new ExitSubscriber(
-                        queries.context(),
-                        settings.eventsEndpoint(),
-                        settings.queryEndpoint(),
-                        after)) {
+        try (ExitSubscriber exits = queries.exitsAfter().apply(begin)) {
+            queries.onPrinted().accept(begin);
             while (output().isWanted()) {
-                ExitEvent event = exits.next(POLL);
+                ExitEvent event = exits.next(queries.patience());
                 if (event == null) {
                     continue;
                 }
                 if (wanted.test(event) && filters.accept(Life.of(event))) {
                     print(event);
+                    queries.onPrinted().accept(event.seq());
                 }
                 if (position != null && output().force()) {
                     position.acknowledge(event.seq());

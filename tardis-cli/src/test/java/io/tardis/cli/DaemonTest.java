@@ -338,6 +338,7 @@ class DaemonTest {
     /** One in this process, which notes the status that it would end that with. */
     private Daemon soonHalted(Consumer<Duration> successor, List<Integer> statuses) {
         return new Daemon(
+                tardis.environment(),
                 tardis.environment().settings(),
                 false,
                 false,

@@ -20,13 +20,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * {@code bin/tardis}, whose Java is a script that prints what surroundings it got. Every shell that
- * is installed runs it.
+ * {@code lib/tardis-jvm}, whose Java is a script that prints what surroundings it got. Every shell
+ * that is installed runs it.
  */
 @Timeout(60)
 class LaunchScriptTest {
 
-    private static final Path SCRIPT = Path.of("../tardis-dist/src/main/sh/tardis");
+    private static final Path SCRIPT = Path.of("../tardis-dist/src/main/sh/tardis-jvm");
 
     /** What the shells themselves add. */
     private static final Set<String> OF_SHELLS = Set.of("PWD", "OLDPWD", "SHLVL", "_");
@@ -43,7 +43,8 @@ class LaunchScriptTest {
 
     @BeforeEach
     void install() throws IOException {
-        program = script("home/bin/tardis", Files.readString(SCRIPT.toAbsolutePath()));
+        program = script("home/lib/tardis-jvm", Files.readString(SCRIPT.toAbsolutePath()));
+        Path _ = script("home/bin/tardis", "");
         Files.writeString(
                 Files.createDirectories(directory.resolve("java")).resolve("release"),
                 "JAVA_VERSION=\"25.0.1\"\n");
@@ -173,15 +174,15 @@ class LaunchScriptTest {
         Path link = directory.resolve("tardis");
         Files.createSymbolicLink(link, Path.of("tardis.versions/1"));
         Path otherLink = directory.resolve("other");
-        Files.createSymbolicLink(otherLink, versions.resolve("1/bin"));
+        Files.createSymbolicLink(otherLink, versions.resolve("1/lib"));
         String expected = "-Dtardis.path=" + link + " ";
 
         // As a launcher calls it, which knows only where it is itself; and by links of any kind.
         for (Path called :
                 List.of(
-                        versions.resolve("1/bin/tardis"),
-                        link.resolve("bin/tardis"),
-                        otherLink.resolve("tardis"))) {
+                        versions.resolve("1/lib/tardis-jvm"),
+                        link.resolve("lib/tardis-jvm"),
+                        otherLink.resolve("tardis-jvm"))) {
             program = called;
             assertThat(run(shell, "daemon", Map.of(), "").arguments())
                     .as("%s", called)
@@ -191,7 +192,7 @@ class LaunchScriptTest {
         Files.move(versions.resolve("1"), directory.resolve("by-hand"));
         Files.delete(link);
         Files.createSymbolicLink(link, directory.resolve("by-hand"));
-        program = link.resolve("bin/tardis");
+        program = link.resolve("lib/tardis-jvm");
         assertThat(run(shell, "daemon", Map.of(), "").arguments()).contains(expected);
     }
 

@@ -55,6 +55,7 @@ class ModuleDescriptorTest {
                         "io.tardis.store",
                         "jdk.httpserver",
                         "jdk.management",
+                        "jdk.net",
                         "jdk.unsupported",
                         "org.slf4j");
     }

@@ -110,9 +110,8 @@ public final class ShimServer implements AutoCloseable {
      */
     public static ShimServer open(
             Path socket, Runnable makeDirectory, MissedNotes calls, Duration longestWork) {
-        makeDirectory.run();
         return new ShimServer(
-                        new ShimSocket(socket, makeDirectory, ShimSocket.bind(socket)),
+                        ShimSocket.open(socket, makeDirectory, Optional.empty()),
                         calls,
                         longestWork,
                         REQUEST_PATIENCE,

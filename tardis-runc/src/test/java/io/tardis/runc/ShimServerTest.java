@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -135,7 +136,7 @@ class ShimServerTest {
         Duration longestWork = Duration.ofMillis(200);
         try (ShimServer server =
                         start(
-                                ShimSocket.bind(socket),
+                                ShimSocket.bind(socket, Optional.empty()),
                                 longestWork,
                                 FOR_EVER,
                                 ShimServer.workerThreads());
@@ -269,7 +270,7 @@ class ShimServerTest {
 
     @Test
     void doesNoWorkForALauncherThatHasGivenUp() throws IOException {
-        ServerSocketChannel server = ShimSocket.bind(socket);
+        ServerSocketChannel server = ShimSocket.bind(socket, Optional.empty());
         try (SocketChannel client = connect()) {
             send(client, create(TC));
         }
@@ -328,7 +329,8 @@ class ShimServerTest {
     @Test
     void goesOnWhenAConnectionCannotBeAccepted() throws IOException {
         FailingServerSocketChannel server =
-                new FailingServerSocketChannel(ShimSocket.bind(socket), FAILED_ACCEPTS);
+                new FailingServerSocketChannel(
+                        ShimSocket.bind(socket, Optional.empty()), FAILED_ACCEPTS);
         try (ShimServer _ = start(server, LONGEST_WORK, FOR_EVER, ShimServer.workerThreads())) {
             await().until(this::isAnswered);
 
@@ -351,7 +353,11 @@ class ShimServerTest {
                 };
         List<SocketChannel> silent = new ArrayList<>();
         try (ShimServer _ =
-                start(ShimSocket.bind(socket), LONGEST_WORK, Duration.ofMillis(300), limited)) {
+                start(
+                        ShimSocket.bind(socket, Optional.empty()),
+                        LONGEST_WORK,
+                        Duration.ofMillis(300),
+                        limited)) {
             for (int i = 0; i < 2 * SPARE_THREADS; i++) {
                 silent.add(connect());
             }
@@ -483,7 +489,7 @@ class ShimServerTest {
         try (CapturedLog log = new CapturedLog(ShimSocket.class)) {
             ShimServer first = open();
             Path elsewhere = directory.resolve("other.sock");
-            try (ServerSocketChannel other = ShimSocket.bind(elsewhere)) {
+            try (ServerSocketChannel other = ShimSocket.bind(elsewhere, Optional.empty())) {
                 // At once: between its end and the next one's begin the first would bind it again.
                 Files.move(elsewhere, socket, StandardCopyOption.ATOMIC_MOVE);
                 await().until(() -> !log.at(Level.ERROR).isEmpty());
@@ -572,7 +578,10 @@ class ShimServerTest {
 
     private ShimServer start(Duration requestPatience) {
         return start(
-                ShimSocket.bind(socket), LONGEST_WORK, requestPatience, ShimServer.workerThreads());
+                ShimSocket.bind(socket, Optional.empty()),
+                LONGEST_WORK,
+                requestPatience,
+                ShimServer.workerThreads());
     }
 
     private ShimServer start(
@@ -581,7 +590,7 @@ class ShimServerTest {
             Duration requestPatience,
             ThreadFactory threads) {
         return new ShimServer(
-                        new ShimSocket(socket, () -> {}, server),
+                        new ShimSocket(socket, () -> {}, Optional.empty(), server),
                         new MissedNotes(directory, shim),
                         longestWork,
                         requestPatience,

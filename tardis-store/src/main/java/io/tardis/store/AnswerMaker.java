@@ -4,9 +4,11 @@ import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.LifeDetails;
 import io.tardis.core.wire.Answer;
+import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Containers;
 import io.tardis.core.wire.Answer.Events;
 import io.tardis.core.wire.Answer.OfContainer;
+import io.tardis.core.wire.Health;
 import io.tardis.core.wire.Published.Begun;
 import io.tardis.core.wire.Query;
 import java.time.Instant;
@@ -17,9 +19,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Makes the answers that take long, of what is in the log and of what it could not take yet. */
 final class AnswerMaker {
+
+    private static final Logger LOG = LoggerFactory.getLogger(AnswerMaker.class);
 
     /** Who runs comes first, then whose end nobody observed, then the newest end. */
     private static final Comparator<OfContainer> ORDER =
@@ -103,6 +109,19 @@ final class AnswerMaker {
         return all;
     }
 
+    /** About how many bytes a long answer has; rather too many. */
+    static long bytesOf(Answer answer) {
+        return switch (answer) {
+            case Containers(var containers) ->
+                    containers.stream().mapToLong(AnswerMaker::bytesOf).sum();
+            case Events(var events, long _, long _) ->
+                    events.stream().mapToLong(AnswerMaker::bytesOf).sum();
+            case OfContainer container -> bytesOf(container);
+            case Answer.Counted(var figures) -> ENTRY_BYTES * (1L + figures.exits().size());
+            case Answer.Pong _, Answer.Refused _ -> ENTRY_BYTES;
+        };
+    }
+
     private static long bytesOf(OfContainer container) {
         return switch (container) {
             case Answer.Exited(ExitEvent event, boolean _) -> bytesOf(event);
@@ -123,6 +142,25 @@ final class AnswerMaker {
                         .map(it -> DETAILS_BYTES + 3L * it.about().length())
                         .orElse(0L);
         return ENTRY_BYTES + container.toString().length() + known;
+    }
+
+    /**
+     * What a ping is answered, also while the log cannot be read: who asks wants to know what is
+     * wrong.
+     *
+     * @param lastKnown the last exit, as it was answered before
+     */
+    Answer.Pong pong(ExitLog.Reader log, long lastKnown, String version, Optional<Health> health) {
+        Backlog backlog = unwritten.backlog();
+        long lastSeq;
+        try {
+            lastSeq = lastSeq(log);
+        } catch (ExitLogException e) {
+            LOG.debug("the number of the last exit cannot be read", e);
+            lastSeq = Math.max(lastKnown, unwritten.lastSeq());
+            backlog = new Backlog(false, backlog.unwritten(), backlog.dropped());
+        }
+        return new Answer.Pong(version, lastSeq, backlog, health);
     }
 
     /** The last exit that can be replayed. */

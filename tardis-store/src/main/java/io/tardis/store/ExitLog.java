@@ -84,6 +84,9 @@ interface ExitLog {
         /** Whether the next start finds what is read here, as far as the writer knows. */
         boolean isSafe();
 
+        /** Equal to what it was before, as long as the same is read here. */
+        Object state();
+
         /** The newest life of {@code container}. */
         Optional<LifeState> newest(ContainerKey container);
 

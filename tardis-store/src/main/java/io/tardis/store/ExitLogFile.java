@@ -288,6 +288,23 @@ final class ExitLogFile {
     }
 
     /**
+     * Makes sure that this is an exit log that can be read without changing it.
+     *
+     * @throws SetupException if it is foreign, or of another version
+     */
+    static void requireOurs(SqliteSession session) {
+        if (session.number("PRAGMA application_id") != APPLICATION_ID) {
+            throw new SetupException(session.file() + " is not an exit log of Tardis");
+        }
+        long version = session.number("PRAGMA user_version");
+        if (version != VERSION) {
+            throw new SetupException(
+                    "%s has version %d, and this Tardis reads version %d without a daemon"
+                            .formatted(session.file(), version, VERSION));
+        }
+    }
+
+    /**
      * What SQLite finds to be damaged within {@link #CHECK_TIME}, or null. The check reads every
      * page, which would take minutes for a log of gigabytes, and the first container waits for the
      * start. What is damaged further on is found by a record's checksum when it is read, or by

@@ -88,6 +88,13 @@ abstract class ExitTables implements ExitLog.Reader {
     }
 
     @Override
+    public Object state() {
+        SqliteSession session = session();
+        // SQLite counts the commits of other connections, for each connection.
+        return List.of(session, session.number("PRAGMA data_version"), isSafe());
+    }
+
+    @Override
     public Optional<LifeState> newest(ContainerKey container) {
         return session().first(NEWEST, this::life, container.namespace(), container.id());
     }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -54,6 +55,24 @@ final class LifeCache {
      * @param life the id of the life; empty for the newest
      */
     Answer.OfContainer answer(ContainerKey container, Optional<String> life) {
+        return answer(container, life, this::onDisk, log);
+    }
+
+    /** The same, read with another reader by the thread that has it; from any thread. */
+    Answer.OfContainer answer(
+            ExitLog.Reader reader, ContainerKey container, Optional<String> life) {
+        return answer(
+                container,
+                life,
+                (it, id) -> id.isPresent() ? reader.life(it, id.get()) : reader.newest(it),
+                reader);
+    }
+
+    private Answer.OfContainer answer(
+            ContainerKey container,
+            Optional<String> life,
+            BiFunction<ContainerKey, Optional<String>, Optional<LifeState>> lookUp,
+            ExitLog.Reader reader) {
         Optional<LifeState> inMemory =
                 life.isPresent()
                         ? Optional.ofNullable(notRecorded.get(life.get()))
@@ -61,7 +80,7 @@ final class LifeCache {
                         : Optional.ofNullable(newestNotRecorded.get(container));
         Optional<LifeState> onDisk;
         try {
-            onDisk = onDisk(container, life);
+            onDisk = lookUp.apply(container, life);
         } catch (ExitLogException e) {
             if (inMemory.isEmpty()) {
                 throw e;
@@ -74,7 +93,8 @@ final class LifeCache {
         return Stream.of(written, inMemory)
                 .flatMap(Optional::stream)
                 .reduce(LifeState::or)
-                .map(it -> it.answer(written.filter(it::isNoFurther).isPresent() && log.isSafe()))
+                .map(it ->
+                        it.answer(written.filter(it::isNoFurther).isPresent() && reader.isSafe()))
                 .orElseGet(() -> new Answer.Unknown(container));
     }
 

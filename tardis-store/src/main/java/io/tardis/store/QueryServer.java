@@ -5,7 +5,6 @@ import io.tardis.core.Worker;
 import io.tardis.core.config.Limits;
 import io.tardis.core.figures.Figures;
 import io.tardis.core.wire.Answer;
-import io.tardis.core.wire.Answer.Backlog;
 import io.tardis.core.wire.Answer.Exited;
 import io.tardis.core.wire.Answer.Lost;
 import io.tardis.core.wire.Answer.OfContainer;
@@ -61,7 +60,6 @@ final class QueryServer implements AutoCloseable {
     private final ZmqReplier replier;
     private final ExitLog.Reader log;
     private final LifeCache lives;
-    private final Unwritten unwritten;
     private final AnswerMaker maker;
     private final Gate gate;
     private final String version;
@@ -101,7 +99,6 @@ final class QueryServer implements AutoCloseable {
         this.replier = replier;
         this.log = log;
         this.lives = lives;
-        this.unwritten = unwritten;
         this.maker = new AnswerMaker(lives, unwritten);
         this.lists = new LongAnswers("tardis-store-lists", MAX_LISTS, readers.get(), replier::wake);
         this.replays =
@@ -176,17 +173,10 @@ final class QueryServer implements AutoCloseable {
         };
     }
 
-    /** Answered also while the log cannot be read: who asks wants to know what is wrong. */
     private Pong pong() {
-        Backlog backlog = unwritten.backlog();
-        try {
-            lastSeq = maker.lastSeq(log);
-        } catch (ExitLogException e) {
-            LOG.debug("the number of the last exit cannot be read", e);
-            lastSeq = Math.max(lastSeq, unwritten.lastSeq());
-            backlog = new Backlog(false, backlog.unwritten(), backlog.dropped());
-        }
-        return new Pong(version, lastSeq, backlog, Optional.of(health.get()));
+        Pong pong = maker.pong(log, lastSeq, version, Optional.of(health.get()));
+        lastSeq = pong.lastSeq();
+        return pong;
     }
 
     private Optional<Answer> answer(ZmqReplier.Request request, Query.ExitCode query) {

@@ -12,6 +12,7 @@ import io.tardis.core.zmq.ZmqSubscriber;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
@@ -36,11 +37,17 @@ public final class Store implements AutoCloseable {
     private final ExitRecorder recorder;
     private final QueryServer server;
     private final Supplier<Figures> figures;
+    private final DirectAnswers direct;
 
-    private Store(ExitRecorder recorder, QueryServer server, Supplier<Figures> figures) {
+    private Store(
+            ExitRecorder recorder,
+            QueryServer server,
+            Supplier<Figures> figures,
+            DirectAnswers direct) {
         this.recorder = recorder;
         this.server = server;
         this.figures = figures;
+        this.direct = direct;
     }
 
     /**
@@ -104,7 +111,17 @@ public final class Store implements AutoCloseable {
                             meter);
             server.start();
             recorder.start();
-            return new Store(recorder, server, figures);
+            return new Store(
+                    recorder,
+                    server,
+                    figures,
+                    new DirectAnswers(
+                            writer::openReader,
+                            lives,
+                            unwritten,
+                            version,
+                            () -> Optional.of(health.get()),
+                            () -> Optional.of(figures.get())));
         } catch (RuntimeException e) {
             replier.close(); // or the context would wait for it for ever
             throw e;
@@ -137,9 +154,15 @@ public final class Store implements AutoCloseable {
         return file.toFile().length();
     }
 
+    /** Answers in the thread that asks; closed with the store. */
+    public DirectAnswers direct() {
+        return direct;
+    }
+
     /** Writes what has arrived, answers who waits with what is known, and closes the log. */
     @Override
     public void close() {
+        direct.close();
         recorder.close();
         server.close();
     }

@@ -62,7 +62,7 @@ public final class ExitSubscriber implements AutoCloseable {
     /** How long to wait for a replay, also where the user has less time. */
     private static final Duration REPLAY_PATIENCE = Duration.ofSeconds(1);
 
-    private final Supplier<ZmqSubscriber> connect;
+    private final Supplier<? extends PublishedSource> connect;
     private final QueryClient queries;
     private final Duration silence;
     private final Deque<ExitEvent> ready = new ArrayDeque<>();
@@ -82,7 +82,7 @@ public final class ExitSubscriber implements AutoCloseable {
 
     private final FailureLog failures = new FailureLog(ExitSubscriber.class);
 
-    private ZmqSubscriber subscriber;
+    private PublishedSource subscriber;
 
     /** When something was heard, or listened for anew, last. By the monotonic clock. */
     private long heardAt;
@@ -114,11 +114,35 @@ public final class ExitSubscriber implements AutoCloseable {
             String queryEndpoint,
             long after,
             Duration silence) {
-        this.connect = () -> context.subscriber(eventsEndpoint, TOPICS);
+        this(
+                () -> new Subscription(context.subscriber(eventsEndpoint, TOPICS)),
+                new QueryClient(context, queryEndpoint, REPLAY_PATIENCE),
+                after,
+                silence);
+    }
+
+    /**
+     * A subscriber that receives in another way.
+     *
+     * @param connect called now, and again where the daemon is silent
+     * @param queries asks for what was missed; closed with this subscriber
+     * @param after where to begin, as above
+     */
+    public ExitSubscriber(
+            Supplier<? extends PublishedSource> connect, QueryClient queries, long after) {
+        this(connect, queries, after, SILENCE);
+    }
+
+    private ExitSubscriber(
+            Supplier<? extends PublishedSource> connect,
+            QueryClient queries,
+            long after,
+            Duration silence) {
+        this.connect = connect;
         this.silence = silence;
         this.subscriber = connect.get();
         this.heardAt = System.nanoTime();
-        this.queries = new QueryClient(context, queryEndpoint, REPLAY_PATIENCE);
+        this.queries = queries;
         this.last = after;
         this.newest = after;
         this.position = after;
@@ -189,20 +213,19 @@ public final class ExitSubscriber implements AutoCloseable {
 
     /** Whether there was a message in time. */
     private boolean receive(Duration timeout) {
-        ZmqSubscriber.Message message = subscriber.receive(timeout);
-        if (message == null) {
-            return false;
-        }
-        heardAt = System.nanoTime();
         try {
-            Published published = PublishedCodec.decode(message.topic(), message.payload());
+            Published published = subscriber.receive(timeout);
+            if (published == null) {
+                return false;
+            }
+            heardAt = System.nanoTime();
             if (published instanceof Published.Exit(ExitEvent event) && event.seq() == last + 1) {
                 give(event);
             }
             newest = Math.max(newest, published.lastSeq());
         } catch (MalformedMessageException e) {
-            failures.warn(
-                    "a message cannot be understood", message.topic() + ": " + e.getMessage());
+            heardAt = System.nanoTime();
+            failures.warn("a message cannot be understood", String.valueOf(e.getMessage()));
         }
         return true;
     }
@@ -271,5 +294,22 @@ public final class ExitSubscriber implements AutoCloseable {
     public void close() {
         subscriber.close();
         queries.close();
+    }
+
+    /** A SUB socket. */
+    private record Subscription(ZmqSubscriber socket) implements PublishedSource {
+
+        @Override
+        public @Nullable Published receive(Duration timeout) {
+            ZmqSubscriber.Message message = socket.receive(timeout);
+            return message == null
+                    ? null
+                    : PublishedCodec.decode(message.topic(), message.payload());
+        }
+
+        @Override
+        public void close() {
+            socket.close();
+        }
     }
 }

@@ -33,11 +33,25 @@ import java.util.function.Supplier;
  */
 public final class QueryClient implements AutoCloseable {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(5);
+    /** How long a client waits for an answer, beyond the wait that a question asks for. */
+    public static final Duration PATIENCE = Duration.ofSeconds(5);
 
-    private final Supplier<ZmqRequester> connect;
-    private final Queue<ZmqRequester> idle = new ConcurrentLinkedQueue<>();
-    private volatile boolean closed;
+    /** What brings a question to the store. */
+    public interface Asker extends AutoCloseable {
+
+        /**
+         * The answer to {@code query}.
+         *
+         * @param answerTime how long the store may take by the question's own wish
+         * @throws UnavailableException if there is none in that time and the patience on top of it
+         */
+        Answer ask(Query query, Duration answerTime);
+
+        @Override
+        default void close() {}
+    }
+
+    private final Asker asker;
 
     /**
      * A client that waits up to 5 s for an answer.
@@ -57,7 +71,12 @@ public final class QueryClient implements AutoCloseable {
      * @param patience how long to wait for an answer, beyond the wait that a question asks for
      */
     public QueryClient(ZmqContext context, String endpoint, Duration patience) {
-        this.connect = () -> context.requester(endpoint, patience);
+        this(new Requesters(() -> context.requester(endpoint, patience)));
+    }
+
+    /** A client that asks in another way. */
+    public QueryClient(Asker asker) {
+        this.asker = asker;
     }
 
     /**
@@ -112,7 +131,7 @@ public final class QueryClient implements AutoCloseable {
     }
 
     private <T extends Answer> T ask(Query query, Duration answerTime, Class<T> expected) {
-        Answer answer = AnswerCodec.decode(ask(QueryCodec.encode(query), answerTime));
+        Answer answer = asker.ask(query, answerTime);
         if (answer instanceof Refused(String error, String message)) {
             String why = "the daemon refused the question (" + error + "): " + message;
             throw error.equals(Refused.UNAVAILABLE) || error.equals(Refused.TOO_MANY)
@@ -125,25 +144,43 @@ public final class QueryClient implements AutoCloseable {
         return expected.cast(answer);
     }
 
-    private byte[] ask(byte[] question, Duration answerTime) {
-        ZmqRequester found = idle.poll();
-        ZmqRequester requester = found == null ? connect.get() : found;
-        try {
-            return requester.ask(question, answerTime);
-        } finally {
-            idle.add(requester);
-            if (closed) {
-                close();
-            }
-        }
-    }
-
     /** Closes the sockets; those that still wait for an answer are closed when they have it. */
     @Override
     public void close() {
-        closed = true;
-        for (ZmqRequester it = idle.poll(); it != null; it = idle.poll()) {
-            it.close();
+        asker.close();
+    }
+
+    /** REQ sockets, one for each question that is open. */
+    private static final class Requesters implements Asker {
+
+        private final Supplier<ZmqRequester> connect;
+        private final Queue<ZmqRequester> idle = new ConcurrentLinkedQueue<>();
+        private volatile boolean closed;
+
+        private Requesters(Supplier<ZmqRequester> connect) {
+            this.connect = connect;
+        }
+
+        @Override
+        public Answer ask(Query query, Duration answerTime) {
+            ZmqRequester found = idle.poll();
+            ZmqRequester requester = found == null ? connect.get() : found;
+            try {
+                return AnswerCodec.decode(requester.ask(QueryCodec.encode(query), answerTime));
+            } finally {
+                idle.add(requester);
+                if (closed) {
+                    close();
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            closed = true;
+            for (ZmqRequester it = idle.poll(); it != null; it = idle.poll()) {
+                it.close();
+            }
         }
     }
 }

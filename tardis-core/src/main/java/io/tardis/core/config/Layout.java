@@ -18,6 +18,10 @@ public final class Layout {
     // In the run directory
 
     public static final String SOCKET = "tardis.sock";
+
+    /** As long as the other one: the settings limit the directory's path by it. */
+    public static final String CLIENT_SOCKET = "client.sock";
+
     public static final String START_LOCK = "start.lock";
     public static final String START_LOG = "start.log";
     public static final String START_FAILED = "start-failed";

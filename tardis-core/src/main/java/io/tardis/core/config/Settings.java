@@ -40,9 +40,17 @@ public record Settings(
         ctrCommand = List.copyOf(ctrCommand);
     }
 
-    /** The daemon's socket for the runc shim and for {@code tardis} commands. */
+    /**
+     * The daemon's socket for the runc shim; {@code tardis} commands look whether somebody is
+     * there.
+     */
     public Path socket() {
         return runDir.resolve(Layout.SOCKET);
+    }
+
+    /** The daemon's socket for the native {@code tardis}. */
+    public Path clientSocket() {
+        return runDir.resolve(Layout.CLIENT_SOCKET);
     }
 
     /** The registry of enabled containers, and what is kept for each: {@code NS/ID/}. */

@@ -5,10 +5,6 @@ import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
-import java.util.Locale;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Times as RFC 3339 text in UTC, spelled as Go spells them: no trailing zeros in the fraction, none
@@ -22,12 +18,12 @@ public final class Rfc3339 {
     /** The last time that RFC 3339 can write. */
     public static final Instant MAX = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
-    /** After this every field stands where it must, and is all digits. */
-    private static final Pattern SHAPE =
-            Pattern.compile(
-                    "\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?([Zz]|[+-]\\d\\d:\\d\\d)");
+    /** What stands where, up to the seconds; 0 for a digit. */
+    private static final String SHAPE = "0000-00-00T00:00:00";
 
     private static final int NANO_DIGITS = 9;
+
+    private static final int[] OFFSET_DIGITS = {1, 2, 4, 5};
 
     private Rfc3339() {}
 
@@ -51,15 +47,32 @@ public final class Rfc3339 {
     }
 
     /**
-     * The time that {@code text} says, in any offset. A container's life has several read, so it is
-     * done without java.time's formatter, which takes three times as long.
+     * The time that {@code text} says, in any offset. A list of containers has hundreds, so it is
+     * done without java.time's formatter and without a regular expression, which take some times as
+     * long.
      *
      * @throws DateTimeException if it is not RFC 3339, or finer than a nanosecond
      */
     public static Instant parse(String text) {
-        Matcher shape = SHAPE.matcher(text);
-        if (!shape.matches()) {
-            throw new DateTimeException("not a time as RFC 3339 writes it");
+        int end = SHAPE.length();
+        check(text.length() > end);
+        for (int i = 0; i < end; i++) {
+            char c = text.charAt(i);
+            char shape = SHAPE.charAt(i);
+            check(shape == '0' ? isDigit(c) : c == shape || (shape == 'T' && c == 't'));
+        }
+        int nanos = 0;
+        if (text.charAt(end) == '.') {
+            int begin = end + 1;
+            end = begin;
+            while (end < text.length() && isDigit(text.charAt(end))) {
+                end++;
+            }
+            check(end > begin && end - begin <= NANO_DIGITS);
+            nanos = number(text, begin, end);
+            for (int digits = end - begin; digits < NANO_DIGITS; digits++) {
+                nanos *= 10;
+            }
         }
         LocalDateTime local =
                 LocalDateTime.of(
@@ -69,21 +82,42 @@ public final class Rfc3339 {
                         number(text, 11, 13),
                         number(text, 14, 16),
                         number(text, 17, 19),
-                        nanos(shape.group(1)));
-        ZoneOffset offset = ZoneOffset.of(shape.group(2).toUpperCase(Locale.ROOT));
-        return inRange(local.toInstant(offset));
+                        nanos);
+        return inRange(local.toInstant(offset(text, end)));
+    }
+
+    /** {@code Z}, or {@code +01:00}, at the end of {@code text}. */
+    private static ZoneOffset offset(String text, int begin) {
+        check(begin < text.length());
+        char first = text.charAt(begin);
+        if (first == 'Z' || first == 'z') {
+            check(text.length() == begin + 1);
+            return ZoneOffset.UTC;
+        }
+        check(first == '+' || first == '-');
+        check(text.length() == begin + 6 && text.charAt(begin + 3) == ':');
+        for (int i : OFFSET_DIGITS) {
+            check(isDigit(text.charAt(begin + i)));
+        }
+        return ZoneOffset.of(text.substring(begin));
+    }
+
+    private static boolean isDigit(char c) {
+        return c >= '0' && c <= '9';
+    }
+
+    private static void check(boolean isRight) {
+        if (!isRight) {
+            throw new DateTimeException("not a time as RFC 3339 writes it");
+        }
     }
 
     private static int number(String text, int from, int to) {
-        return Integer.parseInt(text, from, to, 10);
-    }
-
-    private static int nanos(@Nullable String fraction) {
-        if (fraction == null) {
-            return 0;
+        int number = 0;
+        for (int i = from; i < to; i++) {
+            number = number * 10 + text.charAt(i) - '0';
         }
-        String digits = fraction.substring(1);
-        return Integer.parseInt(digits + "0".repeat(NANO_DIGITS - digits.length()));
+        return number;
     }
 
     /**

@@ -27,6 +27,11 @@ final class Budget {
         this.mostOfOne = mostOfOne;
     }
 
+    /** The same in mebibytes. */
+    static Budget ofMebibytes(int most, int mostOfOne) {
+        return new Budget((long) most << 20, (long) mostOfOne << 20);
+    }
+
     /** A connection's part, of which nothing is taken. */
     Share share() {
         return new Share();

@@ -334,4 +334,10 @@ final class TcpEndpoint extends Listener {
             LOG.debug("a connection that is refused was gone already", e);
         }
     }
+
+    /** What was bound on every address is reached on the machine itself. */
+    static String reachable(String endpoint) {
+        return endpoint.replaceFirst("^tcp://(\\*|0\\.0\\.0\\.0):", "tcp://127.0.0.1:")
+                .replaceFirst("^tcp://\\[::]:", "tcp://[::1]:");
+    }
 }

@@ -67,11 +67,6 @@ public final class ZmqContext implements AutoCloseable {
      */
     private static final int CURVE_RECONNECT_MILLIS = 100;
 
-    /** What all clients of a socket may take together, and what one of them may. */
-    private static Budget budget(int mebibytes, int ofOne) {
-        return new Budget((long) mebibytes << 20, (long) ofOne << 20);
-    }
-
     /** A socket that is bound, to {@code inproc} or to {@code tcp}. */
     record Bound(ZMQ.Socket socket, boolean isInside) {}
 
@@ -150,7 +145,8 @@ public final class ZmqContext implements AutoCloseable {
      */
     public ZmqPublisher publisher(List<String> endpoints) {
         // Of subscriptions, one to all exits takes 1 KiB.
-        Clients clients = new Clients(maxConnections, budget(24, 2), budget(0, 0));
+        Clients clients =
+                new Clients(maxConnections, Budget.ofMebibytes(24, 2), Budget.ofMebibytes(0, 0));
         List<Bound> bound = bind(SocketType.XPUB, endpoints, clients);
         return new ZmqPublisher(bound.stream().map(Bound::socket).toList(), clients);
     }
@@ -182,7 +178,8 @@ public final class ZmqContext implements AutoCloseable {
         // Requests that nobody has handled yet: they are handled at once, so this is for those that
         // never come to their end. And answers that clients do not read: one is 5 MiB at the most,
         // 10,000 exits.
-        Clients clients = new Clients(maxConnections, budget(16, 1), budget(32, 8));
+        Clients clients =
+                new Clients(maxConnections, Budget.ofMebibytes(16, 1), Budget.ofMebibytes(32, 8));
         List<Bound> bound = bind(SocketType.ROUTER, endpoints, clients);
         return closedOnFailure(bound, () -> new ZmqReplier(context, bound, clients));
     }
@@ -271,6 +268,21 @@ public final class ZmqContext implements AutoCloseable {
     }
 
     /**
+     * A client that has many questions open at once.
+     *
+     * @param endpoint what it connects to
+     */
+    public ZmqDealer dealer(String endpoint) {
+        ZMQ.Socket socket = connecting(SocketType.DEALER, endpoint);
+        // A replier drops answers to a client whose queue is full; this one's user limits the
+        // questions.
+        socket.setHWM(NO_HIGH_WATER_MARK);
+        connect(socket, endpoint);
+        return closedOnFailure(
+                List.of(new Bound(socket, false)), () -> new ZmqDealer(context, socket));
+    }
+
+    /**
      * Ends the I/O thread, after every socket is closed and its last messages have left; waits for
      * both.
      */
@@ -299,15 +311,9 @@ public final class ZmqContext implements AutoCloseable {
         return socket;
     }
 
-    /** What was bound on every address is reached on the machine itself. */
-    private static String reachable(String endpoint) {
-        return endpoint.replaceFirst("^tcp://(\\*|0\\.0\\.0\\.0):", "tcp://127.0.0.1:")
-                .replaceFirst("^tcp://\\[::]:", "tcp://[::1]:");
-    }
-
     private static ZMQ.Socket connect(ZMQ.Socket socket, String endpoint) {
         try {
-            socket.connect(reachable(endpoint));
+            socket.connect(TcpEndpoint.reachable(endpoint));
             return socket;
         } catch (ZMQException | IllegalArgumentException e) {
             socket.close(); // or the context would wait for it for ever
