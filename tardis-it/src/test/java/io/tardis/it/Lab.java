@@ -168,7 +168,7 @@ final class Lab
                             TardisInstallation.fromBuild(),
                             folder.root().resolve("tardis"),
                             socket);
-            if (System.getProperty("tardis.it.witness", "on").equals("off")) {
+            if (!Machine.isWitnessOn()) {
                 node = node.with("TARDIS_KERNEL_WITNESS", "off");
             }
             for (Map.Entry<String, Function<TardisNode, String>> setting : settings.entrySet()) {

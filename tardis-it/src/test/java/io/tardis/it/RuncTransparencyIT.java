@@ -114,6 +114,8 @@ class RuncTransparencyIT {
 
             for (Container container : containers) {
                 for (String work : List.of("is created", "starts as pid", "is deleted")) {
+                    // A thread of its own writes the log.
+                    Wait.until(work, SOON, () -> !workersOf(container, work).isEmpty());
                     assertThat(workersOf(container, work))
                             .allMatch(RuncTransparencyIT::isByTheDaemon)
                             .hasSize(1);

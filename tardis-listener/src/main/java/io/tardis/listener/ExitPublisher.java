@@ -55,6 +55,10 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     private final Worker worker;
     private final FailureLog failures = new FailureLog(ExitPublisher.class);
     private long nextHeartbeat = System.nanoTime();
+
+    /** When the end has to come, though more was reported. From any thread. */
+    private volatile OptionalLong stopBy = OptionalLong.empty();
+
     private long nextLook = System.nanoTime();
 
     /** Lines that could not be read since the last gap that was published for some. */
@@ -105,14 +109,16 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     }
 
     /**
-     * Publishes what is in the inbox. The socket stays open, for those who have not read all of it:
-     * JeroMQ may fail in a subscriber of the same process whose publisher closes under it.
+     * Publishes what is in the inbox, as far as a second is enough for it. The socket stays open,
+     * for those who have not read all of it: JeroMQ may fail in a subscriber of the same process
+     * whose publisher closes under it.
      */
     void stop() {
         worker.close();
     }
 
     private void askToStop() {
+        stopBy = OptionalLong.of(System.nanoTime() + STOP_PATIENCE.toNanos());
         try {
             // Bounded: a thread that hangs makes no room in a full inbox.
             boolean _ = worker.isAlive() && inbox.offer(new Signal.Stop(), STOP_PATIENCE);
@@ -134,7 +140,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
         lives.announce();
         check();
         Signal signal = null;
-        while (!(signal instanceof Signal.Stop)) {
+        while (!(signal instanceof Signal.Stop) && !isLate()) {
             if (signal != null) {
                 handle(signal);
             }
@@ -142,6 +148,16 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             signal = inbox.poll(untilNextDuty());
         }
         lives.publishAll();
+        if (!(signal instanceof Signal.Stop)) {
+            LOG.warn(
+                    "the daemon ends amid a flood: {} reports that had been read are not published; the next start publishes a gap",
+                    inbox.size());
+        }
+    }
+
+    /** Whether the daemon is to end, and more was reported than can be published until then. */
+    private boolean isLate() {
+        return stopBy.isPresent() && System.nanoTime() - stopBy.getAsLong() > 0;
     }
 
     private long untilNextDuty() {

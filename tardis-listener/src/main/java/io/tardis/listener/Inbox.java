@@ -81,6 +81,11 @@ public final class Inbox {
         return oldest.signal();
     }
 
+    /** How many signals wait. */
+    int size() {
+        return signals.size();
+    }
+
     /**
      * When the signal was put that {@link #poll} gave last, by {@link System#nanoTime}; a wait for
      * room comes after that. For the thread that polls.
