@@ -6,7 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 
 /** An image with the {@link Rootfs} as its only layer, as {@code docker save} writes one. */
 final class Image {
@@ -37,17 +39,13 @@ final class Image {
         }
         Path archive = containerd.folder("images").resolve("image.tar");
         tar(archive, folder);
-        Outcome _ =
-                containerd
-                        .ctr(
-                                "-n",
-                                "default",
-                                "image",
-                                "import",
-                                "--snapshotter",
-                                "native",
-                                archive.toString())
-                        .orFail();
+        List<String> command = new ArrayList<>(List.of("-n", "default", "image", "import"));
+        // containerd 2 imports by its own snapshotter unless ctr does it.
+        if (containerd.ctr("image", "import", "--help").out().contains("--local")) {
+            command.add("--local");
+        }
+        command.addAll(List.of("--snapshotter", "native", archive.toString()));
+        Outcome _ = containerd.ctr(command.toArray(String[]::new)).orFail();
     }
 
     private static void tar(Path archive, Path folder) {

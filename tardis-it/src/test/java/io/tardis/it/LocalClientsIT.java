@@ -84,9 +84,17 @@ class LocalClientsIT {
                                 .run()
                                 .text())
                 .isEqualTo("-rw-------");
-        for (String command : List.of("stop", "restart", "status")) {
+        for (String command : List.of("stop", "restart")) {
             assertThat(tardis(MEMBER, command).code()).isEqualTo(FAILED);
         }
+        // The daemon runs this one: the member's own process could not look at the state directory.
+        assertThat(
+                        Command.of("stat", "-c", "%A %U %G", run.resolve("client.sock").toString())
+                                .run()
+                                .text())
+                .isEqualTo("srw-rw---- root games");
+        Outcome _ = tardis(MEMBER, "status").orFail();
+        assertThat(tardis(STRANGER, "status").code()).isEqualTo(FAILED);
         String tries =
                 """
                 import os, socket, sys
