@@ -1,9 +1,14 @@
 package io.tardis.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.sun.net.httpserver.Filter;
 import com.sun.net.httpserver.Headers;
+import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.Request;
+import io.prometheus.metrics.config.PrometheusProperties;
+import io.prometheus.metrics.exporter.httpserver.HttpErrorHandlingPolicy;
 import io.prometheus.metrics.exporter.httpserver.MetricsHandler;
 import io.prometheus.metrics.instrumentation.jvm.JvmGarbageCollectorMetrics;
 import io.prometheus.metrics.instrumentation.jvm.JvmMemoryMetrics;
@@ -15,7 +20,9 @@ import io.tardis.core.SetupException;
 import io.tardis.core.config.SettingParser;
 import io.tardis.core.figures.Figures;
 import java.io.IOException;
+import java.net.HttpURLConnection;
 import java.net.URI;
+import java.net.URLDecoder;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +48,8 @@ import org.slf4j.LoggerFactory;
  * one has a thread. There are {@value #THREADS}, and {@value #QUEUE} requests wait for one; a
  * further one is closed. A request that is not read, or not answered, within {@value #PATIENCE_S} s
  * is closed, and so is a connection that sends nothing. The server closes connections beyond
- * {@value #CONNECTIONS} at once. So the worst that clients can do is to delay each other.
+ * {@value #CONNECTIONS} at once. What the server and the library log is bounded by {@link HttpLog}.
+ * So the worst that clients can do is to delay each other.
  */
 final class MetricsServer implements AutoCloseable {
 
@@ -63,6 +71,9 @@ final class MetricsServer implements AutoCloseable {
                     "HTTP-Dispatcher", NAME + "connections",
                     "idle-timeout-task", NAME + "idle",
                     "req-rsp-timeout-task", NAME + "deadlines");
+
+    /** What the library filters by; Prometheus' parameter for a scrape of some metrics. */
+    private static final String METRIC_NAMES = "name[]";
 
     private static final String PROTOBUF = "application/vnd.google.protobuf";
 
@@ -88,11 +99,15 @@ final class MetricsServer implements AutoCloseable {
 
     private HttpServer serve(String endpoint, Supplier<Figures> figures) {
         limit();
+        HttpLog log = HttpLog.install();
         try {
             HttpServer bound = HttpServer.create(SettingParser.address(endpoint), CONNECTIONS);
-            bound.createContext("/metrics", new MetricsHandler(registry(figures)))
+            bound.createContext("/metrics", handler(registry(figures), log))
                     .getFilters()
-                    .add(Filter.adaptRequest("text only", MetricsServer::asText));
+                    .addAll(
+                            List.of(
+                                    new QueryFilter(),
+                                    Filter.adaptRequest("text only", MetricsServer::asText)));
             bound.setExecutor(threads);
             bound.start();
             nameThreads();
@@ -102,6 +117,13 @@ final class MetricsServer implements AutoCloseable {
             throw new SetupException(
                     "cannot bind %s for metrics: %s".formatted(endpoint, e.getMessage()), e);
         }
+    }
+
+    private static MetricsHandler handler(PrometheusRegistry registry, HttpLog log) {
+        return new MetricsHandler(
+                PrometheusProperties.get(),
+                registry,
+                HttpErrorHandlingPolicy.builder().errorReporter(log::failed).build());
     }
 
     private static PrometheusRegistry registry(Supplier<Figures> figures) {
@@ -123,7 +145,47 @@ final class MetricsServer implements AutoCloseable {
     private static Request asText(Request request) {
         Map<String, List<String>> headers = new HashMap<>(request.getRequestHeaders());
         headers.computeIfPresent("Accept", (_, accepted) -> List.of(withoutProtobuf(accepted)));
-        return new OtherHeaders(request, Headers.of(headers));
+        return new OtherRequest(request, Headers.of(headers), withNamesOnly(request));
+    }
+
+    private static URI withNamesOnly(Request request) {
+        URI uri = request.getRequestURI();
+        String names =
+                parameters(uri)
+                        .filter(it -> nameOf(it).equals(METRIC_NAMES))
+                        .collect(Collectors.joining("&"));
+        return URI.create(names.isEmpty() ? "/metrics" : "/metrics?" + names);
+    }
+
+    private static Stream<String> parameters(URI uri) {
+        return Optional.ofNullable(uri.getRawQuery()).stream()
+                .flatMap(it -> Stream.of(it.split("&", -1)));
+    }
+
+    private static String nameOf(String parameter) {
+        int end = parameter.indexOf('=');
+        return URLDecoder.decode(end < 0 ? parameter : parameter.substring(0, end), UTF_8);
+    }
+
+    /**
+     * Refuses what the library offers for those who look for its faults: anybody on the node could
+     * make it fail by that. Of the other parameters it gets {@value #METRIC_NAMES} only.
+     */
+    private static final class QueryFilter extends Filter {
+        @Override
+        public String description() {
+            return "no debug";
+        }
+
+        @Override
+        public void doFilter(HttpExchange exchange, Chain chain) throws IOException {
+            if (parameters(exchange.getRequestURI()).anyMatch(it -> nameOf(it).equals("debug"))) {
+                exchange.sendResponseHeaders(HttpURLConnection.HTTP_BAD_REQUEST, -1);
+                exchange.close();
+            } else {
+                chain.doFilter(exchange);
+            }
+        }
     }
 
     private static String withoutProtobuf(List<String> accepted) {
@@ -133,11 +195,11 @@ final class MetricsServer implements AutoCloseable {
                 .collect(Collectors.joining(","));
     }
 
-    /** A request with other headers; {@link Request#with} replaces none. */
-    private record OtherHeaders(Request request, Headers headers) implements Request {
+    /** A request with other headers and parameters; {@link Request#with} replaces none. */
+    private record OtherRequest(Request request, Headers headers, URI uri) implements Request {
         @Override
         public URI getRequestURI() {
-            return request.getRequestURI();
+            return uri;
         }
 
         @Override

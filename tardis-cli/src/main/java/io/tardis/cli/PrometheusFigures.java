@@ -48,6 +48,10 @@ final class PrometheusFigures implements MultiCollector {
                         "tardis_exec_exits",
                         "Published ends of exec'd processes.",
                         now.execExits()),
+                counter(
+                        "tardis_corrections",
+                        "Exits published again, because more became known of the end.",
+                        now.corrections()),
                 counter("tardis_lost", "Lives whose end nobody observed.", now.lost()),
                 counter("tardis_gaps", "Times in which events may have been missed.", now.gaps()),
                 counter(
@@ -91,7 +95,7 @@ final class PrometheusFigures implements MultiCollector {
         CounterSnapshot.Builder counters =
                 CounterSnapshot.builder()
                         .name("tardis_exits")
-                        .help("Published ends of containers.");
+                        .help("Published ends of containers, each once.");
         for (Exits each : exits) {
             Labels labels =
                     Labels.of(

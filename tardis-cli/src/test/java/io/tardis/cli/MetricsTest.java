@@ -144,7 +144,7 @@ class MetricsTest {
                     .contains(
                             "{\"namespace\":\"default\",\"code\":\"signal\",\"oom\":true,\"source\":\"containerd\",\"count\":1}",
                             "{\"namespace\":\"k8s.io\",\"code\":\"error\",\"oom\":false,\"source\":\"containerd\",\"count\":1}",
-                            "\"exec_exits\":1,\"lost\":0,\"gaps\":1,",
+                            "\"exec_exits\":1,\"corrections\":0,\"lost\":0,\"gaps\":1,",
                             "\"event_to_disk\":{\"count\":4,",
                             "\"unwritten\":0,\"dropped\":0,\"database_bytes\":",
                             "\"metrics\":null");

@@ -251,7 +251,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
     }
 
     @Override
-    public long exit(Fate.End end, Optional<LifeRef> life, LifeDetails details) {
+    public long exit(Fate.End end, Optional<LifeRef> life, LifeDetails details, boolean corrects) {
         ExitEvent event =
                 new ExitEvent(
                         sequence.next(),
@@ -261,7 +261,11 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                         end.source(),
                         life,
                         details);
-        meter.published(event, end.reported());
+        if (corrects) {
+            meter.corrected(event);
+        } else {
+            meter.published(event, end.reported());
+        }
         publish(new Published.Exit(event));
         LOG.debug("published {}", event);
         return event.seq();

@@ -16,9 +16,10 @@ interface LifeSink {
      *
      * @param life the life that it ends, or that an exec'd process ran in
      * @param details what else is known of the life that it ends
+     * @param corrects whether that end was published before, and more is known of it now
      * @return the number of the exit
      */
-    long exit(End end, Optional<LifeRef> life, LifeDetails details);
+    long exit(End end, Optional<LifeRef> life, LifeDetails details, boolean corrects);
 
     /** A life is over whose end nobody observed. */
     void lost(TrackedLife life);

@@ -276,7 +276,9 @@ final class Lives {
     private void execEnded(TaskExit exit) {
         Optional<LifeRef> life =
                 Optional.ofNullable(known.newest(exit.container())).map(TrackedLife::ref);
-        known.execs.ended(exit, reported).ifPresent(it -> sink.exit(it, life, LifeDetails.NONE));
+        known.execs
+                .ended(exit, reported)
+                .ifPresent(it -> sink.exit(it, life, LifeDetails.NONE, false));
     }
 
     private void report(
@@ -301,8 +303,10 @@ final class Lives {
         step.published()
                 .ifPresent(it -> {
                     begin(life);
+                    boolean corrects = life.seq.isPresent();
                     life.seq =
-                            OptionalLong.of(sink.exit(it, Optional.of(life.ref()), life.details));
+                            OptionalLong.of(
+                                    sink.exit(it, Optional.of(life.ref()), life.details, corrects));
                     if (it.source() != ExitSource.ASSUMED) {
                         life.details = LifeDetails.NONE; // a late report brings no more than a code
                     }

@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
@@ -166,6 +167,33 @@ class ExitPublisherTest {
         assertThat(figures.execExits()).isEqualTo(1);
         assertThat(figures.gaps()).isEqualTo(1);
         assertThat(figures.witnessToPublish().count()).isZero();
+    }
+
+    /**
+     * As in {@code tardis_exits_total}: an end with the labels that it was published with first.
+     */
+    @Test
+    void countsAnEndOnceThoughItIsCorrected() {
+        publisher.start();
+        read(new CtrEvent.Exit(new TaskExit(TC, "tc", 6615, 137, AT)));
+        read(new CtrEvent.Oom(TC)); // late
+        ContainerKey assumed = new ContainerKey("default", "assumed");
+        read(new CtrEvent.TaskProcess(assumed, Path.of(""), 2, AT, true));
+        read(new CtrEvent.Exit(new TaskExit(assumed, "assumed", 0, 255, AT)));
+        read(new CtrEvent.Exit(new TaskExit(assumed, "assumed", 2, 3, AT)));
+        publisher.stop();
+
+        for (int i = 0; i < 4; i++) {
+            meter.recorded(meter.reportOf(seq()));
+        }
+        Figures figures = meter.read(0, 0, 0);
+        assertThat(figures.exits())
+                .extracting(Figures.Exits::oomKilled, Figures.Exits::source, Figures.Exits::count)
+                .containsExactlyInAnyOrder(
+                        tuple(false, ExitSource.CONTAINERD, 1L),
+                        tuple(false, ExitSource.ASSUMED, 1L));
+        assertThat(figures.corrections()).isEqualTo(2);
+        assertThat(figures.eventToDisk().count()).isEqualTo(2);
     }
 
     @Test

@@ -63,7 +63,8 @@ class LivesTest {
         }
 
         @Override
-        public long exit(Fate.End end, Optional<LifeRef> life, LifeDetails known) {
+        public long exit(
+                Fate.End end, Optional<LifeRef> life, LifeDetails known, boolean corrects) {
             ends.add(end);
             details.add(known);
             String of = life.map(this::letter).orElse("?");

@@ -22,19 +22,16 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The file of an exit log, before anything is read from it or written: whether it is one, what is
- * done with one that is not, and the tables of a new one. What is in the tables, {@link ExitTables}
- * says.
+ * done with one that is not. {@link ExitLogSchema} makes its tables.
  */
 final class ExitLogFile {
 
     private static final Logger LOG = LoggerFactory.getLogger(ExitLogFile.class);
-    private static final int APPLICATION_ID = 0x54415244;
-    private static final int VERSION = 2;
+    static final int APPLICATION_ID = 0x54415244;
+    static final int VERSION = 2;
 
     /** How long the start may be delayed by looking for damage. */
     private static final Duration CHECK_TIME = Duration.ofMillis(500);
-
-    private static final long MOST_REWRITTEN_BYTES = 32 << 20;
 
     private ExitLogFile() {}
 
@@ -61,8 +58,7 @@ final class ExitLogFile {
             Files.deleteIfExists(damageNote(file));
             SqliteSession session = openForReading(file);
             try {
-                createTables(session);
-                allowToShrink(session);
+                ExitLogSchema.apply(session);
                 LogFiles.forceDirectory(file);
                 return session;
             } catch (IOException | ExitLogException e) {
@@ -136,106 +132,6 @@ final class ExitLogFile {
             }
             throw new SetupException(
                     "the exit log " + file + " cannot be opened: " + e.getMessage(), e);
-        }
-    }
-
-    /** In version 1 each life had ended, and was only marked where its code was made up. */
-    private static final String MIGRATION =
-            """
-            BEGIN;
-            ALTER TABLE lives RENAME COLUMN assumed TO stage;
-            UPDATE lives SET stage = 4 - stage;
-            COMMIT\
-            """;
-
-    /** A row of a table WITHOUT ROWID with more than 1,002 bytes would take a page more. */
-    private static final String LIVES =
-            """
-            lives (
-              life TEXT NOT NULL PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL,
-              created_at INTEGER NOT NULL, recorded_at INTEGER NOT NULL, stage INTEGER NOT NULL, event BLOB NOT NULL,
-              crc INTEGER NOT NULL)\
-            """;
-
-    /** Earlier versions had such a table, and no row of that length. */
-    private static final String IS_WITHOUT_ROWID =
-            "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = 'lives' AND wr";
-
-    private static final String WITH_ROWID =
-            """
-            BEGIN;
-            ALTER TABLE lives RENAME TO former_lives;
-            CREATE TABLE %s;
-            INSERT INTO lives SELECT * FROM former_lives;
-            DROP TABLE former_lives;
-            COMMIT\
-            """
-                    .formatted(LIVES);
-
-    /**
-     * Lives that are open although there is a later one were left so by a daemon that ended too
-     * soon; a late report may still bring their ends. What is dropped was in files of earlier
-     * versions.
-     */
-    private static final String TABLES =
-            """
-            PRAGMA application_id = %d;
-            PRAGMA user_version = %d;
-            CREATE TABLE IF NOT EXISTS events (
-              seq INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL);
-            CREATE INDEX IF NOT EXISTS events_by_age ON events (recorded_at);
-            CREATE TABLE IF NOT EXISTS %s;
-            CREATE INDEX IF NOT EXISTS lives_by_container ON lives (namespace, container_id, created_at);
-            CREATE INDEX IF NOT EXISTS open_lives ON lives (namespace) WHERE stage = 1;
-            CREATE INDEX IF NOT EXISTS lives_by_age ON lives (recorded_at);
-            CREATE INDEX IF NOT EXISTS lives_by_namespace_and_age ON lives (namespace, recorded_at);
-            UPDATE lives AS l SET stage = 2 WHERE stage = 1 AND EXISTS (
-              SELECT 1 FROM lives WHERE namespace = l.namespace AND container_id = l.container_id
-                                    AND created_at > l.created_at);
-            DROP INDEX IF EXISTS lives_by_beginning;
-            DROP INDEX IF EXISTS lives_by_namespace;
-            DROP TABLE IF EXISTS disputes;
-            CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
-            INSERT OR IGNORE INTO meta VALUES ('last_seq', 0)\
-            """
-                    .formatted(APPLICATION_ID, VERSION, LIVES);
-
-    private static void createTables(SqliteSession session) {
-        if (session.number("SELECT count(*) FROM pragma_table_info('lives') WHERE name = 'assumed'")
-                > 0) {
-            session.execute(MIGRATION);
-        }
-        if (session.number(IS_WITHOUT_ROWID) > 0 && isQuicklyRewritten(session)) {
-            session.execute(WITH_ROWID);
-        }
-        session.execute(TABLES);
-    }
-
-    private static boolean isQuicklyRewritten(SqliteSession session) {
-        long used = session.number("PRAGMA page_count") - session.number("PRAGMA freelist_count");
-        return used * session.number("PRAGMA page_size") <= MOST_REWRITTEN_BYTES;
-    }
-
-    /**
-     * Files of earlier versions keep the pages of what was removed. To change that, the file is
-     * written again, once; the start is not delayed for it by more than a second, so a larger file
-     * stays as it is.
-     */
-    private static void allowToShrink(SqliteSession session) {
-        if (session.number("PRAGMA auto_vacuum") != 0) {
-            return;
-        }
-        if (!isQuicklyRewritten(session)) {
-            LOG.info(
-                    "{} is too large to be written again at a start, and does not give back what is free in it",
-                    session.file());
-            return;
-        }
-        try {
-            session.execute("PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
-            session.number("PRAGMA wal_checkpoint(TRUNCATE)");
-        } catch (ExitLogException e) {
-            LOG.warn("{} cannot be written again, and does not shrink", session.file(), e);
         }
     }
 

@@ -16,6 +16,7 @@ import static io.tardis.store.Exits.ofLife;
 import static io.tardis.store.Exits.outOfMemory;
 import static io.tardis.store.Exits.passing;
 import static io.tardis.store.Exits.recorded;
+import static org.assertj.core.api.Assertions.as;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tardis.core.event.ContainerKey;
@@ -31,6 +32,7 @@ import io.tardis.core.wire.Published.Begun;
 import io.tardis.core.wire.PublishedCodec;
 import io.tardis.testkit.CapturedLog;
 import io.tardis.testkit.HandClock;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -47,6 +49,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -477,32 +480,7 @@ class ExitTablesTest {
     /** The tables as the first version made them, and what it wrote into them. */
     @Test
     void answersAllThatTheFirstVersionRecorded() throws SQLException {
-        log.close();
-        file = directory.resolve("first.db");
-        try (Connection connection = connection();
-                Statement statement = connection.createStatement()) {
-            statement.executeUpdate(
-                    """
-                    PRAGMA application_id = 1413567044;
-                    PRAGMA user_version = 1;
-                    CREATE TABLE events (
-                      seq INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL);
-                    CREATE INDEX events_by_age ON events (recorded_at);
-                    CREATE TABLE lives (
-                      life TEXT PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL, created_at INTEGER NOT NULL,
-                      recorded_at INTEGER NOT NULL, assumed INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)
-                    WITHOUT ROWID;
-                    CREATE INDEX lives_by_container ON lives (namespace, container_id, created_at);
-                    CREATE INDEX lives_by_age ON lives (recorded_at);
-                    CREATE INDEX lives_by_namespace_and_age ON lives (namespace, recorded_at);
-                    CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
-                    INSERT INTO meta VALUES ('last_seq', 9)\
-                    """);
-            insertAsFirstVersion(connection, "first", 0, exit(1, TC, 100, 3));
-            insertAsFirstVersion(connection, "second", 1, exit(2, TC, 200, 4));
-            insertAsFirstVersion(connection, "third", 0, assumed(3, container("killed"), 300, 137));
-            insertAsFirstVersion(connection, "exit-4", 0, exit(4, container("other"), 400, 5));
-        }
+        makeFileOfTheFirstVersion();
 
         for (int start = 0; start < 2; start++) {
             log = SqliteExitLog.openWriter(file, clock, () -> true);
@@ -539,11 +517,86 @@ class ExitTablesTest {
             reopen();
             assertThat(logged.at(Level.ERROR)).isEmpty();
         }
+        assertThat(tablesWithoutRowid()).isZero();
+    }
+
+    @Test
+    void goesOnWithTheTableOfAnEarlierVersionWhereTheDiskIsFull() throws Exception {
+        makeFileOfTheFirstVersion();
+        SqliteExitLog.openWriter(file, clock, () -> true).close();
+        try (Connection connection = connection();
+                Statement statement = connection.createStatement()) {
+            statement.executeUpdate(
+                    """
+                    CREATE TABLE former (
+                      life TEXT PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL,
+                      created_at INTEGER NOT NULL, recorded_at INTEGER NOT NULL, stage INTEGER NOT NULL,
+                      event BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+                    INSERT INTO former SELECT * FROM lives;
+                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+                      INSERT INTO former SELECT 'x' || i, 'x', 'x' || i, i, 0, 4, zeroblob(400), 0 FROM n;
+                    DROP TABLE lives;
+                    ALTER TABLE former RENAME TO lives;
+                    VACUUM\
+                    """);
+        }
+        Path wal = Path.of(file + "-wal");
+
+        try (SqliteSession session = ExitLogFile.openForReading(file);
+                CapturedLog logged = new CapturedLog(ExitLogSchema.class)) {
+            session.execute("PRAGMA max_page_count = 1"); // no more than there are
+            session.execute("PRAGMA cache_size = 10; PRAGMA wal_autocheckpoint = 0");
+
+            ExitLogSchema.apply(session);
+
+            assertThat(logged.at(Level.WARN))
+                    .singleElement(as(InstanceOfAssertFactories.STRING))
+                    .contains("full", "MiB on its disk", "the next start");
+            assertThat(Files.size(wal)).as("the write-ahead log").isZero();
+            assertThat(session.number("SELECT count(*) FROM lives")).isEqualTo(5_004);
+        }
+        assertThat(tablesWithoutRowid()).isEqualTo(1);
+
+        reopen();
+        assertThat(log.life(TC, "first")).contains(end("first", 0, exit(1, TC, 100, 3)));
+        assertThat(tablesWithoutRowid()).as("after the next start").isZero();
+    }
+
+    private int tablesWithoutRowid() throws SQLException {
         try (Connection connection = connection();
                 Statement statement = connection.createStatement();
                 ResultSet tables =
                         statement.executeQuery("SELECT count(*) FROM pragma_table_list WHERE wr")) {
-            assertThat(tables.getInt(1)).as("tables WITHOUT ROWID").isZero();
+            return tables.getInt(1);
+        }
+    }
+
+    private void makeFileOfTheFirstVersion() throws SQLException {
+        log.close();
+        file = directory.resolve("first.db");
+        try (Connection connection = connection();
+                Statement statement = connection.createStatement()) {
+            statement.executeUpdate(
+                    """
+                    PRAGMA application_id = 1413567044;
+                    PRAGMA user_version = 1;
+                    CREATE TABLE events (
+                      seq INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL);
+                    CREATE INDEX events_by_age ON events (recorded_at);
+                    CREATE TABLE lives (
+                      life TEXT PRIMARY KEY, namespace TEXT NOT NULL, container_id TEXT NOT NULL, created_at INTEGER NOT NULL,
+                      recorded_at INTEGER NOT NULL, assumed INTEGER NOT NULL, event BLOB NOT NULL, crc INTEGER NOT NULL)
+                    WITHOUT ROWID;
+                    CREATE INDEX lives_by_container ON lives (namespace, container_id, created_at);
+                    CREATE INDEX lives_by_age ON lives (recorded_at);
+                    CREATE INDEX lives_by_namespace_and_age ON lives (namespace, recorded_at);
+                    CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
+                    INSERT INTO meta VALUES ('last_seq', 9)\
+                    """);
+            insertAsFirstVersion(connection, "first", 0, exit(1, TC, 100, 3));
+            insertAsFirstVersion(connection, "second", 1, exit(2, TC, 200, 4));
+            insertAsFirstVersion(connection, "third", 0, assumed(3, container("killed"), 300, 137));
+            insertAsFirstVersion(connection, "exit-4", 0, exit(4, container("other"), 400, 5));
         }
     }
 

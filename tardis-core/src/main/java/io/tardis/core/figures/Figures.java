@@ -7,8 +7,10 @@ import java.util.List;
 /**
  * What a daemon has counted and measured since its start, and how large its things are now.
  *
- * @param exits the published ends of containers, those that there were
+ * @param exits the published ends of containers, those that there were; each once, as it was
+ *     published first
  * @param execExits the published ends of exec'd processes
+ * @param corrections the exits that were published again, because more became known of the end
  * @param lost the lives that were published as lost
  * @param gaps the gaps that were published
  * @param witnessToPublish from the report of the kernel or a shim to the publication of the exit
@@ -21,6 +23,7 @@ import java.util.List;
 public record Figures(
         List<Exits> exits,
         long execExits,
+        long corrections,
         long lost,
         long gaps,
         Distribution witnessToPublish,

@@ -28,11 +28,15 @@ public final class Meter {
      */
     private static final int REMEMBERED = 4_096;
 
+    /** Stands for the time of a report that is not measured; no clock gets there. */
+    private static final long UNTIMED = Long.MIN_VALUE;
+
     /** By namespace. */
     private final Map<String, ExitCounts> exits = new ConcurrentHashMap<>();
 
     private final ExitCounts otherExits = new ExitCounts();
     private final AtomicLong execExits = new AtomicLong();
+    private final AtomicLong corrections = new AtomicLong();
     private final AtomicLong lost = new AtomicLong();
     private final AtomicLong gaps = new AtomicLong();
     private final Stopwatch witnessToPublish = new Stopwatch();
@@ -46,7 +50,7 @@ public final class Meter {
     public Meter() {}
 
     /**
-     * An exit is about to be published. For the publisher's thread.
+     * An exit is about to be published, for the first time. For the publisher's thread.
      *
      * @param event the exit
      * @param reportedNanos when a source reported that end first
@@ -60,10 +64,26 @@ public final class Meter {
         if (event.source() == ExitSource.KERNEL || event.source() == ExitSource.SHIM) {
             witnessToPublish.add(System.nanoTime() - reportedNanos);
         }
-        int at = placeOfReport(event.seq());
+        remember(event.seq(), reportedNanos);
+    }
+
+    /**
+     * An exit is about to be published again, since more became known of the same end. The end was
+     * counted before, by this daemon or an earlier one, and is not measured: the report came late,
+     * and neither Tardis nor the disk was slow. For the publisher's thread.
+     *
+     * @param event the exit, with its new number
+     */
+    public void corrected(ExitEvent event) {
+        corrections.getAndIncrement();
+        remember(event.seq(), UNTIMED);
+    }
+
+    private void remember(long seq, long reportedNanos) {
+        int at = placeOfReport(seq);
         reports.set(at, 0); // nobody takes the old number's time for the new one's
         reports.set(at + 1, reportedNanos);
-        reports.set(at, event.seq());
+        reports.set(at, seq);
     }
 
     /** A life was published as lost. */
@@ -85,8 +105,8 @@ public final class Meter {
      * When the end was reported that the store has received now.
      *
      * @param seq the exit's number
-     * @return the time of its report; now, if more than {@value #REMEMBERED} exits were published
-     *     since
+     * @return what {@link #recorded} takes: the time of its report, or that it is a correction;
+     *     now, if more than {@value #REMEMBERED} exits were published since
      */
     public long reportOf(long seq) {
         int at = placeOfReport(seq);
@@ -101,7 +121,9 @@ public final class Meter {
      * @param reportedNanos what {@link #reportOf} gave for it
      */
     public void recorded(long reportedNanos) {
-        eventToDisk.add(System.nanoTime() - reportedNanos);
+        if (reportedNanos != UNTIMED) {
+            eventToDisk.add(System.nanoTime() - reportedNanos);
+        }
     }
 
     /**
@@ -119,6 +141,7 @@ public final class Meter {
         return new Figures(
                 all,
                 execExits.get(),
+                corrections.get(),
                 lost.get(),
                 gaps.get(),
                 witnessToPublish.read(),

@@ -19,7 +19,7 @@ import tools.jackson.databind.JsonNode;
  *
  * <pre>
  * "exits":[{"namespace":"default","code":"signal","oom":true,"source":"kernel","count":3}],
- * "exec_exits":12,"lost":0,"gaps":1,
+ * "exec_exits":12,"corrections":1,"lost":0,"gaps":1,
  * "witness_to_publish":{"count":3,"sum_seconds":0.004,"buckets":[0,2,1,0,...]},
  * "event_to_disk":{...},
  * "open_lives":7,"unwritten":0,"dropped":0,"database_bytes":81920
@@ -47,6 +47,7 @@ final class FiguresJson {
         }
         json.writeEndArray();
         json.writeNumberProperty("exec_exits", figures.execExits());
+        json.writeNumberProperty("corrections", figures.corrections());
         json.writeNumberProperty("lost", figures.lost());
         json.writeNumberProperty("gaps", figures.gaps());
         write(json, "witness_to_publish", figures.witnessToPublish());
@@ -71,6 +72,7 @@ final class FiguresJson {
         return new Figures(
                 array(node, "exits").valueStream().map(FiguresJson::readExits).toList(),
                 number(node, "exec_exits"),
+                node.path("corrections").asLong(0), // earlier daemons count none
                 number(node, "lost"),
                 number(node, "gaps"),
                 readDistribution(node.path("witness_to_publish")),

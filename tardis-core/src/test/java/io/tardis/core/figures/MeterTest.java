@@ -93,6 +93,21 @@ class MeterTest {
         assertThat(measured.counts().subList(0, 6)).containsOnly(0L); // at most 25 ms
     }
 
+    /** A report of 20 s later does not say that the disk is slow. */
+    @Test
+    void countsACorrectionApartAndDoesNotMeasureIt() {
+        published(1, "a", 137, false, ExitSource.SHIM);
+        meter.corrected(exit(2, "a", 137, true, ExitSource.SHIM));
+        meter.recorded(meter.reportOf(1));
+        meter.recorded(meter.reportOf(2));
+
+        assertThat(read().exits())
+                .containsExactly(new Exits("a", CodeClass.SIGNAL, false, ExitSource.SHIM, 1));
+        assertThat(read().corrections()).isEqualTo(1);
+        assertThat(read().witnessToPublish().count()).isEqualTo(1);
+        assertThat(read().eventToDisk().count()).isEqualTo(1);
+    }
+
     @Test
     void knowsWhenAnExitWasReportedUntilManyOthersWere() {
         long reported = System.nanoTime() - Duration.ofHours(1).toNanos();
@@ -134,6 +149,7 @@ class MeterTest {
                 .isEqualTo(
                         new Figures(
                                 List.of(),
+                                0,
                                 0,
                                 1,
                                 2,

@@ -207,6 +207,7 @@ class WireTest {
                         new Exits("default", CodeClass.SIGNAL, true, ExitSource.KERNEL, 3),
                         new Exits("other", CodeClass.NOT_RUN, false, ExitSource.ASSUMED, 1)),
                 12,
+                5,
                 1,
                 2,
                 new Distribution(counts, 61.25),
@@ -253,7 +254,7 @@ class WireTest {
                         {"status":"ok","figures":{"exits":[\
                         {"namespace":"default","code":"signal","oom":true,"source":"kernel","count":3},\
                         {"namespace":"other","code":"not_run","oom":false,"source":"assumed","count":1}],\
-                        "exec_exits":12,"lost":1,"gaps":2,\
+                        "exec_exits":12,"corrections":5,"lost":1,"gaps":2,\
                         "witness_to_publish":{"count":3,"sum_seconds":61.25,"buckets":[0,2,0,0,0,0,0,0,0,0,0,0,0,0,0,1]},\
                         "event_to_disk":{"count":0,"sum_seconds":0.0,"buckets":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},\
                         "open_lives":7,"unwritten":3,"dropped":4,"database_bytes":81920}}\
