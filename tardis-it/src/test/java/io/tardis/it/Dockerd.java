@@ -77,9 +77,20 @@ final class Dockerd implements AutoCloseable {
         return docker(words.toArray(String[]::new)).orFail().out().strip();
     }
 
-    /** Runs a container and removes it; returns its exit code. */
-    int runToItsEnd(String name, String script) {
-        return docker("run", "--rm", "--name", name, "--network", "none", IMAGE, "sh", "-c", script)
+    /** Runs a container and removes it; returns its exit code. Its id is in the file. */
+    int runToItsEnd(Path idFile, String script) {
+        String file = idFile.toString();
+        return docker(
+                        "run",
+                        "--rm",
+                        "--cidfile",
+                        file,
+                        "--network",
+                        "none",
+                        IMAGE,
+                        "sh",
+                        "-c",
+                        script)
                 .code();
     }
 

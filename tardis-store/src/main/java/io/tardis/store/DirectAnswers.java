@@ -12,29 +12,31 @@ import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Answers questions of this process in the thread that asks, without a message: the same answers as
  * {@link QueryServer}'s, but none that waits. From any thread, which may be virtual. An interrupt
  * ends the wait for other questions.
  *
- * <p>It has two connections to the log, so that a long list delays no short answer. They are opened
- * when they are needed, and closed when nobody has asked for a while.
+ * <p>It has two connections to the log, so that a long list delays no short answer. They are there
+ * from the start: when a command needs them, the disk may be full, or no descriptor be left. They
+ * give back their memory when nobody has asked for a while.
  */
 public class DirectAnswers implements AutoCloseable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(DirectAnswers.class);
     private static final Duration IDLE = Duration.ofSeconds(30);
 
-    private final Supplier<? extends ExitLog.Reader> readers;
     private final LifeCache lives;
     private final Unwritten unwritten;
     private final AnswerMaker maker;
     private final String version;
     private final Supplier<Optional<Health>> health;
     private final Supplier<Optional<Figures>> figures;
-    private final Desk quick = new Desk();
-    private final Desk slow = new Desk();
+    private final Desk quick;
+    private final Desk slow;
 
     /** Belongs to who has the slow desk. */
     private final RecentAnswers recent = new RecentAnswers();
@@ -49,13 +51,19 @@ public class DirectAnswers implements AutoCloseable {
             String version,
             Supplier<Optional<Health>> health,
             Supplier<Optional<Figures>> figures) {
-        this.readers = readers;
         this.lives = lives;
         this.unwritten = unwritten;
         this.maker = new AnswerMaker(lives, unwritten);
         this.version = version;
         this.health = health;
         this.figures = figures;
+        this.quick = new Desk(readers.get());
+        try {
+            this.slow = new Desk(readers.get());
+        } catch (RuntimeException e) {
+            quick.close();
+            throw e;
+        }
     }
 
     /** The answer as of now: a question's own wait does not count. */
@@ -114,9 +122,17 @@ public class DirectAnswers implements AutoCloseable {
     private final class Desk {
 
         private final ReentrantLock lock = new ReentrantLock(true);
-        private ExitLog.@Nullable Reader log; // guarded by the lock
+        private final ExitLog.Reader log; // guarded by the lock
         private boolean closed; // guarded by the lock
+
+        /**
+         * When it was used last, by the monotonic clock; 0 if it has given back its memory since.
+         */
         private volatile long usedAt;
+
+        private Desk(ExitLog.Reader log) {
+            this.log = log;
+        }
 
         private Answer with(Function<ExitLog.Reader, Answer> work) {
             try {
@@ -129,26 +145,23 @@ public class DirectAnswers implements AutoCloseable {
                 if (closed) {
                     throw new UnavailableException("the daemon is stopping");
                 }
-                usedAt = System.nanoTime();
-                ExitLog.Reader open = log;
-                if (open == null) {
-                    open = readers.get();
-                    log = open;
-                }
-                return work.apply(open);
+                usedAt = System.nanoTime() | 1;
+                return work.apply(log);
             } finally {
                 lock.unlock();
             }
         }
 
         private void look(Runnable onIdle) {
-            if (System.nanoTime() - usedAt > IDLE.toNanos() && lock.tryLock()) {
+            if (usedAt != 0 && System.nanoTime() - usedAt > IDLE.toNanos() && lock.tryLock()) {
                 try {
-                    if (log != null) {
-                        log.close();
-                        log = null;
+                    if (!closed) {
+                        usedAt = 0;
+                        log.forgetPages();
                         onIdle.run();
                     }
+                } catch (ExitLogException e) {
+                    LOG.debug("the memory of a connection to the log is not given back", e);
                 } finally {
                     lock.unlock();
                 }
@@ -158,10 +171,9 @@ public class DirectAnswers implements AutoCloseable {
         private void close() {
             lock.lock();
             try {
-                closed = true;
-                if (log != null) {
+                if (!closed) {
+                    closed = true;
                     log.close();
-                    log = null;
                 }
             } finally {
                 lock.unlock();

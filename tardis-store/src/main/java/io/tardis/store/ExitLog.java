@@ -108,6 +108,9 @@ interface ExitLog {
         /** The greatest number that was ever appended; 0 if none was. */
         long lastSeq();
 
+        /** Gives back the memory that long answers took. */
+        void forgetPages();
+
         @Override
         void close();
     }

@@ -88,6 +88,11 @@ abstract class ExitTables implements ExitLog.Reader {
     }
 
     @Override
+    public void forgetPages() {
+        session().execute("PRAGMA shrink_memory");
+    }
+
+    @Override
     public Object state() {
         SqliteSession session = session();
         // SQLite counts the commits of other connections, for each connection.

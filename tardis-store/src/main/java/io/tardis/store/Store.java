@@ -109,19 +109,17 @@ public final class Store implements AutoCloseable {
                             settings,
                             clock,
                             meter);
-            server.start();
-            recorder.start();
-            return new Store(
-                    recorder,
-                    server,
-                    figures,
+            DirectAnswers direct =
                     new DirectAnswers(
                             writer::openReader,
                             lives,
                             unwritten,
                             version,
                             () -> Optional.of(health.get()),
-                            () -> Optional.of(figures.get())));
+                            () -> Optional.of(figures.get()));
+            server.start();
+            recorder.start();
+            return new Store(recorder, server, figures, direct);
         } catch (RuntimeException e) {
             replier.close(); // or the context would wait for it for ever
             throw e;

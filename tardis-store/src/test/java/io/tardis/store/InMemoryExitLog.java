@@ -202,4 +202,9 @@ final class InMemoryExitLog implements ExitLog.Writer, ExitLog.Reader {
             throw new ExitLogException("the disk is gone", new IllegalStateException());
         }
     }
+
+    @Override
+    public void forgetPages() {
+        // It has none.
+    }
 }
