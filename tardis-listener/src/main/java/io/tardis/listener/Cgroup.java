@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Usage;
 import io.tardis.listener.CgroupFinder.Group;
 import java.io.IOException;
@@ -123,20 +124,22 @@ final class Cgroup {
      *
      * @param pid its first process. The caller makes sure afterwards that it is still this one
      */
-    static Optional<Cgroup> of(long pid) {
-        return of(pid, false, FINDER);
+    static Optional<Cgroup> of(ContainerKey container, long pid) {
+        return of(container, pid, false, FINDER);
     }
 
     /**
-     * As {@link #of(long)}, for a container that may have run already: its OOM kills are not known
+     * As {@link #of(ContainerKey, long)}, for a container that may have run already. Its process
+     * may have moved: only groups that have the container's name count. Its OOM kills are not known
      * if there were any.
      */
-    static Optional<Cgroup> ofRunning(long pid) {
-        return of(pid, true, FINDER);
+    static Optional<Cgroup> ofRunning(ContainerKey container, long pid) {
+        return of(container, pid, true, FINDER);
     }
 
-    static Optional<Cgroup> of(long pid, boolean hasRun, CgroupFinder finder) {
-        Map<String, Group> groups = finder.find(pid);
+    static Optional<Cgroup> of(
+            ContainerKey container, long pid, boolean hasRun, CgroupFinder finder) {
+        Map<String, Group> groups = finder.find(container, pid, hasRun);
         return groups.isEmpty() ? Optional.empty() : Optional.of(new Cgroup(groups, hasRun));
     }
 

@@ -30,7 +30,10 @@ final class Cgroups {
             return;
         }
         InitProcess init = life.init().get();
-        Optional<Cgroup> found = runs ? Cgroup.ofRunning(init.pid()) : Cgroup.of(init.pid());
+        Optional<Cgroup> found =
+                runs
+                        ? Cgroup.ofRunning(life.container(), init.pid())
+                        : Cgroup.of(life.container(), init.pid());
         // Looked at afterwards: the pid may have been another process's by then.
         if (found.isPresent() && init.exists()) {
             add(life, found);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Usage;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -35,12 +36,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CgroupTest {
 
     private static final long PID = 4711;
+    private static final String ID =
+            "3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab";
+    private static final ContainerKey CONTAINER = new ContainerKey("moby", ID);
     private static final long MIB = 1 << 20;
 
     private static final String V2_PATH =
-            "/kubepods.slice/kubepods-pod5d1f.slice/cri-containerd-3f9c.scope";
+            "/kubepods.slice/kubepods-pod5d1f.slice/cri-containerd-" + ID + ".scope";
     private static final String V2 = "sys/fs/cgroup" + V2_PATH + "/";
-    private static final String V1_PATH = "/docker/3f9c";
+    private static final String V1_PATH = "/docker/" + ID;
     private static final String V1_MEMORY = "sys/fs/cgroup/memory" + V1_PATH + "/";
     private static final String V1_CPU = "sys/fs/cgroup/cpu,cpuacct" + V1_PATH + "/";
     private static final String V1_PIDS = "sys/fs/cgroup/pids" + V1_PATH + "/";
@@ -85,16 +89,22 @@ class CgroupTest {
     void readsEachControllerOfAHybridMachineWhereItIs() throws IOException {
         recordV1();
         mount("cgroup2", "/", "sys/fs/cgroup/unified", "rw,nsdelegate");
-        write("sys/fs/cgroup/unified/docker/3f9c/cpu.stat", "usage_usec 99\nthrottled_usec 99\n");
-        write("sys/fs/cgroup/unified/docker/3f9c/memory.peak", "99\n");
-        write("sys/fs/cgroup/unified/docker/3f9c/pids.peak", "12\n");
+        write(
+                "sys/fs/cgroup/unified/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab/cpu.stat",
+                "usage_usec 99\nthrottled_usec 99\n");
+        write(
+                "sys/fs/cgroup/unified/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab/memory.peak",
+                "99\n");
+        write(
+                "sys/fs/cgroup/unified/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab/pids.peak",
+                "12\n");
         write(
                 "proc/4711/cgroup",
                 """
-                5:memory:/docker/3f9c
-                3:cpu,cpuacct:/docker/3f9c
-                1:name=systemd:/docker/3f9c
-                0::/docker/3f9c
+                5:memory:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                3:cpu,cpuacct:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                1:name=systemd:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                0::/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
                 """);
 
         assertThat(usageOfRunning())
@@ -110,7 +120,7 @@ class CgroupTest {
         write(
                 "proc/4711/cgroup",
                 """
-                5:memory:/docker/3f9c
+                5:memory:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
                 3:cpu,cpuacct:/
                 2:pids:/
                 0::/containerd.service
@@ -136,7 +146,7 @@ class CgroupTest {
     void doesNotKnowOomKillsThatWereThereWhenARunningContainerWasFound() throws IOException {
         recordV2();
 
-        Cgroup found = Cgroup.of(PID, true, finder()).orElseThrow();
+        Cgroup found = Cgroup.of(CONTAINER, PID, true, finder()).orElseThrow();
 
         assertThat(found.usage().oomKills()).isEmpty();
         assertThat(found.usage().memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
@@ -151,6 +161,36 @@ class CgroupTest {
         recordV2();
 
         assertThat(created.usage()).isEqualTo(Usage.NOTHING);
+    }
+
+    /** As systemd and dockerd do, in a container whose daemon was restarted. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void findsTheContainersGroupsThoughItsProcessHasMovedIntoOthersBelow(boolean hasRun)
+            throws IOException {
+        recordV1();
+        write(V1_MEMORY + "memory.oom_control", "oom_kill 0\n");
+        write(V1_MEMORY + "app/memory.oom_control", "oom_kill 3\n");
+        write(V1_MEMORY + "init/memory.oom_control", "oom_kill 0\n");
+        write("proc/4711/cgroup", "5:memory:" + V1_PATH + "/init\n2:pids:" + V1_PATH + "\n");
+
+        Usage inV1 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage();
+        recordV2();
+        write("proc/4711/cgroup", "0::" + V2_PATH + "/init.scope\n");
+        write(V2 + "init.scope/memory.peak", "1\n");
+        Usage inV2 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage();
+
+        assertThat(inV1).isEqualTo(usage(52_428_800L, 104_857_600L, 3L, null, null, 9L));
+        assertThat(inV2.memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
+    }
+
+    @Test
+    void claimsNoGroupOfARunningContainerThatMayBeOneBelowItsOwn() throws IOException {
+        recordV2();
+        ContainerKey other = new ContainerKey("default", "tc");
+
+        assertThat(Cgroup.of(other, PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(other, PID, false, finder())).isPresent();
     }
 
     @Test
@@ -348,25 +388,28 @@ class CgroupTest {
         write("sys/fs/cgroup/system.slice/tardis.service/cpu.stat", "usage_usec 1\n");
         write("proc/4711/cgroup", line);
 
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, false, finder())).isEmpty();
     }
 
     @Test
     void hasNoGroupOfAProcessThatIsGone() {
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
-        assertThat(Cgroup.of(Long.MAX_VALUE)).isEmpty();
-        assertThat(Cgroup.ofRunning(-1)).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, Long.MAX_VALUE)).isEmpty();
+        assertThat(Cgroup.ofRunning(CONTAINER, -1)).isEmpty();
     }
 
     @Test
     void findsWhatIsMountedLater() throws IOException {
         write("proc/4711/cgroup", "0::" + V2_PATH + "\n");
         CgroupFinder finder = finder();
-        assertThat(Cgroup.of(PID, true, finder)).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder)).isEmpty();
 
         recordV2();
 
-        assertThat(Cgroup.of(PID, true, finder).map(Cgroup::usage).map(Usage::memoryPeak))
+        assertThat(
+                        Cgroup.of(CONTAINER, PID, true, finder)
+                                .map(Cgroup::usage)
+                                .map(Usage::memoryPeak))
                 .hasValue(V2_USAGE.memoryPeak());
     }
 
@@ -380,17 +423,17 @@ class CgroupTest {
         assertThat(usageOfRunning()).isEqualTo(V2_USAGE);
 
         write("proc/4711/cgroup", "0::/kind\\x2d11" + V2_PATH + "\n");
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder())).isEmpty();
 
         write("proc/4711/cgroup", "0::/kind\\x2d1\n");
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder())).isEmpty();
     }
 
     @Test
     void readsTheKernelsPeakOfMemory() throws Exception {
         try (RealGroup group = new RealGroup();
                 Contained process = new Contained(group, "exit 3")) {
-            Cgroup created = Cgroup.of(process.pid()).orElseThrow();
+            Cgroup created = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
             assertThat(process.end()).isEqualTo(3);
 
             Usage usage = created.usage();
@@ -410,7 +453,7 @@ class CgroupTest {
             // One process that is large: of a pipe, the kernel may kill both.
             String killed = "dd if=/dev/zero of=/dev/null bs=64M count=1";
             try (Contained process = new Contained(group, killed + "; exit 0")) {
-                Cgroup created = Cgroup.of(process.pid()).orElseThrow();
+                Cgroup created = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
                 assertThat(process.end()).isZero();
 
                 Usage usage = created.usage();
@@ -420,8 +463,8 @@ class CgroupTest {
                 assertThat(usage.memoryPeak().orElseThrow()).isBetween(7 * MIB, 9 * MIB);
             }
             try (Contained process = new Contained(group, "exit 0")) {
-                Cgroup next = Cgroup.of(process.pid()).orElseThrow();
-                Cgroup found = Cgroup.ofRunning(process.pid()).orElseThrow();
+                Cgroup next = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
+                Cgroup found = Cgroup.ofRunning(group.container(), process.pid()).orElseThrow();
                 process.end();
 
                 assertThat(next.usage().oomKills()).hasValue(0);
@@ -437,10 +480,8 @@ class CgroupTest {
 
         final Path directory =
                 HIERARCHY.resolve(
-                        "tardis-test-%d-%x"
-                                .formatted(
-                                        ProcessHandle.current().pid(),
-                                        ThreadLocalRandom.current().nextLong()));
+                        "tardis-test-%032x.scope"
+                                .formatted(ThreadLocalRandom.current().nextLong()));
 
         RealGroup() throws IOException {
             assumeTrue(
@@ -449,6 +490,12 @@ class CgroupTest {
                             && Files.isWritable(HIERARCHY.resolve("cgroup.procs")),
                     "no memory controller of cgroup v1 that this user may use");
             Files.createDirectory(directory);
+        }
+
+        /** The one that it is named after. */
+        ContainerKey container() {
+            String name = directory.getFileName().toString();
+            return new ContainerKey("moby", name.replaceAll("tardis-test-|\\.scope", ""));
         }
 
         void limit(long bytes) throws IOException {
@@ -539,11 +586,11 @@ class CgroupTest {
         write(
                 "proc/4711/cgroup",
                 """
-                5:memory:/docker/3f9c
-                4:freezer:/docker/3f9c
-                3:cpu,cpuacct:/docker/3f9c
-                2:pids:/docker/3f9c
-                1:name=systemd:/docker/3f9c
+                5:memory:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                4:freezer:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                3:cpu,cpuacct:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                2:pids:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                1:name=systemd:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
                 """);
         write(V1_MEMORY + "memory.max_usage_in_bytes", "52428800\n");
         write(V1_MEMORY + "memory.limit_in_bytes", "104857600\n");
@@ -586,7 +633,7 @@ class CgroupTest {
     }
 
     private Cgroup created() {
-        return Cgroup.of(PID, false, finder()).orElseThrow();
+        return Cgroup.of(CONTAINER, PID, false, finder()).orElseThrow();
     }
 
     /** Its OOM kills are those since: none were counted when it was found. */
@@ -600,7 +647,7 @@ class CgroupTest {
                 write(name, content.replaceAll("(?m)^oom_kill [0-9]+", "oom_kill 0"));
             }
         }
-        Cgroup found = Cgroup.of(PID, true, finder()).orElseThrow();
+        Cgroup found = Cgroup.of(CONTAINER, PID, true, finder()).orElseThrow();
         for (Map.Entry<Path, String> each : recorded.entrySet()) {
             Files.writeString(each.getKey(), each.getValue(), StandardCharsets.ISO_8859_1);
         }
