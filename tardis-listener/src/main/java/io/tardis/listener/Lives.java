@@ -220,6 +220,7 @@ final class Lives {
         TrackedLife newest = known.newest(container);
         if (newest != null && (newest.isOpen() || newest.fate instanceof Fate.Held)) {
             newest.oomKilled = true;
+            node.outOfMemory(newest.life);
         } else if (newest != null && ooms.reopen(newest, nanoTime)) {
             apply(newest, newest.fate.outOfMemory());
         } else {

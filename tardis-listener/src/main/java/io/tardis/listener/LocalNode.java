@@ -117,6 +117,11 @@ record LocalNode(
     }
 
     @Override
+    public void outOfMemory(Life life) {
+        cgroups.outOfMemory(life);
+    }
+
+    @Override
     public Usage usage(Life life) {
         witnesses.shims().forget(life);
         return cgroups.take(life);

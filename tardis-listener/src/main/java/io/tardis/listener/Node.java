@@ -39,6 +39,9 @@ interface Node {
     /** Who a kept life is. To be asked when its process is watched: that cannot wait. */
     About about(Life life);
 
+    /** containerd reports that the kernel killed a process of an open life for memory. */
+    void outOfMemory(Life life);
+
     /**
      * What a life had used, when it has ended or is lost. To be asked once; nothing is left of it
      * then, and no shim is asked for its end.

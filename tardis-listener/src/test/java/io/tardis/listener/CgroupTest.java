@@ -135,10 +135,10 @@ class CgroupTest {
         recordV2();
 
         Cgroup created = created();
-        assertThat(created.usage().oomKills()).hasValue(0);
+        assertThat(created.usage(false).oomKills()).hasValue(0);
         write(V2 + "memory.events", EVENTS.replace("oom_kill 2", "oom_kill 3"));
 
-        assertThat(created.usage().oomKills()).hasValue(1);
+        assertThat(created.usage(false).oomKills()).hasValue(1);
     }
 
     /** They may be those of an earlier container. */
@@ -148,8 +148,8 @@ class CgroupTest {
 
         Cgroup found = Cgroup.of(CONTAINER, PID, true, finder()).orElseThrow();
 
-        assertThat(found.usage().oomKills()).isEmpty();
-        assertThat(found.usage().memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
+        assertThat(found.usage(false).oomKills()).isEmpty();
+        assertThat(found.usage(false).memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
     }
 
     @Test
@@ -160,7 +160,7 @@ class CgroupTest {
 
         recordV2();
 
-        assertThat(created.usage()).isEqualTo(Usage.NOTHING);
+        assertThat(created.usage(false)).isEqualTo(Usage.NOTHING);
     }
 
     /** As systemd and dockerd do, in a container whose daemon was restarted. */
@@ -174,11 +174,11 @@ class CgroupTest {
         write(V1_MEMORY + "init/memory.oom_control", "oom_kill 0\n");
         write("proc/4711/cgroup", "5:memory:" + V1_PATH + "/init\n2:pids:" + V1_PATH + "\n");
 
-        Usage inV1 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage();
+        Usage inV1 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage(false);
         recordV2();
         write("proc/4711/cgroup", "0::" + V2_PATH + "/init.scope\n");
         write(V2 + "init.scope/memory.peak", "1\n");
-        Usage inV2 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage();
+        Usage inV2 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage(false);
 
         assertThat(inV1).isEqualTo(usage(52_428_800L, 104_857_600L, 3L, null, null, 9L));
         assertThat(inV2.memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
@@ -199,7 +199,40 @@ class CgroupTest {
         write(V1_MEMORY + "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
         write(V1_MEMORY + "own/memory.oom_control", "oom_kill_disable 0\noom_kill 2\n");
 
-        assertThat(created().usage().oomKills()).hasValue(2);
+        assertThat(created().usage(false).oomKills()).hasValue(2);
+    }
+
+    /** The kernel forgets what it has counted in a group that is removed. */
+    @Test
+    void doesNotKnowThatThereWereNoOomKillsInAContainerOfV1ThatHasMadeGroups() throws IOException {
+        recordV1();
+        write(V1_MEMORY + "memory.oom_control", "oom_kill 0\n");
+        Cgroup created = created();
+        assertThat(created.hasUncountedGroups()).isFalse();
+        assertThat(created.usage(false).oomKills()).hasValue(0);
+
+        Path below = Files.createDirectory(machine.resolve(V1_MEMORY + "init"));
+        assertThat(created.hasUncountedGroups()).isTrue();
+        assertThat(created.usage(false).oomKills()).isEmpty();
+        Cgroup found = created();
+
+        Files.delete(below);
+        assertThat(created.usage(true).oomKills()).as("seen before").isEmpty();
+        assertThat(found.usage(false).oomKills()).as("when it was found").isEmpty();
+        write(V1_MEMORY + "memory.oom_control", "oom_kill 1\n");
+        assertThat(created.usage(true).oomKills()).hasValue(1);
+    }
+
+    /** v2 counts those of all groups that ever were below. */
+    @Test
+    void knowsThatThereWereNoOomKillsInAContainerOfV2ThatHasMadeGroups() throws IOException {
+        recordV2();
+        Cgroup created = created();
+
+        Files.createDirectory(machine.resolve(V2 + "init"));
+
+        assertThat(created.hasUncountedGroups()).isFalse();
+        assertThat(created.usage(false).oomKills()).hasValue(0);
     }
 
     @Test
@@ -210,8 +243,8 @@ class CgroupTest {
         Cgroup created = created();
         write(V2 + "memory.events", EVENTS);
 
-        assertThat(created.usage().oomKills()).isEmpty();
-        assertThat(created.usage().memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
+        assertThat(created.usage(false).oomKills()).isEmpty();
+        assertThat(created.usage(false).memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
     }
 
     @Test
@@ -221,7 +254,7 @@ class CgroupTest {
         Cgroup created = created();
         write(V2 + "memory.events", EVENTS.replace("oom_kill 2", "oom_kill 1"));
 
-        assertThat(created.usage().oomKills()).isEmpty();
+        assertThat(created.usage(false).oomKills()).isEmpty();
     }
 
     static Stream<Arguments> numbers() {
@@ -362,7 +395,7 @@ class CgroupTest {
         }
         Files.delete(machine.resolve(V2));
 
-        assertThat(created.usage()).isEqualTo(Usage.NOTHING);
+        assertThat(created.usage(false)).isEqualTo(Usage.NOTHING);
     }
 
     @ParameterizedTest
@@ -408,7 +441,7 @@ class CgroupTest {
 
         assertThat(
                         Cgroup.of(CONTAINER, PID, true, finder)
-                                .map(Cgroup::usage)
+                                .map(it -> it.usage(false))
                                 .map(Usage::memoryPeak))
                 .hasValue(V2_USAGE.memoryPeak());
     }
@@ -436,7 +469,7 @@ class CgroupTest {
             Cgroup created = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
             assertThat(process.end()).isEqualTo(3);
 
-            Usage usage = created.usage();
+            Usage usage = created.usage(false);
 
             assertThat(usage.memoryPeak().orElseThrow()).isBetween(1L, 64 * MIB);
             assertThat(usage.memoryLimit()).isEmpty();
@@ -456,7 +489,7 @@ class CgroupTest {
                 Cgroup created = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
                 assertThat(process.end()).isZero();
 
-                Usage usage = created.usage();
+                Usage usage = created.usage(false);
 
                 assertThat(usage.oomKills()).hasValue(1);
                 assertThat(usage.memoryLimit()).hasValue(8 * MIB);
@@ -467,8 +500,8 @@ class CgroupTest {
                 Cgroup found = Cgroup.ofRunning(group.container(), process.pid()).orElseThrow();
                 process.end();
 
-                assertThat(next.usage().oomKills()).hasValue(0);
-                assertThat(found.usage().oomKills()).isEmpty();
+                assertThat(next.usage(false).oomKills()).hasValue(0);
+                assertThat(found.usage(false).oomKills()).isEmpty();
             }
         }
     }
@@ -651,7 +684,7 @@ class CgroupTest {
         for (Map.Entry<Path, String> each : recorded.entrySet()) {
             Files.writeString(each.getKey(), each.getValue(), StandardCharsets.ISO_8859_1);
         }
-        return found.usage();
+        return found.usage(false);
     }
 
     private static Usage withPeakOf(Usage peak, Usage others) {

@@ -28,6 +28,7 @@ final class FakeNode implements Node {
     final List<Life> watched = new ArrayList<>();
 
     final List<Life> running = new ArrayList<>();
+    final List<Life> outOfMemory = new ArrayList<>();
     final List<Life> ended = new ArrayList<>();
 
     @Override
@@ -75,6 +76,11 @@ final class FakeNode implements Node {
     @Override
     public void watch(Life life, boolean isRegistered, boolean runs) {
         (isRegistered ? registered : watched).add(life);
+    }
+
+    @Override
+    public void outOfMemory(Life life) {
+        outOfMemory.add(life);
     }
 
     @Override

@@ -814,6 +814,7 @@ class LivesTest {
         witnessed(life("1", 100), 9, NOW, 1_000);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel)");
+        assertThat(node.outOfMemory).extracting(Life::id).containsExactly("1");
     }
 
     /** The kernel reported a code that is no death by SIGKILL: a child was killed. */
