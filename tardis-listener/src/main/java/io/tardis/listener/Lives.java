@@ -84,7 +84,7 @@ final class Lives {
         if (tracked == null) {
             tracked = known.add(new TrackedLife(life, true, isRegistered));
             tracked.unregistered = !isRegistered;
-            ooms.takeEarly(life.container());
+            ooms.forgetEarly(life.container());
         } else {
             Optional<InitProcess> init = life.init().or(tracked.life::init);
             tracked.life =
@@ -186,7 +186,7 @@ final class Lives {
                         known.add(
                                 KnownLives.newLife(
                                         container, report.at(), report.bundle(), keepsAll));
-                ooms.takeEarly(container);
+                ooms.forgetEarly(container);
             }
             if (report.pid() != KnownLives.NO_PID) {
                 life.life = life.life.withInit(process);
@@ -218,14 +218,20 @@ final class Lives {
     /** The kernel killed a process of the container for memory; its exit mostly comes next. */
     void outOfMemory(ContainerKey container, long nanoTime) {
         TrackedLife newest = known.newest(container);
-        if (newest != null && (newest.isOpen() || newest.fate instanceof Fate.Held)) {
-            newest.oomKilled = true;
-            node.outOfMemory(newest.life);
-        } else if (newest != null && ooms.reopen(newest, nanoTime)) {
-            apply(newest, newest.fate.outOfMemory());
+        if (newest == null) {
+            ooms.early(container, nanoTime);
         } else {
-            ooms.early(container);
+            node.outOfMemory(newest.life);
+            if (ooms.changes(newest, nanoTime)) {
+                apply(newest, newest.fate.outOfMemory());
+            }
         }
+    }
+
+    /** Events were missed. */
+    void missed() {
+        ooms.forgetAll();
+        node.missed();
     }
 
     /**
@@ -258,7 +264,7 @@ final class Lives {
                 execEnded(exit.asExec());
                 return;
             }
-            life = unreported(exit);
+            life = unreported(exit, nanoTime);
         } else if (life.life.init().isEmpty() && exit.pid() != KnownLives.NO_PID) {
             life.life = life.life.withInit(new InitProcess(exit.pid(), OptionalLong.empty()));
         }
@@ -266,9 +272,9 @@ final class Lives {
     }
 
     /** A life of which nothing but its end was reported. */
-    private TrackedLife unreported(TaskExit exit) {
+    private TrackedLife unreported(TaskExit exit, long nanoTime) {
         TrackedLife life = known.addEnded(KnownLives.newLife(exit, keepsAll));
-        life.oomKilled = ooms.takeEarly(exit.container());
+        life.oomKilled = ooms.takeEarly(exit.container(), nanoTime);
         // The exit says it all, unless the life is newer than others that are known.
         life.begun = known.of(exit.container()).getFirst() == life;
         return life;
@@ -285,10 +291,8 @@ final class Lives {
         if (life.kept && life.fate.known().isEmpty()) {
             life.details = life.details.withUsage(node.usage(life.life));
         }
+        ooms.reported(life, nanoTime);
         boolean isCounted = life.noteOomKills();
-        if (!isCounted) {
-            ooms.reported(life, nanoTime);
-        }
         End end = new End(exit, signal, life.oomKilled, source, reported);
         Fate.Step step = life.fate.after(end, !isCounted, nanoTime);
         apply(life, step);

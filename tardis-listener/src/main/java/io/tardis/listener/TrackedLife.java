@@ -97,6 +97,11 @@ final class TrackedLife {
         return kills.isPresent();
     }
 
+    /** Whether nothing of its end is published. */
+    boolean isUnpublished() {
+        return isOpen() || fate instanceof Fate.Held;
+    }
+
     boolean isOpen() {
         return fate instanceof Fate.Open;
     }
