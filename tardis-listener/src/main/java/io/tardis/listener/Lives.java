@@ -1,6 +1,5 @@
 package io.tardis.listener;
 
-import io.tardis.core.event.About;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.LifeDetails;
@@ -36,6 +35,7 @@ final class Lives {
     private final Node node;
     private final KnownLives known;
     private final HeldLives held = new HeldLives();
+    private final Begins begins;
     private final OomReports ooms = new OomReports();
 
     /** When the report in hand was made, by the monotonic clock; for measuring only. */
@@ -53,6 +53,7 @@ final class Lives {
         this.sink = sink;
         this.keepsAll = keepsAll;
         this.node = node;
+        this.begins = new Begins(sink, node);
     }
 
     /**
@@ -60,7 +61,7 @@ final class Lives {
      */
     void announce() {
         known.open().forEach(node::runs);
-        known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
+        known.all().filter(it -> it.life.init().isPresent()).forEach(begins::begin);
         known.lost.stream()
                 .filter(it -> it.init().isPresent())
                 .forEach(it -> sink.lost(new TrackedLife(it, true, false)));
@@ -75,7 +76,7 @@ final class Lives {
     void begun(Life life, boolean isRegistered) {
         TrackedLife tracked = note(life, isRegistered);
         if (tracked.life.init().isPresent()) {
-            begin(tracked);
+            begins.begin(tracked);
         }
     }
 
@@ -96,7 +97,7 @@ final class Lives {
 
     /** The shim notes that a life was started, and its process if that is known. */
     void started(Life life) {
-        begin(note(life, true));
+        begins.begin(note(life, true));
     }
 
     /**
@@ -125,10 +126,7 @@ final class Lives {
             life.begun = true;
             life.life = life.life.withCreatedAt(at).withBundle(bundle);
             // The store takes the life whose begin came last for the newest.
-            known.of(container).stream()
-                    .dropWhile(it -> it != life)
-                    .skip(1)
-                    .forEach(it -> sink.begun(it, OptionalLong.empty()));
+            known.after(life).forEach(it -> sink.begun(it, OptionalLong.empty()));
         }
         return life.life.withCreatedAt(at);
     }
@@ -201,7 +199,10 @@ final class Lives {
                 && (report.isStart() || !life.registered)) {
             node.watch(life.life, life.registered, report.isStart());
         }
-        begin(life);
+        if (!report.isStart()) {
+            begins.created(life);
+        }
+        begins.begin(life);
         if (life.isOpen() && report.isStart()) {
             life.details = life.details.withStartedAt(report.at());
         }
@@ -305,7 +306,7 @@ final class Lives {
         life.fate = step.next();
         step.published()
                 .ifPresent(it -> {
-                    begin(life);
+                    begins.begin(life);
                     life.seq =
                             OptionalLong.of(sink.exit(it, Optional.of(life.ref()), life.details));
                     if (it.source() != ExitSource.ASSUMED) {
@@ -316,18 +317,11 @@ final class Lives {
     }
 
     private void lose(TrackedLife life) {
-        begin(life);
+        begins.begin(life);
         life.fate = new Fate.Lost();
         life.details = LifeDetails.NONE;
         Usage _ = node.usage(life.life); // nobody will ask for it
         sink.lost(life);
-    }
-
-    private void begin(TrackedLife life) {
-        if (!life.begun) {
-            life.begin(life.kept ? node.about(life.life) : About.NOTHING);
-            sink.begun(life, OptionalLong.empty());
-        }
     }
 
     /** The monotonic time at which {@link #publishOverdue} has something, if anything is held. */

@@ -59,6 +59,9 @@ final class TrackedLife {
 
     boolean oomKilled;
 
+    /** By containerd's word; blank until its create has come, and where that does not name one. */
+    String image = "";
+
     /** What is published with its begin and its end; after that, nothing. */
     LifeDetails details = LifeDetails.NONE;
 

@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.About;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Usage;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -17,6 +18,9 @@ final class FakeNode implements Node {
 
     /** 0 where they are gone. */
     long startTime = 1;
+
+    /** By the events so far. */
+    String image = "";
 
     /** What each life has used. */
     Usage usage = Usage.NOTHING;
@@ -58,14 +62,23 @@ final class FakeNode implements Node {
     }
 
     @Override
-    public About about(Life life) {
-        return about(life.container().id());
+    public About about(Life life, String image) {
+        return about(life.container().id(), image);
+    }
+
+    @Override
+    public String image(ContainerKey container) {
+        return image;
     }
 
     About about(String name) {
+        return about(name, "");
+    }
+
+    About about(String name, String ofImage) {
         return new About(
                 Optional.empty(),
-                Optional.empty(),
+                Optional.of(ofImage).filter(it -> !it.isEmpty()),
                 Optional.of(name),
                 Optional.empty(),
                 Optional.empty(),

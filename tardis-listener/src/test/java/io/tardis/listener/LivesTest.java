@@ -1010,6 +1010,49 @@ class LivesTest {
         assertThat(known.of(TC)).extracting(it -> it.details).containsExactly(LifeDetails.NONE);
     }
 
+    /** The shim is faster than containerd's events: what these said is of the container before. */
+    @Test
+    void takesTheImageOnceTheLifesOwnCreateHasCome() {
+        node.image = "one:1";
+        begun(life("1", 0));
+        lives.started(life("1", 100));
+        assertThat(lines.take()).containsExactly("begun a+");
+        assertThat(known.of(TC))
+                .extracting(it -> it.details.about())
+                .containsOnly(node.about("tc"));
+
+        node.image = "two:1";
+        create(100, NOW.plusMillis(5));
+        node.image = "";
+        create(100, NOW.plusMillis(5));
+        started(100, NOW.plusMillis(20));
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (containerd)");
+        assertThat(lines.details)
+                .containsExactly(
+                        new LifeDetails(
+                                Optional.of(NOW.plusMillis(20)),
+                                node.about("tc", "two:1"),
+                                Usage.NOTHING));
+    }
+
+    @Test
+    void takesTheImageWithTheCreateThatBeginsALife() {
+        node.image = "two:1";
+        Lives all = lives(true, 1);
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
+        all.exited(own(TC, 100, 3), 0);
+        all.found(new TaskProcess(OTHER, BUNDLE, 100, NOW, true));
+        all.exited(own(OTHER, 100, 3), 0);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "a+ 3 (containerd)", "begun b+", "b+ 3 (containerd)");
+        assertThat(lines.details)
+                .extracting(LifeDetails::about)
+                .containsExactly(node.about("tc", "two:1"), node.about("other"));
+    }
+
     @Test
     void takesTheCreateForTheStartWhereTheEndComesFirst() {
         begun(life("1", 0));
