@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Usage;
 import io.tardis.listener.CgroupFinder.Group;
 import java.io.IOException;
@@ -109,11 +110,15 @@ final class Cgroup {
 
     private final OptionalLong oomKillsBefore;
 
+    /** Whether the container had groups of its own making already. */
+    private final boolean hadGroupsBelow;
+
     private Cgroup(Map<String, Group> groups, boolean hasRun) {
         this.groups = Map.copyOf(groups);
         OptionalLong before = read(OOM_KILLS);
         // Those that it had before, or those of the container itself: nobody can say.
         this.oomKillsBefore = hasRun && before.orElse(0) > 0 ? OptionalLong.empty() : before;
+        this.hadGroupsBelow = hasUncountedGroups();
     }
 
     /**
@@ -123,20 +128,22 @@ final class Cgroup {
      *
      * @param pid its first process. The caller makes sure afterwards that it is still this one
      */
-    static Optional<Cgroup> of(long pid) {
-        return of(pid, false, FINDER);
+    static Optional<Cgroup> of(ContainerKey container, long pid) {
+        return of(container, pid, false, FINDER);
     }
 
     /**
-     * As {@link #of(long)}, for a container that may have run already: its OOM kills are not known
+     * As {@link #of(ContainerKey, long)}, for a container that may have run already. Its process
+     * may have moved: only groups that have the container's name count. Its OOM kills are not known
      * if there were any.
      */
-    static Optional<Cgroup> ofRunning(long pid) {
-        return of(pid, true, FINDER);
+    static Optional<Cgroup> ofRunning(ContainerKey container, long pid) {
+        return of(container, pid, true, FINDER);
     }
 
-    static Optional<Cgroup> of(long pid, boolean hasRun, CgroupFinder finder) {
-        Map<String, Group> groups = finder.find(pid);
+    static Optional<Cgroup> of(
+            ContainerKey container, long pid, boolean hasRun, CgroupFinder finder) {
+        Map<String, Group> groups = finder.find(container, pid, hasRun);
         return groups.isEmpty() ? Optional.empty() : Optional.of(new Cgroup(groups, hasRun));
     }
 
@@ -147,13 +154,15 @@ final class Cgroup {
      *
      * <p>The limit is the group's own. A lower one of a group above, of a pod for instance, is not
      * looked at.
+     *
+     * @param hadGroups whether it {@link #hasUncountedGroups} at some time before
      */
-    Usage usage() {
+    Usage usage(boolean hadGroups) {
         Usage usage =
                 new Usage(
                         read(MEMORY_PEAK),
                         memoryLimit(),
-                        oomKills(),
+                        oomKills(hadGroups),
                         read(CPU_MICROS),
                         read(THROTTLED_MICROS),
                         read(PIDS_PEAK));
@@ -166,34 +175,44 @@ final class Cgroup {
         return limit.orElse(NO_LIMIT) < NO_LIMIT ? limit : OptionalLong.empty();
     }
 
-    private OptionalLong oomKills() {
+    private OptionalLong oomKills(boolean hadGroups) {
         OptionalLong now = read(OOM_KILLS);
         if (now.isEmpty() || oomKillsBefore.isEmpty()) {
             return OptionalLong.empty();
         }
         long kills = now.getAsLong() - oomKillsBefore.getAsLong();
-        if (kills == 0) {
+        if (kills == 0 && (hadGroups || hadGroupsBelow || hasUncountedGroups())) {
             kills = oomKillsBelow(Objects.requireNonNull(groups.get(OOM_KILLS.controller)));
+            // There may have been more of them, which were removed.
+            return kills == 0 ? OptionalLong.empty() : OptionalLong.of(kills);
         }
         // The count never falls: fewer are those of another group, made in the place of this one.
         return kills < 0 ? OptionalLong.empty() : OptionalLong.of(kills);
     }
 
-    /** Of the groups that the container has made in its own: v1 does not count them in that. */
-    private static long oomKillsBelow(Group group) {
+    /**
+     * Whether the container has made groups in its own, whose kills for memory the kernel counts in
+     * them alone: so does v1, and forgets the count with the group.
+     */
+    boolean hasUncountedGroups() {
+        Group group = groups.get(OOM_KILLS.controller);
         try {
             // A group without others has itself and its name in the one above.
-            if (group.isUnified()
-                    || (Integer) Files.getAttribute(group.directory(), "unix:nlink") <= 2) {
-                return 0;
-            }
-            try (Stream<Path> below =
-                    Files.find(group.directory(), MAX_DEPTH, (_, it) -> it.isDirectory())) {
-                return below.skip(1)
-                        .limit(MAX_GROUPS)
-                        .mapToLong(it -> OOM_KILLS.v1.in(it).orElse(0))
-                        .sum();
-            }
+            return group != null
+                    && !group.isUnified()
+                    && (Integer) Files.getAttribute(group.directory(), "unix:nlink") > 2;
+        } catch (IOException e) {
+            return false; // it is removed
+        }
+    }
+
+    private static long oomKillsBelow(Group group) {
+        try (Stream<Path> below =
+                Files.find(group.directory(), MAX_DEPTH, (_, it) -> it.isDirectory())) {
+            return below.skip(1)
+                    .limit(MAX_GROUPS)
+                    .mapToLong(it -> OOM_KILLS.v1.in(it).orElse(0))
+                    .sum();
         } catch (IOException | UncheckedIOException e) {
             return 0; // they are being removed
         }

@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.Charset;
@@ -14,7 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Finds the directories of a process's control groups.
+ * Finds the directories of a container's control groups, by its first process.
  *
  * <p>{@code /proc/PID/cgroup} (cgroups(7)) has a line {@code ID:CONTROLLERS:PATH} for each
  * hierarchy: one or a few controllers of v1, or none for v2, which has all the others. A hybrid
@@ -100,27 +101,43 @@ final class CgroupFinder {
     }
 
     /**
-     * The groups of the process, by their controllers. Without those that are not a container's:
+     * The groups of a container, by their controllers. Without those that are not a container's:
      * the root groups, those outside of this daemon's cgroup namespace, and the daemon's own.
+     *
+     * @param pid its first process
+     * @param hasRun whether that may have moved into another group since the runtime put it into
+     *     the container's: then a group counts only if its name says that it is the container's
      */
-    Map<String, Group> find(long pid) {
-        List<String> ours = linesOf("self");
-        Map<String, String> paths = new HashMap<>();
-        for (String line : linesOf(Long.toString(pid))) {
-            String[] fields = line.split(":", 3);
-            if (fields.length == 3) {
-                String path = ours.contains(line) || !isBelowRoot(fields[2]) ? "" : fields[2];
-                List.of(fields[1].split(",", -1)).forEach(it -> paths.put(it, path));
-            }
-        }
+    Map<String, Group> find(ContainerKey container, long pid, boolean hasRun) {
+        Map<String, String> ours = pathsOf("self");
+        Map<String, String> paths = pathsOf(Long.toString(pid));
         Map<String, Group> groups = new HashMap<>();
         for (String controller : CONTROLLERS) {
             String hierarchy = paths.containsKey(controller) ? controller : UNIFIED;
-            directory(hierarchy, paths.getOrDefault(hierarchy, ""))
+            String path = paths.getOrDefault(hierarchy, "");
+            String own = ours.getOrDefault(hierarchy, "");
+            Optional.of(path)
+                    .filter(it -> isBelowRoot(it) && !it.equals(own))
+                    .flatMap(it ->
+                            OwnGroup.in(it, container, own)
+                                    .or(() -> Optional.of(it).filter(_ -> !hasRun)))
+                    .flatMap(it -> directory(hierarchy, it))
                     .flatMap(it -> Group.at(it, hierarchy.equals(UNIFIED)))
                     .ifPresent(it -> groups.put(controller, it));
         }
         return groups;
+    }
+
+    /** The paths of a process's groups, by their controllers. */
+    private Map<String, String> pathsOf(String process) {
+        Map<String, String> paths = new HashMap<>();
+        for (String line : linesOf(process)) {
+            String[] fields = line.split(":", 3);
+            if (fields.length == 3) {
+                List.of(fields[1].split(",", -1)).forEach(it -> paths.put(it, fields[2]));
+            }
+        }
+        return paths;
     }
 
     private List<String> linesOf(String process) {
@@ -135,9 +152,6 @@ final class CgroupFinder {
     }
 
     private Optional<Path> directory(String controller, String path) {
-        if (path.isEmpty()) {
-            return Optional.empty();
-        }
         Optional<Path> directory = mounted(controller, path);
         if (directory.isEmpty()) { // mounted since, perhaps
             mounts = readMounts();

@@ -4,6 +4,7 @@ import io.tardis.core.event.Usage;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -14,8 +15,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class Cgroups {
 
-    /** A cgroup, and what it said when its life had ended. */
-    private record Measured(Cgroup cgroup, @Nullable Usage usage) {}
+    /**
+     * A cgroup.
+     *
+     * @param hadGroups whether it had groups below at some time
+     * @param usage what it said when its life had ended
+     */
+    private record Measured(Cgroup cgroup, boolean hadGroups, @Nullable Usage usage) {
+        private Measured now() {
+            return new Measured(cgroup, hadGroups, cgroup.usage(hadGroups));
+        }
+    }
 
     /** By the lives' ids. */
     private final Map<String, Measured> ofLives = new ConcurrentHashMap<>();
@@ -30,7 +40,10 @@ final class Cgroups {
             return;
         }
         InitProcess init = life.init().get();
-        Optional<Cgroup> found = runs ? Cgroup.ofRunning(init.pid()) : Cgroup.of(init.pid());
+        Optional<Cgroup> found =
+                runs
+                        ? Cgroup.ofRunning(life.container(), init.pid())
+                        : Cgroup.of(life.container(), init.pid());
         // Looked at afterwards: the pid may have been another process's by then.
         if (found.isPresent() && init.exists()) {
             add(life, found);
@@ -39,13 +52,26 @@ final class Cgroups {
 
     /** The cgroup of a life's process was found before. */
     void add(Life life, Optional<Cgroup> cgroup) {
-        cgroup.ifPresent(it -> ofLives.putIfAbsent(life.id(), new Measured(it, null)));
+        cgroup.ifPresent(it -> ofLives.putIfAbsent(life.id(), new Measured(it, false, null)));
     }
 
     /** The life has ended just now. */
     void measure(Life life) {
+        ofLives.computeIfPresent(life.id(), (_, it) -> it.now());
+    }
+
+    /**
+     * The kernel killed a process of the life for memory: it may have been in a group that is
+     * removed before the life ends.
+     */
+    void outOfMemory(Life life) {
         ofLives.computeIfPresent(
-                life.id(), (_, it) -> new Measured(it.cgroup(), it.cgroup().usage()));
+                life.id(),
+                (_, it) ->
+                        new Measured(
+                                it.cgroup(),
+                                it.hadGroups() || it.cgroup().hasUncountedGroups(),
+                                it.usage()));
     }
 
     /** What the life had used. Nothing is left of it then. */
@@ -54,6 +80,7 @@ final class Cgroups {
         if (taken == null) {
             return Usage.NOTHING;
         }
-        return taken.usage() != null ? taken.usage() : taken.cgroup().usage();
+        Usage usage = taken.usage() != null ? taken.usage() : taken.now().usage();
+        return Objects.requireNonNull(usage);
     }
 }

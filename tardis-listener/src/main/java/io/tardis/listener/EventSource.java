@@ -231,7 +231,7 @@ public final class EventSource implements AutoCloseable {
                     garbled = "the event source has printed no event of containerd: " + reason;
                 }
                 if (event instanceof CtrEvent.TaskProcess process && !process.isStart()) {
-                    created.created(process.pid(), process.at());
+                    created.created(process.container(), process.pid(), process.at());
                 }
                 if (!(event instanceof CtrEvent.Ignored)) {
                     inbox.put(new Inbox.Signal.Read(event));

@@ -196,7 +196,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
                     witness.flatMap(it -> it.take(number)).ifPresent(this::handle);
             case Signal.OfLife(Consumer<Lives> report) -> report.accept(lives);
             case Signal.Missed(Instant from, String reason) -> {
-                node.missed();
+                lives.missed();
                 publishGap(from, reason);
             }
             case Signal.Stop() -> throw new IllegalStateException("the end is handled by the loop");
@@ -229,6 +229,7 @@ final class ExitPublisher implements LifeSink, AutoCloseable {
             case CtrEvent.Container container -> node.note(container);
             case CtrEvent.Ignored() -> LOG.trace("a line of another topic");
             case CtrEvent.Malformed(String reason) -> {
+                lives.missed();
                 failures.warn("a line of the event source cannot be read", reason);
                 if (unreadable++ == 0) {
                     unreadableSince = clock.instant();

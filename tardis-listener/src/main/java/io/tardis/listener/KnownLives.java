@@ -75,6 +75,11 @@ final class KnownLives {
                 .toList();
     }
 
+    /** The lives of the same container that began after this one. */
+    Stream<TrackedLife> after(TrackedLife life) {
+        return of(life.life.container()).stream().dropWhile(it -> it != life).skip(1);
+    }
+
     @Nullable TrackedLife newest(ContainerKey container) {
         return newest(container, _ -> true);
     }

@@ -1,6 +1,5 @@
 package io.tardis.listener;
 
-import io.tardis.core.event.About;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.LifeDetails;
@@ -36,6 +35,7 @@ final class Lives {
     private final Node node;
     private final KnownLives known;
     private final HeldLives held = new HeldLives();
+    private final Begins begins;
     private final OomReports ooms = new OomReports();
 
     /** When the report in hand was made, by the monotonic clock; for measuring only. */
@@ -53,6 +53,7 @@ final class Lives {
         this.sink = sink;
         this.keepsAll = keepsAll;
         this.node = node;
+        this.begins = new Begins(sink, node);
     }
 
     /**
@@ -60,7 +61,7 @@ final class Lives {
      */
     void announce() {
         known.open().forEach(node::runs);
-        known.all().filter(it -> it.life.init().isPresent()).forEach(this::begin);
+        known.all().filter(it -> it.life.init().isPresent()).forEach(begins::begin);
         known.lost.stream()
                 .filter(it -> it.init().isPresent())
                 .forEach(it -> sink.lost(new TrackedLife(it, true, false)));
@@ -75,7 +76,7 @@ final class Lives {
     void begun(Life life, boolean isRegistered) {
         TrackedLife tracked = note(life, isRegistered);
         if (tracked.life.init().isPresent()) {
-            begin(tracked);
+            begins.begin(tracked);
         }
     }
 
@@ -84,7 +85,7 @@ final class Lives {
         if (tracked == null) {
             tracked = known.add(new TrackedLife(life, true, isRegistered));
             tracked.unregistered = !isRegistered;
-            ooms.takeEarly(life.container());
+            ooms.forgetEarly(life.container());
         } else {
             Optional<InitProcess> init = life.init().or(tracked.life::init);
             tracked.life =
@@ -96,7 +97,7 @@ final class Lives {
 
     /** The shim notes that a life was started, and its process if that is known. */
     void started(Life life) {
-        begin(note(life, true));
+        begins.begin(note(life, true));
     }
 
     /**
@@ -125,10 +126,7 @@ final class Lives {
             life.begun = true;
             life.life = life.life.withCreatedAt(at).withBundle(bundle);
             // The store takes the life whose begin came last for the newest.
-            known.of(container).stream()
-                    .dropWhile(it -> it != life)
-                    .skip(1)
-                    .forEach(it -> sink.begun(it, OptionalLong.empty()));
+            known.after(life).forEach(it -> sink.begun(it, OptionalLong.empty()));
         }
         return life.life.withCreatedAt(at);
     }
@@ -186,7 +184,7 @@ final class Lives {
                         known.add(
                                 KnownLives.newLife(
                                         container, report.at(), report.bundle(), keepsAll));
-                ooms.takeEarly(container);
+                ooms.forgetEarly(container);
             }
             if (report.pid() != KnownLives.NO_PID) {
                 life.life = life.life.withInit(process);
@@ -201,7 +199,10 @@ final class Lives {
                 && (report.isStart() || !life.registered)) {
             node.watch(life.life, life.registered, report.isStart());
         }
-        begin(life);
+        if (!report.isStart()) {
+            begins.created(life);
+        }
+        begins.begin(life);
         if (life.isOpen() && report.isStart()) {
             life.details = life.details.withStartedAt(report.at());
         }
@@ -218,13 +219,20 @@ final class Lives {
     /** The kernel killed a process of the container for memory; its exit mostly comes next. */
     void outOfMemory(ContainerKey container, long nanoTime) {
         TrackedLife newest = known.newest(container);
-        if (newest != null && (newest.isOpen() || newest.fate instanceof Fate.Held)) {
-            newest.oomKilled = true;
-        } else if (newest != null && ooms.reopen(newest, nanoTime)) {
-            apply(newest, newest.fate.outOfMemory());
+        if (newest == null) {
+            ooms.early(container, nanoTime);
         } else {
-            ooms.early(container);
+            node.outOfMemory(newest.life);
+            if (ooms.changes(newest, nanoTime)) {
+                apply(newest, newest.fate.outOfMemory());
+            }
         }
+    }
+
+    /** Events were missed. */
+    void missed() {
+        ooms.forgetAll();
+        node.missed();
     }
 
     /**
@@ -257,7 +265,7 @@ final class Lives {
                 execEnded(exit.asExec());
                 return;
             }
-            life = unreported(exit);
+            life = unreported(exit, nanoTime);
         } else if (life.life.init().isEmpty() && exit.pid() != KnownLives.NO_PID) {
             life.life = life.life.withInit(new InitProcess(exit.pid(), OptionalLong.empty()));
         }
@@ -265,9 +273,9 @@ final class Lives {
     }
 
     /** A life of which nothing but its end was reported. */
-    private TrackedLife unreported(TaskExit exit) {
+    private TrackedLife unreported(TaskExit exit, long nanoTime) {
         TrackedLife life = known.addEnded(KnownLives.newLife(exit, keepsAll));
-        life.oomKilled = ooms.takeEarly(exit.container());
+        life.oomKilled = ooms.takeEarly(exit.container(), nanoTime);
         // The exit says it all, unless the life is newer than others that are known.
         life.begun = known.of(exit.container()).getFirst() == life;
         return life;
@@ -286,10 +294,8 @@ final class Lives {
         if (life.kept && life.fate.known().isEmpty()) {
             life.details = life.details.withUsage(node.usage(life.life));
         }
+        ooms.reported(life, nanoTime);
         boolean isCounted = life.noteOomKills();
-        if (!isCounted) {
-            ooms.reported(life, nanoTime);
-        }
         End end = new End(exit, signal, life.oomKilled, source, reported);
         Fate.Step step = life.fate.after(end, !isCounted, nanoTime);
         apply(life, step);
@@ -302,7 +308,7 @@ final class Lives {
         life.fate = step.next();
         step.published()
                 .ifPresent(it -> {
-                    begin(life);
+                    begins.begin(life);
                     boolean corrects = life.seq.isPresent();
                     life.seq =
                             OptionalLong.of(
@@ -315,18 +321,11 @@ final class Lives {
     }
 
     private void lose(TrackedLife life) {
-        begin(life);
+        begins.begin(life);
         life.fate = new Fate.Lost();
         life.details = LifeDetails.NONE;
         Usage _ = node.usage(life.life); // nobody will ask for it
         sink.lost(life);
-    }
-
-    private void begin(TrackedLife life) {
-        if (!life.begun) {
-            life.begin(life.kept ? node.about(life.life) : About.NOTHING);
-            sink.begun(life, OptionalLong.empty());
-        }
     }
 
     /** The monotonic time at which {@link #publishOverdue} has something, if anything is held. */

@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.About;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Usage;
 import io.tardis.core.registry.ContainerRegistry;
 import io.tardis.core.registry.InitProcess;
@@ -75,8 +76,13 @@ record LocalNode(
     }
 
     @Override
-    public About about(Life life) {
-        return bundles.about(life.bundle(), images.of(life.container()));
+    public About about(Life life, String image) {
+        return bundles.about(life.bundle(), image);
+    }
+
+    @Override
+    public String image(ContainerKey container) {
+        return images.of(container);
     }
 
     /** A restore has no start; and the launcher's call may not have reached the shim. */
@@ -114,6 +120,11 @@ record LocalNode(
         if (!watched) {
             checker.check(life);
         }
+    }
+
+    @Override
+    public void outOfMemory(Life life) {
+        cgroups.outOfMemory(life);
     }
 
     @Override

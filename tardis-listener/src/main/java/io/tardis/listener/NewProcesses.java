@@ -1,5 +1,6 @@
 package io.tardis.listener;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -62,11 +63,11 @@ final class NewProcesses {
     }
 
     /**
-     * containerd has reported that a process was created.
+     * containerd has reported that a container's process was created.
      *
      * @param at when it was reported: a process that was started since is another one, with its pid
      */
-    void created(long pid, Instant at) {
+    void created(ContainerKey container, long pid, Instant at) {
         synchronized (this) {
             if (!open || held.size() >= MAX_HELD) {
                 return;
@@ -76,7 +77,8 @@ final class NewProcesses {
             Pidfd pidfd = Pidfd.open(pid);
             boolean isHeld = false;
             try {
-                Optional<Cgroup> cgroup = isLate(at) ? Cgroup.ofRunning(pid) : Cgroup.of(pid);
+                Optional<Cgroup> cgroup =
+                        isLate(at) ? Cgroup.ofRunning(container, pid) : Cgroup.of(container, pid);
                 // Looked at afterwards, with the pidfd in hand.
                 InitProcess process = InitProcess.of(pid, at, clock);
                 isHeld =

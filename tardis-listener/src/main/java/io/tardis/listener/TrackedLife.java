@@ -59,6 +59,9 @@ final class TrackedLife {
 
     boolean oomKilled;
 
+    /** By containerd's word; blank until its create has come, and where that does not name one. */
+    String image = "";
+
     /** What is published with its begin and its end; after that, nothing. */
     LifeDetails details = LifeDetails.NONE;
 
@@ -95,6 +98,11 @@ final class TrackedLife {
         OptionalLong kills = details.usage().oomKills();
         kills.ifPresent(it -> oomKilled = it > 0);
         return kills.isPresent();
+    }
+
+    /** Whether nothing of its end is published. */
+    boolean isUnpublished() {
+        return isOpen() || fate instanceof Fate.Held;
     }
 
     boolean isOpen() {

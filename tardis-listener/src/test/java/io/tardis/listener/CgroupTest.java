@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Usage;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -35,12 +36,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CgroupTest {
 
     private static final long PID = 4711;
+    private static final String ID =
+            "3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab";
+    private static final ContainerKey CONTAINER = new ContainerKey("moby", ID);
     private static final long MIB = 1 << 20;
 
     private static final String V2_PATH =
-            "/kubepods.slice/kubepods-pod5d1f.slice/cri-containerd-3f9c.scope";
+            "/kubepods.slice/kubepods-pod5d1f.slice/cri-containerd-" + ID + ".scope";
     private static final String V2 = "sys/fs/cgroup" + V2_PATH + "/";
-    private static final String V1_PATH = "/docker/3f9c";
+    private static final String V1_PATH = "/docker/" + ID;
     private static final String V1_MEMORY = "sys/fs/cgroup/memory" + V1_PATH + "/";
     private static final String V1_CPU = "sys/fs/cgroup/cpu,cpuacct" + V1_PATH + "/";
     private static final String V1_PIDS = "sys/fs/cgroup/pids" + V1_PATH + "/";
@@ -85,16 +89,22 @@ class CgroupTest {
     void readsEachControllerOfAHybridMachineWhereItIs() throws IOException {
         recordV1();
         mount("cgroup2", "/", "sys/fs/cgroup/unified", "rw,nsdelegate");
-        write("sys/fs/cgroup/unified/docker/3f9c/cpu.stat", "usage_usec 99\nthrottled_usec 99\n");
-        write("sys/fs/cgroup/unified/docker/3f9c/memory.peak", "99\n");
-        write("sys/fs/cgroup/unified/docker/3f9c/pids.peak", "12\n");
+        write(
+                "sys/fs/cgroup/unified/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab/cpu.stat",
+                "usage_usec 99\nthrottled_usec 99\n");
+        write(
+                "sys/fs/cgroup/unified/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab/memory.peak",
+                "99\n");
+        write(
+                "sys/fs/cgroup/unified/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab/pids.peak",
+                "12\n");
         write(
                 "proc/4711/cgroup",
                 """
-                5:memory:/docker/3f9c
-                3:cpu,cpuacct:/docker/3f9c
-                1:name=systemd:/docker/3f9c
-                0::/docker/3f9c
+                5:memory:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                3:cpu,cpuacct:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                1:name=systemd:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                0::/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
                 """);
 
         assertThat(usageOfRunning())
@@ -110,7 +120,7 @@ class CgroupTest {
         write(
                 "proc/4711/cgroup",
                 """
-                5:memory:/docker/3f9c
+                5:memory:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
                 3:cpu,cpuacct:/
                 2:pids:/
                 0::/containerd.service
@@ -125,10 +135,10 @@ class CgroupTest {
         recordV2();
 
         Cgroup created = created();
-        assertThat(created.usage().oomKills()).hasValue(0);
+        assertThat(created.usage(false).oomKills()).hasValue(0);
         write(V2 + "memory.events", EVENTS.replace("oom_kill 2", "oom_kill 3"));
 
-        assertThat(created.usage().oomKills()).hasValue(1);
+        assertThat(created.usage(false).oomKills()).hasValue(1);
     }
 
     /** They may be those of an earlier container. */
@@ -136,10 +146,10 @@ class CgroupTest {
     void doesNotKnowOomKillsThatWereThereWhenARunningContainerWasFound() throws IOException {
         recordV2();
 
-        Cgroup found = Cgroup.of(PID, true, finder()).orElseThrow();
+        Cgroup found = Cgroup.of(CONTAINER, PID, true, finder()).orElseThrow();
 
-        assertThat(found.usage().oomKills()).isEmpty();
-        assertThat(found.usage().memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
+        assertThat(found.usage(false).oomKills()).isEmpty();
+        assertThat(found.usage(false).memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
     }
 
     @Test
@@ -150,7 +160,37 @@ class CgroupTest {
 
         recordV2();
 
-        assertThat(created.usage()).isEqualTo(Usage.NOTHING);
+        assertThat(created.usage(false)).isEqualTo(Usage.NOTHING);
+    }
+
+    /** As systemd and dockerd do, in a container whose daemon was restarted. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void findsTheContainersGroupsThoughItsProcessHasMovedIntoOthersBelow(boolean hasRun)
+            throws IOException {
+        recordV1();
+        write(V1_MEMORY + "memory.oom_control", "oom_kill 0\n");
+        write(V1_MEMORY + "app/memory.oom_control", "oom_kill 3\n");
+        write(V1_MEMORY + "init/memory.oom_control", "oom_kill 0\n");
+        write("proc/4711/cgroup", "5:memory:" + V1_PATH + "/init\n2:pids:" + V1_PATH + "\n");
+
+        Usage inV1 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage(false);
+        recordV2();
+        write("proc/4711/cgroup", "0::" + V2_PATH + "/init.scope\n");
+        write(V2 + "init.scope/memory.peak", "1\n");
+        Usage inV2 = Cgroup.of(CONTAINER, PID, hasRun, finder()).orElseThrow().usage(false);
+
+        assertThat(inV1).isEqualTo(usage(52_428_800L, 104_857_600L, 3L, null, null, 9L));
+        assertThat(inV2.memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
+    }
+
+    @Test
+    void claimsNoGroupOfARunningContainerThatMayBeOneBelowItsOwn() throws IOException {
+        recordV2();
+        ContainerKey other = new ContainerKey("default", "tc");
+
+        assertThat(Cgroup.of(other, PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(other, PID, false, finder())).isPresent();
     }
 
     @Test
@@ -159,7 +199,40 @@ class CgroupTest {
         write(V1_MEMORY + "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
         write(V1_MEMORY + "own/memory.oom_control", "oom_kill_disable 0\noom_kill 2\n");
 
-        assertThat(created().usage().oomKills()).hasValue(2);
+        assertThat(created().usage(false).oomKills()).hasValue(2);
+    }
+
+    /** The kernel forgets what it has counted in a group that is removed. */
+    @Test
+    void doesNotKnowThatThereWereNoOomKillsInAContainerOfV1ThatHasMadeGroups() throws IOException {
+        recordV1();
+        write(V1_MEMORY + "memory.oom_control", "oom_kill 0\n");
+        Cgroup created = created();
+        assertThat(created.hasUncountedGroups()).isFalse();
+        assertThat(created.usage(false).oomKills()).hasValue(0);
+
+        Path below = Files.createDirectory(machine.resolve(V1_MEMORY + "init"));
+        assertThat(created.hasUncountedGroups()).isTrue();
+        assertThat(created.usage(false).oomKills()).isEmpty();
+        Cgroup found = created();
+
+        Files.delete(below);
+        assertThat(created.usage(true).oomKills()).as("seen before").isEmpty();
+        assertThat(found.usage(false).oomKills()).as("when it was found").isEmpty();
+        write(V1_MEMORY + "memory.oom_control", "oom_kill 1\n");
+        assertThat(created.usage(true).oomKills()).hasValue(1);
+    }
+
+    /** v2 counts those of all groups that ever were below. */
+    @Test
+    void knowsThatThereWereNoOomKillsInAContainerOfV2ThatHasMadeGroups() throws IOException {
+        recordV2();
+        Cgroup created = created();
+
+        Files.createDirectory(machine.resolve(V2 + "init"));
+
+        assertThat(created.hasUncountedGroups()).isFalse();
+        assertThat(created.usage(false).oomKills()).hasValue(0);
     }
 
     @Test
@@ -170,8 +243,8 @@ class CgroupTest {
         Cgroup created = created();
         write(V2 + "memory.events", EVENTS);
 
-        assertThat(created.usage().oomKills()).isEmpty();
-        assertThat(created.usage().memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
+        assertThat(created.usage(false).oomKills()).isEmpty();
+        assertThat(created.usage(false).memoryPeak()).isEqualTo(V2_USAGE.memoryPeak());
     }
 
     @Test
@@ -181,7 +254,7 @@ class CgroupTest {
         Cgroup created = created();
         write(V2 + "memory.events", EVENTS.replace("oom_kill 2", "oom_kill 1"));
 
-        assertThat(created.usage().oomKills()).isEmpty();
+        assertThat(created.usage(false).oomKills()).isEmpty();
     }
 
     static Stream<Arguments> numbers() {
@@ -322,7 +395,7 @@ class CgroupTest {
         }
         Files.delete(machine.resolve(V2));
 
-        assertThat(created.usage()).isEqualTo(Usage.NOTHING);
+        assertThat(created.usage(false)).isEqualTo(Usage.NOTHING);
     }
 
     @ParameterizedTest
@@ -348,25 +421,28 @@ class CgroupTest {
         write("sys/fs/cgroup/system.slice/tardis.service/cpu.stat", "usage_usec 1\n");
         write("proc/4711/cgroup", line);
 
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, false, finder())).isEmpty();
     }
 
     @Test
     void hasNoGroupOfAProcessThatIsGone() {
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
-        assertThat(Cgroup.of(Long.MAX_VALUE)).isEmpty();
-        assertThat(Cgroup.ofRunning(-1)).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, Long.MAX_VALUE)).isEmpty();
+        assertThat(Cgroup.ofRunning(CONTAINER, -1)).isEmpty();
     }
 
     @Test
     void findsWhatIsMountedLater() throws IOException {
         write("proc/4711/cgroup", "0::" + V2_PATH + "\n");
         CgroupFinder finder = finder();
-        assertThat(Cgroup.of(PID, true, finder)).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder)).isEmpty();
 
         recordV2();
 
-        assertThat(Cgroup.of(PID, true, finder).map(Cgroup::usage).map(Usage::memoryPeak))
+        assertThat(
+                        Cgroup.of(CONTAINER, PID, true, finder)
+                                .map(it -> it.usage(false))
+                                .map(Usage::memoryPeak))
                 .hasValue(V2_USAGE.memoryPeak());
     }
 
@@ -380,20 +456,20 @@ class CgroupTest {
         assertThat(usageOfRunning()).isEqualTo(V2_USAGE);
 
         write("proc/4711/cgroup", "0::/kind\\x2d11" + V2_PATH + "\n");
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder())).isEmpty();
 
         write("proc/4711/cgroup", "0::/kind\\x2d1\n");
-        assertThat(Cgroup.of(PID, true, finder())).isEmpty();
+        assertThat(Cgroup.of(CONTAINER, PID, true, finder())).isEmpty();
     }
 
     @Test
     void readsTheKernelsPeakOfMemory() throws Exception {
         try (RealGroup group = new RealGroup();
                 Contained process = new Contained(group, "exit 3")) {
-            Cgroup created = Cgroup.of(process.pid()).orElseThrow();
+            Cgroup created = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
             assertThat(process.end()).isEqualTo(3);
 
-            Usage usage = created.usage();
+            Usage usage = created.usage(false);
 
             assertThat(usage.memoryPeak().orElseThrow()).isBetween(1L, 64 * MIB);
             assertThat(usage.memoryLimit()).isEmpty();
@@ -410,22 +486,22 @@ class CgroupTest {
             // One process that is large: of a pipe, the kernel may kill both.
             String killed = "dd if=/dev/zero of=/dev/null bs=64M count=1";
             try (Contained process = new Contained(group, killed + "; exit 0")) {
-                Cgroup created = Cgroup.of(process.pid()).orElseThrow();
+                Cgroup created = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
                 assertThat(process.end()).isZero();
 
-                Usage usage = created.usage();
+                Usage usage = created.usage(false);
 
                 assertThat(usage.oomKills()).hasValue(1);
                 assertThat(usage.memoryLimit()).hasValue(8 * MIB);
                 assertThat(usage.memoryPeak().orElseThrow()).isBetween(7 * MIB, 9 * MIB);
             }
             try (Contained process = new Contained(group, "exit 0")) {
-                Cgroup next = Cgroup.of(process.pid()).orElseThrow();
-                Cgroup found = Cgroup.ofRunning(process.pid()).orElseThrow();
+                Cgroup next = Cgroup.of(CONTAINER, process.pid()).orElseThrow();
+                Cgroup found = Cgroup.ofRunning(group.container(), process.pid()).orElseThrow();
                 process.end();
 
-                assertThat(next.usage().oomKills()).hasValue(0);
-                assertThat(found.usage().oomKills()).isEmpty();
+                assertThat(next.usage(false).oomKills()).hasValue(0);
+                assertThat(found.usage(false).oomKills()).isEmpty();
             }
         }
     }
@@ -437,10 +513,8 @@ class CgroupTest {
 
         final Path directory =
                 HIERARCHY.resolve(
-                        "tardis-test-%d-%x"
-                                .formatted(
-                                        ProcessHandle.current().pid(),
-                                        ThreadLocalRandom.current().nextLong()));
+                        "tardis-test-%032x.scope"
+                                .formatted(ThreadLocalRandom.current().nextLong()));
 
         RealGroup() throws IOException {
             assumeTrue(
@@ -449,6 +523,12 @@ class CgroupTest {
                             && Files.isWritable(HIERARCHY.resolve("cgroup.procs")),
                     "no memory controller of cgroup v1 that this user may use");
             Files.createDirectory(directory);
+        }
+
+        /** The one that it is named after. */
+        ContainerKey container() {
+            String name = directory.getFileName().toString();
+            return new ContainerKey("moby", name.replaceAll("tardis-test-|\\.scope", ""));
         }
 
         void limit(long bytes) throws IOException {
@@ -539,11 +619,11 @@ class CgroupTest {
         write(
                 "proc/4711/cgroup",
                 """
-                5:memory:/docker/3f9c
-                4:freezer:/docker/3f9c
-                3:cpu,cpuacct:/docker/3f9c
-                2:pids:/docker/3f9c
-                1:name=systemd:/docker/3f9c
+                5:memory:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                4:freezer:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                3:cpu,cpuacct:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                2:pids:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
+                1:name=systemd:/docker/3f9c0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab
                 """);
         write(V1_MEMORY + "memory.max_usage_in_bytes", "52428800\n");
         write(V1_MEMORY + "memory.limit_in_bytes", "104857600\n");
@@ -586,7 +666,7 @@ class CgroupTest {
     }
 
     private Cgroup created() {
-        return Cgroup.of(PID, false, finder()).orElseThrow();
+        return Cgroup.of(CONTAINER, PID, false, finder()).orElseThrow();
     }
 
     /** Its OOM kills are those since: none were counted when it was found. */
@@ -600,11 +680,11 @@ class CgroupTest {
                 write(name, content.replaceAll("(?m)^oom_kill [0-9]+", "oom_kill 0"));
             }
         }
-        Cgroup found = Cgroup.of(PID, true, finder()).orElseThrow();
+        Cgroup found = Cgroup.of(CONTAINER, PID, true, finder()).orElseThrow();
         for (Map.Entry<Path, String> each : recorded.entrySet()) {
             Files.writeString(each.getKey(), each.getValue(), StandardCharsets.ISO_8859_1);
         }
-        return found.usage();
+        return found.usage(false);
     }
 
     private static Usage withPeakOf(Usage peak, Usage others) {

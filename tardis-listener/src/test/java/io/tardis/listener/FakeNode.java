@@ -1,6 +1,7 @@
 package io.tardis.listener;
 
 import io.tardis.core.event.About;
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.Usage;
 import io.tardis.core.registry.InitProcess;
 import io.tardis.core.registry.Life;
@@ -18,6 +19,9 @@ final class FakeNode implements Node {
     /** 0 where they are gone. */
     long startTime = 1;
 
+    /** By the events so far. */
+    String image = "";
+
     /** What each life has used. */
     Usage usage = Usage.NOTHING;
 
@@ -28,6 +32,7 @@ final class FakeNode implements Node {
     final List<Life> watched = new ArrayList<>();
 
     final List<Life> running = new ArrayList<>();
+    final List<Life> outOfMemory = new ArrayList<>();
     final List<Life> ended = new ArrayList<>();
 
     @Override
@@ -57,14 +62,23 @@ final class FakeNode implements Node {
     }
 
     @Override
-    public About about(Life life) {
-        return about(life.container().id());
+    public About about(Life life, String image) {
+        return about(life.container().id(), image);
+    }
+
+    @Override
+    public String image(ContainerKey container) {
+        return image;
     }
 
     About about(String name) {
+        return about(name, "");
+    }
+
+    About about(String name, String ofImage) {
         return new About(
                 Optional.empty(),
-                Optional.empty(),
+                Optional.of(ofImage).filter(it -> !it.isEmpty()),
                 Optional.of(name),
                 Optional.empty(),
                 Optional.empty(),
@@ -75,6 +89,11 @@ final class FakeNode implements Node {
     @Override
     public void watch(Life life, boolean isRegistered, boolean runs) {
         (isRegistered ? registered : watched).add(life);
+    }
+
+    @Override
+    public void outOfMemory(Life life) {
+        outOfMemory.add(life);
     }
 
     @Override

@@ -815,6 +815,7 @@ class LivesTest {
         witnessed(life("1", 100), 9, NOW, 1_000);
 
         assertThat(lines.take()).containsExactly("begun a+", "a+ 137 (kernel)");
+        assertThat(node.outOfMemory).extracting(Life::id).containsExactly("1");
     }
 
     /** The kernel reported a code that is no death by SIGKILL: a child was killed. */
@@ -869,6 +870,87 @@ class LivesTest {
         assertThat(lines.take())
                 .containsExactly(
                         "begun a-", "a- 0 (containerd)", "begun b-", "b- 1 (containerd) oom");
+    }
+
+    /** Two of its processes were killed, and a life follows that nobody reported. */
+    @Test
+    void blamesNoLaterLifeForAReportThatIsOfTheOneBefore() {
+        exit(TC, 100, 137);
+        lives.outOfMemory(TC, 1_000);
+        lives.outOfMemory(TC, 2_000);
+        node.usage = oomKills(0);
+        lives(true, 1).reported(new TaskProcess(OTHER, BUNDLE, 100, NOW, true));
+        exit(OTHER, 100, 0);
+        lives.outOfMemory(OTHER, 1_000);
+        exit(TC, 200, 0);
+        exit(OTHER, 200, 0);
+
+        assertThat(lines.take())
+                .contains("a- 137 (containerd) oom", "c- 0 (containerd)", "d- 0 (containerd)")
+                .hasSize(8);
+    }
+
+    @Test
+    void forgetsAReportOfALifeThatIsNotKnownAfterAMinute() {
+        long minute = Duration.ofMinutes(1).toNanos();
+        lives.outOfMemory(TC, 0);
+        lives.outOfMemory(OTHER, 0);
+        lives.exited(own(TC, 100, 137), minute);
+        lives.exited(own(OTHER, 100, 137), minute + 1);
+
+        assertThat(lines.take()).containsExactly("a- 137 (containerd) oom", "b- 137 (containerd)");
+    }
+
+    @Test
+    void forgetsReportsWhereEventsWereMissed() {
+        lives.outOfMemory(TC, 0);
+        exit(OTHER, 100, 0);
+        lives.missed();
+        exit(TC, 100, 137);
+        lives.outOfMemory(OTHER, 1_000);
+        exit(OTHER, 200, 137);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "a- 0 (containerd)",
+                        "b- 137 (containerd)",
+                        "begun c-",
+                        "c- 137 (containerd) oom");
+    }
+
+    /** containerd made up an exit when its shim was killed. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void carriesThatMemoryRanOutAfterAnAssumedExitToTheRealOne(boolean isCounted) {
+        node.usage = isCounted ? oomKills(0) : Usage.NOTHING;
+        Lives all = lives(true, 1);
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
+        all.exited(own(TC, 0, 255), 1_000);
+        all.outOfMemory(TC, 2_000);
+        all.exited(own(TC, 100, 137), 3_000);
+        all.outOfMemory(TC, 4_000);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "a+ 255 (assumed)", "a+ 137 (containerd) oom");
+        assertThat(lines.details.getLast().usage()).isEqualTo(Usage.NOTHING);
+        assertThat(lines.details.getLast().about()).isEqualTo(node.about("tc"));
+    }
+
+    @Test
+    void carriesThatMemoryRanOutToTheEndOfALifeThatWasLost() {
+        begun(life("1", 100));
+        lives.lost(life("1", 100));
+        lives.outOfMemory(TC, 0);
+        exit(TC, 100, 137);
+        exit(TC, 200, 0);
+
+        assertThat(lines.take())
+                .containsExactly(
+                        "begun a+",
+                        "lost a+",
+                        "a+ 137 (containerd) oom",
+                        "begun b-",
+                        "b- 0 (containerd)");
     }
 
     // --- containers that are found
@@ -927,6 +1009,49 @@ class LivesTest {
                         new LifeDetails(
                                 Optional.of(NOW.minusMillis(20)), node.about("tc"), node.usage));
         assertThat(known.of(TC)).extracting(it -> it.details).containsExactly(LifeDetails.NONE);
+    }
+
+    /** The shim is faster than containerd's events: what these said is of the container before. */
+    @Test
+    void takesTheImageOnceTheLifesOwnCreateHasCome() {
+        node.image = "one:1";
+        begun(life("1", 0));
+        lives.started(life("1", 100));
+        assertThat(lines.take()).containsExactly("begun a+");
+        assertThat(known.of(TC))
+                .extracting(it -> it.details.about())
+                .containsOnly(node.about("tc"));
+
+        node.image = "two:1";
+        create(100, NOW.plusMillis(5));
+        node.image = "";
+        create(100, NOW.plusMillis(5));
+        started(100, NOW.plusMillis(20));
+        exit(TC, 100, 3);
+
+        assertThat(lines.take()).containsExactly("begun a+", "a+ 3 (containerd)");
+        assertThat(lines.details)
+                .containsExactly(
+                        new LifeDetails(
+                                Optional.of(NOW.plusMillis(20)),
+                                node.about("tc", "two:1"),
+                                Usage.NOTHING));
+    }
+
+    @Test
+    void takesTheImageWithTheCreateThatBeginsALife() {
+        node.image = "two:1";
+        Lives all = lives(true, 1);
+        all.reported(new TaskProcess(TC, BUNDLE, 100, NOW, false));
+        all.exited(own(TC, 100, 3), 0);
+        all.found(new TaskProcess(OTHER, BUNDLE, 100, NOW, true));
+        all.exited(own(OTHER, 100, 3), 0);
+
+        assertThat(lines.take())
+                .containsExactly("begun a+", "a+ 3 (containerd)", "begun b+", "b+ 3 (containerd)");
+        assertThat(lines.details)
+                .extracting(LifeDetails::about)
+                .containsExactly(node.about("tc", "two:1"), node.about("other"));
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.tardis.listener;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tardis.core.event.ContainerKey;
 import io.tardis.core.registry.InitProcess;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.Test;
 
 class NewProcessesTest {
 
+    private static final ContainerKey TC = new ContainerKey("default", "tc");
     private static final long OWN = ProcessHandle.current().pid();
 
     private final NewProcesses processes = new NewProcesses(InstantSource.system());
@@ -20,7 +22,7 @@ class NewProcessesTest {
     @Test
     void holdsAProcessUntilItIsTaken() throws Exception {
         processes.open();
-        processes.created(OWN, Instant.now());
+        processes.created(TC, OWN, Instant.now());
 
         try (NewProcesses.Held held = processes.take(OWN)) {
             assertThat(held).isNotNull();
@@ -33,7 +35,7 @@ class NewProcessesTest {
     void carriesTheStartTimeForTheReportThatItWasReadFor() {
         Instant at = Instant.now();
         processes.open();
-        processes.created(OWN, at);
+        processes.created(TC, OWN, at);
 
         assertThat(processes.process(OWN, at)).hasValue(InitProcess.of(OWN));
         assertThat(processes.process(OWN, at.minusNanos(1)))
@@ -45,13 +47,13 @@ class NewProcessesTest {
 
     @Test
     void holdsNothingBeforeItIsOpenedAndAfterItIsClosed() throws Exception {
-        processes.created(OWN, Instant.now());
+        processes.created(TC, OWN, Instant.now());
         assertThat(processes.take(OWN)).isNull();
 
         processes.open();
-        processes.created(OWN, Instant.now());
+        processes.created(TC, OWN, Instant.now());
         processes.close();
-        processes.created(OWN, Instant.now());
+        processes.created(TC, OWN, Instant.now());
         assertThat(processes.take(OWN)).isNull();
         assertThat(pidfds()).isZero();
     }
@@ -59,8 +61,8 @@ class NewProcessesTest {
     @Test
     void givesBackWhatIsHeldTwiceOrDiscarded() throws Exception {
         processes.open();
-        processes.created(OWN, Instant.now());
-        processes.created(OWN, Instant.now());
+        processes.created(TC, OWN, Instant.now());
+        processes.created(TC, OWN, Instant.now());
         assertThat(pidfds()).isEqualTo(1);
 
         processes.discard(OWN);
@@ -71,7 +73,7 @@ class NewProcessesTest {
     @Test
     void holdsNoProcessThatWasStartedAfterTheReport() throws Exception {
         processes.open();
-        processes.created(OWN, Instant.EPOCH);
+        processes.created(TC, OWN, Instant.EPOCH);
 
         assertThat(processes.take(OWN)).isNull();
         assertThat(pidfds()).isZero();
@@ -80,7 +82,7 @@ class NewProcessesTest {
     @Test
     void holdsNoProcessThatIsNotThere() {
         processes.open();
-        processes.created(4_194_304, Instant.now()); // the kernel's largest pid is one less
+        processes.created(TC, 4_194_304, Instant.now()); // the kernel's largest pid is one less
 
         assertThat(processes.take(4_194_304)).isNull();
     }

@@ -110,19 +110,26 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
         return stage.compareTo(other.stage) > 0 || corrects(other);
     }
 
-    /** Whether it is the same end, and says only now that memory ran out. */
+    /** Whether it is the same, and says only now that memory ran out, or which image it is of. */
     private boolean corrects(LifeState other) {
         return mayCorrect()
                 && other.stage == stage
-                && other.end
-                        .filter(it -> !it.oomKilled())
-                        .map(ExitEvent::exit)
-                        .equals(end.map(ExitEvent::exit));
+                && (stage == Stage.OPEN
+                        ? !other.hasImage()
+                        : other.end
+                                .filter(it -> !it.oomKilled())
+                                .map(ExitEvent::exit)
+                                .equals(end.map(ExitEvent::exit)));
     }
 
-    /** Whether it can be such an end. */
+    /** Whether it can be such a state. */
     boolean mayCorrect() {
-        return stage == Stage.ENDED && end.filter(ExitEvent::oomKilled).isPresent();
+        return (stage == Stage.ENDED && end.filter(ExitEvent::oomKilled).isPresent())
+                || (stage == Stage.OPEN && hasImage());
+    }
+
+    private boolean hasImage() {
+        return begun.details().about().image().isPresent();
     }
 
     /**
@@ -133,7 +140,9 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
     LifeState or(LifeState later) {
         if (lifeId().equals(later.lifeId())) {
             LifeState further = later.replaces(this) ? later : this;
-            Begun known = begun.pid().isPresent() ? begun : later.begun;
+            boolean isBegunKnown =
+                    begun.pid().isPresent() && !(stage == Stage.OPEN && later.corrects(this));
+            Begun known = isBegunKnown ? begun : later.begun;
             return new LifeState(known, further.stage, further.end, newest || later.newest);
         }
         boolean isNewer =

@@ -156,7 +156,7 @@ final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
         }
     }
 
-    /** Looked up for few: a container that was killed for memory. */
+    /** Looked up for few: one that was killed for memory, or that has an image and has begun. */
     private boolean corrects(LifeState state) {
         return state.mayCorrect()
                 && life(state.container(), state.lifeId()).filter(state::replaces).isPresent();

@@ -1,5 +1,6 @@
 package io.tardis.store;
 
+import io.tardis.core.event.About;
 import io.tardis.core.event.ContainerKey;
 import io.tardis.core.event.ExitEvent;
 import io.tardis.core.event.ExitSource;
@@ -83,6 +84,27 @@ final class Exits {
     static Begun begun(LifeRef life, ContainerKey container, long pid) {
         OptionalLong none = OptionalLong.empty();
         return new Begun(0, container, life, OptionalLong.of(pid), none, none);
+    }
+
+    /** The same, with its image known. */
+    static Begun ofImage(String image, Begun begun) {
+        About about =
+                new About(
+                        Optional.empty(),
+                        Optional.of(image),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        false);
+        return new Begun(
+                begun.lastSeq(),
+                begun.container(),
+                begun.life(),
+                begun.pid(),
+                begun.startTime(),
+                begun.endedSeq(),
+                begun.details().withAbout(about));
     }
 
     /** A life that is kept from now on, and may have ended before. */

@@ -82,6 +82,21 @@ class LifeStateTest {
                 .isEqualTo(assumed.end());
     }
 
+    /** containerd's event comes after the shim's call. */
+    @Test
+    void takesTheImageThatIsPublishedWithASecondBegin() {
+        LifeState first = state(BEGUN);
+        LifeState named = state(Exits.ofImage("nginx:1", BEGUN));
+
+        assertThat(first.or(named).begun()).isEqualTo(named.begun());
+        assertThat(named.or(first).begun()).isEqualTo(named.begun());
+        assertThat(named.isNoFurther(first)).as("is on disk").isFalse();
+        assertThat(named.or(state(Exits.ofImage("nginx:2", BEGUN))).begun())
+                .isEqualTo(named.begun());
+        LifeState ended = end("life", 0, exit(1, TC, 100, 42));
+        assertThat(ended.or(named).stage()).isEqualTo(Stage.ENDED);
+    }
+
     @Test
     void isCorrectedOnceItIsKnownThatMemoryRanOut() {
         ExitEvent event = exit(1, TC, 100, 137);

@@ -22,6 +22,11 @@ public record LifeDetails(Optional<Instant> startedAt, About about, Usage usage)
         return new LifeDetails(Optional.of(time), about, usage);
     }
 
+    /** The same, with who it was. */
+    public LifeDetails withAbout(About known) {
+        return new LifeDetails(startedAt, known, usage);
+    }
+
     /** The same, with its usage. */
     public LifeDetails withUsage(Usage known) {
         return new LifeDetails(startedAt, about, known);

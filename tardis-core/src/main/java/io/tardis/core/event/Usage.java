@@ -31,4 +31,15 @@ public record Usage(
                     OptionalLong.empty(),
                     OptionalLong.empty(),
                     OptionalLong.empty());
+
+    /** The same, without the count of kills. */
+    public Usage withoutOomKills() {
+        return new Usage(
+                memoryPeak,
+                memoryLimit,
+                OptionalLong.empty(),
+                cpuMicros,
+                throttledMicros,
+                pidsPeak);
+    }
 }
