@@ -240,7 +240,7 @@ final class Examination {
                 ListeningSockets.problem(endpoint, daemon)
                         .map(it -> it + "; end that, or set another port"),
                 what,
-                endpoint + (daemon.isPresent() ? ", the daemon's" : " is free"));
+                ListeningSockets.state(endpoint, daemon));
     }
 
     /** The settings have read them already. */

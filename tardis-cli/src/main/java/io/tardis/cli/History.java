@@ -34,7 +34,7 @@ final class History {
         client.list(Optional.empty(), QueryCodec.MAX_LIMIT).containers().forEach(history::add);
         history.addLog(client);
         return history.found.values().stream()
-                .sorted(Comparator.comparing((OfContainer it) -> new Life(it).order()).reversed())
+                .sorted(Comparator.comparing(Life::new, Life.BY_AGE).reversed())
                 .toList();
     }
 
@@ -56,10 +56,21 @@ final class History {
                 && isSameThing(other)
                 // A time may have been rounded on its way through the disk.
                 && !key(other).equals(key(life))
-                && other.order().isBefore(life.order())) {
+                // An exit that was published again may have got its number after the next life's.
+                && (found.containsKey(key(other)) || isBefore(other))) {
             // An exit may have been published again, corrected.
             found.merge(key(other), answer, (one, two) -> seq(one) < seq(two) ? two : one);
         }
+    }
+
+    /** The lives of one container are recorded with times that order them. */
+    private boolean isBefore(Life other) {
+        if (other.container().equals(life.container())
+                && other.createdAt().isPresent()
+                && life.createdAt().isPresent()) {
+            return other.createdAt().get().isBefore(life.createdAt().get());
+        }
+        return Life.BY_AGE.compare(other, life) < 0;
     }
 
     private boolean isSameThing(Life other) {

@@ -11,6 +11,7 @@ import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.Published.Begun;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -20,6 +21,17 @@ import java.util.stream.Stream;
  * @param answer the answer
  */
 record Life(OfContainer answer) {
+
+    /**
+     * Orders lives of one name by their begin, the oldest first, whatever the clock did meanwhile.
+     * The next container of a name comes after the end of the one before. So an open life is the
+     * newest, and the numbers of exits order the others.
+     */
+    static final Comparator<Life> BY_AGE =
+            Comparator.comparing(Life::isRunning)
+                    .thenComparingLong(Life::position)
+                    .thenComparing(it -> it.end().isEmpty())
+                    .thenComparing(Life::firstTime);
 
     private static final int SHORT_ID = 12;
 
@@ -101,8 +113,13 @@ record Life(OfContainer answer) {
         return isRunning() ? begunAt() : endedAt();
     }
 
-    /** Which of several lives came first; where little is known, the first time that is. */
-    Instant order() {
+    /** The number of its exit; without one, that of the last exit before its begin. */
+    private long position() {
+        return end().map(ExitEvent::seq).or(() -> begun().map(Begun::lastSeq)).orElse(0L);
+    }
+
+    /** The first time that is known of it. */
+    Instant firstTime() {
         return Stream.of(createdAt(), details().startedAt(), endedAt())
                 .flatMap(Optional::stream)
                 .findFirst()

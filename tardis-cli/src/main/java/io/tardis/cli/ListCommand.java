@@ -138,7 +138,7 @@ final class ListCommand extends Subcommand {
                 .sorted(
                         Comparator.comparingInt(ListCommand::rank)
                                 .thenComparing(
-                                        it -> it.lastChange().orElseGet(it::order),
+                                        it -> it.lastChange().orElseGet(it::firstTime),
                                         Comparator.reverseOrder()))
                 .limit(limit)
                 .toList();

@@ -122,9 +122,8 @@ final class ListeningSockets {
      */
     static Optional<String> problem(String endpoint, OptionalLong running) throws IOException {
         String problem = endpoint + " cannot be bound: ";
-        try (ServerSocket socket = new ServerSocket()) {
-            socket.setReuseAddress(true);
-            socket.bind(SettingParser.address(endpoint));
+        try {
+            bind(endpoint);
             return Optional.empty();
         } catch (UnknownHostException _) {
             return Optional.of(problem + "its host is not known");
@@ -136,6 +135,28 @@ final class ListeningSockets {
             OptionalLong owner = owner(listening);
             String who = owner.isEmpty() ? "" : "; process " + owner.getAsLong() + " has it";
             return Optional.of(problem + e.getMessage() + who);
+        }
+    }
+
+    /**
+     * How it is with an endpoint that has no {@link #problem}. The daemon may have been started
+     * with another one.
+     */
+    static String state(String endpoint, OptionalLong running) {
+        try {
+            bind(endpoint);
+        } catch (IOException _) {
+            return endpoint + ", the daemon's";
+        }
+        return endpoint
+                + " is free"
+                + (running.isPresent() ? "; the daemon uses another until 'tardis restart'" : "");
+    }
+
+    private static void bind(String endpoint) throws IOException {
+        try (ServerSocket socket = new ServerSocket()) {
+            socket.setReuseAddress(true);
+            socket.bind(SettingParser.address(endpoint));
         }
     }
 }

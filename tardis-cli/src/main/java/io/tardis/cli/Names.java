@@ -6,7 +6,6 @@ import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.QueryCodec;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -96,7 +95,7 @@ final class Names {
     /** Of each identity the life that began last. */
     private static List<Life> newest(List<Life> lives) {
         List<Life> sorted = new ArrayList<>(lives);
-        sorted.sort(Comparator.comparing(Life::order).reversed());
+        sorted.sort(Life.BY_AGE.reversed());
         Set<Optional<Life.Identity>> seen = new HashSet<>();
         sorted.removeIf(it -> !seen.add(it.identity()));
         return sorted;

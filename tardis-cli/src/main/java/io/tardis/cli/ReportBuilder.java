@@ -8,17 +8,21 @@ import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
 import io.tardis.core.Printable;
 import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
+import io.tardis.core.event.LifeRef;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.SequencedSet;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
@@ -28,7 +32,8 @@ import java.util.stream.Stream;
 
 /**
  * Counts exits, one after the other. An exit takes some bytes, and a name some hundred. The number
- * of names is bounded: a log may hold a million exits, and the command has a small heap.
+ * of names is bounded: a log may hold a million exits, and the command has a small heap. The last
+ * message of a life counts.
  */
 final class ReportBuilder {
 
@@ -49,14 +54,21 @@ final class ReportBuilder {
     private static final Comparator<Group> BY_MEMORY =
             most(it -> it.tally().oomKilled(), Group::nearLimit);
 
-    /** An exit that is corrected is published again within a minute. */
-    private static final int MOST_UNSETTLED = 1_000;
+    private static final int MOST_ASSUMED = 20_000;
+
+    /**
+     * More than a node can run in the minute in which an exit can turn out to be one for memory.
+     */
+    private static final int MOST_UNCOUNTED = 100_000;
 
     private final Instant from;
     private final Instant to;
 
-    /** The last ends of lives, which may still be corrected. */
-    private final SequencedMap<String, ExitEvent> unsettled = new LinkedHashMap<>();
+    /** By life, the ends that containerd made up; a real code may follow. */
+    private final SequencedMap<String, ExitEvent> assumed = new LinkedHashMap<>();
+
+    /** The lives that are counted, and where the kernel's counter of kills is not known. */
+    private final SequencedSet<String> uncounted = new LinkedHashSet<>();
 
     private final Counter total = new Counter();
     private final Map<Object, Figures> images = new HashMap<>();
@@ -87,24 +99,62 @@ final class ReportBuilder {
                 || event.exit().exitedAt().isBefore(from)) {
             return;
         }
-        life.ref().ifPresentOrElse(it -> unsettled.put(it.id(), event), () -> count(event));
-        if (unsettled.size() > MOST_UNSETTLED) {
-            count(unsettled.pollFirstEntry().getValue());
+        life.ref().map(LifeRef::id).ifPresentOrElse(it -> add(it, event), () -> count(event));
+    }
+
+    private void add(String life, ExitEvent event) {
+        assumed.remove(life);
+        boolean isOpen =
+                event.source() != ExitSource.ASSUMED
+                        && event.details().usage().oomKills().isEmpty();
+        if (event.source() == ExitSource.ASSUMED) {
+            assumed.put(life, event);
+            if (assumed.size() > MOST_ASSUMED) {
+                count(assumed.pollFirstEntry().getValue());
+            }
+        } else if (isOpen && event.oomKilled() && uncounted.remove(life)) {
+            // All but this is as before.
+            counters(event).forEach(it -> it.oomKilled++);
+        } else {
+            count(event);
+            if (isOpen
+                    && !event.oomKilled()
+                    && uncounted.add(life)
+                    && uncounted.size() > MOST_UNCOUNTED) {
+                uncounted.removeFirst();
+            }
         }
     }
 
     private void count(ExitEvent event) {
         Life life = Life.of(event);
-        total.add(event);
+        counters(event).forEach(it -> it.add(event));
+        image(life).add(life, event);
+        name(life).add(life, event);
+    }
+
+    /** Where this exit is counted. */
+    private List<Counter> counters(ExitEvent event) {
+        Life life = Life.of(event);
         long hour = Math.floorDiv(event.exit().exitedAt().getEpochSecond(), 3600L);
-        hours.computeIfAbsent(hour, _ -> new Counter()).add(event);
+        return List.of(
+                total,
+                hours.computeIfAbsent(hour, _ -> new Counter()),
+                image(life).counter,
+                name(life).counter);
+    }
+
+    private Figures image(Life life) {
         String image = life.about().image().map(Printable::of).orElse(NO_IMAGE);
-        figures(images, image, "", image).add(life, event);
+        return figures(images, image, "", image);
+    }
+
+    private Figures name(Life life) {
         Optional<Life.Identity> identity = life.identity();
         String namespace =
                 identity.map(Life.Identity::namespace).orElse(life.container().namespace());
         Object key = identity.isPresent() ? identity.get() : life.container();
-        figures(names, key, namespace, life.title()).add(life, event);
+        return figures(names, key, namespace, life.title());
     }
 
     private static Figures figures(
@@ -120,8 +170,8 @@ final class ReportBuilder {
      * @param oldest when the oldest exit ended that the daemon still has
      */
     Report build(Optional<Instant> oldest) {
-        unsettled.values().forEach(this::count);
-        unsettled.clear();
+        assumed.values().forEach(this::count);
+        assumed.clear();
         List<Group> byName = groups(names.values());
         long step = step();
         return new Report(
@@ -226,7 +276,6 @@ final class ReportBuilder {
         }
 
         void add(Life life, ExitEvent event) {
-            counter.add(event);
             life.duration(event.exit().exitedAt()).ifPresent(it -> millis.add(it.toMillis()));
             if (!event.exit().exitedAt().isBefore(last)) {
                 last = event.exit().exitedAt();

@@ -106,7 +106,7 @@ final class WatchCommand extends Subcommand {
                                     || oldest.map(time -> !it.exit().exitedAt().isBefore(time))
                                             .orElse(true);
             long begin =
-                    oldest.map(it -> PastExits.before(it, queries.client()))
+                    oldest.map(it -> Math.min(newest, PastExits.before(it, queries.client())))
                             .orElse(all ? 0 : newest);
             if (position != null) {
                 if (position.position().isPresent()) {

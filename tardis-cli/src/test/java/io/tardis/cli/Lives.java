@@ -42,7 +42,10 @@ final class Lives {
 
     private Lives() {}
 
-    /** A life that begins some seconds after {@link #BEGIN} and ends 47.2 s later. */
+    /**
+     * A life that begins some seconds after {@link #BEGIN} and ends 47.2 s later. The numbers of
+     * the exits are seconds, too.
+     */
     record Builder(ContainerKey key, About about, Usage usage, long second) {
 
         Builder at(long otherSecond) {
@@ -93,16 +96,20 @@ final class Lives {
         }
 
         OfContainer running() {
-            return new Answer.Running(key, Optional.of(begun()));
+            return new Answer.Running(key, Optional.of(begun(second)));
         }
 
         OfContainer lost() {
-            return new Answer.Lost(key, Optional.of(begun()));
+            return lostAfter(second);
         }
 
-        private Published.Begun begun() {
+        OfContainer lostAfter(long lastSeq) {
+            return new Answer.Lost(key, Optional.of(begun(lastSeq)));
+        }
+
+        private Published.Begun begun(long lastSeq) {
             return new Published.Begun(
-                    0,
+                    lastSeq,
                     key,
                     ref(),
                     OptionalLong.of(6615),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tardis.core.event.ContainerKey;
+import io.tardis.core.wire.Answer;
 import io.tardis.core.wire.Answer.OfContainer;
 import io.tardis.core.wire.Query;
 import java.io.IOException;
@@ -15,6 +16,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NamesTest {
 
@@ -63,8 +66,26 @@ class NamesTest {
 
         assertThat(find("web", Lives.named("moby", Lives.ID, "web").exited(1), newer.exited(0)))
                 .contains(newer.exited(0));
-        assertThat(find("web", newer.lost(), Lives.named("moby", Lives.ID, "web").running()))
+        assertThat(find("web", newer.lost(), Lives.named("moby", Lives.ID, "web").exited(0)))
                 .contains(newer.lost());
+        assertThat(find("web", newer.exited(7), Lives.named("moby", Lives.ID, "web").lost()))
+                .contains(newer.exited(7));
+    }
+
+    /** The code of the one before would be another container's. */
+    @ParameterizedTest
+    @ValueSource(longs = {-3600, 0, 3600})
+    void takesTheNewestContainerOfANameWhateverTheClockDid(long second) {
+        Lives.Builder web = Lives.named("moby", Lives.ID, "web").at(3600);
+        Lives.Builder next = Lives.named("moby", OTHER_ID, "web").at(3600 + second);
+        OfContainer older = new Answer.Exited(web.exit(10, 0), true);
+        OfContainer newer = new Answer.Exited(next.exit(11, 7), true);
+
+        assertThat(find("web", older, newer)).contains(newer);
+        assertThat(find("web", older, next.running())).contains(next.running());
+        assertThat(find("web", next.lostAfter(10), older)).contains(next.lostAfter(10));
+        assertThat(find("web", web.lostAfter(10), newer)).contains(newer);
+        assertThat(find("web", web.lostAfter(9), next.lostAfter(10))).contains(next.lostAfter(10));
     }
 
     @Test

@@ -8,6 +8,8 @@ import io.tardis.cli.Report.Group;
 import io.tardis.cli.Report.Memory;
 import io.tardis.cli.Report.Tally;
 import io.tardis.cli.Report.Top;
+import io.tardis.core.event.ExitEvent;
+import io.tardis.core.event.ExitSource;
 import io.tardis.core.event.LifeRef;
 import java.time.Duration;
 import java.time.Instant;
@@ -69,6 +71,55 @@ class ReportBuilderTest {
         builder.add(web.outOfMemory().event(2).ofLife(life));
 
         assertThat(build().total()).isEqualTo(tally(2, 1, 1, new Code(0, 1), new Code(137, 1)));
+    }
+
+    @Test
+    void countsItOnceWhateverEndedBeforeItWasPublishedAgain() {
+        LifeRef killed = new LifeRef("killed", Deaths.YESTERDAY, true);
+        LifeRef made = new LifeRef("assumed", Deaths.YESTERDAY, true);
+        builder.add(web.code(137).event(1).ofLife(killed));
+        builder.add(assumed(web.code(255).event(2)).ofLife(made));
+        for (int i = 0; i < 30_000; i++) {
+            builder.add(db.event(3 + i).ofLife(new LifeRef("life" + i, Deaths.YESTERDAY, true)));
+        }
+        builder.add(web.outOfMemory().event(40_000).ofLife(killed));
+        builder.add(web.code(3).event(40_001).ofLife(made));
+        Report report = build();
+
+        assertThat(report.total())
+                .isEqualTo(
+                        tally(30_002, 2, 1, new Code(0, 30_000), new Code(3, 1), new Code(137, 1)));
+        assertThat(report.names().first().getFirst().tally())
+                .isEqualTo(tally(2, 2, 1, new Code(3, 1), new Code(137, 1)));
+        assertThat(report.buckets().getFirst().tally()).isEqualTo(report.total());
+    }
+
+    @Test
+    void countsACodeThatWasMadeUpIfNoOtherFollows() {
+        LifeRef life = new LifeRef("life", Deaths.YESTERDAY, true);
+        builder.add(assumed(web.code(137).event(1)).ofLife(life));
+        builder.add(assumed(web.outOfMemory().event(2)).ofLife(life));
+
+        assertThat(build().total()).isEqualTo(tally(1, 1, 1, new Code(137, 1)));
+    }
+
+    private static ExitEvent assumed(ExitEvent event) {
+        return new ExitEvent(
+                event.seq(),
+                event.exit(),
+                event.signal(),
+                event.oomKilled(),
+                ExitSource.ASSUMED,
+                event.life(),
+                event.details());
+    }
+
+    @Test
+    void leavesOutARunThatTheClockContradicts() {
+        add(web.after(Duration.ofHours(-1)));
+        add(web.after(Duration.ofSeconds(3)));
+
+        assertThat(build().names().first().getFirst().median()).contains(Duration.ofSeconds(3));
     }
 
     @Test

@@ -125,6 +125,20 @@ class ShowCommandTest {
     }
 
     @Test
+    void showsTheEarlierLivesAlsoIfTheClockWasSetBackSince() {
+        List<ExitEvent> log = List.of(BEFORE.at(4_200).exit(1, 3), WEB.exit(2, 7));
+        Answer.OfContainer newest = new Answer.Exited(log.getLast(), true);
+        Answer.OfContainer older = new Answer.Exited(log.getFirst(), true);
+
+        assertThat(show(Lives.daemon(log, older, newest), "web"))
+                .contains("code       exited 7\n")
+                .contains("2025-04-04T20:10:47.3Z  exited 3  47.2s\n");
+        assertThat(show(Lives.daemon(log, older, newest), OTHER_ID))
+                .contains("code       exited 3\n")
+                .endsWith("no earlier life is recorded\n");
+    }
+
+    @Test
     void showsTheEarlierLivesOfAContainerWithoutName() {
         List<ExitEvent> log =
                 List.of(

@@ -66,15 +66,16 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
             }
             case Published.Exit(ExitEvent event) when event.exit().isContainerExit() ->
                     event.life().map(it -> ended(it, event));
-            case Published.Lost(long _, ContainerKey container, LifeRef life) when life.kept() ->
-                    Optional.of(lost(container, life));
+            case Published.Lost(long lastSeq, ContainerKey container, LifeRef life)
+                    when life.kept() ->
+                    Optional.of(lost(lastSeq, container, life));
             case Published.Exit _, Published.Lost _, Published.Heartbeat _, Published.Gap _ ->
                     Optional.empty();
         };
     }
 
-    static LifeState lost(ContainerKey container, LifeRef life) {
-        return new LifeState(begun(container, life), Stage.LOST, Optional.empty(), false);
+    static LifeState lost(long lastSeq, ContainerKey container, LifeRef life) {
+        return new LifeState(begun(lastSeq, container, life), Stage.LOST, Optional.empty(), false);
     }
 
     static LifeState ended(LifeRef life, ExitEvent event) {
@@ -88,8 +89,12 @@ record LifeState(Begun begun, Stage stage, Optional<ExitEvent> end, boolean newe
 
     /** A begin of which no more than the life is known. */
     static Begun begun(ContainerKey container, LifeRef life) {
+        return begun(0, container, life);
+    }
+
+    private static Begun begun(long lastSeq, ContainerKey container, LifeRef life) {
         OptionalLong none = OptionalLong.empty();
-        return new Begun(0, container, life, none, none, none);
+        return new Begun(lastSeq, container, life, none, none, none);
     }
 
     ContainerKey container() {

@@ -169,7 +169,7 @@ final class SqliteExitLog extends ExitTables implements ExitLog.Writer {
                 .filter(it -> it.seq() == seq)
                 .findFirst()
                 .map(it -> LifeState.ended(life, it))
-                .orElseGet(() -> LifeState.lost(state.container(), life));
+                .orElseGet(() -> LifeState.lost(state.begun().lastSeq(), state.container(), life));
     }
 
     @Override

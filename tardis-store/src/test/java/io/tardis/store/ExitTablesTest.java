@@ -135,6 +135,16 @@ class ExitTablesTest {
     }
 
     @Test
+    void saysAfterWhichExitItWasLostWhereItsBeginWasNeverReceived() {
+        append(new Published.Lost(17, TC, life("life", 0)));
+
+        assertThat(newest())
+                .isInstanceOfSatisfying(
+                        Lost.class,
+                        it -> assertThat(it.begun().map(Published::lastSeq)).contains(17L));
+    }
+
+    @Test
     void keepsTheFirstRealEndOfALife() {
         log.append(List.of(ending("life", 0, assumed(1, TC, 10, 137))));
         assertThat(code()).isEqualTo(137);

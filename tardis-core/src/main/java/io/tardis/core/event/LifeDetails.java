@@ -32,8 +32,11 @@ public record LifeDetails(Optional<Instant> startedAt, About about, Usage usage)
         return new LifeDetails(startedAt, about, known);
     }
 
-    /** How long it ran until {@code end}; 0 where the clock was set back meanwhile. */
+    /**
+     * How long it ran until {@code end}; empty where that is not known, or the clock was set back
+     * to before its start.
+     */
     public Optional<Duration> durationUntil(Instant end) {
-        return startedAt.map(it -> end.isBefore(it) ? Duration.ZERO : Duration.between(it, end));
+        return startedAt.filter(it -> !end.isBefore(it)).map(it -> Duration.between(it, end));
     }
 }

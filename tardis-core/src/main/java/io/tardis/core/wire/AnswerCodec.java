@@ -34,7 +34,8 @@ import tools.jackson.databind.JsonNode;
  * <pre>
  * {"status":"exited","exit_code":137, ...the fields of the exit}          "durable":false if it is not on disk
  * {"status":"running","namespace":"default","container_id":"tc",
- *  "life":"5f0c...","created_at":"...","kept":true,"pid":6615,...}        likewise "lost"
+ *  "life":"5f0c...","created_at":"...","kept":true,"pid":6615,...,
+ *  "last_seq":1732330000123001}                                           likewise "lost"
  * {"status":"unknown","namespace":"default","container_id":"tc"}
  * {"status":"ok","events":[{...}],"first_seq":1,"last_seq":9}             to replay
  * {"status":"ok","containers":[{"status":"exited",...}]}                  to list
@@ -126,7 +127,12 @@ public final class AnswerCodec {
             JsonGenerator json, String status, ContainerKey container, Optional<Begun> begun) {
         json.writeStringProperty("status", status);
         EventJson.writeContainer(json, container);
-        begun.ifPresent(it -> PublishedCodec.writeBegun(json, it));
+        begun.ifPresent(it -> {
+            PublishedCodec.writeBegun(json, it);
+            if (it.lastSeq() > 0) {
+                json.writeNumberProperty("last_seq", it.lastSeq());
+            }
+        });
     }
 
     /**
@@ -184,7 +190,10 @@ public final class AnswerCodec {
     }
 
     private static Optional<Begun> begun(JsonNode node) {
-        return EventJson.readLife(node).map(_ -> PublishedCodec.readBegun(node, 0));
+        return EventJson.readLife(node)
+                .map(_ ->
+                        PublishedCodec.readBegun(
+                                node, EventJson.optionalNumber(node, "last_seq").orElse(0)));
     }
 
     private static boolean isDurable(JsonNode node) {

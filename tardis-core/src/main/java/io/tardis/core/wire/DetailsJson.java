@@ -19,7 +19,7 @@ import tools.jackson.databind.JsonNode;
  *
  * <pre>
  * "started_at":"2025-04-04T19:10:12.6Z"
- * "duration_ms":47183                         in an exit: from there to exited_at
+ * "duration_ms":47183                         in an exit: from there to exited_at, unless that is earlier
  * "about":{"command":"nginx","image":"docker.io/library/nginx:1.29","name":"web","hostname":"web-0",
  *          "pod":{"namespace":"shop","name":"web-0","uid":"4f1c..."},"container":"nginx","sandbox":true}
  * "usage":{"memory_peak":536608768,"memory_limit":536870912,"oom_kills":1,

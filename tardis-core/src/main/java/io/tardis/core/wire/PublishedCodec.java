@@ -147,7 +147,7 @@ public final class PublishedCodec {
     /**
      * The begin of a life, which is the second frame of a message or the part of an answer.
      *
-     * @param lastSeq what an answer does not name
+     * @param lastSeq the number of the last exit before it; 0 if that is not known
      * @throws MalformedMessageException if it is none
      */
     static Begun readBegun(JsonNode node, long lastSeq) {

@@ -159,18 +159,6 @@ class WireTest {
         return new Published.Begun(9, TC, LIFE, NONE, NONE, NONE, details);
     }
 
-    /** An answer has no number of the last exit. */
-    private static Published.Begun inAnswer(Published.Begun begun) {
-        return new Published.Begun(
-                0,
-                begun.container(),
-                begun.life(),
-                begun.pid(),
-                begun.startTime(),
-                begun.endedSeq(),
-                begun.details());
-    }
-
     static List<Published> published() {
         return List.of(
                 new Published.Exit(KILLED),
@@ -224,7 +212,7 @@ class WireTest {
                 new Answer.Exited(EXEC, false),
                 new Answer.Exited(ofLife(KILLED), true),
                 new Answer.Running(TC, Optional.empty()),
-                new Answer.Running(TC, Optional.of(inAnswer(BEGUN))),
+                new Answer.Running(TC, Optional.of(BEGUN)),
                 new Answer.Lost(TC, Optional.empty()),
                 new Answer.Lost(
                         TC, Optional.of(new Published.Begun(0, TC, LIFE, NONE, NONE, NONE))),
@@ -233,8 +221,8 @@ class WireTest {
                 new Answer.Events(List.of(), 0, 0),
                 new Answer.Containers(
                         List.of(
-                                new Answer.Running(TC, Optional.of(inAnswer(BEGUN))),
-                                new Answer.Running(TC, Optional.of(inAnswer(detailedBegun()))),
+                                new Answer.Running(TC, Optional.of(BEGUN)),
+                                new Answer.Running(TC, Optional.of(detailedBegun())),
                                 new Answer.Exited(KILLED, true),
                                 new Answer.Lost(TC, Optional.empty()))),
                 new Answer.Pong("0.1.0", 9, Answer.Backlog.NONE, Optional.empty()),
@@ -353,7 +341,7 @@ class WireTest {
         assertThat(text(PublishedCodec.encode(new Published.Exit(detailed(afterEnd)))))
                 .as("the clock was set back while it ran")
                 .endsWith(
-                        ",\"started_at\":\"2025-04-04T19:11:00.78307293Z\",\"duration_ms\":0,\"about\":{\"name\":\"web\"}}");
+                        ",\"started_at\":\"2025-04-04T19:11:00.78307293Z\",\"about\":{\"name\":\"web\"}}");
     }
 
     @Test
@@ -428,7 +416,7 @@ class WireTest {
                         "{\"status\":\"running\",\"namespace\":\"default\",\"container_id\":\"tc\"}",
                         "{\"status\":\"running\",\"namespace\":\"default\",\"container_id\":\"tc\","
                                 + LIFE_FIELDS
-                                + ",\"pid\":6615,\"start_time\":123456,\"ended_seq\":8}",
+                                + ",\"pid\":6615,\"start_time\":123456,\"ended_seq\":8,\"last_seq\":9}",
                         "{\"status\":\"lost\",\"namespace\":\"default\",\"container_id\":\"tc\","
                                 + LIFE_FIELDS
                                 + "}",
