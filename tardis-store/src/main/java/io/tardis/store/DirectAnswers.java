@@ -119,7 +119,7 @@ public class DirectAnswers implements AutoCloseable {
     }
 
     /** A connection to the log, for one thread at a time. */
-    private final class Desk {
+    private static final class Desk {
 
         private final ReentrantLock lock = new ReentrantLock(true);
         private final ExitLog.Reader log; // guarded by the lock
