@@ -310,9 +310,8 @@ final class Lives {
                 .ifPresent(it -> {
                     begins.begin(life);
                     boolean corrects = life.seq.isPresent();
-                    life.seq =
-                            OptionalLong.of(
-                                    sink.exit(it, Optional.of(life.ref()), life.details, corrects));
+                    long seq = sink.exit(it, Optional.of(life.ref()), life.details, corrects);
+                    life.seq = OptionalLong.of(seq);
                     if (it.source() != ExitSource.ASSUMED) {
                         life.details = LifeDetails.NONE; // a late report brings no more than a code
                     }
