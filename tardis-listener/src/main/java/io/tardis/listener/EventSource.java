@@ -29,6 +29,11 @@ import org.slf4j.LoggerFactory;
  */
 public final class EventSource implements AutoCloseable {
 
+    /** Linux: of a thread, though the name says otherwise; see setpriority(2), "BUGS". */
+    private static final int PRIO_PROCESS = 0;
+
+    private static final int THIS_THREAD = 0;
+    private static final int NICENESS = -20;
     private static final Logger LOG = LoggerFactory.getLogger(EventSource.class);
 
     /**
@@ -169,6 +174,7 @@ public final class EventSource implements AutoCloseable {
     }
 
     private void run() throws InterruptedException {
+        comeFirst();
         List<String> bound = CtrProcess.boundToThisThread(command);
         Instant lastRead = clock.instant();
         while (!worker.isStopping() && !worker.await(delayAfter(endsInARow))) {
@@ -214,6 +220,18 @@ public final class EventSource implements AutoCloseable {
         return endsInARow > QUICK_STARTS
                 ? DELAY_OF_A_LONG_OUTAGE
                 : Duration.ofMillis(DELAYS.get(Math.min(endsInARow, DELAYS.size() - 1)));
+    }
+
+    /**
+     * On a busy machine, a container may have ended before its create is read, and nobody watched
+     * it then. {@code ctr}, which this thread starts, inherits the niceness. Both need little.
+     */
+    private static void comeFirst() {
+        try {
+            long _ = SystemCall.of("setpriority").call(PRIO_PROCESS, THIS_THREAD, NICENESS);
+        } catch (SystemCall.Failure e) {
+            LOG.debug("the event source has no more right to the processor than others", e);
+        }
     }
 
     private void read(InputStream stdout) {
