@@ -156,12 +156,15 @@ final class ServedCommands {
         return (isSame || isTrusted) && leadsHere(own) ? Optional.of(own) : Optional.empty();
     }
 
-    /** Also where they are bad: the command will say so. */
+    /**
+     * Also where they are bad: the command will say so. But not where the file could not be read:
+     * it may be that the daemon has no descriptor left, and a JVM has.
+     */
     private boolean leadsHere(Environment its) {
         try {
             return its.settings().equals(settings);
-        } catch (TardisException _) {
-            return true;
+        } catch (TardisException e) {
+            return e.getCause() == null;
         }
     }
 
@@ -190,7 +193,14 @@ final class ServedCommands {
 
         @Override
         public Settings settings(Environment its) {
-            return its.settings();
+            try {
+                return its.settings();
+            } catch (TardisException e) {
+                if (e.getCause() == null) {
+                    throw e;
+                }
+                return settings; // they were the same a moment ago
+            }
         }
 
         @Override

@@ -1,6 +1,7 @@
 package io.tardis.core;
 
 import java.io.Serial;
+import org.jspecify.annotations.Nullable;
 
 /** Something in the setup must be mended before this can work: a setting, a file, a permission. */
 public class SetupException extends TardisException {
@@ -11,7 +12,7 @@ public class SetupException extends TardisException {
         super(message);
     }
 
-    public SetupException(String message, Throwable cause) {
+    public SetupException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 }

@@ -1,6 +1,7 @@
 package io.tardis.core;
 
 import java.io.Serial;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The root of Tardis's exceptions. Its subclasses say what the caller can do: {@link
@@ -15,7 +16,7 @@ public class TardisException extends RuntimeException {
         super(message);
     }
 
-    public TardisException(String message, Throwable cause) {
+    public TardisException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 }

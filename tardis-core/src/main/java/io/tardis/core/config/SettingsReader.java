@@ -25,6 +25,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the settings: {@code KEY=VALUE} lines of {@code /etc/tardis/tardis.env} (or of the file
@@ -86,6 +87,9 @@ public final class SettingsReader {
     private final Map<String, Value> values = new HashMap<>();
     private final List<String> problems = new ArrayList<>();
 
+    /** Why the file could not be read: that says nothing of the settings in it. */
+    private @Nullable IOException unreadable;
+
     private SettingsReader() {}
 
     /**
@@ -99,7 +103,7 @@ public final class SettingsReader {
         SettingsReader reader = new SettingsReader();
         Settings settings = reader.read(environment);
         if (!reader.problems.isEmpty()) {
-            throw new SetupException(String.join("\n", reader.problems));
+            throw new SetupException(String.join("\n", reader.problems), reader.unreadable);
         }
         return settings;
     }
@@ -207,6 +211,7 @@ public final class SettingsReader {
             throw new TardisException("cannot tell: permission denied on " + file, e);
         } catch (IOException e) {
             problems.add(name + " cannot be read: " + e);
+            unreadable = e;
         }
     }
 
