@@ -113,29 +113,25 @@ final class FrameWriter {
 
     /** Sends the output that was collected, and the last frame, in one piece. */
     synchronized void end(int status) throws IOException {
+        sendCollected(withHead(CommandProtocol.EXIT, 1).put((byte) status));
+        ended = true;
+    }
+
+    /** The output that was collected, if any, and behind it the head of another frame. */
+    private ByteBuffer withHead(byte type, int length) {
         ByteBuffer buffer = buffer();
         if (buffer.position() > CommandProtocol.HEAD) {
             putOutputHead(buffer);
         } else {
             buffer.position(0);
         }
-        CommandProtocol.putHead(buffer, CommandProtocol.EXIT, 1);
-        buffer.put((byte) status);
-        sendCollected(buffer);
-        ended = true;
+        CommandProtocol.putHead(buffer, type, length);
+        return buffer;
     }
 
     /** The output that was collected, and up to which exit that is all. */
     synchronized void position(long seq) throws IOException {
-        ByteBuffer buffer = buffer();
-        if (buffer.position() > CommandProtocol.HEAD) {
-            putOutputHead(buffer);
-        } else {
-            buffer.position(0);
-        }
-        CommandProtocol.putHead(buffer, CommandProtocol.POSITION, Long.BYTES);
-        buffer.putLong(seq);
-        sendCollected(buffer);
+        sendCollected(withHead(CommandProtocol.POSITION, Long.BYTES).putLong(seq));
     }
 
     /** Sends a frame without a payload. */

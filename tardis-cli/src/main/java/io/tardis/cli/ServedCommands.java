@@ -90,15 +90,16 @@ final class ServedCommands {
         if (!request.version().equals(Version.text())) {
             return OptionalInt.empty();
         }
-        Optional<Environment> known = environmentOf(request.variables(), isTrusted);
+        Environment its = new Environment(request.variables());
+        Optional<Supplier<Settings>> known = settingsOf(its, isTrusted);
         if (known.isEmpty()) {
             return OptionalInt.empty();
         }
         Output output = new Output(writer.out(), isReaderGone);
         try (AnswerBudget.Share share = budget.share(isTrusted)) {
-            Inside host = new Inside(writer, share, request.isUtf8());
+            Inside host = new Inside(known.get(), writer, share, request.isUtf8());
             PrintWriter err = new PrintWriter(new OutputStreamWriter(writer.err(), UTF_8), true);
-            OptionalInt status = parseAndRun(known.get(), output, host, err, request);
+            OptionalInt status = parseAndRun(its, output, host, err, request);
             IntSupplier rest = host.rest;
             if (rest != null) {
                 status = OptionalInt.of(Main.statusOf(rest, err));
@@ -149,22 +150,24 @@ final class ServedCommands {
                 : Ansi.OFF;
     }
 
-    /** What the command's environment is to be here; empty if it would lead to other settings. */
-    private Optional<Environment> environmentOf(Map<String, String> variables, boolean isTrusted) {
-        boolean isSame = settingsOf(variables).equals(settingsOf(environment.variables()));
-        Environment own = new Environment(variables);
-        return (isSame || isTrusted) && leadsHere(own) ? Optional.of(own) : Optional.empty();
-    }
-
     /**
-     * Also where they are bad: the command will say so. But not where the file could not be read:
-     * it may be that the daemon has no descriptor left, and a JVM has.
+     * The settings of a command that is to run here: the daemon's own. Or they are bad: the command
+     * will say so. Empty if they are others; also if the file could not be read: it may be that the
+     * daemon has no descriptor left, and a JVM has.
      */
-    private boolean leadsHere(Environment its) {
+    private Optional<Supplier<Settings>> settingsOf(Environment its, boolean isTrusted) {
+        boolean isSame = settingsOf(its.variables()).equals(settingsOf(environment.variables()));
+        if (!isSame && !isTrusted) {
+            return Optional.empty();
+        }
         try {
-            return its.settings().equals(settings);
+            return its.settings().equals(settings) ? Optional.of(() -> settings) : Optional.empty();
         } catch (TardisException e) {
-            return e.getCause() == null;
+            Supplier<Settings> bad =
+                    () -> {
+                        throw e;
+                    };
+            return e.getCause() == null ? Optional.of(bad) : Optional.empty();
         }
     }
 
@@ -180,12 +183,18 @@ final class ServedCommands {
     /** The daemon, for one command. */
     private final class Inside implements Host {
 
+        private final Supplier<Settings> known;
         private final FrameWriter writer;
         private final AnswerBudget.Share share;
         private final boolean isUtf8;
         private @Nullable IntSupplier rest;
 
-        private Inside(FrameWriter writer, AnswerBudget.Share share, boolean isUtf8) {
+        private Inside(
+                Supplier<Settings> known,
+                FrameWriter writer,
+                AnswerBudget.Share share,
+                boolean isUtf8) {
+            this.known = known;
             this.writer = writer;
             this.share = share;
             this.isUtf8 = isUtf8;
@@ -193,14 +202,7 @@ final class ServedCommands {
 
         @Override
         public Settings settings(Environment its) {
-            try {
-                return its.settings();
-            } catch (TardisException e) {
-                if (e.getCause() == null) {
-                    throw e;
-                }
-                return settings; // they were the same a moment ago
-            }
+            return known.get();
         }
 
         @Override

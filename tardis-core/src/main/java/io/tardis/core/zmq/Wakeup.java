@@ -5,9 +5,11 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.Pipe;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.zeromq.ZMQ;
 
 /** Waits for one socket or several, and lets other threads end the wait. */
@@ -30,6 +32,18 @@ final class Wakeup implements AutoCloseable {
         poller = context.poller(1 + sockets.size());
         poller.register(pipe.source(), ZMQ.Poller.POLLIN);
         sockets.forEach(it -> poller.register(it, ZMQ.Poller.POLLIN));
+    }
+
+    /**
+     * The next frame of one of the sockets; null when the time is over or {@link #wake} was called.
+     *
+     * @param timeout the longest wait
+     */
+    byte @Nullable [] receive(ZMQ.Socket socket, Duration timeout) {
+        byte[] frame = socket.recv(ZMQ.DONTWAIT);
+        return frame == null && awaitReadable(timeout.toMillis())
+                ? socket.recv(ZMQ.DONTWAIT)
+                : frame;
     }
 
     /**

@@ -45,10 +45,7 @@ public final class ZmqDealer implements AutoCloseable {
      * @param timeout the longest wait
      */
     public @Nullable Reply receive(Duration timeout) {
-        byte[] number = socket.recv(ZMQ.DONTWAIT);
-        if (number == null && wakeup.awaitReadable(timeout.toMillis())) {
-            number = socket.recv(ZMQ.DONTWAIT);
-        }
+        byte[] number = wakeup.receive(socket, timeout);
         if (number == null) {
             return null;
         }

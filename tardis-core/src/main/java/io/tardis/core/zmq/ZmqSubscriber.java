@@ -34,10 +34,7 @@ public final class ZmqSubscriber implements AutoCloseable {
      * @param timeout the longest wait
      */
     public @Nullable Message receive(Duration timeout) {
-        byte[] topic = socket.recv(ZMQ.DONTWAIT);
-        if (topic == null && wakeup.awaitReadable(timeout.toMillis())) {
-            topic = socket.recv(ZMQ.DONTWAIT);
-        }
+        byte[] topic = wakeup.receive(socket, timeout);
         if (topic == null) {
             return null;
         }
